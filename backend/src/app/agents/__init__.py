@@ -1,0 +1,1 @@
+"""Whoever answers in the chat: the offline grammar, or a model behind one of three providers."""

@@ -1,0 +1,5 @@
+"""HTTP for the chat and its conversations."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

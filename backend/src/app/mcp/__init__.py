@@ -1,0 +1,1 @@
+"""The tools an agent may use, which call the same services as the HTTP endpoints."""

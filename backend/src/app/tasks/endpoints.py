@@ -1,0 +1,5 @@
+"""HTTP for tasks."""
+
+from fastapi import APIRouter
+
+router = APIRouter()
