@@ -1,0 +1,1 @@
+"""The to-do chatbot's backend: accounts, tasks and chat over HTTP."""

@@ -1,0 +1,1 @@
+"""Accounts and sessions, over Better Auth's wire protocol."""

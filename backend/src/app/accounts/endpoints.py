@@ -1,0 +1,5 @@
+"""HTTP for accounts."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

@@ -1,0 +1,84 @@
+"""Better Auth's tables, with its names, so that accounts can move to or from one of its servers."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database import Base, UtcDateTime, new_id, utc_now
+
+
+class User(Base):
+    """A person who can sign in."""
+
+    __tablename__ = "user"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(Text)
+    email: Mapped[str] = mapped_column(Text, unique=True)
+    email_verified: Mapped[bool] = mapped_column("emailVerified", default=False)
+    image: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column("createdAt", UtcDateTime, default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column("updatedAt", UtcDateTime, default=utc_now, onupdate=utc_now)
+
+
+class Session(Base):
+    """A person's sign-in on one device."""
+
+    __tablename__ = "session"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True, default=new_id)
+    expires_at: Mapped[datetime] = mapped_column("expiresAt", UtcDateTime)
+    token: Mapped[str] = mapped_column(Text, unique=True)
+    created_at: Mapped[datetime] = mapped_column("createdAt", UtcDateTime, default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column("updatedAt", UtcDateTime, default=utc_now, onupdate=utc_now)
+    ip_address: Mapped[str | None] = mapped_column("ipAddress", Text)
+    user_agent: Mapped[str | None] = mapped_column("userAgent", Text)
+    user_id: Mapped[str] = mapped_column("userId", ForeignKey("user.id", ondelete="CASCADE"), index=True)
+
+
+class Account(Base):
+    """A way to sign in; of Better Auth's providers only "credential" (e-mail and password) is served."""
+
+    __tablename__ = "account"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True, default=new_id)
+    account_id: Mapped[str] = mapped_column("accountId", Text)
+    provider_id: Mapped[str] = mapped_column("providerId", Text)
+    user_id: Mapped[str] = mapped_column("userId", ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    access_token: Mapped[str | None] = mapped_column("accessToken", Text)
+    refresh_token: Mapped[str | None] = mapped_column("refreshToken", Text)
+    id_token: Mapped[str | None] = mapped_column("idToken", Text)
+    access_token_expires_at: Mapped[datetime | None] = mapped_column("accessTokenExpiresAt", UtcDateTime)
+    refresh_token_expires_at: Mapped[datetime | None] = mapped_column("refreshTokenExpiresAt", UtcDateTime)
+    scope: Mapped[str | None] = mapped_column(Text)
+    password: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column("createdAt", UtcDateTime, default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column("updatedAt", UtcDateTime, default=utc_now, onupdate=utc_now)
+
+
+class Verification(Base):
+    """A value that proves something for a while; kept for servers that verify e-mail addresses."""
+
+    __tablename__ = "verification"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True, default=new_id)
+    identifier: Mapped[str] = mapped_column(Text, index=True)
+    value: Mapped[str] = mapped_column(Text)
+    expires_at: Mapped[datetime] = mapped_column("expiresAt", UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column("createdAt", UtcDateTime, default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column("updatedAt", UtcDateTime, default=utc_now, onupdate=utc_now)
+
+
+class SigningKey(Base):
+    """An Ed25519 key pair for tokens; the private key is encrypted with the server's secret."""
+
+    __tablename__ = "jwks"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True, default=new_id)
+    public_key: Mapped[str] = mapped_column("publicKey", Text)
+    private_key: Mapped[str] = mapped_column("privateKey", Text)
+    created_at: Mapped[datetime] = mapped_column("createdAt", UtcDateTime, default=utc_now)
+    expires_at: Mapped[datetime | None] = mapped_column("expiresAt", UtcDateTime)
+    alg: Mapped[str | None] = mapped_column(Text)
+    crv: Mapped[str | None] = mapped_column(Text)

@@ -1,0 +1,16 @@
+"""What every feature stores through: base, column types, and transactions on SQLite or PostgreSQL."""
+
+from app.database.base import Base, UtcDateTime, new_id, utc_now
+from app.database.connection import Database, database_url
+from app.database.dependencies import DatabaseDep, SessionDep
+
+__all__ = [
+    "Base",
+    "Database",
+    "DatabaseDep",
+    "SessionDep",
+    "UtcDateTime",
+    "database_url",
+    "new_id",
+    "utc_now",
+]

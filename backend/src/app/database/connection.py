@@ -1,0 +1,144 @@
+"""Connections and transactions, the same on SQLite and PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+POSTGRESQL_FORM = "is not of the form postgresql://user:password@host:5432/name"
+
+CONNECT_TIMEOUT_S = 10
+"""A suspended serverless PostgreSQL takes a few seconds to wake up."""
+STATEMENT_TIMEOUT_MS = 15_000
+LOCK_TIMEOUT_S = 10
+"""How long one SQLite writer waits for another."""
+TRANSACTION_TIMEOUT_S = 30.0
+"""Nothing here takes seconds; a server that has stopped answering must not keep requests for ever."""
+
+
+def database_url(url: str) -> URL:
+    """Return the URL with the driver this project uses; the rest of a PostgreSQL URL stays as it was given.
+
+    Raises:
+        ValueError: when it is neither SQLite nor PostgreSQL. The message repeats nothing of the URL,
+            which may hold a password.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError(POSTGRESQL_FORM) from None
+    backend = parsed.drivername.split("+")[0]
+    if backend in {"postgres", "postgresql"} and parsed.database:
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend == "sqlite" and parsed.database:
+        return parsed.set(drivername="sqlite+aiosqlite")
+    raise ValueError(POSTGRESQL_FORM)
+
+
+class Database:
+    """A pool of connections to one database, and the transactions made on them.
+
+    Nothing is connected before the first transaction, so an unreachable database does not stop the start.
+    """
+
+    kind: Literal["sqlite", "postgresql"]
+
+    def __init__(self, url: str) -> None:
+        parsed = database_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            self.kind = "sqlite"
+            Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
+        else:
+            self.kind = "postgresql"
+        self.engine = _sqlite_engine(parsed) if self.kind == "sqlite" else _postgresql_engine(parsed)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._read_only_sessions = async_sessionmaker(
+            self.engine.execution_options(**_READ_ONLY_OPTIONS), expire_on_commit=False
+        )
+
+    def __repr__(self) -> str:
+        return f"Database({self.engine.url.render_as_string(hide_password=True)!r})"
+
+    @asynccontextmanager
+    async def transaction(self, *, read_only: bool = False) -> AsyncIterator[AsyncSession]:
+        """Yield a session that commits at the end of the block, or rolls back when an exception leaves it.
+
+        The transaction begins with the first statement. On SQLite it then takes the write lock at once,
+        unless it is read-only: a transaction that reads first and writes later would otherwise fail
+        whenever another has written in between. Transactions must not be nested.
+
+        Raises:
+            TimeoutError: when the block takes longer than TRANSACTION_TIMEOUT_S.
+        """
+        sessions = self._read_only_sessions if read_only else self._sessions
+        async with asyncio.timeout(TRANSACTION_TIMEOUT_S), sessions() as session, session.begin():
+            yield session
+
+    async def ping(self) -> None:
+        """Make one round trip to the database.
+
+        Raises:
+            SQLAlchemyError: when it cannot be reached.
+        """
+        async with self.transaction(read_only=True) as session:
+            await session.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+_READ_ONLY_OPTIONS: dict[str, Any] = {"postgresql_readonly": True, "sqlite_begin": "BEGIN"}
+
+
+def _postgresql_engine(url: URL) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            # A pooler in transaction mode (PgBouncer, Neon's pooled address) gives the next statement to
+            # another connection, which has not prepared it.
+            "prepare_threshold": None,
+            "application_name": "todo-backend",
+        },
+        pool_pre_ping=True,
+        pool_recycle=300,
+        pool_timeout=CONNECT_TIMEOUT_S,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def limit_statements(connection: Any, _: object) -> None:
+        # Not a start-up option: poolers refuse those.
+        connection.autocommit = True
+        connection.cursor().execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
+        connection.autocommit = False
+
+    return engine
+
+
+def _sqlite_engine(url: URL) -> AsyncEngine:
+    engine = create_async_engine(
+        url, connect_args={"timeout": LOCK_TIMEOUT_S}, pool_timeout=LOCK_TIMEOUT_S, hide_parameters=True
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: DBAPIConnection, _: object) -> None:
+        # The driver must not begin transactions by itself: see `begin`.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE"))
+
+    return engine

@@ -1,0 +1,126 @@
+"""Errors on the wire: RFC 9457 problem details, and Better Auth's own form below /api/auth."""
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+
+log = structlog.get_logger(__name__)
+
+
+class Problem(HTTPException):
+    """An error that is told to the caller.
+
+    Args:
+        status: the HTTP status.
+        title: the kind of problem in a few words, the same at every occurrence.
+        detail: what is wrong this time and what would be right.
+        code: a word for programs, such as "task_not_found".
+        fields: further members of the problem object.
+        headers: further headers of the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        title: str | None = None,
+        detail: str | None = None,
+        code: str | None = None,
+        *,
+        fields: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        self.title = title or HTTPStatus(status).phrase
+        self.code = code or HTTPStatus(status).name.lower()
+        self.fields = fields or {}
+        super().__init__(status, detail or self.title, headers)
+
+
+def problem_response(problem: Problem, path: str) -> JSONResponse:
+    """Return the answer for a problem that occurred at a path."""
+    if path.startswith("/api/auth/"):
+        error = {"message": problem.detail, "code": problem.code.upper()}
+        return JSONResponse(error, problem.status_code, problem.headers)
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": problem.title,
+        "status": problem.status_code,
+        "detail": problem.detail,
+        "code": problem.code,
+        **problem.fields,
+    }
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    if request_id:
+        body["request_id"] = request_id
+    return JSONResponse(body, problem.status_code, problem.headers, media_type="application/problem+json")
+
+
+def database_unavailable() -> Problem:
+    """Return the problem of a database that does not answer."""
+    return Problem(
+        503,
+        "Database unavailable",
+        "The database cannot be reached. Nothing was changed; try again in a moment.",
+        "database_unavailable",
+        headers={"Retry-After": "5"},
+    )
+
+
+def internal_error() -> Problem:
+    """Return the problem of an error that nobody foresaw; the log has its cause under the same request id."""
+    return Problem(500, "Internal error", "The server failed. Its log says why, under the request id.")
+
+
+def install(app: FastAPI) -> None:
+    """Make the application answer every foreseen exception with a problem."""
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
+        if not isinstance(error, Problem):
+            error = Problem(error.status_code, detail=error.detail, headers=dict(error.headers or {}))
+        return problem_response(error, request.url.path)
+
+    @app.exception_handler(RequestValidationError)
+    async def validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+        # The rejected values stay out of the answer: they may be secret, huge, or not even valid Unicode.
+        errors = [{"field": _field(item["loc"]), "message": _message(item)} for item in error.errors()]
+        detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors[:5])
+        problem = Problem(422, "Invalid request", detail, "validation_error", fields={"errors": errors[:50]})
+        return problem_response(problem, request.url.path)
+
+    @app.exception_handler(DBAPIError)
+    async def database_error(request: Request, error: DBAPIError) -> JSONResponse:
+        return problem_response(_database_problem(error), request.url.path)
+
+    @app.exception_handler(PoolTimeoutError)
+    @app.exception_handler(TimeoutError)
+    async def timed_out(request: Request, error: Exception) -> JSONResponse:
+        log.error("database timed out", error=type(error).__name__)
+        return problem_response(database_unavailable(), request.url.path)
+
+
+def _database_problem(error: DBAPIError) -> Problem:
+    if isinstance(error, DataError):
+        return Problem(422, "Invalid request", "A value cannot be stored: text must not hold NUL characters.")
+    if isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated:
+        log.error("database unavailable", error=str(error.orig))
+        return database_unavailable()
+    if isinstance(error, ProgrammingError) and getattr(error.orig, "sqlstate", None) == "42P01":
+        log.error("database not migrated", error=str(error.orig))
+        return Problem(503, "Database not migrated", "The database has no tables.", "database_not_migrated")
+    log.error("database error", exc_info=error)
+    return internal_error()
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location[1:]) or str(location[0])
+
+
+def _message(error: dict[str, Any]) -> str:
+    return str(error["msg"]).removeprefix("Value error, ")

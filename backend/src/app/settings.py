@@ -1,0 +1,149 @@
+"""The process environment, read once, checked as a whole, and passed on as one immutable object."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.database.connection import POSTGRESQL_FORM, database_url
+
+SECRET_LENGTH = 32
+_SEMANTIC_VERSION = re.compile(
+    r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?", re.ASCII
+)
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; `problems` has one line for each variable that is wrong."""
+
+    def __init__(self, problems: list[str]) -> None:
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        super().__init__(f"The environment cannot be used:{lines}")
+        self.problems = problems
+
+
+def _signing_secret(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < SECRET_LENGTH:
+        raise ValueError(f"must have at least {SECRET_LENGTH} characters")
+    return value
+
+
+def _key(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+        raise ValueError("must be printable ASCII without spaces")
+    return value
+
+
+def _openai_key(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith("sk-"):
+        raise ValueError("must begin with sk-")
+    return _key(value)
+
+
+def _postgresql(value: SecretStr) -> SecretStr:
+    url = database_url(value.get_secret_value())
+    if url.get_backend_name() != "postgresql":
+        raise ValueError(POSTGRESQL_FORM)
+    return value
+
+
+def _http(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.fragment:
+        raise ValueError("must be an http:// or https:// URL without a user name")
+    # Reading it checks it: a port out of range is a ValueError.
+    _ = parts.port
+    return value.rstrip("/")
+
+
+def _http_list(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(_http(item.strip()) for item in value.split(",") if item.strip())
+    return value
+
+
+def _semantic(value: str) -> str:
+    if not _SEMANTIC_VERSION.fullmatch(value):
+        raise ValueError("must be a semantic version such as v1.0.0")
+    return value
+
+
+Secret = Annotated[SecretStr, AfterValidator(_signing_secret)]
+Key = Annotated[SecretStr, AfterValidator(_key)]
+HttpUrl = Annotated[str, AfterValidator(_http)]
+
+
+class Settings(BaseSettings):
+    """Everything the backend reads from its environment. An empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    better_auth_secret: Secret
+    jwt_secret: Secret | None = None
+    database_url: Annotated[SecretStr, AfterValidator(_postgresql)] | None = None
+    data_dir: Path = Path("data")
+
+    better_auth_url: HttpUrl | None = None
+    frontend_url: HttpUrl | None = None
+    trusted_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_http_list)] = ()
+
+    openai_api_key: Annotated[SecretStr, AfterValidator(_openai_key)] | None = None
+    gemini_api_key: Key | None = None
+    openrouter_api_key: Key | None = None
+    agent_provider: Literal["openai", "gemini", "openrouter"] | None = None
+    agent_model: str | None = None
+    openai_base_url: HttpUrl | None = None
+
+    version: Annotated[str, AfterValidator(_semantic)] = "v0.0.0"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+
+    @property
+    def public_url(self) -> str:
+        """The address people open: the origin of the frontend, which passes /api on to this server."""
+        return self.better_auth_url or self.frontend_url or "http://localhost:3000"
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The origins from which a browser may send its cookies."""
+        urls = (self.public_url, self.frontend_url or self.public_url, *self.trusted_origins)
+        return frozenset(origin(url) for url in urls)
+
+    @property
+    def database(self) -> str:
+        """The database's URL; it may hold a password."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{(self.data_dir / 'todo.db').absolute()}"
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and, unless it is the scheme's own, the port: what a browser sends as Origin."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.scheme}://{host}" + ("" if parts.port in {None, default} else f":{parts.port}")
+
+
+def load_settings() -> Settings:
+    """Read the settings from the process environment.
+
+    Raises:
+        SettingsError: with every problem, by the variable's name; never with a value.
+    """
+    try:
+        return Settings.model_validate({})
+    except ValidationError as error:
+        raise SettingsError([_problem(item["loc"][0], item["msg"]) for item in error.errors()]) from None
+
+
+def _problem(field: int | str, message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    if message == "Field required":
+        message = f"is not set; it needs at least {SECRET_LENGTH} random characters"
+    return f"{str(field).upper()}: {message}"
