@@ -1,0 +1,1 @@
+"""The agent that answers without a model: a deterministic grammar over the same tools."""
