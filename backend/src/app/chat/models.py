@@ -1,0 +1,71 @@
+"""The tables of conversations and their messages."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database import Base, UtcDateTime, new_id
+
+CONVERSATION_TITLE_LENGTH = 80
+IDEMPOTENCY_KEY_LENGTH = 200
+
+
+class Role(StrEnum):
+    """Who said a message."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class ReplyState(StrEnum):
+    """How far a reply has come. What a reply did is stored in every state."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class Conversation(Base):
+    """What a person and the agent said to each other."""
+
+    __tablename__ = "conversation"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True, default=new_id)
+    user_id: Mapped[str] = mapped_column(Text, ForeignKey("user.id", ondelete="CASCADE"))
+    title: Mapped[str] = mapped_column(String(CONVERSATION_TITLE_LENGTH))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (Index(None, "user_id", "updated_at", "id"),)
+
+
+class Message(Base):
+    """One message of a person, or one reply. A reply has `reply_to`, `agent` and `state`; a message has none.
+
+    `parts` are what was streamed, in order, in the form of `app.chat.parts`.
+    """
+
+    __tablename__ = "message"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True, default=new_id)
+    conversation_id: Mapped[str] = mapped_column(Text, ForeignKey("conversation.id", ondelete="CASCADE"))
+    user_id: Mapped[str] = mapped_column(Text, ForeignKey("user.id", ondelete="CASCADE"))
+    role: Mapped[Role] = mapped_column(String(16))
+    parts: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # A key belongs to a person, not to a conversation: the first message makes its conversation.
+    idempotency_key: Mapped[str | None] = mapped_column(String(IDEMPOTENCY_KEY_LENGTH))
+    reply_to: Mapped[str | None] = mapped_column(Text, ForeignKey("message.id", ondelete="CASCADE"))
+    agent: Mapped[str | None] = mapped_column(Text)
+    model: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[ReplyState | None] = mapped_column(String(16))
+
+    __table_args__ = (
+        UniqueConstraint("user_id", "idempotency_key"),
+        UniqueConstraint("reply_to"),
+        Index(None, "conversation_id", "created_at", "id"),
+    )

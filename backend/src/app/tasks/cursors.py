@@ -1,0 +1,38 @@
+"""Cursors: the place in an ordered list after which the next page begins.
+
+A cursor holds the sort key of the last row, not a count of rows, so that nothing is shown twice or skipped
+when rows are added or removed between two pages.
+"""
+
+import base64
+import json
+
+CursorValue = str | int | None
+
+
+class InvalidCursorError(ValueError):
+    """The cursor was not made by this list, or was made for another order."""
+
+
+def encode_cursor(order: str, key: CursorValue, row_id: str) -> str:
+    """Return a cursor for the row with this sort key; `order` names the list's order."""
+    text = json.dumps([order, key, row_id], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, order: str) -> tuple[CursorValue, str]:
+    """Return the sort key and the row's id.
+
+    Raises:
+        InvalidCursorError: when it cannot be read, or belongs to a list in another order.
+    """
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        made_for, key, row_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (ValueError, TypeError, RecursionError):
+        raise InvalidCursorError("is not a cursor of this list") from None
+    if not isinstance(row_id, str) or not (key is None or isinstance(key, str | int)) or not row_id.isalnum():
+        raise InvalidCursorError("is not a cursor of this list")
+    if made_for != order:
+        raise InvalidCursorError("belongs to a list in another order")
+    return key, row_id

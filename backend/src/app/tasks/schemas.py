@@ -1,0 +1,188 @@
+"""Tasks on the wire."""
+
+import unicodedata
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
+
+from app.tasks.models import (
+    DESCRIPTION_LENGTH,
+    TAG_LENGTH,
+    TAGS_PER_TASK,
+    TITLE_LENGTH,
+    Priority,
+    Status,
+    Task,
+)
+
+_FIRST_YEAR, _LAST_YEAR = 1900, 9998
+"""Every instant between them can be told in every time zone."""
+
+
+def _refuse_control_characters(text: str, *, allowed: str = "") -> str:
+    for character in text:
+        if unicodedata.category(character) == "Cc" and character not in allowed:
+            raise ValueError(f"must not contain the control character U+{ord(character):04X}")
+    return text
+
+
+def _one_line(value: object) -> object:
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+def _trimmed(value: object) -> object:
+    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
+
+
+def _without_controls(text: str) -> str:
+    return _refuse_control_characters(text)
+
+
+def _without_controls_but_lines(text: str) -> str:
+    return _refuse_control_characters(text, allowed="\n\t")
+
+
+def _tag(text: str) -> str:
+    """Return a tag as it is stored: what can be typed after a `#`, in lower case."""
+    tag = "-".join(unicodedata.normalize("NFC", text).lower().lstrip("#").split())
+    if not tag:
+        raise ValueError("a tag needs at least one character")
+    if len(tag) > TAG_LENGTH:
+        raise ValueError(f"a tag has at most {TAG_LENGTH} characters")
+    return _refuse_control_characters(tag)
+
+
+def _distinct(tags: list[str]) -> list[str]:
+    distinct = list(dict.fromkeys(tags))
+    if len(distinct) > TAGS_PER_TASK:
+        raise ValueError(f"a task has at most {TAGS_PER_TASK} tags")
+    return distinct
+
+
+def _iso_only(value: object) -> object:
+    if isinstance(value, datetime | str):
+        return value
+    raise ValueError("must be an ISO 8601 date and time such as 2026-12-24T17:00:00Z")
+
+
+def _in_range(value: datetime) -> datetime:
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise ValueError(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}")
+    return value
+
+
+def iso_instant(value: datetime) -> str:
+    """Return an aware datetime in UTC the way JavaScript writes it, ending in Z."""
+    return value.isoformat().replace("+00:00", "Z")
+
+
+Title = Annotated[
+    str,
+    BeforeValidator(_one_line),
+    StringConstraints(min_length=1, max_length=TITLE_LENGTH),
+    AfterValidator(_without_controls),
+]
+Description = Annotated[
+    str,
+    BeforeValidator(_trimmed),
+    StringConstraints(max_length=DESCRIPTION_LENGTH),
+    AfterValidator(_without_controls_but_lines),
+]
+Tag = Annotated[str, AfterValidator(_tag)]
+Tags = Annotated[list[Tag], Field(max_length=200), AfterValidator(_distinct)]
+Due = Annotated[AwareDatetime, BeforeValidator(_iso_only), AfterValidator(_in_range)]
+Instant = Annotated[datetime, PlainSerializer(iso_instant, return_type=str)]
+
+
+class TaskCreate(BaseModel):
+    """A task to add."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Title
+    description: Description = ""
+    priority: Priority = Priority.MEDIUM
+    tags: Tags = []
+    due_at: Due | None = None
+    all_day: bool = False
+
+
+class TaskUpdate(BaseModel):
+    """Changes to a task. Only the members that are given change anything; `due_at: null` removes the date.
+
+    The defaults are never used: they let a member be left out without letting it be null.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Title = ""
+    description: Description = ""
+    priority: Priority = Priority.MEDIUM
+    tags: Tags = []
+    due_at: Due | None = None
+    all_day: bool = False
+
+
+class TaskOut(BaseModel):
+    """A task as everyone sees it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    title: str
+    description: str
+    priority: Priority
+    tags: list[str]
+    due_at: Instant | None
+    all_day: bool
+    status: Status
+    created_at: Instant
+    updated_at: Instant
+    completed_at: Instant | None
+
+    @classmethod
+    def of(cls, task: Task) -> "TaskOut":
+        """Return the wire form of a stored task."""
+        return cls.model_validate(task)
+
+
+class TaskPage(BaseModel):
+    """Tasks, and where to go on; `next_cursor` is null on the last page."""
+
+    items: list[TaskOut]
+    next_cursor: str | None
+
+
+class TaskQuery(BaseModel):
+    """Which tasks are asked for, and in which order.
+
+    Without `order`, each sort has the direction people expect: newest, most urgent and earliest due first.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["open", "completed", "all"] = "all"
+    priority: Priority | None = None
+    tag: Tag | None = None
+    q: Annotated[
+        str,
+        BeforeValidator(_one_line),
+        StringConstraints(max_length=TITLE_LENGTH),
+        AfterValidator(_without_controls),
+    ] = ""
+    due_after: Due | None = None
+    due_before: Due | None = None
+    sort: Literal["created", "due", "priority", "title"] = "created"
+    order: Literal["asc", "desc"] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 100
+    cursor: Annotated[str, StringConstraints(max_length=2000)] | None = None

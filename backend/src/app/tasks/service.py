@@ -1,0 +1,247 @@
+"""The rules of tasks: what a person may do with their own. Endpoints and tools both call these functions.
+
+Every function takes the person's id and sees nothing of anyone else: another person's task is as absent as
+one that never existed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.database import utc_now
+from app.tasks.cursors import CursorValue, InvalidCursorError, decode_cursor, encode_cursor
+from app.tasks.models import TITLE_LENGTH, Priority, Task, TaskTag
+from app.tasks.schemas import TaskCreate, TaskQuery, TaskUpdate, iso_instant
+
+_SORTS: dict[str, tuple[InstrumentedAttribute[Any], str]] = {
+    "created": (Task.created_at, "desc"),
+    "due": (Task.due_at, "asc"),
+    "priority": (Task.priority, "desc"),
+    "title": (Task.title_key, "asc"),
+}
+_RANKS = (Priority.LOW, Priority.MEDIUM, Priority.HIGH)
+
+
+class TaskNotFoundError(LookupError):
+    """The person has no task with this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """What counts as overdue: due before `now`; without a time of day, before the day that began `today`."""
+
+    now: datetime
+    today: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some tasks of a list, and the cursor of the next ones."""
+
+    items: Sequence[Task]
+    next_cursor: str | None
+
+
+def _folded(text: str) -> str:
+    return text.casefold()
+
+
+def _index(task: Task) -> None:
+    """Bring the columns for sorting and searching up to date with the text."""
+    task.title_key = _folded(task.title)[:TITLE_LENGTH]
+    tags = " ".join(f"#{tag}" for tag in task.tags)
+    task.search_text = _folded("\n".join(part for part in (task.title, task.description, tags) if part))
+
+
+def _tag_rows(tags: Sequence[str]) -> list[TaskTag]:
+    return [TaskTag(name=name, position=position) for position, name in enumerate(tags)]
+
+
+async def create_task(session: AsyncSession, user_id: str, new: TaskCreate) -> Task:
+    """Store a new task of this person and return it."""
+    now = utc_now()
+    task = Task(
+        user_id=user_id,
+        title=new.title,
+        description=new.description,
+        priority=new.priority,
+        due_at=new.due_at,
+        all_day=new.all_day and new.due_at is not None,
+        completed_at=None,
+        created_at=now,
+        updated_at=now,
+        tag_rows=_tag_rows(new.tags),
+    )
+    _index(task)
+    session.add(task)
+    await session.flush()
+    return task
+
+
+async def get_task(session: AsyncSession, user_id: str, task_id: str, *, for_update: bool = False) -> Task:
+    """Return one task of this person; with `for_update`, other writers of it wait until the transaction ends.
+
+    Raises:
+        TaskNotFoundError: when this person has none with this id.
+    """
+    task = None
+    if "\0" not in task_id:
+        statement = select(Task).where(Task.id == task_id, Task.user_id == user_id)
+        task = await session.scalar(statement.with_for_update() if for_update else statement)
+    if task is None:
+        raise TaskNotFoundError(task_id)
+    return task
+
+
+async def update_task(session: AsyncSession, user_id: str, task_id: str, changes: TaskUpdate) -> Task:
+    """Change the given members of a task and return it.
+
+    Raises:
+        TaskNotFoundError: when this person has none with this id.
+    """
+    task = await get_task(session, user_id, task_id, for_update=True)
+    values = changes.model_dump(exclude_unset=True)
+    tags = values.pop("tags", None)
+    for name, value in values.items():
+        setattr(task, name, value)
+    if tags is not None and tags != task.tags:
+        kept = {row.name: row for row in task.tag_rows}
+        task.tag_rows = [kept.get(name) or TaskTag(name=name) for name in tags]
+        for position, row in enumerate(task.tag_rows):
+            row.position = position
+    if task.due_at is None:
+        task.all_day = False
+    if changes.model_fields_set:
+        _index(task)
+        task.updated_at = utc_now()
+    await session.flush()
+    return task
+
+
+async def set_completed(session: AsyncSession, user_id: str, task_id: str, *, completed: bool) -> Task:
+    """Mark a task as done or not done and return it. What it already is keeps its moment of completion.
+
+    Raises:
+        TaskNotFoundError: when this person has none with this id.
+    """
+    task = await get_task(session, user_id, task_id, for_update=True)
+    if completed != (task.completed_at is not None):
+        task.updated_at = utc_now()
+        task.completed_at = task.updated_at if completed else None
+        await session.flush()
+    return task
+
+
+async def delete_task(session: AsyncSession, user_id: str, task_id: str) -> Task:
+    """Delete a task and return what it was.
+
+    Raises:
+        TaskNotFoundError: when this person has none with this id.
+    """
+    task = await get_task(session, user_id, task_id, for_update=True)
+    await session.execute(delete(Task).where(Task.id == task.id))
+    session.expunge(task)
+    return task
+
+
+def _matching(user_id: str, query: TaskQuery, overdue: Overdue | None) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [Task.user_id == user_id]
+    if query.status != "all":
+        done = Task.completed_at.is_not(None)
+        conditions.append(done if query.status == "completed" else ~done)
+    if query.priority is not None:
+        conditions.append(Task.priority == query.priority)
+    if query.tag is not None:
+        conditions.append(exists().where(TaskTag.task_id == Task.id, TaskTag.name == query.tag))
+    if query.due_after is not None:
+        conditions.append(Task.due_at >= query.due_after)
+    if query.due_before is not None:
+        conditions.append(Task.due_at < query.due_before)
+    if overdue is not None:
+        conditions.append(
+            or_(
+                and_(Task.all_day.is_(True), Task.due_at < overdue.today),
+                and_(Task.all_day.is_(False), Task.due_at < overdue.now),
+            )
+        )
+    # Every word has to occur, in any order.
+    conditions += [Task.search_text.contains(word, autoescape=True) for word in _folded(query.q).split()]
+    return conditions
+
+
+def _cursor_key(column: InstrumentedAttribute[Any], task: Task) -> CursorValue:
+    value = getattr(task, column.key)
+    if isinstance(value, Priority):
+        return _RANKS.index(value)
+    return iso_instant(value) if isinstance(value, datetime) else value
+
+
+def _sort_value(column: InstrumentedAttribute[Any], key: CursorValue) -> Any:
+    """Return the value of a sort column that a cursor holds.
+
+    Raises:
+        InvalidCursorError: when the column cannot have such a value.
+    """
+    try:
+        if column is Task.priority:
+            return _RANKS[int(str(key))]
+        if column is Task.title_key:
+            if isinstance(key, str) and "\0" not in key:
+                return key.encode().decode()
+            raise ValueError(key)
+        value = None if key is None and column is Task.due_at else datetime.fromisoformat(str(key))
+        if value is not None and value.tzinfo is None:
+            raise ValueError(key)
+    except (ValueError, IndexError):
+        raise InvalidCursorError("is not a cursor of this list") from None
+    return value
+
+
+def _after(
+    column: InstrumentedAttribute[Any], key: Any, task_id: str, *, descending: bool
+) -> ColumnElement[bool]:
+    """Return the condition for rows behind this one; without a value they come last in both directions."""
+    id_behind = Task.id < task_id if descending else Task.id > task_id
+    if key is None:
+        return and_(column.is_(None), id_behind)
+    behind = or_(column < key if descending else column > key, and_(column == key, id_behind))
+    return or_(behind, column.is_(None)) if column is Task.due_at else behind
+
+
+async def list_tasks(
+    session: AsyncSession, user_id: str, query: TaskQuery, *, overdue: Overdue | None = None
+) -> Page:
+    """Return one page of this person's tasks.
+
+    Raises:
+        InvalidCursorError: when the cursor was not made for this order.
+    """
+    column, usual = _SORTS[query.sort]
+    descending = (query.order or usual) == "desc"
+    order = f"{query.sort} {'desc' if descending else 'asc'}"
+    statement: Select[Task] = select(Task).where(*_matching(user_id, query, overdue))
+    if query.cursor is not None:
+        key, task_id = decode_cursor(query.cursor, order)
+        statement = statement.where(_after(column, _sort_value(column, key), task_id, descending=descending))
+    direction = column.desc() if descending else column.asc()
+    statement = statement.order_by(
+        direction.nulls_last() if column is Task.due_at else direction,
+        Task.id.desc() if descending else Task.id.asc(),
+    )
+    rows = list(await session.scalars(statement.limit(query.limit + 1)))
+    items = rows[: query.limit]
+    more = len(rows) > query.limit
+    return Page(items, encode_cursor(order, _cursor_key(column, items[-1]), items[-1].id) if more else None)
+
+
+async def count_tasks(
+    session: AsyncSession, user_id: str, query: TaskQuery, *, overdue: Overdue | None = None
+) -> int:
+    """Return how many of this person's tasks a query matches, on all pages together."""
+    statement = select(func.count()).select_from(Task).where(*_matching(user_id, query, overdue))
+    return await session.scalar(statement) or 0
