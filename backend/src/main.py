@@ -1,5 +1,5 @@
 """The application under the short name, for servers that are started as `uvicorn main:app`."""
 
-from app.main import app
+from app.main import __getattr__
 
-__all__ = ["app"]
+__all__ = ["__getattr__"]

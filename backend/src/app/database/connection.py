@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,12 +51,15 @@ class Database:
 
     def __init__(self, url: str) -> None:
         parsed = database_url(url)
+        self._writer: AbstractAsyncContextManager[None] = nullcontext()
         if parsed.get_backend_name() == "sqlite":
             self.kind = "sqlite"
             Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
+            self.engine = _sqlite_engine(parsed)
+            self._writer = asyncio.Lock()
         else:
             self.kind = "postgresql"
-        self.engine = _sqlite_engine(parsed) if self.kind == "sqlite" else _postgresql_engine(parsed)
+            self.engine = _postgresql_engine(parsed)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._read_only_sessions = async_sessionmaker(
             self.engine.execution_options(**_READ_ONLY_OPTIONS), expire_on_commit=False
@@ -71,13 +74,15 @@ class Database:
 
         The transaction begins with the first statement. On SQLite it then takes the write lock at once,
         unless it is read-only: a transaction that reads first and writes later would otherwise fail
-        whenever another has written in between. Transactions must not be nested.
+        whenever another has written in between. Writers of this process queue in order, because SQLite's own
+        waiting is polling, which is slow and unfair. Transactions must not be nested.
 
         Raises:
             TimeoutError: when the block takes longer than TRANSACTION_TIMEOUT_S.
         """
         sessions = self._read_only_sessions if read_only else self._sessions
-        async with asyncio.timeout(TRANSACTION_TIMEOUT_S), sessions() as session, session.begin():
+        turn = nullcontext() if read_only else self._writer
+        async with asyncio.timeout(TRANSACTION_TIMEOUT_S), turn, sessions() as session, session.begin():
             yield session
 
     async def ping(self) -> None:

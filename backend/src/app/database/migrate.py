@@ -1,9 +1,9 @@
 """Bring the schema up to date: `python -m app.database.migrate`.
 
-All pending migrations run in one transaction that holds a lock, so they are applied wholly or not at all, and any
-number of processes may start this at once: one works, the others wait and then find nothing to do.
+All pending migrations run in one transaction that holds a lock, so they are applied wholly or not at all,
+and any number of processes may start this at once: one works, the others wait and then find nothing to do.
 
-Exit codes: 0 done, 1 the schema's history does not fit, 2 the environment is wrong, 3 the database is unreachable.
+Exit codes: 0 done, 1 the migrations do not fit, 2 the environment is wrong, 3 the database is unreachable.
 """
 
 import asyncio

@@ -1,0 +1,186 @@
+"""Databases, applications and signed-in people for every test of the backend.
+
+A test that asks for `database_url`, or for anything made from it, runs twice: on SQLite and on PostgreSQL.
+"""
+
+import asyncio
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx2
+import psycopg
+import pytest
+from fastapi import FastAPI
+
+from app.accounts.models import Session, User
+from app.accounts.signatures import sign
+from app.database import Base, Database, new_id, utc_now
+from app.database.migrate import migrate
+from app.main import create_app
+from app.settings import Settings
+from tests.provision.postgres import PostgresUnavailableError, postgres_server
+
+ORIGIN = "http://localhost:3000"
+SECRET = secrets.token_urlsafe(32)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the developer's own settings out of the tests."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL of an empty database on a real server, which the tests share."""
+    with tempfile.TemporaryDirectory(prefix="todo-backend-") as directory:
+        try:
+            with postgres_server(Path(directory)) as url:
+                yield url
+        except PostgresUnavailableError as error:
+            pytest.fail(str(error))
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql_server: str) -> str:
+    _migrate(postgresql_server)
+    return postgresql_server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> str:
+    """The URL of a migrated database without rows."""
+    if database_kind == "sqlite":
+        path = tmp_path / "todo.db"
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+        return f"sqlite:///{path}"
+    url: str = request.getfixturevalue("migrated_postgresql")
+    with psycopg.connect(url, autocommit=True) as connection:
+        tables = ", ".join(f'"{table}"' for table in Base.metadata.tables)
+        connection.execute(f"TRUNCATE {tables} CASCADE".encode())
+    return url
+
+
+@pytest.fixture
+def empty_database_url(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without even a schema."""
+    if database_kind == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    server: str = request.getfixturevalue("postgresql_server")
+    name = f"empty_{secrets.token_hex(4)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        yield server.removesuffix("postgres") + name
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return settings_for(database_url)
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    """The running application: its start-up is done, its shutdown follows the test."""
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+class Person(httpx2.AsyncClient):
+    """A browser in which somebody is signed in."""
+
+    user: User
+
+
+def browser(app: FastAPI, address: str = "127.0.0.1") -> Person:
+    """Return a client that behaves like a browser on the application's own pages.
+
+    Args:
+        app: the application to call, without a network between.
+        address: the client's address; rate limits are counted by it.
+    """
+    return Person(
+        transport=httpx2.ASGITransport(app, client=(address, 50_000)),
+        base_url=ORIGIN,
+        headers={"Origin": ORIGIN},
+    )
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[Person]:
+    """A browser in which nobody is signed in."""
+    async with browser(app) as client:
+        yield client
+
+
+@pytest.fixture
+async def signed_in(app: FastAPI) -> AsyncIterator[Callable[..., Awaitable[Person]]]:
+    """A function that returns the browser of one more person: `await signed_in("Ada")`.
+
+    The session is put into the database: hashing a password costs a tenth of a second.
+    """
+    people: list[Person] = []
+
+    async def sign_in(name: str = "Ada") -> Person:
+        token = new_id()
+        user = User(id=new_id(), name=name, email=f"{name.lower()}.{secrets.token_hex(4)}@example.org")
+        async with app.state.database.transaction() as session:
+            session.add(user)
+            await session.flush()
+            session.add(Session(user_id=user.id, token=token, expires_at=utc_now() + timedelta(days=7)))
+        person = browser(app)
+        person.cookies.set("better-auth.session_token", sign(token, SECRET), domain="localhost.local")
+        person.user = user
+        people.append(person)
+        return person
+
+    yield sign_in
+    for person in people:
+        await person.aclose()
+
+
+def settings_for(url: str) -> Settings:
+    """Return settings with a fresh secret and the database at a URL."""
+    path = Path(url.removeprefix("sqlite:///"))
+    place = {"data_dir": path.parent} if url.startswith("sqlite") else {"database_url": url}
+    return Settings.model_validate({"better_auth_secret": SECRET, **place})
+
+
+def _migrate(url: str) -> None:
+    async def run() -> None:
+        database = Database(url)
+        await migrate(database)
+        await database.close()
+
+    asyncio.run(run())
