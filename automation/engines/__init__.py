@@ -1,0 +1,87 @@
+"""The engines that run the application: the same verbs, whatever runs it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from automation.events import Emit
+
+HEALTHY, UNHEALTHY = "healthy", "unhealthy"
+SERVICES = ("backend", "frontend")
+
+
+@dataclass(frozen=True)
+class UpOptions:
+    """What a person asked for with `up`."""
+
+    profile: str = ""
+    """The profile's name; the default profile when empty."""
+    production: bool = False
+    """Run the built frontend and a backend that does not reload."""
+    host: str = "127.0.0.1"
+    """The address that the frontend listens on."""
+    frontend_port: int = 3000
+    backend_port: int = 8000
+    auto_port: bool = False
+    """Take the next port that is free instead of failing on one that is not."""
+    foreground: bool = True
+    """Stay and show the services' output; otherwise only keep them running."""
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """A service as it is now."""
+
+    state: str
+    address: str
+    port: int
+    pid: int
+    memory: int
+    """Resident bytes of the service's processes."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """The application as it is now."""
+
+    engine: str
+    state: str
+    """`stopped`, `starting`, `running`, `unhealthy`, `stopping` or `crashed`."""
+    mode: str = ""
+    address: str | None = None
+    since: float | None = None
+    """Seconds since the epoch."""
+    supervisor: int | None = None
+    services: Mapping[str, ServiceStatus] = field(default_factory=dict)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the status as plain data, each service under its own name; absent ones are null."""
+        data = asdict(self)
+        services = data.pop("services")
+        return {
+            **data,
+            **{name: services.get(name) for name in SERVICES},
+            "pids": {name: service["pid"] for name, service in services.items()},
+            "ports": {name: service["port"] for name, service in services.items()},
+        }
+
+
+class Engine(Protocol):
+    """A way of running the application."""
+
+    name: str
+
+    async def up(self, options: UpOptions, emit: Emit) -> None:
+        """Start what is not running, wait until it is healthy, and stay with it where the options say so."""
+
+    async def down(self, emit: Emit) -> None:
+        """Stop what runs, and clear away what a crash left. Doing so twice is no error."""
+
+    async def status(self) -> Status:
+        """Return the application as it is now."""
+
+    async def logs(self, services: Sequence[str], lines: int, emit: Emit, *, follow: bool) -> None:
+        """Emit the last lines of the services' output; with `follow`, go on with what comes after."""
+
+    def address(self) -> str | None:
+        """Return the address that people open; None while nothing runs."""

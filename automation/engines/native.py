@@ -1,0 +1,488 @@
+"""Runs the application as processes of this machine: no Docker, no database server, no key needed.
+
+The environment comes first, because everything depends on it. Then the database and the backend are made
+ready beside the frontend, which needs neither until somebody opens a page.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import httpx2
+import psutil
+
+from automation import (
+    contract,
+    environment,
+    files,
+    frontend,
+    instance,
+    logs,
+    node,
+    paths,
+    ports,
+    processes,
+)
+from automation.contract import Profile
+from automation.engines import HEALTHY, SERVICES, UNHEALTHY, ServiceStatus, Status, UpOptions
+from automation.environment import Environment
+from automation.errors import AutomationError, UsageError
+from automation.events import Emit, Line, Notice, Result, step
+from automation.instance import Instance, ServiceRecord
+from automation.processes import Identity
+from automation.settings import Settings
+from automation.supervisor import Service, ServiceStoppedError, Supervisor
+
+_LOOPBACK = "127.0.0.1"
+_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - recognised here, not chosen
+_STATUS_SECONDS = 2.0
+_STOP_SECONDS = 15.0
+_POLL_SECONDS = 0.1
+_PORT_RACES = 3
+# What the shell may hold for other programs and must not decide here.
+_FOREIGN = ("PORT", "HOST", "HOSTNAME", "NODE_ENV", "NODE_OPTIONS", "PYTHONHOME", "PYTHONPATH")
+
+
+class NativeEngine:
+    """The engine whose services are processes of this machine."""
+
+    name = "native"
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the settings, whose state directory names the instance."""
+        self._settings = settings
+        self._instance = Instance(settings.state_dir)
+
+    async def up(self, options: UpOptions, emit: Emit) -> None:
+        """Start what is not running and wait until it is healthy. Raises AutomationError."""
+        profile = contract.load(options.profile, self._settings.root)
+        while not self._instance.acquire():
+            if await self._join(options, emit):
+                return
+        try:
+            await self._clear_crash()
+            for attempt in range(_PORT_RACES):
+                last = not options.auto_port or attempt == _PORT_RACES - 1
+                if await self._up_once(options, profile, emit, last_attempt=last):
+                    return
+        finally:
+            self._instance.forget()
+            self._instance.release()
+
+    async def down(self, emit: Emit) -> None:
+        """Stop what runs, and clear away what a crash left."""
+        while (record := self._instance.read()) is None:
+            # Another process may have begun to start and not yet have written down so.
+            if self._instance.acquire():
+                self._instance.release()
+                emit(Notice(("Nothing is running.",)))
+                return
+            await asyncio.sleep(_POLL_SECONDS)
+        with step(emit, "stop") as current:
+            if record.state == instance.CRASHED:
+                count = await self._clear_crash()
+                current.detail = f"cleared away after a crash, {_count(count, 'process')} left"
+                return
+            current.progress("asking the services to end")
+            await _end(record.supervisor, record.mark)
+            current.detail = "everything has ended"
+
+    async def status(self) -> Status:
+        """Return the application as it is now, each service asked for its health."""
+        record = self._instance.read()
+        if record is None:
+            return Status(self.name, instance.STOPPED)
+        services = await asyncio.gather(*(_service_status(each) for each in record.services))
+        states = {each.state for each in services}
+        state = UNHEALTHY if record.state == instance.RUNNING and states != {HEALTHY} else record.state
+        return Status(
+            engine=record.engine,
+            state=state,
+            mode=record.mode,
+            address=record.address,
+            since=record.since,
+            supervisor=record.supervisor.pid,
+            services={entry.name: status for entry, status in zip(record.services, services, strict=True)},
+        )
+
+    async def logs(self, services: Sequence[str], lines: int, emit: Emit, *, follow: bool) -> None:
+        """Emit the last lines of the services' output, and with `follow` what comes after."""
+        followers = {}
+        for name in services:
+            file = self._instance.log(name)
+            position = file.stat().st_size if file.exists() else 0
+            for line in logs.tail(file, lines):
+                emit(Line(name, line))
+            followers[name] = logs.Follower(file, position)
+        if follow:
+            async for name, line in logs.follow(followers):
+                emit(Line(name, line))
+
+    def address(self) -> str | None:
+        """Return the address that people open; None while nothing runs."""
+        record = self._instance.read()
+        return record.address if record and record.state != instance.CRASHED else None
+
+    def plan(self, options: UpOptions) -> tuple[str, ...]:
+        """Return what `up` would do, a sentence each. Raises AutomationError as `up` would."""
+        profile = contract.load(options.profile, self._settings.root)
+        record = self._instance.read()
+        if record is not None and record.state != instance.CRASHED:
+            return (f"Nothing: the application is {record.state} at {record.address}.",)
+        root, env_file = self._settings.root, self._settings.env_file_name
+        made = environment.initialise(self._settings, profile, dry_run=True)
+        if not made:
+            environment.read(self._settings, profile).require_valid(env_file)
+        plan = _Plan(self._settings, options, profile)
+        plan.choose_ports()
+        server = "the production build" if options.production else "the development server"
+        steps = [
+            f"Make {env_file} with a generated {' and '.join(made)}." if made else "",
+            "" if frontend.packages_current(root) else "Install the frontend's packages: npm ci.",
+            "Bring the database's schema up to date: python -m app.database.migrate.",
+            f"Start the backend at {plan.backend_address}.",
+            f"Start {server} of the frontend at {plan.frontend_address}.",
+        ]
+        return tuple(each for each in steps if each)
+
+    async def _up_once(self, options: UpOptions, profile: Profile, emit: Emit, *, last_attempt: bool) -> bool:
+        """Run the application until it is stopped; False when a port was lost between choice and use."""
+        plan = _Plan(self._settings, options, profile)
+        mode = "production" if options.production else "development"
+        record = self._instance.begin(self.name, mode, plan.frontend_address)
+        values = self._prepare_environment(profile, emit)
+        plan.choose_ports(emit)
+        record = self._instance.begin(self.name, mode, plan.frontend_address)
+        base = _base_environ(self._settings, profile, values)
+        backend_environ = plan.backend_environ(base, values)
+        async with Supervisor(self._instance, record, emit) as supervisor:
+
+            async def backend() -> None:
+                await self._migrate(backend_environ, record.mark, values, emit)
+                await supervisor.start(plan.backend(backend_environ))
+
+            async def front() -> None:
+                build = await self._prepare_frontend(base, record.mark, emit, production=options.production)
+                await supervisor.start(plan.frontend(base, values, build))
+
+            try:
+                await supervisor.all_of((backend(), front()))
+            except ServiceStoppedError as error:
+                if not ports.held_by_other(error.service.port, supervisor.pids):
+                    raise
+                if last_attempt:
+                    raise plan.port_taken(error.service.name, error.service.port) from error
+                return False
+            emit(Notice(plan.welcome(values, foreground=options.foreground)))
+            running = asyncio.create_task(supervisor.run(show_output=options.foreground))
+            emit(Result((await self.status()).to_mapping()))
+            await running
+        return True
+
+    async def _join(self, options: UpOptions, emit: Emit) -> bool:
+        """Wait for what another process is doing: True when that is healthy, False when it has ended."""
+        mode = "production" if options.production else "development"
+        waiting_for = {instance.STARTING, UNHEALTHY, instance.STOPPING, instance.STOPPED}
+        if self._instance.read() is None:
+            await asyncio.sleep(_POLL_SECONDS)
+            return False
+        with step(emit, "up") as current:
+            while (status := await self.status()).state in waiting_for:
+                if status.state == instance.STOPPED:
+                    current.detail = "the one that was there has ended"
+                    return False
+                current.progress(f"already {status.state} at {status.address}")
+                await asyncio.sleep(_POLL_SECONDS)
+            if status.state == instance.CRASHED:
+                current.detail = "the one that was there was killed"
+                return False
+            if status.mode != mode:
+                raise AutomationError(
+                    f"the application runs already, in {status.mode} mode",
+                    why=f"it is at {status.address}",
+                    remedies=[f"invoke down, then   invoke up{' --prod' * options.production}"],
+                )
+            current.detail = f"already running at {status.address}"
+        emit(Result(status.to_mapping()))
+        return True
+
+    async def _clear_crash(self) -> int:
+        """End what a supervisor that was killed left behind. Returns the number of processes."""
+        record = self._instance.read()
+        if record is None or record.state != instance.CRASHED:
+            return 0
+        count = processes.kill_marked(record.mark)
+        self._instance.forget()
+        return count
+
+    def _prepare_environment(self, profile: Profile, emit: Emit) -> Environment:
+        name = self._settings.env_file_name
+        with step(emit, "environment") as current:
+            made = environment.initialise(self._settings, profile)
+            values = environment.read(self._settings, profile)
+            values.require_valid(name)
+            current.detail = f"{name} made from {environment.TEMPLATE}, secret generated" if made else name
+            if values.from_shell:
+                current.detail += f"; {', '.join(values.from_shell)} from the shell"
+        warnings = [str(problem) for problem in values.problems]
+        if warnings:
+            emit(Notice(tuple(f"note: {warning}" for warning in warnings)))
+        return values
+
+    async def _prepare_frontend(
+        self, base: Mapping[str, str], mark: str, emit: Emit, *, production: bool
+    ) -> Path | None:
+        root = self._settings.root
+        if not frontend.packages_current(root):
+            with step(emit, "packages") as current:
+                await frontend.install_packages(root, base, mark, current)
+        if not production:
+            return None
+        with step(emit, "build") as current:
+            return await frontend.build(root, base, mark, current)
+
+    async def _migrate(self, environ: Mapping[str, str], mark: str, values: Environment, emit: Emit) -> None:
+        kind = "PostgreSQL" if values.values.get("DATABASE_URL") else "SQLite"
+        with step(emit, "database") as current:
+            current.progress(f"{kind}, bringing the schema up to date")
+            files.make_directory(self._settings.data_dir)
+            output: deque[str] = deque(maxlen=20)
+            applied = 0
+            command = [sys.executable, "-m", "app.database.migrate"]
+            cwd = self._settings.root / "backend"
+            async with processes.running(command, cwd=cwd, environ=environ, mark=mark) as migration:
+                async for line in processes.lines(migration):
+                    applied += line.startswith("applied ")
+                    output.append(logs.clean(line))
+                if await migration.wait() != 0:
+                    raise AutomationError(
+                        f"{kind} could not be brought up to date",
+                        details=list(output),
+                        remedies=[f"DATABASE_URL in {self._settings.env_file_name}", "invoke doctor"],
+                    )
+            current.detail = (
+                f"{kind}, {_count(applied, 'migration')} applied" if applied else f"{kind}, up to date"
+            )
+
+
+class _Plan:
+    """The services as they will be started: ports, addresses, commands, environments."""
+
+    def __init__(self, settings: Settings, options: UpOptions, profile: Profile) -> None:
+        self._settings = settings
+        self._options = options
+        self._profile = profile
+        self._ports = {"backend": options.backend_port, "frontend": options.frontend_port}
+        if options.backend_port == options.frontend_port:
+            raise UsageError(
+                f"port {options.backend_port} is asked for twice",
+                why="the frontend and the backend need a port each",
+            )
+
+    @property
+    def backend_address(self) -> str:
+        return f"http://localhost:{self._ports['backend']}"
+
+    @property
+    def frontend_address(self) -> str:
+        host = self._options.host
+        name = "localhost" if host in {_LOOPBACK, *_EVERYWHERE} else f"[{host}]" if ":" in host else host
+        return f"http://{name}:{self._ports['frontend']}"
+
+    @property
+    def _hosts(self) -> dict[str, str]:
+        # Only the frontend is for others: it passes /api on, so the backend stays on this machine.
+        return {"backend": _LOOPBACK, "frontend": self._options.host}
+
+    def choose_ports(self, emit: Emit | None = None) -> None:
+        """Settle the ports; every one that is taken is shown. Raises PortTakenError."""
+        search = self._options.auto_port
+        failures = []
+        for name in SERVICES:
+            others = {port for other, port in self._ports.items() if other != name}
+            try:
+                self._ports[name] = ports.choose(
+                    self._hosts[name], self._ports[name], search=search, avoid=others
+                )
+            except ports.PortTakenError:
+                failures.append((name, self.port_taken(name, self._ports[name])))
+        for name, failure in failures:
+            if emit is not None:
+                with suppress(ports.PortTakenError), step(emit, name):
+                    raise failure
+        if failures:
+            raise failures[0][1]
+
+    def port_taken(self, name: str, port: int) -> ports.PortTakenError:
+        """Return the error that names who holds the port and what to do."""
+        remedies = ["invoke up --auto-port"]
+        with suppress(AutomationError):
+            free = ports.choose(self._hosts[name], port, search=True, avoid=self._ports.values())
+            remedies.append(f"invoke up --{name}-port {free}")
+        return ports.PortTakenError(f"port {port} is taken by {ports.holder(port)}", remedies=remedies)
+
+    def backend_environ(self, base: Mapping[str, str], values: Environment) -> dict[str, str]:
+        """Return the backend's whole environment."""
+        port = self._ports["frontend"]
+        names = {"localhost", _LOOPBACK, *_own_addresses(self._options.host)}
+        origins = [f"http://{name}:{port}" for name in sorted(names)]
+        given = values.values
+        return {
+            **base,
+            "AGENT_PROVIDER": self._profile.backend.environment.provider,
+            "FRONTEND_URL": self.frontend_address,
+            "BETTER_AUTH_URL": given.get("FRONTEND_URL", self.frontend_address),
+            "LOG_FORMAT": "json" if self._options.production else "console",
+            **given,
+            "TRUSTED_ORIGINS": ",".join(filter(None, (given.get("TRUSTED_ORIGINS"), *origins))),
+            "DATA_DIR": str(self._settings.data_dir),
+            "HOST": self._hosts["backend"],
+            "PORT": str(self._ports["backend"]),
+            "PYTHONPATH": str(paths.backend_source(self._settings.root)),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def backend(self, environ: Mapping[str, str]) -> Service:
+        """Return the backend as a service."""
+        source = str(paths.backend_source(self._settings.root))
+        host, port = self._hosts["backend"], self._ports["backend"]
+        reload = () if self._options.production else ("--reload", "--reload-dir", source)
+        drain = 10 if self._options.production else 1
+        return Service(
+            name="backend",
+            command=(
+                sys.executable, "-m", "uvicorn", "app.main:app", "--host", host, "--port", str(port),
+                "--timeout-graceful-shutdown", str(drain), *reload,
+            ),
+            cwd=self._settings.root / "backend",
+            environ=environ,
+            port=port,
+            address=self.backend_address,
+            health=f"http://{host}:{port}/ready",
+            grace=drain + 2.0,
+            reloads=bool(reload),
+        )  # fmt: skip
+
+    def frontend(self, base: Mapping[str, str], values: Environment, build: Path | None) -> Service:
+        """Return the frontend as a service: from the build, or without one in development mode."""
+        folder = paths.frontend(self._settings.root)
+        host, port = self._hosts["frontend"], self._ports["frontend"]
+        if build is None:
+            script = str(folder / "node_modules" / "next" / "dist" / "bin" / "next")
+            command = node.node(script, "dev", "--hostname", host, "--port", str(port))
+        else:
+            command = node.node(str(build / "server.js"))
+        local = f"http://{_LOOPBACK if host in _EVERYWHERE else f'[{host}]' if ':' in host else host}:{port}"
+        return Service(
+            name="frontend",
+            command=command,
+            cwd=build or folder,
+            environ={
+                **node.environ(base),
+                "API_URL": f"http://{self._hosts['backend']}:{self._ports['backend']}",
+                "HOSTNAME": host,
+                "PORT": str(port),
+                "NODE_ENV": "development" if build is None else "production",
+                **({"VERSION": values.values["VERSION"]} if "VERSION" in values.values else {}),
+            },
+            port=port,
+            address=self.frontend_address,
+            health=f"{local}/health",
+            warm_up=f"{local}/",
+        )
+
+    def welcome(self, values: Environment, *, foreground: bool) -> tuple[str, ...]:
+        """Return what a person wants to know once everything is healthy."""
+        key = self._profile.backend.environment.model_key
+        provider = values.values.get("AGENT_PROVIDER", self._profile.backend.environment.provider)
+        agent = (
+            f"agent: {values.values.get('AGENT_MODEL') or provider}"
+            if values.values.get(f"{provider.upper()}_API_KEY")
+            else f"agent: offline. Put {key} into {self._settings.env_file_name} for a model."
+        )
+        others = [
+            f"http://{address}:{self._ports['frontend']}" for address in _own_addresses(self._options.host)
+        ]
+        end = "Ctrl-C stops everything" if foreground else "invoke down stops everything"
+        return (
+            "",
+            f"The to-do chatbot is at {self.frontend_address}      native engine",
+            *([f"from other machines: {'  '.join(others)}"] if others else []),
+            agent,
+            f"{end} · invoke logs · invoke doctor",
+            "",
+        )
+
+
+def in_background(settings: Settings, options: UpOptions, events: Path) -> subprocess.Popen[bytes]:
+    """Start `up` as a process of its own session, its events going to the file as JSON lines."""
+    files.make_directory(events.parent)
+    events.unlink(missing_ok=True)
+    arguments = json.dumps({**asdict(options), "foreground": False})
+    with open(events, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "automation.background", arguments],
+            cwd=settings.root,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+async def _end(supervisor: Identity, mark: str) -> None:
+    """Ask the supervisor to end, wait, and see to it that nothing is left."""
+    with suppress(psutil.Error):
+        process = psutil.Process(supervisor.pid)
+        if supervisor.alive:
+            process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.to_thread(process.wait, _STOP_SECONDS)
+        except psutil.TimeoutExpired:
+            process.kill()
+    processes.kill_marked(mark)
+
+
+async def _service_status(entry: ServiceRecord) -> ServiceStatus:
+    state, memory = "stopped", 0
+    if entry.process.alive:
+        state = UNHEALTHY
+        with suppress(psutil.Error):
+            tree = psutil.Process(entry.process.pid).children(recursive=True)
+            memory = sum(process.memory_info().rss for process in tree)
+        async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=_STATUS_SECONDS) as client:
+            with suppress(httpx2.HTTPError):
+                if (await client.get(entry.health)).status_code == httpx2.codes.OK:
+                    state = HEALTHY
+    return ServiceStatus(state, entry.address, entry.port, entry.process.pid, memory)
+
+
+def _base_environ(settings: Settings, profile: Profile, values: Environment) -> dict[str, str]:
+    """Return the shell's environment without what belongs to the application, its secrets above all."""
+    own = {*environment.application_names(profile), *values.values, *_FOREIGN}
+    return {name: value for name, value in settings.environ.items() if name not in own}
+
+
+def _own_addresses(host: str) -> list[str]:
+    """Return the addresses under which other machines reach this one, if the host is all of them."""
+    if host not in _EVERYWHERE:
+        return [] if host in {_LOOPBACK, "localhost", "::1"} else [host]
+    return sorted(
+        address.address
+        for addresses in psutil.net_if_addrs().values()
+        for address in addresses
+        if address.family.name == "AF_INET" and not address.address.startswith("127.")
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"

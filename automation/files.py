@@ -1,0 +1,76 @@
+"""Writing files so that a reader never sees half of one, and naming what the file system refuses."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from automation.errors import AutomationError
+
+
+def reason(error: Exception) -> str:
+    """Return why the file system refused, in words and without a class name."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[0].lower() + error.strerror[1:]
+    return str(error)
+
+
+def make_directory(directory: Path) -> None:
+    """Make the directory and its parents. Raises AutomationError."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AutomationError(
+            f"the folder {directory} cannot be made",
+            why=reason(error),
+            remedies=["free some space, or set TODO_STATE_DIR to a folder that can be written"],
+        ) from error
+
+
+def write_private(target: Path, text: str, *, exclusive: bool = False) -> None:
+    """Write the file whole or not at all, readable by its owner only (mode 0600).
+
+    With `exclusive`, a file that appeared meanwhile is kept. Raises AutomationError.
+    """
+    partial: Path | None = None
+    try:
+        # mkstemp makes the file with mode 0600, in the same folder so that moving it is atomic.
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        partial = Path(name)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if exclusive and os.name == "posix":
+            with suppress(FileExistsError):
+                os.link(partial, target)
+        else:
+            partial.replace(target)
+            partial = None
+    except OSError as error:
+        raise AutomationError(
+            f"{target.name} cannot be written",
+            why=f"{reason(error)} ({target.parent})",
+            remedies=["free some space, or make the folder writable"],
+        ) from error
+    finally:
+        if partial is not None:
+            with suppress(OSError):
+                partial.unlink()
+
+
+def write_json(target: Path, data: Mapping[str, Any]) -> None:
+    """Write the data as JSON, whole or not at all. Raises AutomationError."""
+    write_private(target, json.dumps(data, indent=2) + "\n")
+
+
+def read_json(source: Path) -> dict[str, Any] | None:
+    """Return the mapping in the file; None when there is none or it is not one."""
+    try:
+        data = json.loads(source.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None

@@ -1,0 +1,74 @@
+"""Reading the services' output: the last lines, and what comes after them."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+
+LARGEST = 50 * 10**6
+"""Bytes that a log may grow to before it begins anew."""
+
+_POLL_SECONDS = 0.1
+_BLOCK = 64 * 1024
+# Escape sequences could move the cursor or set the title of the terminal that shows a line.
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.|[\x00-\x08\x0b-\x1f\x7f]"
+)
+
+
+def clean(line: str) -> str:
+    """Return the line without control characters."""
+    return _CONTROL.sub("", line)
+
+
+def tail(file: Path, count: int) -> tuple[str, ...]:
+    """Return the last lines of the file; none when there is no file."""
+    if count <= 0:
+        return ()
+    try:
+        with file.open("rb") as log:
+            position = log.seek(0, 2)
+            content = b""
+            while position > 0 and content.count(b"\n") <= count:
+                step = min(_BLOCK, position)
+                position = log.seek(position - step)
+                content = log.read(step) + content
+    except FileNotFoundError:
+        return ()
+    return tuple(clean(line) for line in content.decode("utf-8", "replace").splitlines()[-count:])
+
+
+class Follower:
+    """Reads what is appended to one log, line by line, also across its beginning anew."""
+
+    def __init__(self, file: Path, position: int | None = None) -> None:
+        """Begin at the position in bytes; at the end of the file without one."""
+        self._file = file
+        self._rest = b""
+        if position is None:
+            position = file.stat().st_size if file.exists() else 0
+        self._position = position
+
+    def new_lines(self) -> Iterator[str]:
+        """Yield the complete lines that were added since the last call."""
+        try:
+            with self._file.open("rb") as log:
+                if log.seek(0, 2) < self._position:
+                    self._position, self._rest = 0, b""
+                log.seek(self._position)
+                added = log.read(16 * _BLOCK)
+        except FileNotFoundError:
+            return
+        self._position += len(added)
+        *complete, self._rest = (self._rest + added).split(b"\n")
+        for line in complete:
+            yield clean(line.decode("utf-8", "replace"))
+
+
+async def follow(followers: Mapping[str, Follower]) -> AsyncIterator[tuple[str, str]]:
+    """Yield service and line for ever, as they come."""
+    while True:
+        for service, follower in followers.items():
+            for line in follower.new_lines():
+                yield service, line
+        await asyncio.sleep(_POLL_SECONDS)

@@ -1,0 +1,25 @@
+"""Where things are in the project, found from this file and never from the working directory."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def profiles(root: Path) -> Path:
+    """Return the folder of profile contracts."""
+    return root / "deploy" / "profiles"
+
+
+def frontend(root: Path) -> Path:
+    """Return the folder of the Next.js application."""
+    return root / "frontend"
+
+
+def backend_source(root: Path) -> Path:
+    """Return the folder that the backend's packages are imported from."""
+    return root / "backend" / "src"
+
+
+def readable(path: Path, root: Path) -> str:
+    """Return the path as a person would write it: relative to the project where it is inside."""
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

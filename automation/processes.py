@@ -1,0 +1,181 @@
+"""Starting processes that cannot be orphaned, and recognising them again.
+
+Every process runs under a guard (see `guard`) and carries the mark of the instance it belongs to in its
+environment. The mark finds what is left after a crash whatever became of process ids and groups.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+MARK = "TODO_INSTANCE"
+"""The variable that marks every process of an instance."""
+
+_GUARD = Path(__file__).with_name("guard.py")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A process that can be told from a later one with the same number."""
+
+    pid: int
+    started: float
+    """Seconds since the epoch, as the system keeps it."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process still runs; one that has ended and waits to be collected does not."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) < 1
+            return same and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+
+def identify(pid: int) -> Identity:
+    """Return the identity of a running process. Raises psutil.NoSuchProcess."""
+    return Identity(pid, psutil.Process(pid).create_time())
+
+
+def marked(mark: str) -> Iterator[psutil.Process]:
+    """Yield the running processes that carry the mark, this one excepted."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and process.environ().get(MARK) == mark:
+                yield process
+
+
+def kill_marked(mark: str) -> int:
+    """Kill every process that carries the mark and wait until it is gone. Returns how many there were."""
+    count = 0
+    # A process may start another between being seen and being killed.
+    while strays := list(marked(mark)):
+        for process in strays:
+            with suppress(psutil.Error):
+                process.kill()
+        gone, _ = psutil.wait_procs(strays, timeout=5)
+        if not gone:
+            break
+        count += len(gone)
+    return count
+
+
+class Guarded:
+    """A command under its guard."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        """Take the guard's process."""
+        self._process = process
+        self.identity = identify(process.pid)
+
+    @property
+    def stdout(self) -> asyncio.StreamReader:
+        """The command's output, where it was asked for as a stream."""
+        if self._process.stdout is None:
+            raise ValueError("the command was started with an output of its own")
+        return self._process.stdout
+
+    @property
+    def exit_code(self) -> int | None:
+        """The command's exit code; None while it runs."""
+        return self._process.returncode
+
+    def tree(self) -> list[psutil.Process]:
+        """Return the command's processes, without the guard."""
+        with suppress(psutil.Error):
+            return psutil.Process(self.identity.pid).children(recursive=True)
+        return []
+
+    def memory(self) -> int:
+        """Return the resident memory of the command's processes, in bytes."""
+        return sum(_resident(process) for process in self.tree())
+
+    async def wait(self) -> int:
+        """Wait for the end of the command and return its exit code."""
+        return await self._process.wait()
+
+    async def stop(self) -> None:
+        """End the command: politely, then after its grace by force. Cancelling this kills it at once."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            await self._process.wait()
+        except asyncio.CancelledError:
+            self.kill()
+            await self._process.wait()
+            raise
+
+    def kill(self) -> None:
+        """Kill the command's processes and the guard at once."""
+        for process in self.tree():
+            with suppress(psutil.Error):
+                process.kill()
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
+
+def _resident(process: psutil.Process) -> int:
+    with suppress(psutil.Error):
+        return int(process.memory_info().rss)
+    return 0
+
+
+async def start(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    environ: Mapping[str, str],
+    mark: str,
+    grace: float,
+    output: IO[bytes] | int = subprocess.PIPE,
+) -> Guarded:
+    """Start the command under a guard. Its errors go where its output goes.
+
+    `grace` is the time in seconds from being asked to end until being made to.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", "-S", str(_GUARD), str(grace), *command,
+        cwd=cwd,
+        env={**environ, MARK: mark},
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        # A terminal's Ctrl-C is for the supervisor, which then ends its processes in order.
+        start_new_session=True,
+        limit=2**20,
+    )  # fmt: skip
+    return Guarded(process)
+
+
+@asynccontextmanager
+async def running(
+    command: Sequence[str], *, cwd: Path, environ: Mapping[str, str], mark: str, grace: float = 5.0
+) -> AsyncIterator[Guarded]:
+    """Run the command for as long as the block lasts; at its end nothing of it is left."""
+    guarded = await start(command, cwd=cwd, environ=environ, mark=mark, grace=grace)
+    try:
+        yield guarded
+    finally:
+        await guarded.stop()
+
+
+async def lines(guarded: Guarded) -> AsyncIterator[str]:
+    """Yield the lines of the command's output as they come, undecodable bytes replaced."""
+    while True:
+        try:
+            line = await guarded.stdout.readline()
+        except ValueError:
+            # A line longer than the buffer: what was read of it is dropped.
+            continue
+        if not line:
+            return
+        yield line.decode("utf-8", "replace").rstrip("\r\n")

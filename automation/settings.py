@@ -1,0 +1,44 @@
+"""The one place that reads this process's environment; everything else takes a `Settings`."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from automation import paths
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the surroundings ask for. An empty variable counts as unset."""
+
+    root: Path
+    state_dir: Path
+    env_file: Path
+    data_dir: Path
+    no_color: bool
+    force_color: bool
+    environ: Mapping[str, str]
+
+    @property
+    def env_file_name(self) -> str:
+        """The settings file as a person names it: relative to the project where it is inside."""
+        return paths.readable(self.env_file, self.root)
+
+
+def load(environ: Mapping[str, str] | None = None, root: Path = paths.ROOT) -> Settings:
+    """Read the settings from `environ` (the process's own by default). Relative paths are the project's."""
+    given = {name: value for name, value in (os.environ if environ is None else environ).items() if value}
+
+    def place(name: str, default: str) -> Path:
+        return (root / Path(given.get(name, default)).expanduser()).resolve()
+
+    return Settings(
+        root=root,
+        state_dir=place("TODO_STATE_DIR", ".run"),
+        env_file=place("TODO_ENV_FILE", ".env"),
+        data_dir=place("TODO_DATA_DIR", ".data"),
+        no_color="NO_COLOR" in given,
+        force_color=given.get("FORCE_COLOR", "0") != "0",
+        environ=given,
+    )
