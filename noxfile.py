@@ -9,7 +9,9 @@ import sys
 
 import nox
 
-from automation import node
+sys.path.insert(0, os.path.dirname(__file__))  # the nox program, unlike invoke, does not look beside its file
+
+from automation import node  # noqa: E402
 
 nox.needs_version = ">=2026.10"
 nox.options.default_venv_backend = "uv"
