@@ -45,11 +45,13 @@ class When:
     """A day, or an exact minute of it when `at` is not None.
 
     `instant` is set where elapsed time was meant ("in 2 hours"), which a wall clock cannot say twice a year.
+    `day_said` is false where only a time was named and the day follows from the present.
     """
 
     day: date
     at: time | None = None
     instant: datetime | None = None
+    day_said: bool = True
 
     def __str__(self) -> str:
         """The form the tools take: `2026-11-22`, `2026-11-22T17:00`, with an offset only for an instant."""
@@ -116,11 +118,15 @@ _PHRASE_ENDS = (
 
 
 def _weekday_number(word: str) -> int:
-    return next(number for number, name in enumerate(WEEKDAYS) if name.startswith(word.lower().rstrip(".")[:3]))
+    return next(
+        number for number, name in enumerate(WEEKDAYS) if name.startswith(word.lower().rstrip(".")[:3])
+    )
 
 
 def _month_number(word: str) -> int:
-    return next(number for number, name in enumerate(MONTHS, 1) if name.startswith(word.lower().rstrip(".")[:3]))
+    return next(
+        number for number, name in enumerate(MONTHS, 1) if name.startswith(word.lower().rstrip(".")[:3])
+    )
 
 
 def _count(word: str) -> int:
@@ -227,7 +233,9 @@ def _named_month(match: re.Match[str], now: datetime, day: str, month: str, year
     return _Piece(*match.span(), day=_next_calendar_date(number, int(day), now.date()))
 
 
-@_rule(rf"{_BEFORE}(?:the\s+)?(\d{{1,2}}){_ORDINAL}\s+(?:of\s+)?({_MONTH})(?:,?\s+(\d{{4}}))?{_AFTER}{_PHRASE_ENDS}")
+@_rule(
+    rf"{_BEFORE}(?:the\s+)?(\d{{1,2}}){_ORDINAL}\s+(?:of\s+)?({_MONTH})(?:,?\s+(\d{{4}}))?{_AFTER}{_PHRASE_ENDS}"
+)
 def _day_month(match: re.Match[str], now: datetime) -> _Piece:
     return _named_month(match, now, match[1], match[2], match[3])
 
@@ -256,17 +264,7 @@ def _day_of_month(match: re.Match[str], now: datetime) -> _Piece:
 )
 def _near_day(match: re.Match[str], now: datetime) -> _Piece:
     after_tomorrow, tomorrow, _, tonight, before_yesterday, yesterday = match.groups()
-    days = (
-        2
-        if after_tomorrow
-        else 1
-        if tomorrow
-        else -2
-        if before_yesterday
-        else -1
-        if yesterday
-        else 0
-    )
+    days = 2 if after_tomorrow else 1 if tomorrow else -2 if before_yesterday else -1 if yesterday else 0
     return _Piece(*match.span(), day=_later(now.date(), days=days), part="night" if tonight else None)
 
 
@@ -278,7 +276,9 @@ def _elapsed(match: re.Match[str], now: datetime) -> _Piece:
     return _Piece(*match.span(), day=local.date(), at=local.time(), instant=local)
 
 
-@_rule(rf"(?<![\w’'])(?:due\s+)?in\s+({_NUMBER})\s+(days?|weeks?|fortnights?|months?|years?)(?:[’']?\s+time)?{_AFTER}")
+@_rule(
+    rf"(?<![\w’'])(?:due\s+)?in\s+({_NUMBER})\s+(days?|weeks?|fortnights?|months?|years?)(?:[’']?\s+time)?{_AFTER}"
+)
 def _in_days(match: re.Match[str], now: datetime) -> _Piece:
     return _Piece(*match.span(), day=_shift(now.date(), _count(match[1]), match[2]))
 
@@ -305,7 +305,9 @@ def _modified_weekday(match: re.Match[str], now: datetime) -> _Piece:
 @_rule(rf"(?<![\w’'-])(?<!every\s)(?<!each\s)({_FULL_DAYS}){_AFTER}{_PHRASE_ENDS}")
 @_rule(rf"(?<![\w’'-])(?<!every\s)(?<!each\s)({_DAYS})(?=\s+{_CLOCK})")
 def _weekday(match: re.Match[str], now: datetime) -> _Piece:
-    return _Piece(*match.span(), day=_weekday_after(now.date(), _weekday_number(match[1]), today_counts=False))
+    return _Piece(
+        *match.span(), day=_weekday_after(now.date(), _weekday_number(match[1]), today_counts=False)
+    )
 
 
 @_rule(rf"{_BEFORE}next\s+(week|month|year){_AFTER}")
@@ -355,27 +357,33 @@ def _clock(match: re.Match[str], now: datetime) -> _Piece:
     return _Piece(*match.span(), at=_checked_time(int(match[1]), int(match[2]), match[0]))
 
 
-@_rule(rf"(?<![\w’'])(?:at|by|@)\s*(\d{{1,2}})(?:\s?o[’']?clock)?(?![\w:/%€£$]|\.\d|\s?[ap]\.?m\b){_PHRASE_ENDS}")
-@_rule(rf"(?<![\w’'])(?:at|by|@)\s*(\d{{1,2}})(?=\s+(?:today|tomorrow|tmrw|tonight|(?:next|this)\s+\w+day|{_FULL_DAYS}))")
+@_rule(
+    rf"(?<![\w’'])(?:at|by|@)\s*(\d{{1,2}})(?:\s?o[’']?clock)?(?![\w:/%€£$]|\.\d|\s?[ap]\.?m\b){_PHRASE_ENDS}"
+)
+@_rule(
+    rf"(?<![\w’'])(?:at|by|@)\s*(\d{{1,2}})(?=\s+(?:today|tomorrow|tmrw|tonight|(?:next|this)\s+\w+day|{_FULL_DAYS}))"
+)
 @_rule(r"(?<![\w’'])(\d{1,2})\s?o[’']?clock(?!\w)")
 def _hour(match: re.Match[str], now: datetime) -> _Piece:
     hour = int(match[1])
     return _Piece(*match.span(), at=_checked_time(hour, 0, match[0]), half_day_open=1 <= hour <= 12)
 
 
-@_rule(
-    rf"{_AT}(?<![\w’'])(half\s+past|quarter\s+past|quarter\s+to)\s+({_NUMBER})(?:\s?([ap])\.?m\.?)?(?!\w)"
-)
+@_rule(rf"{_AT}(?<![\w’'])(half\s+past|quarter\s+past|quarter\s+to)\s+({_NUMBER})(?:\s?([ap])\.?m\.?)?(?!\w)")
 def _spoken_clock(match: re.Match[str], now: datetime) -> _Piece:
     hour, minute = _count(match[2]), 30 if match[1].lower().startswith("half") else 15
     if match[1].lower().endswith("to"):
         hour, minute = hour - 1, 45
     if match[3]:
         hour = hour % 12 + (12 if match[3].lower() == "p" else 0)
-    return _Piece(*match.span(), at=_checked_time(hour, minute, match[0]), half_day_open=not match[3] and hour <= 12)
+    return _Piece(
+        *match.span(), at=_checked_time(hour, minute, match[0]), half_day_open=not match[3] and hour <= 12
+    )
 
 
-@_rule(rf"(?<![\w’'])(?:(?:at|by|before|until)\s+(noon|midday|midnight|lunchtime)|(noon|midday|midnight)){_AFTER}(?:{_PHRASE_ENDS}|(?=\s+(?:{_FULL_DAYS}|tomorrow|today)))")
+@_rule(
+    rf"(?<![\w’'])(?:(?:at|by|before|until)\s+(noon|midday|midnight|lunchtime)|(noon|midday|midnight)){_AFTER}(?:{_PHRASE_ENDS}|(?=\s+(?:{_FULL_DAYS}|tomorrow|today)))"
+)
 def _named_hour(match: re.Match[str], now: datetime) -> _Piece:
     return _Piece(*match.span(), at=_DAY_PARTS[(match[1] or match[2]).lower()])
 
@@ -448,7 +456,7 @@ def find_when(text: str, now: datetime) -> Found | None:
         return Found(When(day.day, _time_of_day(clock, word, day.day, now)), spans)
     at = _time_of_day(clock, word, now.date(), now)
     passed = at is not None and at <= now.time().replace(tzinfo=None)
-    return Found(When(_later(now.date(), days=1 if passed else 0), at), spans)
+    return Found(When(_later(now.date(), days=1 if passed else 0), at, day_said=False), spans)
 
 
 def find_delay(text: str) -> tuple[int, str] | None:
@@ -488,13 +496,17 @@ def find_window(text: str, now: datetime) -> Window | None:
     if re.search(r"\b(?:this|the|next) weekend\b", text, re.IGNORECASE):
         found = find_when(text, now)
         if found is not None:
-            return Window("at the weekend", found.when.day, _later(found.when.day, days=6 - found.when.day.weekday()))
+            return Window(
+                "at the weekend", found.when.day, _later(found.when.day, days=6 - found.when.day.weekday())
+            )
     if re.search(r"\bthis month\b", text, re.IGNORECASE):
         return Window("this month", today, today.replace(day=calendar.monthrange(today.year, today.month)[1]))
     if re.search(r"\bnext month\b", text, re.IGNORECASE):
         first = _later(today.replace(day=1), months=1)
         return Window("next month", first, _later(first, months=1, days=-1))
-    ahead = re.search(rf"\b(?:in|within|over)?\s*(?:the )?next ({_NUMBER}) (days?|weeks?|months?)\b", text, re.IGNORECASE)
+    ahead = re.search(
+        rf"\b(?:in|within|over)?\s*(?:the )?next ({_NUMBER}) (days?|weeks?|months?)\b", text, re.IGNORECASE
+    )
     if ahead:
         return Window(f"in the next {ahead[1]} {ahead[2]}", today, _shift(today, _count(ahead[1]), ahead[2]))
     found = find_when(text, now)

@@ -137,7 +137,17 @@ class NotUnderstood:
 
 
 Intent = (
-    Add | ListTasks | Complete | Reopen | Delete | Update | Choose | Confirm | Small | Incomplete | NotUnderstood
+    Add
+    | ListTasks
+    | Complete
+    | Reopen
+    | Delete
+    | Update
+    | Choose
+    | Confirm
+    | Small
+    | Incomplete
+    | NotUnderstood
 )
 
 
@@ -159,7 +169,9 @@ def _clean(message: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
-_QUOTED = _pattern(r'"([^"\n]+)"|“([^”\n]+)”|‘([^\n]+?)’(?!\w)|«([^»\n]+)»|(?<!\w)\'([^\'\n]+)\'(?!\w)|`([^`\n]+)`')
+_QUOTED = _pattern(
+    r'"([^"\n]+)"|“([^”\n]+)”|‘([^\n]+?)’(?!\w)|«([^»\n]+)»|(?<!\w)\'([^\'\n]+)\'(?!\w)|`([^`\n]+)`'
+)
 
 
 class _Sentence:
@@ -180,7 +192,9 @@ _POLITE_START = _pattern(
     r"|(?:can|could|would|will)\s+you\s+(?:please\s+)?|i(?:['’]d|\s+would)\s+like\s+(?:you\s+)?to\s+"
     r"|i\s+want\s+(?:you\s+)?to\s+(?=add|create|delete|remove|complete|mark|rename|change|move|list|see|show|update)|let['’]?s\s+)+"
 )
-_POLITE_END = _pattern(r"[\s,]*(?:(?:\bplease|\bpls|\bthanks|\bthank\s+you|\bfor\s+me|\bright\s+now)[\s.!?]*)+$")
+_POLITE_END = _pattern(
+    r"[\s,]*(?:(?:\bplease|\bpls|\bthanks|\bthank\s+you|\bfor\s+me|\bright\s+now)[\s.!?]*)+$"
+)
 
 
 def _without_politeness(text: str) -> str:
@@ -215,7 +229,9 @@ _PRIORITY_WORDS: dict[str, Priority] = {
 }
 _LEVEL = r"(high(?:est)?|top|urgent|important|critical|medium|normal|default|low(?:est)?)"
 _PRIORITIES = (
-    _pattern(rf"[\s,;]*(?:\b(?:and|as|at|with|a|an|of|it['’]s|it\s+is|is|in)\s+)*[(\[]?\b{_LEVEL}[\s-]+prio(?:rity)?\b[)\]]?"),
+    _pattern(
+        rf"[\s,;]*(?:\b(?:and|as|at|with|a|an|of|it['’]s|it\s+is|is|in)\s+)*[(\[]?\b{_LEVEL}[\s-]+prio(?:rity)?\b[)\]]?"
+    ),
     _pattern(rf"[\s,;]*(?:\b(?:and|with|as|a)\s+)*[(\[]?\bprio(?:rity)?\s*(?:is|to|=|:)?\s*{_LEVEL}\b[)\]]?"),
     _pattern(r"(?<![\w#])[(\[]?(p[1-4])\b[)\]]?"),
     _pattern(
@@ -308,7 +324,11 @@ def _title(rest: str, quoted: list[str]) -> str:
     if rest.startswith(_BLANK):
         return whole
     # "iPhone" and "eBay" keep their own capitals.
-    return whole[:1].upper() + whole[1:] if whole[:2].islower() or len(whole) == 1 or whole[1:2] == " " else whole
+    return (
+        whole[:1].upper() + whole[1:]
+        if whole[:2].islower() or len(whole) == 1 or whole[1:2] == " "
+        else whole
+    )
 
 
 def _new_task(text: str, now: datetime) -> NewTask | None:
@@ -316,7 +336,9 @@ def _new_task(text: str, now: datetime) -> NewTask | None:
     details = _details(sentence.text, now)
     quoted = sentence.quoted()
     title = _title(details.rest, quoted)
-    description = _restored(details.description, quoted[details.rest.count(_BLANK) :]) if details.description else ""
+    description = (
+        _restored(details.description, quoted[details.rest.count(_BLANK) :]) if details.description else ""
+    )
     if not title:
         return None
     return NewTask(title, description, details.priority, details.tags, details.due)
@@ -333,15 +355,20 @@ _ORDINALS = {
     for word in words.split(":")
 }
 _COUNTS = {
-    word: number
-    for number, word in enumerate("one two three four five six seven eight nine ten".split(), 1)
+    word: number for number, word in enumerate("one two three four five six seven eight nine ten".split(), 1)
 }
 _ORDINAL = r"(?:" + "|".join(_ORDINALS) + r"|last|\d{1,3}(?:st|nd|rd|th))"
 _POSITION = rf"(?:(?:the\s+)?{_ORDINAL}(?:\s+(?:one|task|item|entry|todo))?|(?:(?:task|item|number|no\.?|nr\.?|todo)\s+)?#?\d{{1,3}})"
-_POSITIONS = _pattern(rf"^(?:(?:tasks|items|numbers)\s+)?{_POSITION}(?:(?:\s*,\s*|\s+and\s+|\s*&\s*|\s*,\s*and\s+|\s+){_POSITION})*$")
+_POSITIONS = _pattern(
+    rf"^(?:(?:tasks|items|numbers)\s+)?{_POSITION}(?:(?:\s*,\s*|\s+and\s+|\s*&\s*|\s*,\s*and\s+|\s+){_POSITION})*$"
+)
 _RANGE = _pattern(r"^(?:(?:tasks|items|numbers)\s+)?#?(\d{1,3})\s*(?:-|–|to|through)\s*#?(\d{1,3})$")
-_FIRST = _pattern(r"^(?:the\s+)?(first|top|last)\s+(\d{1,2}|" + "|".join(_COUNTS) + r")(?:\s+(?:ones|tasks|items))?$")
-_IT = _pattern(r"^(?:it|that|this|that\s+one|this\s+one|that\s+task|this\s+task|the\s+task|the\s+last\s+one|them|those|these)$")
+_FIRST = _pattern(
+    r"^(?:the\s+)?(first|top|last)\s+(\d{1,2}|" + "|".join(_COUNTS) + r")(?:\s+(?:ones|tasks|items))?$"
+)
+_IT = _pattern(
+    r"^(?:it|that|this|that\s+one|this\s+one|that\s+task|this\s+task|the\s+task|the\s+last\s+one|them|those|these)$"
+)
 _EVERYTHING = _pattern(
     r"^(?:(?:absolutely\s+)?(?:everything|all|all\s+of\s+(?:them|it|these|those))"
     r"|(?:(?:all|every)(?:\s+(?:of\s+)?(?:my|the|these|those))?|my(?:\s+(?:whole|entire))?|the\s+(?:whole|entire))"
@@ -352,7 +379,9 @@ _EVERYTHING = _pattern(
 _ARTICLES = _pattern(
     r"^(?:(?:my|the|a|an|that|this)\s+)?(?:(?:task|to-?do|item|one|reminder)\s+)?(?:(?:called|named|titled|about|to|for|:)\s+)?(?:my\s+|the\s+)?"
 )
-_TAIL = _pattern(r"\s+(?:from|off|on|in)\s+(?:my|the)\s+(?:to-?do\s+)?(?:list|tasks|to-?dos)$|\s+(?:task|to-?do|item|reminder)$")
+_TAIL = _pattern(
+    r"\s+(?:from|off|on|in)\s+(?:my|the)\s+(?:to-?do\s+)?(?:list|tasks|to-?dos)$|\s+(?:task|to-?do|item|reminder)$"
+)
 _LAST = -1
 
 
@@ -408,7 +437,9 @@ _ADD = (
     ),
     _pattern(rf"^(?:new\s+)?{_TASK_NOUN}\s*[:-]\s*(?P<body>.+)$"),
     _pattern(r"^(?:add|create|put|insert|schedule|jot\s+down|write\s+down)\b\s*:?\s*(?P<body>.+)$"),
-    _pattern(r"^(?:please\s+)?(?:set\s+(?:a|up\s+a)\s+reminder|remind\s+me)(?:\s+(?:to|about|that\s+i\s+(?:need|have)\s+to|of|for))?\s+(?P<body>.+)$"),
+    _pattern(
+        r"^(?:please\s+)?(?:set\s+(?:a|up\s+a)\s+reminder|remind\s+me)(?:\s+(?:to|about|that\s+i\s+(?:need|have)\s+to|of|for))?\s+(?P<body>.+)$"
+    ),
     _pattern(r"^remember\s+(?:to|that\s+i\s+(?:need|have)\s+to)\s+(?P<body>.+)$"),
     _pattern(r"^(?:don['’]?t|do\s+not|never)\s+(?:let\s+me\s+)?forget\s+(?:to\s+|about\s+)?(?P<body>.+)$"),
     _pattern(
@@ -416,14 +447,20 @@ _ADD = (
     ),
     _pattern(r"^\+\s*(?P<body>.+)$"),
 )
-_ON_MY_LIST = _pattern(r"\s+(?:to|on|onto|in|into)\s+(?:my|the)\s+(?:to-?do\s+|task\s+)?(?:list|tasks|to-?dos)\b")
+_ON_MY_LIST = _pattern(
+    r"\s+(?:to|on|onto|in|into)\s+(?:my|the)\s+(?:to-?do\s+|task\s+)?(?:list|tasks|to-?dos)\b"
+)
 
 _LIST = (
     _pattern(
         r"^(?:list|show|see|view|display|get|print|give|tell|read|find|search|look|filter|which|what|what['’]s|whats|anything|any|how\s+many|count|do\s+i\s+have|have\s+i\s+got)\b"
     ),
-    _pattern(r"^(?:all\s+|my\s+|open\s+|completed\s+|done\s+|finished\s+|overdue\s+|the\s+)*(?:tasks|to-?dos|to\s+do|list|agenda|items|overdue)(?:\s+list)?(?:\s+(?:for|due|tagged|with|this|next|by|before)\b.*)?\s*[?.!]*$"),
-    _pattern(r"^(?:all|my|open|completed|done|finished|overdue|urgent|important|(?:high|medium|low)[\s-]priority)\s+(?:tasks|to-?dos|items|ones)\b"),
+    _pattern(
+        r"^(?:all\s+|my\s+|open\s+|completed\s+|done\s+|finished\s+|overdue\s+|the\s+)*(?:tasks|to-?dos|to\s+do|list|agenda|items|overdue)(?:\s+list)?(?:\s+(?:for|due|tagged|with|this|next|by|before)\b.*)?\s*[?.!]*$"
+    ),
+    _pattern(
+        r"^(?:all|my|open|completed|done|finished|overdue|urgent|important|(?:high|medium|low)[\s-]priority)\s+(?:tasks|to-?dos|items|ones)\b"
+    ),
     _pattern(r"^(?:today|tomorrow|this\s+week|next\s+week|overdue|agenda)\s*\??$"),
 )
 _LIST_NOISE = _pattern(
@@ -440,68 +477,130 @@ _SEARCH = _pattern(
 _DONE = r"(?:done|complete|completed|finished|closed|checked(?:\s+off)?|ticked(?:\s+off)?)"
 _NOT_DONE = r"(?:(?:not|un)[\s-]?(?:done|complete[d]?|finished|checked)|open|incomplete|unfinished|to\s*do|todo|pending|active|undone)"
 _REOPEN = (
-    _pattern(r"^(?:re-?open|un-?complete|un-?check|un-?tick|un-?finish|un-?do|restore|re-?activate|bring\s+back)\b\s*(?P<target>.*)$"),
-    _pattern(rf"^(?:mark|set|make|put)\s+(?P<target>.+?)\s+(?:as\s+|to\s+|back\s+to\s+)?{_NOT_DONE}(?:\s+again)?$"),
-    _pattern(r"^(?P<target>.+?)\s+(?:is|are|was|were|isn['’]?t|aren['’]?t|wasn['’]?t)\s+(?:not\s+)?(?:really\s+|actually\s+)?(?:un)?(?:done|complete[d]?|finished)(?:\s+(?:yet|after\s+all))$"),
-    _pattern(r"^(?P<target>.+?)\s+(?:(?:is|are|was|were)\s+not|isn['’]?t|aren['’]?t|wasn['’]?t)\s+(?:done|complete[d]?|finished)$"),
-    _pattern(r"^i\s+(?:did\s+not|didn['’]?t|have\s+not|haven['’]?t)\s+(?:finish|complete|do|done|completed|finished)\s+(?P<target>.+?)(?:\s+yet|\s+after\s+all)?$"),
+    _pattern(
+        r"^(?:re-?open|un-?complete|un-?check|un-?tick|un-?finish|un-?do|restore|re-?activate|bring\s+back)\b\s*(?P<target>.*)$"
+    ),
+    _pattern(
+        rf"^(?:mark|set|make|put)\s+(?P<target>.+?)\s+(?:as\s+|to\s+|back\s+to\s+)?{_NOT_DONE}(?:\s+again)?$"
+    ),
+    _pattern(
+        r"^(?P<target>.+?)\s+(?:is|are|was|were|isn['’]?t|aren['’]?t|wasn['’]?t)\s+(?:not\s+)?(?:really\s+|actually\s+)?(?:un)?(?:done|complete[d]?|finished)(?:\s+(?:yet|after\s+all))$"
+    ),
+    _pattern(
+        r"^(?P<target>.+?)\s+(?:(?:is|are|was|were)\s+not|isn['’]?t|aren['’]?t|wasn['’]?t)\s+(?:done|complete[d]?|finished)$"
+    ),
+    _pattern(
+        r"^i\s+(?:did\s+not|didn['’]?t|have\s+not|haven['’]?t)\s+(?:finish|complete|do|done|completed|finished)\s+(?P<target>.+?)(?:\s+yet|\s+after\s+all)?$"
+    ),
 )
 _COMPLETE = (
-    _pattern(rf"^(?:mark|set|make|put|flag)\s+(?:off\s+)?(?P<target>.+?)\s+(?:as\s+|to\s+)?(?:being\s+)?{_DONE}$"),
-    _pattern(r"^(?:complete|finish|check\s+off|tick\s+off|cross\s+off|tick|check|close|resolve|done\s+with|mark\s+off|mark)\b\s*:?\s*(?P<target>.*)$"),
+    _pattern(
+        rf"^(?:mark|set|make|put|flag)\s+(?:off\s+)?(?P<target>.+?)\s+(?:as\s+|to\s+)?(?:being\s+)?{_DONE}$"
+    ),
+    _pattern(
+        r"^(?:complete|finish|check\s+off|tick\s+off|cross\s+off|tick|check|close|resolve|done\s+with|mark\s+off|mark)\b\s*:?\s*(?P<target>.*)$"
+    ),
     _pattern(r"^(?:cross|check|tick|mark)\s+(?P<target>.+?)\s+off(?:\s+(?:my|the)\s+list)?$"),
-    _pattern(r"^(?:i\s*(?:['’]ve|\s+have)?|i['’]m|i\s+am)\s+(?:just\s+|already\s+|now\s+)*(?:finished|completed|done|did)(?:\s+with)?\s+(?P<target>.+)$"),
+    _pattern(
+        r"^(?:i\s*(?:['’]ve|\s+have)?|i['’]m|i\s+am)\s+(?:just\s+|already\s+|now\s+)*(?:finished|completed|done|did)(?:\s+with)?\s+(?P<target>.+)$"
+    ),
     _pattern(r"^(?:all\s+)?done\s*[:,-]?\s+(?P<target>.+)$"),
-    _pattern(rf"^(?P<target>.+?)\s+(?:is|are|was|has\s+been|have\s+been|['’]s)\s+(?:now\s+|already\s+|all\s+)?{_DONE}(?:\s+now|\s+already)?$"),
+    _pattern(
+        rf"^(?P<target>.+?)\s+(?:is|are|was|has\s+been|have\s+been|['’]s)\s+(?:now\s+|already\s+|all\s+)?{_DONE}(?:\s+now|\s+already)?$"
+    ),
     _pattern(r"^(?P<target>it|that|this|\ufffc+|the\s+\w+(?:\s+one)?|#?\d+)(?:['’]s)?\s+done$"),
 )
 _DELETE = (
-    _pattern(r"^(?:delete|remove|erase|drop|discard|cancel|clear(?:\s+out|\s+away)?|trash|scrap|wipe(?:\s+out)?|get\s+rid\s+of|throw\s+(?:away|out)|forget(?:\s+about)?|del|rm)\b\s*:?\s*(?P<target>.*)$"),
+    _pattern(
+        r"^(?:delete|remove|erase|drop|discard|cancel|clear(?:\s+out|\s+away)?|trash|scrap|wipe(?:\s+out)?|get\s+rid\s+of|throw\s+(?:away|out)|forget(?:\s+about)?|del|rm)\b\s*:?\s*(?P<target>.*)$"
+    ),
     _pattern(r"^(?:take|strike)\s+(?P<target>.+?)\s+(?:off|from)\s+(?:my|the)\s+list$"),
-    _pattern(r"^i\s+(?:don['’]?t|do\s+not|no\s+longer)\s+need\s+(?:to\s+)?(?P<target>.+?)(?:\s+any\s?more|\s+any\s+longer)?$"),
+    _pattern(
+        r"^i\s+(?:don['’]?t|do\s+not|no\s+longer)\s+need\s+(?:to\s+)?(?P<target>.+?)(?:\s+any\s?more|\s+any\s+longer)?$"
+    ),
 )
 _CLEAR_DUE = (
-    _pattern(r"^(?:remove|clear|delete|drop|unset)\s+(?:the\s+)?(?:due\s+date|deadline|date|due|reminder|time)\s+(?:from|of|on|for)\s+(?P<target>.+)$"),
-    _pattern(r"^(?:make|set|leave)\s+(?P<target>.+?)\s+(?:with\s+no|without\s+(?:a|any)|to\s+no|have\s+no)\s+(?:due\s+)?(?:date|deadline)$"),
+    _pattern(
+        r"^(?:remove|clear|delete|drop|unset)\s+(?:the\s+)?(?:due\s+date|deadline|date|due|reminder|time)\s+(?:from|of|on|for)\s+(?P<target>.+)$"
+    ),
+    _pattern(
+        r"^(?:make|set|leave)\s+(?P<target>.+?)\s+(?:with\s+no|without\s+(?:a|any)|to\s+no|have\s+no)\s+(?:due\s+)?(?:date|deadline)$"
+    ),
     _pattern(r"^(?P<target>.+?)\s+has\s+no\s+(?:due\s+date|deadline|date)$"),
 )
 _REMOVE_TAG = (
-    _pattern(r"^(?:remove|delete|drop|take)\s+(?:the\s+)?(?:tags?\s+#?(?P<tag>[\w-]+)|#(?P<hash>[\w-]+)(?:\s+tag)?|(?P<word>[\w-]+)\s+tag)\s+(?:from|off|of)\s+(?P<target>.+)$"),
+    _pattern(
+        r"^(?:remove|delete|drop|take)\s+(?:the\s+)?(?:tags?\s+#?(?P<tag>[\w-]+)|#(?P<hash>[\w-]+)(?:\s+tag)?|(?P<word>[\w-]+)\s+tag)\s+(?:from|off|of)\s+(?P<target>.+)$"
+    ),
     _pattern(r"^untag\s+(?P<target>.+?)\s+(?:from\s+|with\s+)?(?:#(?P<hash>[\w-]+)|(?P<word>[\w-]+))$"),
 )
 _ADD_TAG = (
-    _pattern(r"^(?:add|put|attach)\s+(?:the\s+)?(?:tags?\s+)(?P<tags>#?[\w-]+(?:(?:\s*,\s*|\s+and\s+)#?[\w-]+)*)\s+(?:to|on)\s+(?P<target>.+)$"),
-    _pattern(r"^(?:add|put|attach)\s+(?P<tags>#[\w-]+(?:(?:\s*,?\s*|\s+and\s+)#[\w-]+)*)\s+(?:to|on)\s+(?!my\s+list)(?P<target>.+)$"),
-    _pattern(r"^(?:tag|label)\s+(?P<target>.+?)\s+(?:with\s+|as\s+)(?P<tags>#?[\w-]+(?:(?:\s*,\s*|\s+and\s+)#?[\w-]+)*)$"),
+    _pattern(
+        r"^(?:add|put|attach)\s+(?:the\s+)?(?:tags?\s+)(?P<tags>#?[\w-]+(?:(?:\s*,\s*|\s+and\s+)#?[\w-]+)*)\s+(?:to|on)\s+(?P<target>.+)$"
+    ),
+    _pattern(
+        r"^(?:add|put|attach)\s+(?P<tags>#[\w-]+(?:(?:\s*,?\s*|\s+and\s+)#[\w-]+)*)\s+(?:to|on)\s+(?!my\s+list)(?P<target>.+)$"
+    ),
+    _pattern(
+        r"^(?:tag|label)\s+(?P<target>.+?)\s+(?:with\s+|as\s+)(?P<tags>#?[\w-]+(?:(?:\s*,\s*|\s+and\s+)#?[\w-]+)*)$"
+    ),
     _pattern(r"^(?:tag|label)\s+(?P<target>.+?)\s+(?P<tags>#[\w-]+(?:\s+#[\w-]+)*)$"),
 )
 _SET_PRIORITY = (
-    _pattern(rf"^(?:set|change|make|raise|lower|increase|decrease|put|bump|update)\s+(?:the\s+)?prio(?:rity)?\s+(?:of|for|on)\s+(?P<target>.+?)\s+(?:to|as|=)\s+(?P<level>{_LEVEL}|p[1-4])(?:\s+priority)?$"),
-    _pattern(rf"^(?:set|change|make|put|mark|flag|bump|update)\s+(?P<target>.+?)(?:['’]s)?\s+(?:as\s+|to\s+(?:be\s+)?|at\s+|a\s+|into\s+)*(?:prio(?:rity)?\s*(?:to|:|=)?\s*)?(?P<level>{_LEVEL}|p[1-4]|unimportant|not\s+(?:urgent|important))(?:[\s-]+prio(?:rity)?)?$"),
-    _pattern(rf"^(?P<target>.+?)\s+(?:is|are|has|should\s+be)\s+(?:now\s+|a\s+|very\s+)*(?P<level>{_LEVEL}|p[1-4]|not\s+(?:urgent|important))(?:[\s-]+prio(?:rity)?)?$"),
+    _pattern(
+        rf"^(?:set|change|make|raise|lower|increase|decrease|put|bump|update)\s+(?:the\s+)?prio(?:rity)?\s+(?:of|for|on)\s+(?P<target>.+?)\s+(?:to|as|=)\s+(?P<level>{_LEVEL}|p[1-4])(?:\s+priority)?$"
+    ),
+    _pattern(
+        rf"^(?:set|change|make|put|mark|flag|bump|update)\s+(?P<target>.+?)(?:['’]s)?\s+(?:as\s+|to\s+(?:be\s+)?|at\s+|a\s+|into\s+)*(?:prio(?:rity)?\s*(?:to|:|=)?\s*)?(?P<level>{_LEVEL}|p[1-4]|unimportant|not\s+(?:urgent|important))(?:[\s-]+prio(?:rity)?)?$"
+    ),
+    _pattern(
+        rf"^(?P<target>.+?)\s+(?:is|are|has|should\s+be)\s+(?:now\s+|a\s+|very\s+)*(?P<level>{_LEVEL}|p[1-4]|not\s+(?:urgent|important))(?:[\s-]+prio(?:rity)?)?$"
+    ),
     _pattern(rf"^(?:prioriti[sz]e)\s+(?P<target>.+)$"),
 )
 _RENAME = (
     _pattern(r"^(?:rename|retitle)\s+(?P<target>.+?)\s+(?:to|as|into|->|→)\s+(?P<title>.+)$"),
-    _pattern(r"^(?:change|set|update|edit)\s+(?:the\s+)?(?:title|name|text|wording)\s+(?:of|for)\s+(?P<target>.+?)\s+(?:to|as)\s+(?P<title>.+)$"),
+    _pattern(
+        r"^(?:change|set|update|edit)\s+(?:the\s+)?(?:title|name|text|wording)\s+(?:of|for)\s+(?P<target>.+?)\s+(?:to|as)\s+(?P<title>.+)$"
+    ),
     _pattern(r"^call\s+(?P<target>it|that|(?:the\s+)?\w+\s+one|#\d+|\ufffc+)\s+(?P<title>\S.*)$"),
 )
 _DESCRIBE = (
-    _pattern(r"^(?:add|set|put|attach|change|update)\s+(?:a\s+|the\s+)?(?:notes?|descriptions?|details?|comment)\s+(?:to|of|for|on)\s+(?P<target>.+?)\s*(?::|\bto\b|\bsaying\b|\bthat\b|=)\s*(?P<text>.+)$"),
-    _pattern(r"^(?:add|set)\s+(?:a\s+)?(?:note|description)\s+(?P<text>\ufffc+)\s+(?:to|for)\s+(?P<target>.+)$"),
+    _pattern(
+        r"^(?:add|set|put|attach|change|update)\s+(?:a\s+|the\s+)?(?:notes?|descriptions?|details?|comment)\s+(?:to|of|for|on)\s+(?P<target>.+?)\s*(?::|\bto\b|\bsaying\b|\bthat\b|=)\s*(?P<text>.+)$"
+    ),
+    _pattern(
+        r"^(?:add|set)\s+(?:a\s+)?(?:note|description)\s+(?P<text>\ufffc+)\s+(?:to|for)\s+(?P<target>.+)$"
+    ),
 )
 _SET_DUE = (
-    _pattern(r"^(?:change|set|move|update|push|shift)\s+(?:the\s+)?(?:due\s+date|deadline|date|due|time|due\s+time)\s+(?:of|for|on)\s+(?P<target>.+?)\s+(?:to|for|until|on|as|by|at)\s+(?P<when>.+)$"),
-    _pattern(r"^(?:move|postpone|reschedule|push(?:\s+back)?|delay|defer|shift|snooze|bring\s+forward|put\s+off|schedule)\s+(?P<target>.+?)\s+(?P<when>(?:back\s+)?(?:to|until|till|for|by|on|from|at)\s+.+|(?:tomorrow|today|tonight|next|this|in|on|by|mon|tue|wed|thu|fri|sat|sun)\w*\b.*)$"),
-    _pattern(r"^(?:set|make|change|update|edit)\s+(?P<target>.+?)\s+(?:to\s+be\s+|to\s+)?(?P<when>due\s+.+)$"),
+    _pattern(
+        r"^(?:change|set|move|update|push|shift)\s+(?:the\s+)?(?:due\s+date|deadline|date|due|time|due\s+time)\s+(?:of|for|on)\s+(?P<target>.+?)\s+(?:to|for|until|on|as|by|at)\s+(?P<when>.+)$"
+    ),
+    _pattern(
+        r"^(?:move|postpone|reschedule|push(?:\s+back)?|delay|defer|shift|snooze|bring\s+forward|put\s+off|schedule)\s+(?P<target>.+?)\s+(?P<when>(?:back\s+)?(?:to|until|till|for|by|on|from|at)\s+.+|(?:tomorrow|today|tonight|next|this|in|on|by|mon|tue|wed|thu|fri|sat|sun)\w*\b.*)$"
+    ),
+    _pattern(
+        r"^(?:set|make|change|update|edit)\s+(?P<target>.+?)\s+(?:to\s+be\s+|to\s+)?(?P<when>due\s+.+)$"
+    ),
     _pattern(r"^(?:update|edit|change|set)\s+(?P<target>.+?)(?:\s+to|\s*[:,])\s+(?P<when>.+)$"),
     _pattern(r"^(?P<target>.+?)\s+(?:is|are|should\s+be|needs\s+to\s+be)\s+(?P<when>due\s+.+)$"),
 )
-_YES = _pattern(r"^(?:yes|y|yeah|yep|yup|sure|ok|okay|do\s+it|go\s+ahead|confirm(?:ed)?|of\s+course|absolutely|definitely|certainly|please\s+do|yes\s+please|yes,?\s+(?:do\s+it|go\s+ahead|delete\s+.*|all.*|i\s+am\s+sure|i['’]m\s+sure)|i['’]m\s+sure|proceed)[\s.!]*$")
-_NO = _pattern(r"^(?:no|n|nope|nah|cancel|stop|never\s?mind|don['’]?t|do\s+not|leave\s+(?:it|them)|no\s+thanks?(?:\s+you)?|not\s+now|forget\s+it|abort)[\s.!,]*(?:please|thanks|don['’]?t(?:\s+delete.*)?)?[\s.!]*$")
-_GREETING = _pattern(r"^(?:hi|hey|hello|howdy|yo|good\s+(?:morning|afternoon|evening|day)|greetings|hiya)(?:\s+(?:there|you|bot|again|everyone))?[\s.!,?]*$")
-_THANKS = _pattern(r"^(?:(?:many\s+)?thanks?(?:\s+(?:you|a\s+lot|so\s+much|very\s+much|again))*|thx|ty|cheers|great|perfect|cool|nice|awesome|good\s+(?:job|bot|work)|well\s+done|bye|goodbye|see\s+you)(?:[\s,]+(?:thanks|thank\s+you))?[\s.!]*$")
-_HELP = _pattern(r"^(?:help|help\s+me|\?+|what\s+(?:can|do)\s+(?:you|i)\s+(?:do|say|type|ask)(?:\s+here)?|how\s+(?:does\s+(?:this|it)\s+work|do\s+(?:you|i)\s+(?:work|use\s+(?:this|you))|can\s+you\s+help(?:\s+me)?)|who\s+are\s+you|what\s+are\s+you|instructions|commands|usage)[\s.!?]*$")
+_YES = _pattern(
+    r"^(?:yes|y|yeah|yep|yup|sure|ok|okay|do\s+it|go\s+ahead|confirm(?:ed)?|of\s+course|absolutely|definitely|certainly|please\s+do|yes\s+please|yes,?\s+(?:do\s+it|go\s+ahead|delete\s+.*|all.*|i\s+am\s+sure|i['’]m\s+sure)|i['’]m\s+sure|proceed)[\s.!]*$"
+)
+_NO = _pattern(
+    r"^(?:no|n|nope|nah|cancel|stop|never\s?mind|don['’]?t|do\s+not|leave\s+(?:it|them)|no\s+thanks?(?:\s+you)?|not\s+now|forget\s+it|abort)[\s.!,]*(?:please|thanks|don['’]?t(?:\s+delete.*)?)?[\s.!]*$"
+)
+_GREETING = _pattern(
+    r"^(?:hi|hey|hello|howdy|yo|good\s+(?:morning|afternoon|evening|day)|greetings|hiya)(?:\s+(?:there|you|bot|again|everyone))?[\s.!,?]*$"
+)
+_THANKS = _pattern(
+    r"^(?:(?:many\s+)?thanks?(?:\s+(?:you|a\s+lot|so\s+much|very\s+much|again))*|thx|ty|cheers|great|perfect|cool|nice|awesome|good\s+(?:job|bot|work)|well\s+done|bye|goodbye|see\s+you)(?:[\s,]+(?:thanks|thank\s+you))?[\s.!]*$"
+)
+_HELP = _pattern(
+    r"^(?:help|help\s+me|\?+|what\s+(?:can|do)\s+(?:you|i)\s+(?:do|say|type|ask)(?:\s+here)?|how\s+(?:does\s+(?:this|it)\s+work|do\s+(?:you|i)\s+(?:work|use\s+(?:this|you))|can\s+you\s+help(?:\s+me)?)|who\s+are\s+you|what\s+are\s+you|instructions|commands|usage)[\s.!?]*$"
+)
 _VERB_ALONE = {
     "add": "add",
     "create": "add",
@@ -560,7 +659,8 @@ def parse(message: str, now: datetime) -> Intent:
 def _several(lines: list[str], now: datetime) -> Add | None:
     """Read a heading such as "add:" and a line for each task, or a list of bullets; None for anything else."""
     heading = re.compile(
-        r"^(?:please\s+)?(?:add|create|new|put)?(?:\s+(?:these|the\s+following|my|some|new))*\s*(?:tasks|to-?dos|items)?[\s:]*$", re.IGNORECASE
+        r"^(?:please\s+)?(?:add|create|new|put)?(?:\s+(?:these|the\s+following|my|some|new))*\s*(?:tasks|to-?dos|items)?[\s:]*$",
+        re.IGNORECASE,
     )
     bullet = re.compile(r"^(?:[-*•+]|\d{1,2}[.)]|\[\s?\])\s+")
     entries = lines[1:] if heading.match(lines[0]) else lines
@@ -588,13 +688,7 @@ def _command(text: str, now: datetime) -> Intent | None:
     alone = _VERB_ALONE.get(text.lower().strip(" .:!"))
     if alone is not None:
         return Incomplete(alone)  # type: ignore[arg-type]
-    return (
-        _update(text, now)
-        or _change_status(text)
-        or _list(text, now)
-        or _add(text, now)
-        or _choice(text)
-    )
+    return _update(text, now) or _change_status(text) or _list(text, now) or _add(text, now) or _choice(text)
 
 
 def _stripped(text: str) -> _Sentence:
@@ -607,7 +701,9 @@ def _change_status(text: str) -> Intent | None:
         return None
     for patterns, intent in ((_REOPEN, Reopen), (_COMPLETE, Complete), (_DELETE, Delete)):
         match = _first_match(patterns, sentence.text)
-        if match is None or re.match(r"^(?:what|which|how|add|create|remind|show|list)\b", sentence.text, re.IGNORECASE):
+        if match is None or re.match(
+            r"^(?:what|which|how|add|create|remind|show|list)\b", sentence.text, re.IGNORECASE
+        ):
             continue
         target = _target(sentence, match)
         return intent(target or Reference(it=True))
@@ -623,7 +719,9 @@ def _tags(text: str) -> tuple[str, ...]:
 
 def _update(text: str, now: datetime) -> Intent | None:
     sentence = _stripped(text)
-    if re.match(r"^(?:what|which|how|show|list|remind|add\s+(?:a\s+)?task|i\s)\b", sentence.text, re.IGNORECASE):
+    if re.match(
+        r"^(?:what|which|how|show|list|remind|add\s+(?:a\s+)?task|i\s)\b", sentence.text, re.IGNORECASE
+    ):
         return None
     plain = sentence.text
 
@@ -645,12 +743,18 @@ def _update(text: str, now: datetime) -> Intent | None:
     if match := _first_match(_DESCRIBE, plain):
         return Update(_target(sentence, match), description=quoted_or_said(match, "text")[:DESCRIPTION_LIMIT])
     if match := _first_match(_RENAME, plain):
-        return Update(_target(sentence, match), title=_title_said(quoted_or_said(match, "title"), plain, match, "title"))
+        return Update(
+            _target(sentence, match), title=_title_said(quoted_or_said(match, "title"), plain, match, "title")
+        )
     if match := _first_match(_SET_PRIORITY, plain):
         groups = match.groupdict()
         level = groups.get("level") or "high"
         target = _target(sentence, match)
-        if not re.match(r"^(?:mark|make|set)\b", plain, re.IGNORECASE) and target.name and find_when(plain, now):
+        if (
+            not re.match(r"^(?:mark|make|set)\b", plain, re.IGNORECASE)
+            and target.name
+            and find_when(plain, now)
+        ):
             return None
         return Update(target, priority=_priority_of(level))
     for pattern in _SET_DUE:
@@ -673,7 +777,18 @@ def _changes(sentence: _Sentence, match: re.Match[str], now: datetime, said: str
     target = _target(sentence, match)
     when = sentence.text[slice(*match.span("when"))]
     verb = sentence.text.split()[0].lower()
-    moves = verb in {"move", "postpone", "reschedule", "push", "delay", "defer", "shift", "snooze", "put", "bring"}
+    moves = verb in {
+        "move",
+        "postpone",
+        "reschedule",
+        "push",
+        "delay",
+        "defer",
+        "shift",
+        "snooze",
+        "put",
+        "bring",
+    }
     interval = find_delay(when) if moves else None
     if interval is not None:
         count, unit = interval
@@ -681,17 +796,29 @@ def _changes(sentence: _Sentence, match: re.Match[str], now: datetime, said: str
     if when.startswith(_BLANK):
         return None if moves else Update(target, title=said)
     # Words such as "monday" need their preposition to be read as a date in the middle of a sentence.
-    details = _details(f"on {when}" if not re.match(r"(?:back\s+)?(?:to|until|till|for|by|on|from|at|in|due)\b", when, re.IGNORECASE)
-                       else re.sub(r"^(?:back\s+)?(?:to|for|until|till|from)\b", "on", when, flags=re.IGNORECASE), now)
+    details = _details(
+        f"on {when}"
+        if not re.match(r"(?:back\s+)?(?:to|until|till|for|by|on|from|at|in|due)\b", when, re.IGNORECASE)
+        else re.sub(r"^(?:back\s+)?(?:to|for|until|till|from)\b", "on", when, flags=re.IGNORECASE),
+        now,
+    )
     if details.due is None:
-        details = _details(re.sub(r"^(?:back\s+)?(?:to|for|until|till|from|on|due)\s+", "", when, flags=re.IGNORECASE), now)
+        details = _details(
+            re.sub(r"^(?:back\s+)?(?:to|for|until|till|from|on|due)\s+", "", when, flags=re.IGNORECASE), now
+        )
     leftover = re.sub(r"[\s,\x1f]+|\b(?:on|to|and|due|for|at|be|with|by)\b", " ", details.rest).strip()
     if details.due is None and details.priority is None and not details.tags:
         if verb in {"change", "update", "edit"} and said and "due" not in said.lower().split()[:1]:
             return Update(target, title=_title(said, []))
         return None
     if leftover and verb in {"change", "update", "edit", "set"}:
-        return Update(target, title=_title(leftover, []), priority=details.priority, due=details.due, add_tags=details.tags)
+        return Update(
+            target,
+            title=_title(leftover, []),
+            priority=details.priority,
+            due=details.due,
+            add_tags=details.tags,
+        )
     if leftover and not moves:
         return None
     return Update(target, priority=details.priority, due=details.due, add_tags=details.tags)
@@ -705,15 +832,23 @@ def _list(text: str, now: datetime) -> Intent | None:
     status: Literal["open", "completed", "all"] = "open"
     if re.search(r"\b(?:completed|finished|done|closed|did\s+i|have\s+i\s+done)\b", plain, re.IGNORECASE):
         status = "completed"
-    elif re.search(r"\b(?:everything|all\s+(?:of\s+)?(?:my\s+|the\s+)?tasks\s+including|both)\b", plain, re.IGNORECASE):
+    elif re.search(
+        r"\b(?:everything|all\s+(?:of\s+)?(?:my\s+|the\s+)?tasks\s+including|both)\b", plain, re.IGNORECASE
+    ):
         status = "all"
     overdue = bool(re.search(r"\b(?:overdue|late|missed|past\s+due)\b", plain, re.IGNORECASE))
     tags = [tag.lower() for tag in _TAG.findall(plain)]
-    tagged = re.search(r"\b(?:tagged(?:\s+(?:as|with))?|with\s+(?:the\s+)?tag|tag)\s+#?([\w-]+)", plain, re.IGNORECASE)
+    tagged = re.search(
+        r"\b(?:tagged(?:\s+(?:as|with))?|with\s+(?:the\s+)?tag|tag)\s+#?([\w-]+)", plain, re.IGNORECASE
+    )
     if tagged:
         tags.append(tagged[1].lower())
     priority = next(
-        (_priority_of(next(group for group in match.groups() if group)) for pattern in _PRIORITIES[:3] if (match := pattern.search(plain))),
+        (
+            _priority_of(next(group for group in match.groups() if group))
+            for pattern in _PRIORITIES[:3]
+            if (match := pattern.search(plain))
+        ),
         None,
     )
     if priority is None and (word := re.search(r"\b(urgent|important|critical)\b", plain, re.IGNORECASE)):
@@ -775,7 +910,9 @@ def _add(text: str, now: datetime) -> Intent | None:
     if qualifier:
         body = f"{body}, {qualifier.strip()}"
     # "remind me tomorrow to call Bob", "remind me at 5 that ..."
-    body = re.sub(r"^((?:(?!\bto\b).){1,30}?)\s+to\s+(?=\w)", lambda lead: _date_first(lead, now), body, count=1)
+    body = re.sub(
+        r"^((?:(?!\bto\b).){1,30}?)\s+to\s+(?=\w)", lambda lead: _date_first(lead, now), body, count=1
+    )
     task = _new_task(body, now)
     return Add((task,)) if task else Incomplete("add")
 
@@ -798,7 +935,9 @@ def _bare(text: str, now: datetime) -> Intent:
     """A sentence without a verb we know is a task only when it carries a date, a tag or a priority."""
     plain = _without_politeness(text)
     question = plain.endswith("?") or re.match(
-        r"^(?:who|what|why|when|where|how|which|is|are|am|do|does|did|was|were|will|would|can|could|should)\b", plain, re.IGNORECASE
+        r"^(?:who|what|why|when|where|how|which|is|are|am|do|does|did|was|were|will|would|can|could|should)\b",
+        plain,
+        re.IGNORECASE,
     )
     sentence = _Sentence(plain)
     if not question and len(plain) <= TITLE_LIMIT:

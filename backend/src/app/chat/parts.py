@@ -1,0 +1,183 @@
+"""The parts of a reply: as they are streamed, as they are stored, and as an agent reads them later.
+
+Streamed parts have the AI SDK's names. Stored parts join the pieces: one part for each run of text and one
+for each tool call with its result. A stored tool part may have `extra`, which its provider wants to see again
+and nobody else sees at all.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from app.agents.protocol import (
+    AgentError,
+    AgentEvent,
+    HistoryMessage,
+    TextDelta,
+    TextPart,
+    ToolCall,
+    ToolPart,
+    ToolResult,
+)
+from app.chat.models import Message, Role
+
+StreamPart = dict[str, Any]
+StoredPart = dict[str, Any]
+
+KEEP_ALIVE = b": keep-alive\n\n"
+DONE = b"data: [DONE]\n\n"
+
+
+def encode_part(part: StreamPart) -> bytes:
+    """Return a part as one server-sent event. JSON escapes line breaks, so no text can end the event early."""
+    return f"data: {json.dumps(part, ensure_ascii=False, separators=(',', ':'))}\n\n".encode(
+        "utf-8", "replace"
+    )
+
+
+def start_part(reply_id: str, conversation_id: str, agent: str | None, model: str | None) -> StreamPart:
+    """Return the first part of a stream."""
+    return {
+        "type": "start",
+        "messageId": reply_id,
+        "conversation_id": conversation_id,
+        "agent": {"name": agent, "model": model},
+    }
+
+
+def _storable(text: str) -> str:
+    """Return text without what PostgreSQL or UTF-8 cannot hold: NUL, and halves of surrogate pairs."""
+    return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class Reply:
+    """A reply while it is made: turns events into parts to stream, and keeps the parts to store."""
+
+    def __init__(self) -> None:
+        self.stored: list[StoredPart] = []
+        self.failed = False
+        self._calls: dict[str, StoredPart] = {}
+        self._text_open = False
+        self._texts = 0
+
+    def take(self, event: AgentEvent) -> Iterator[StreamPart]:
+        """Add an event to the reply and yield the parts that tell it."""
+        match event:
+            case TextDelta(text):
+                text = _storable(text)
+                if not text:
+                    return
+                if not self._text_open:
+                    self._text_open, self._texts = True, self._texts + 1
+                    self.stored.append({"type": "text", "text": ""})
+                    yield {"type": "text-start", "id": self._text_id}
+                self.stored[-1]["text"] += text
+                yield {"type": "text-delta", "id": self._text_id, "delta": text}
+            case ToolCall(call_id, name, arguments, extra):
+                yield from self.end_text()
+                part: StoredPart = {
+                    "type": "tool",
+                    "toolCallId": call_id,
+                    "toolName": name,
+                    "input": arguments,
+                }
+                if extra:
+                    part["extra"] = dict(extra)
+                self._calls[call_id] = part
+                self.stored.append(part)
+                yield from _tool_input(part)
+            case ToolResult(call_id, outcome):
+                part = self._calls[call_id]
+                if outcome.error is None:
+                    part["output"] = outcome.output
+                else:
+                    part["errorText"] = _storable(outcome.error)
+                yield from _tool_output(part)
+            case AgentError(message):
+                yield from self.end_text()
+                self.failed = True
+                self.stored.append({"type": "error", "errorText": message})
+                yield {"type": "error", "errorText": message}
+
+    @property
+    def _text_id(self) -> str:
+        return f"text-{self._texts}"
+
+    def end_text(self) -> Iterator[StreamPart]:
+        """Close the run of text that is open, if one is."""
+        if self._text_open:
+            self._text_open = False
+            yield {"type": "text-end", "id": self._text_id}
+
+
+def _tool_input(part: StoredPart) -> Iterator[StreamPart]:
+    yield {"type": "tool-input-available", **{key: part[key] for key in ("toolCallId", "toolName", "input")}}
+
+
+def _tool_output(part: StoredPart) -> Iterator[StreamPart]:
+    if "output" in part:
+        yield {
+            "type": "tool-output-available",
+            "toolCallId": part["toolCallId"],
+            "output": part["output"],
+        }
+    elif "errorText" in part:
+        yield {
+            "type": "tool-output-error",
+            "toolCallId": part["toolCallId"],
+            "errorText": part["errorText"],
+        }
+
+
+def replayed(stored: Iterable[StoredPart]) -> Iterator[StreamPart]:
+    """Yield the parts that stream a stored reply once more, each run of text in one piece."""
+    for number, part in enumerate(stored, 1):
+        if part["type"] == "text":
+            text_id = f"text-{number}"
+            yield {"type": "text-start", "id": text_id}
+            yield {"type": "text-delta", "id": text_id, "delta": part["text"]}
+            yield {"type": "text-end", "id": text_id}
+        elif part["type"] == "tool":
+            yield from _tool_input(part)
+            yield from _tool_output(part)
+        else:
+            yield {"type": "error", "errorText": part["errorText"]}
+
+
+def readable(stored: Iterable[StoredPart]) -> list[StoredPart]:
+    """Return stored parts as people read them later: an error is something that was said."""
+    parts = []
+    for part in stored:
+        if part["type"] == "error":
+            parts.append({"type": "text", "text": part["errorText"]})
+        else:
+            parts.append({key: value for key, value in part.items() if key != "extra"})
+    return parts
+
+
+def history_message(message: Message) -> HistoryMessage:
+    """Return a stored message as an agent reads it; what only the person was told, an error, is left out."""
+    return HistoryMessage(
+        role="user" if message.role == Role.USER else "assistant",
+        parts=_history_parts(message.parts),
+        agent=message.agent,
+    )
+
+
+def _history_parts(stored: Sequence[Mapping[str, Any]]) -> list[TextPart | ToolPart]:
+    parts: list[TextPart | ToolPart] = []
+    for part in stored:
+        if part["type"] == "text":
+            parts.append(TextPart(part["text"]))
+        elif part["type"] == "tool":
+            parts.append(
+                ToolPart(
+                    id=part["toolCallId"],
+                    name=part["toolName"],
+                    input=part["input"],
+                    output=part.get("output"),
+                    error=part.get("errorText"),
+                    extra=part.get("extra", {}),
+                )
+            )
+    return parts

@@ -1,0 +1,108 @@
+"""Conversations on the wire. What is streamed has its own module, `app.chat.parts`."""
+
+import unicodedata
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from app.chat.models import CONVERSATION_TITLE_LENGTH, IDEMPOTENCY_KEY_LENGTH
+from app.tasks.schemas import Instant
+
+MESSAGE_LENGTH = 4000
+
+
+@lru_cache(maxsize=1024)
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("must be a time zone's IANA name such as Europe/Berlin") from None
+    return name
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must not contain the control character U+0000")
+    return text
+
+
+def _printable(text: str) -> str:
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
+def _one_line(value: object) -> object:
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+class ChatRequest(BaseModel):
+    """A message to the agent.
+
+    The same `idempotency_key` again answers with the stored reply and does nothing twice. `time_zone` is the
+    one in which dates are meant; UTC when it is left out.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    message: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=MESSAGE_LENGTH),
+        AfterValidator(_without_nul),
+    ]
+    conversation_id: Annotated[str, Field(max_length=64), AfterValidator(_printable)] | None = None
+    idempotency_key: (
+        Annotated[str, Field(min_length=1, max_length=IDEMPOTENCY_KEY_LENGTH), AfterValidator(_printable)]
+        | None
+    ) = None
+    time_zone: Annotated[str, Field(max_length=64), AfterValidator(_time_zone)] = "UTC"
+
+
+class ConversationUpdate(BaseModel):
+    """A new title for a conversation."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Annotated[
+        str,
+        BeforeValidator(_one_line),
+        StringConstraints(min_length=1, max_length=CONVERSATION_TITLE_LENGTH),
+        AfterValidator(_printable),
+    ]
+
+
+class ConversationOut(BaseModel):
+    """A conversation without its messages."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    title: str
+    created_at: Instant
+    updated_at: Instant
+
+
+class ConversationPage(BaseModel):
+    """Conversations, the most recent first."""
+
+    items: list[ConversationOut]
+    next_cursor: str | None
+
+
+class MessageOut(BaseModel):
+    """A message as it was streamed: its parts in their order."""
+
+    id: str
+    role: Literal["user", "assistant"]
+    agent: str | None
+    created_at: Instant
+    parts: list[dict[str, Any]]
+
+
+class ConversationDetail(ConversationOut):
+    """A conversation with its latest messages, oldest first; `previous_cursor` leads to those before them."""
+
+    messages: list[MessageOut]
+    previous_cursor: str | None

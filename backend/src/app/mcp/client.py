@@ -1,0 +1,61 @@
+"""The agents' side of the tools: an MCP client in the same process."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
+
+import structlog
+
+from app.agents.protocol import JsonObject, ToolDescription, ToolOutcome, Tools
+from app.database import Database
+
+if TYPE_CHECKING:
+    from mcp.client import Client
+
+log = structlog.get_logger(__name__)
+
+
+class ClientTools:
+    """Tools behind an MCP client that is connected."""
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+
+    async def describe(self) -> Sequence[ToolDescription]:
+        """Return every tool, with its JSON schema."""
+        listed = await self._client.list_tools()
+        return [
+            ToolDescription(tool.name, tool.description or "", tool.input_schema) for tool in listed.tools
+        ]
+
+    async def call(self, name: str, arguments: JsonObject) -> ToolOutcome:
+        """Call one tool; what it refuses, and what goes wrong in it, becomes the outcome's `error`."""
+        from mcp.shared.exceptions import MCPError
+
+        try:
+            result = await self._client.call_tool(name, arguments)
+        except MCPError as error:
+            log.warning("tool refused", tool=name, error=str(error))
+            return ToolOutcome(error=f"The tool {name} cannot be called.")
+        text = "".join(getattr(content, "text", "") for content in result.content)
+        if result.is_error:
+            return ToolOutcome(error=text or "The tool failed.")
+        if isinstance(result.structured_content, dict):
+            return ToolOutcome(output=result.structured_content)
+        return ToolOutcome(output=json.loads(text))
+
+
+@asynccontextmanager
+async def task_tools(
+    database: Database, user_id: str, time_zone: tzinfo, now: Callable[[], datetime]
+) -> AsyncIterator[Tools]:
+    """Connect to the tools of one person. Enter and leave it in the same task."""
+    # Imported at the first chat: a second that neither the start nor a health check should pay.
+    from mcp.client import Client
+
+    from app.mcp.server import task_server
+
+    async with Client(task_server(database, user_id, time_zone, now)) as client:
+        yield ClientTools(client)

@@ -1,0 +1,258 @@
+"""The five tools, as an MCP server for one person.
+
+The person is bound when the server is made, from the session on the server. No tool has an argument that
+could name anyone else, and an argument that a tool does not know is refused, so no model can try.
+Import this module late: the MCP library takes a second.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Annotated, Any, Literal
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
+from pydantic import BaseModel, Field, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.database import Database
+from app.tasks import service
+from app.tasks.models import DESCRIPTION_LENGTH, TAG_LENGTH, TAGS_PER_TASK, TITLE_LENGTH, Priority
+from app.tasks.schemas import TaskCreate, TaskOut, TaskQuery, TaskUpdate
+
+LIST_LIMIT = 100
+
+Title = Annotated[
+    str, Field(min_length=1, max_length=TITLE_LENGTH, description="What has to be done, in a few words.")
+]
+Description = Annotated[str, Field(max_length=DESCRIPTION_LENGTH, description="Details, if there are any.")]
+Due = Annotated[
+    str,
+    Field(
+        max_length=40,
+        description="When it is due, on the person's own clock: YYYY-MM-DD for a whole day, "
+        "YYYY-MM-DDTHH:MM for a time. No offset is needed.",
+    ),
+]
+Tags = Annotated[
+    list[Annotated[str, Field(max_length=TAG_LENGTH)]],
+    Field(max_length=TAGS_PER_TASK, description="Labels without #, such as home."),
+]
+TaskId = Annotated[str, Field(max_length=64, description="The id of a task, as list_tasks returns it.")]
+
+
+class TaskResult(BaseModel):
+    """The task a tool has worked on, as it is now; after delete_task, as it was."""
+
+    task: TaskOut
+
+
+class TasksResult(BaseModel):
+    """The tasks found, and how many there are in all."""
+
+    tasks: list[TaskOut]
+    total: int
+
+
+class _Server(MCPServer[Any]):
+    """An MCP server whose refusals are sentences that a person can read."""
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            cause = error.__cause__
+            if isinstance(cause, ValidationError):
+                raise ToolError(_sentence(cause)) from None
+            if isinstance(cause, ToolError):
+                raise ToolError(str(cause)) from None
+            if isinstance(cause, SQLAlchemyError | TimeoutError):
+                raise ToolError("The tasks cannot be reached at the moment.") from cause
+            raise
+
+
+def _sentence(error: ValidationError) -> str:
+    """Say what is wrong with which argument; the rejected value may be huge or hostile and stays out."""
+    problems = []
+    for item in error.errors(include_url=False, include_input=False)[:5]:
+        name = ".".join(str(part) for part in item["loc"] if part != "body")
+        problems.append(f"{name}: {item['msg'].removeprefix('Value error, ')}".removeprefix(": "))
+    return "; ".join(problems)
+
+
+def _closed(tool: Tool) -> Tool:
+    """Return the tool with a schema that refuses arguments it does not name.
+
+    Unknown arguments are ignored otherwise, and a misspelt `due` would be lost in silence.
+    """
+    arguments = tool.fn_metadata.arg_model
+    arguments.model_config["extra"] = "forbid"
+    arguments.model_rebuild(force=True)
+    tool.parameters = arguments.model_json_schema(by_alias=True)
+    return tool
+
+
+def parse_due(text: str, time_zone: tzinfo) -> tuple[datetime, bool]:
+    """Return the instant that a wall-clock date or time means for a person, and whether it is a whole day.
+
+    A time that a clock skips moves forward by what is skipped; one that it shows twice is the first of the two.
+
+    Raises:
+        ToolError: when it is neither form.
+    """
+    try:
+        # `date.fromisoformat` takes week dates too, and `datetime.fromisoformat` dates without a time.
+        all_day = len(text) == len("2026-12-24")
+        wall = datetime.combine(date.fromisoformat(text), time()) if all_day else datetime.fromisoformat(text)
+        return (wall if wall.tzinfo else wall.replace(tzinfo=time_zone)).astimezone(UTC), all_day
+    except (ValueError, OverflowError):
+        raise ToolError("due: must have the form YYYY-MM-DD or YYYY-MM-DDTHH:MM") from None
+
+
+def _end_of(text: str, time_zone: tzinfo) -> datetime:
+    """Return the first instant after a day or a minute."""
+    instant, all_day = parse_due(text, time_zone)
+    if not all_day:
+        return instant + timedelta(minutes=1)
+    following = date.fromisoformat(text) + timedelta(days=1)
+    return parse_due(following.isoformat(), time_zone)[0]
+
+
+def task_server(
+    database: Database, user_id: str, time_zone: tzinfo, now: Callable[[], datetime]
+) -> MCPServer[Any]:
+    """Return the tools of one person, whose clock runs in this time zone."""
+
+    @asynccontextmanager
+    async def transaction(*, read_only: bool = False) -> AsyncIterator[AsyncSession]:
+        try:
+            async with database.transaction(read_only=read_only) as session:
+                yield session
+        except service.TaskNotFoundError:
+            raise ToolError("There is no task with this id; list_tasks tells the ids.") from None
+
+    async def add_task(
+        title: Title,
+        description: Description = "",
+        priority: Literal["high", "medium", "low"] = "medium",
+        tags: Tags | None = None,
+        due: Due | None = None,
+    ) -> TaskResult:
+        """Add a task. Use it whenever something new has to be done or remembered."""
+        due_at, all_day = parse_due(due, time_zone) if due else (None, False)
+        new = TaskCreate.model_validate(
+            {
+                "title": title,
+                "description": description,
+                "priority": priority,
+                "tags": tags or [],
+                "due_at": due_at,
+                "all_day": all_day,
+            }
+        )
+        async with transaction() as session:
+            return TaskResult(task=TaskOut.of(await service.create_task(session, user_id, new)))
+
+    async def list_tasks(
+        status: Annotated[
+            Literal["open", "completed", "all"], Field(description="open: still to be done.")
+        ] = "open",
+        query: Annotated[
+            str | None,
+            Field(max_length=200, description="Words that the title, description or tags contain."),
+        ] = None,
+        priority: Literal["high", "medium", "low"] | None = None,
+        tag: Annotated[str | None, Field(max_length=TAG_LENGTH)] = None,
+        due_from: Annotated[Due | None, Field(description="The first day or time, itself included.")] = None,
+        due_until: Annotated[Due | None, Field(description="The last day or time, itself included.")] = None,
+        overdue: Annotated[bool, Field(description="Only tasks whose due date has passed.")] = False,
+        sort: Annotated[
+            Literal["created", "due", "priority", "title"],
+            Field(description="created: newest first; due: earliest first; priority: highest first."),
+        ] = "due",
+        limit: Annotated[int, Field(ge=1, le=LIST_LIMIT)] = 50,
+    ) -> TasksResult:
+        """List or search tasks. Call it first to find the id of a task that is to be changed."""
+        task_query = TaskQuery.model_validate(
+            {
+                "status": status,
+                "q": query or "",
+                "priority": priority,
+                "tag": tag or None,
+                "due_after": parse_due(due_from, time_zone)[0] if due_from else None,
+                "due_before": _end_of(due_until, time_zone) if due_until else None,
+                "sort": sort,
+                "limit": limit,
+            }
+        )
+        present = now()
+        midnight = present.astimezone(time_zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+        passed = service.Overdue(now=present, today=midnight.astimezone(UTC)) if overdue else None
+        async with transaction(read_only=True) as session:
+            page = await service.list_tasks(session, user_id, task_query, overdue=passed)
+            total = len(page.items)
+            if page.next_cursor is not None:
+                total = await service.count_tasks(session, user_id, task_query, overdue=passed)
+            return TasksResult(tasks=[TaskOut.of(task) for task in page.items], total=total)
+
+    async def complete_task(
+        id: TaskId,  # noqa: A002 - the name on the wire
+        completed: Annotated[bool, Field(description="false marks a task as not done again.")] = True,
+    ) -> TaskResult:
+        """Mark a task as done, or as not done again."""
+        async with transaction() as session:
+            task = await service.set_completed(session, user_id, id, completed=completed)
+            return TaskResult(task=TaskOut.of(task))
+
+    async def delete_task(id: TaskId) -> TaskResult:  # noqa: A002 - the name on the wire
+        """Delete a task for good. To mark it as done, use complete_task instead."""
+        async with transaction() as session:
+            return TaskResult(task=TaskOut.of(await service.delete_task(session, user_id, id)))
+
+    async def update_task(
+        id: TaskId,  # noqa: A002 - the name on the wire
+        title: Title | None = None,
+        description: Description | None = None,
+        priority: Literal["high", "medium", "low"] | None = None,
+        tags: Annotated[Tags | None, Field(description="All tags it shall have; [] removes them.")] = None,
+        due: Due | None = None,
+        clear_due: Annotated[bool, Field(description="true removes the due date.")] = False,
+    ) -> TaskResult:
+        """Change a task. What is left out or null stays as it is."""
+        given: dict[str, Any] = {
+            "title": title,
+            "description": description,
+            "priority": Priority(priority) if priority else None,
+            "tags": tags,
+        }
+        changes = {name: value for name, value in given.items() if value is not None}
+        if due:
+            changes["due_at"], changes["all_day"] = parse_due(due, time_zone)
+        elif clear_due:
+            changes["due_at"] = None
+        if not changes:
+            raise ToolError("Nothing to change was given.")
+        async with transaction() as session:
+            update = TaskUpdate.model_validate(changes)
+            return TaskResult(task=TaskOut.of(await service.update_task(session, user_id, id, update)))
+
+    reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+    adds = ToolAnnotations(destructive_hint=False, open_world_hint=False)
+    sets = ToolAnnotations(destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+    removes = ToolAnnotations(destructive_hint=True, idempotent_hint=True, open_world_hint=False)
+    tools = [
+        _closed(Tool.from_function(function, annotations=annotations))
+        for function, annotations in (
+            (add_task, adds),
+            (list_tasks, reads),
+            (complete_task, sets),
+            (delete_task, removes),
+            (update_task, sets),
+        )
+    ]
+    return _Server("todo-tasks", tools=tools, log_level="WARNING", subscriptions=False)
