@@ -126,14 +126,17 @@ def env_check(*, profile: str, json_lines: bool, debug: bool) -> int:
     async def work(current: Settings, emit: Emit) -> int:
         chosen = contract.load(profile, current.root)
         values = environment.read(current, chosen)
-        emit(Result({"profile": chosen.name, "problems": [asdict(each) for each in values.problems]}))
         notes = [str(problem) for problem in values.problems if not problem.blocking]
         if notes:
             emit(Notice(tuple(f"note: {note}" for note in notes)))
+        result = Result({"profile": chosen.name, "problems": [asdict(each) for each in values.problems]})
+        if values.blocking:
+            emit(result)
         values.require_valid(current.env_file_name)
         if values.from_shell:
             emit(Notice((f"From the shell, not from the file: {', '.join(values.from_shell)}.",)))
         emit(Notice((f"{current.env_file_name} is right for the {chosen.name} profile.",)))
+        emit(result)
         return 0
 
     return _run(work, json_lines=json_lines, debug=debug)
@@ -145,6 +148,10 @@ def perform(console: Console, work: Coroutine[Any, Any, int | None], *, debug: b
     try:
         with console:
             return asyncio.run(_until_signal(work)) or 0
+    except InterruptedBySignalError as error:
+        code = error.exit_code
+        with suppress(OSError, AutomationError):
+            console(Notice(("", f"Stopped by {error.signal_name}.")))
     except AutomationError as error:
         code = error.exit_code
         if not error.shown:

@@ -4,6 +4,7 @@ Everything the library refuses or fails at is raised as an `AutomationError`; th
 into one message and an exit code. Any other exception is a defect of this project.
 """
 
+import signal
 from collections.abc import Sequence
 
 FAILED = 1
@@ -41,4 +42,6 @@ class InterruptedBySignalError(AutomationError):
     def __init__(self, signal_number: int) -> None:
         """Remember which signal it was."""
         super().__init__("interrupted")
+        name = signal.Signals(signal_number).name
+        self.signal_name = "Ctrl-C" if name == "SIGINT" else name
         self.exit_code = 128 + signal_number

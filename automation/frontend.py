@@ -15,7 +15,7 @@ from automation import files, locking, logs, node, paths, processes
 from automation.errors import AutomationError
 from automation.events import Step
 
-_LAST_LINES = 20
+_LAST_LINES = 12
 _KEPT_BUILDS = 2
 _STAMP = ".packages.json"
 # What a build does not read, or makes itself.
@@ -42,7 +42,7 @@ async def install_packages(root: Path, environ: Mapping[str, str], mark: str, st
         total = _packages_expected(root)
         count = 0
         command = node.npm("ci", "--no-audit", "--no-fund", "--loglevel=http")
-        last: deque[str] = deque(maxlen=_LAST_LINES)
+        output: list[str] = []
         step.progress("asking the registry", 0, total)
         async with processes.running(
             command, cwd=paths.frontend(root), environ=node.environ(environ), mark=mark
@@ -51,10 +51,10 @@ async def install_packages(root: Path, environ: Mapping[str, str], mark: str, st
                 if line.startswith("npm http"):
                     count += 1
                     step.progress("installing", min(count, total), total)
-                elif line.strip():
-                    last.append(logs.clean(line))
+                else:
+                    output.append(logs.clean(line))
             if await npm.wait() != 0:
-                raise _npm_failed(last)
+                raise _npm_failed(output)
         files.write_json(paths.frontend(root) / "node_modules" / _STAMP, wanted)
         step.detail = f"{total} installed"
 
@@ -74,14 +74,17 @@ def _packages_expected(root: Path) -> int:
     return sum(1 for name, package in packages.items() if name and not package.get("optional"))
 
 
-def _npm_failed(last: deque[str]) -> AutomationError:
-    text = "\n".join(last)
-    remedies = ["npm's settings and the network, then the same command again"]
+def _npm_failed(output: list[str]) -> AutomationError:
+    # npm says first what is wrong, and then how it may be called.
+    errors = [line.removeprefix("npm error").strip() for line in output if line.startswith("npm error")]
+    shown = [line for line in errors if line][:_LAST_LINES] or output[-_LAST_LINES:]
+    text = "\n".join(shown)
+    remedies = ["check the network and npm's settings, then the same command again"]
     if "ENOSPC" in text:
         remedies = ["free some disk space, then the same command again"]
     elif "EUSAGE" in text or "in sync" in text:
         remedies = ["invoke lock"]
-    return AutomationError("npm ci failed", why="its last lines:", details=list(last), remedies=remedies)
+    return AutomationError("npm ci failed", why="npm says:", details=shown, remedies=remedies)
 
 
 async def build(root: Path, environ: Mapping[str, str], mark: str, step: Step) -> Path:

@@ -42,8 +42,11 @@ class Identity:
 
 
 def identify(pid: int) -> Identity:
-    """Return the identity of a running process. Raises psutil.NoSuchProcess."""
-    return Identity(pid, psutil.Process(pid).create_time())
+    """Return the identity of a process; one that has ended already has never been alive."""
+    started = 0.0
+    with suppress(psutil.NoSuchProcess):
+        started = psutil.Process(pid).create_time()
+    return Identity(pid, started)
 
 
 def marked(mark: str) -> Iterator[psutil.Process]:

@@ -1,0 +1,1 @@
+"""The database of the small backend: a file that says it has been migrated."""
