@@ -1,0 +1,16 @@
+import type { Metadata } from "next";
+import { Suspense } from "react";
+import { CenteredPage } from "@/components/ui/centered-page";
+import { AccountForm } from "@/features/accounts/account-form";
+
+export const metadata: Metadata = { title: "Sign in" };
+
+export default function SignInPage() {
+  return (
+    <CenteredPage title="Sign in">
+      <Suspense>
+        <AccountForm mode="sign-in" />
+      </Suspense>
+    </CenteredPage>
+  );
+}

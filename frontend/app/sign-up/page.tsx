@@ -1,0 +1,16 @@
+import type { Metadata } from "next";
+import { Suspense } from "react";
+import { CenteredPage } from "@/components/ui/centered-page";
+import { AccountForm } from "@/features/accounts/account-form";
+
+export const metadata: Metadata = { title: "Create an account" };
+
+export default function SignUpPage() {
+  return (
+    <CenteredPage title="Create an account">
+      <Suspense>
+        <AccountForm mode="sign-up" />
+      </Suspense>
+    </CenteredPage>
+  );
+}

@@ -1,0 +1,41 @@
+"use client";
+
+import { useEffect, useRef } from "react";
+import { runLatestToastAction } from "@/components/ui/toaster";
+
+type Shortcuts = { addTask: () => void; writeMessage: () => void; showHelp: () => void };
+
+/** Single keys that act from anywhere on the page, except where someone types or a sheet is open. */
+export function useShortcuts(shortcuts: Shortcuts): void {
+  const latest = useRef(shortcuts);
+  useEffect(() => {
+    latest.current = shortcuts;
+  });
+
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      const target = event.target as HTMLElement;
+      if (
+        event.defaultPrevented ||
+        event.isComposing ||
+        target.closest("input, textarea, select, [role=dialog], [role=menu]")
+      ) {
+        return;
+      }
+      const isUndo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey;
+      if (isUndo) {
+        if (runLatestToastAction()) event.preventDefault();
+        return;
+      }
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const run = { q: latest.current.addTask, c: latest.current.writeMessage, "?": latest.current.showHelp }[
+        event.key
+      ];
+      if (!run) return;
+      event.preventDefault();
+      run();
+    };
+    document.addEventListener("keydown", onKeyDown);
+    return () => document.removeEventListener("keydown", onKeyDown);
+  }, []);
+}

@@ -1,0 +1,16 @@
+"use client";
+
+import { Moon, Sun } from "lucide-react";
+import { useSyncExternalStore } from "react";
+import { chooseTheme, currentTheme, onThemeChange } from "@/lib/theme";
+import { IconButton } from "./button";
+
+export function ThemeToggle() {
+  const theme = useSyncExternalStore(onThemeChange, currentTheme, () => "light" as const);
+  const other = theme === "dark" ? "light" : "dark";
+  return (
+    <IconButton label={`Switch to ${other} theme`} onClick={() => chooseTheme(other)}>
+      {theme === "dark" ? <Sun /> : <Moon />}
+    </IconButton>
+  );
+}

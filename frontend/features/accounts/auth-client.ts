@@ -1,0 +1,4 @@
+import { createAuthClient } from "better-auth/react";
+
+/** Better Auth's client against this site's own /api/auth. */
+export const authClient = createAuthClient();

@@ -1,0 +1,98 @@
+/** A conversation as it is shown, and how the parts of a streamed reply change it. */
+
+export type TextPart = { type: "text"; text: string; id?: string };
+
+export type ToolPart = {
+  type: "tool";
+  toolCallId: string;
+  toolName: string;
+  input: unknown;
+  output?: unknown;
+  errorText?: string;
+};
+
+export type MessagePart = TextPart | ToolPart;
+
+export type Message = {
+  id: string;
+  role: "user" | "assistant";
+  /** Who answered, such as "offline" or "openai"; null for the person's own messages. */
+  agent: string | null;
+  parts: MessagePart[];
+};
+
+/** What the server sends while it answers: the shapes of the AI SDK's UI message stream. */
+export type StreamEvent =
+  | {
+      type: "start";
+      messageId: string;
+      conversation_id: string;
+      agent?: { name: string; model: string | null };
+    }
+  | { type: "text-start"; id: string }
+  | { type: "text-delta"; id: string; delta: string }
+  | { type: "text-end"; id: string }
+  | { type: "tool-input-available"; toolCallId: string; toolName: string; input: unknown }
+  | { type: "tool-output-available"; toolCallId: string; output: unknown }
+  | { type: "tool-output-error"; toolCallId: string; errorText: string }
+  | { type: "error"; errorText: string }
+  | { type: "finish" };
+
+/** Returns the event that some data holds; null for one of an unknown form, which a newer server may send. */
+export function parseStreamEvent(data: string): StreamEvent | null {
+  try {
+    const event: unknown = JSON.parse(data);
+    const isEvent = typeof event === "object" && event !== null && "type" in event;
+    return isEvent && typeof event.type === "string" ? (event as StreamEvent) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Returns the reply after one more event of its stream. */
+export function applyStreamEvent(reply: Message, event: StreamEvent): Message {
+  switch (event.type) {
+    case "start":
+      return { ...reply, id: event.messageId ?? reply.id, agent: agentName(event.agent) ?? reply.agent };
+    case "text-start":
+      return { ...reply, parts: [...reply.parts, { type: "text", id: event.id, text: "" }] };
+    case "text-delta":
+      return appendText(reply, event.id, event.delta);
+    case "tool-input-available": {
+      const { toolCallId, toolName, input } = event;
+      return { ...reply, parts: [...reply.parts, { type: "tool", toolCallId, toolName, input }] };
+    }
+    case "tool-output-available":
+      return changeTool(reply, event.toolCallId, { output: event.output });
+    case "tool-output-error":
+      return changeTool(reply, event.toolCallId, { errorText: event.errorText });
+    default:
+      return reply;
+  }
+}
+
+/** Returns the name under which an agent is shown: "offline", "openai · gpt-5". */
+export function agentName(agent: { name: string; model: string | null } | null | undefined): string | null {
+  if (!agent?.name) return null;
+  return agent.model ? `${agent.name} · ${agent.model}` : agent.name;
+}
+
+function appendText(reply: Message, id: string, delta: string): Message {
+  const isThere = reply.parts.some((part) => part.type === "text" && part.id === id);
+  const parts: MessagePart[] = isThere ? reply.parts : [...reply.parts, { type: "text", id, text: "" }];
+  return {
+    ...reply,
+    parts: parts.map((part) =>
+      part.type === "text" && part.id === id ? { ...part, text: part.text + delta } : part,
+    ),
+  };
+}
+
+function changeTool(reply: Message, toolCallId: string, result: Partial<ToolPart>): Message {
+  return {
+    ...reply,
+    parts: reply.parts.map((part) =>
+      part.type === "tool" && part.toolCallId === toolCallId ? { ...part, ...result } : part,
+    ),
+  };
+}

@@ -1,0 +1,73 @@
+"use client";
+
+import { memo } from "react";
+import type { Task } from "@/lib/task";
+import type { Message } from "./conversation";
+import { ReceiptView } from "./receipt-view";
+
+type MessageViewProps = {
+  message: Message;
+  isStreaming: boolean;
+  onShowTask: (task: Task) => void;
+  undos: ReadonlyMap<string, () => Promise<boolean>>;
+};
+
+export const MessageView = memo(function MessageView({
+  message,
+  isStreaming,
+  onShowTask,
+  undos,
+}: MessageViewProps) {
+  if (message.role === "user") {
+    return (
+      <div className="flex justify-end">
+        <span className="sr-only">You said: </span>
+        <div className="max-w-[85%] rounded-2xl rounded-br-md bg-accent-soft px-3.5 py-2 [overflow-wrap:anywhere] whitespace-pre-wrap">
+          {message.parts.map((part) => (part.type === "text" ? part.text : ""))}
+        </div>
+      </div>
+    );
+  }
+  const isEmpty = message.parts.every((part) => part.type === "text" && part.text === "");
+  return (
+    <div aria-busy={isStreaming || undefined}>
+      <div className="mb-0.5 text-small text-text-2">
+        {message.agent ? agentLabel(message.agent) : "Assistant"}
+      </div>
+      {message.parts.map((part, index) =>
+        part.type === "text" ? (
+          <p key={index} className="[overflow-wrap:anywhere] whitespace-pre-wrap">
+            {part.text}
+          </p>
+        ) : (
+          <ReceiptView
+            key={part.toolCallId}
+            part={part}
+            onShowTask={onShowTask}
+            undo={undos.get(part.toolCallId)}
+          />
+        ),
+      )}
+      {isStreaming && isEmpty && <Waiting />}
+    </div>
+  );
+});
+
+function agentLabel(agent: string): string {
+  return agent === "offline" ? "Offline agent" : agent;
+}
+
+/** Shown from the moment a message is sent until the first word of the reply. */
+export function Waiting() {
+  return (
+    <div className="flex h-[22px] items-center gap-1" role="status" aria-label="Waiting for the reply">
+      {[0, 1, 2].map((dot) => (
+        <span
+          key={dot}
+          className="size-1.5 animate-pulse-soft rounded-full bg-line-strong"
+          style={{ animationDelay: `${dot * 180}ms` }}
+        />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,60 @@
+/** Says in a line what a tool did, so that nothing the agent does goes unseen. */
+import { formatDue } from "@/lib/calendar";
+import { isTask, type Task } from "@/lib/task";
+import type { ToolPart } from "./conversation";
+
+export type Receipt = {
+  state: "running" | "done" | "failed";
+  text: string;
+  /** The task that it is about, where there is one. */
+  task: Task | null;
+};
+
+const verbs: Record<string, { running: string; done: string; failed: string }> = {
+  add_task: { running: "Adding a task", done: "Added", failed: "Could not add the task" },
+  complete_task: { running: "Completing a task", done: "Completed", failed: "Could not complete the task" },
+  update_task: { running: "Changing a task", done: "Changed", failed: "Could not change the task" },
+  delete_task: { running: "Deleting a task", done: "Deleted", failed: "Could not delete the task" },
+  list_tasks: { running: "Looking at your tasks", done: "Looked at", failed: "Could not look at your tasks" },
+};
+
+/** Returns the receipt of a tool call, seen at a time. */
+export function receiptOf(part: ToolPart, now: Date): Receipt {
+  const name = part.toolName.replaceAll("_", " ");
+  const verb = verbs[part.toolName] ?? {
+    running: `Running ${name}`,
+    done: `Ran ${name}`,
+    failed: `${name} failed`,
+  };
+  if (part.errorText !== undefined) {
+    return { state: "failed", text: `${verb.failed}: ${part.errorText}`, task: null };
+  }
+  if (part.output === undefined) return { state: "running", text: `${verb.running}…`, task: null };
+
+  const output = (typeof part.output === "object" && part.output !== null ? part.output : {}) as {
+    task?: unknown;
+    tasks?: unknown;
+    total?: unknown;
+  };
+  if (isTask(output.task)) {
+    return {
+      state: "done",
+      text: `${verb.done} ${describe(part.toolName, output.task, now)}`,
+      task: output.task,
+    };
+  }
+  if (Array.isArray(output.tasks)) {
+    const count = typeof output.total === "number" ? output.total : output.tasks.length;
+    return { state: "done", text: `${verb.done} ${count} ${count === 1 ? "task" : "tasks"}`, task: null };
+  }
+  return { state: "done", text: verb.done, task: null };
+}
+
+function describe(toolName: string, task: Task, now: Date): string {
+  const details = [`‘${task.title}’`];
+  if (toolName === "add_task" || toolName === "update_task") {
+    if (task.due_at !== null) details.push(formatDue(new Date(task.due_at), task.all_day, now));
+    if (task.priority !== "medium") details.push(`${task.priority} priority`);
+  }
+  return details.join(", ");
+}

@@ -1,0 +1,159 @@
+"use client";
+
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { ApiError, errorMessage } from "@/lib/api";
+import { randomKey } from "@/lib/random-key";
+import { listConversations, type OutgoingMessage, readConversation, streamReply } from "./api";
+import { applyStreamEvent, type Message } from "./conversation";
+
+export const conversationsKey = ["conversations"] as const;
+
+export type ToolResult = { toolCallId: string; toolName: string; output: unknown };
+
+/** A message that was not answered, or not to the end. */
+export type Unanswered = { outgoing: OutgoingMessage; reason: string };
+
+type ConversationOptions = {
+  onToolResult: (result: ToolResult) => void;
+  /** Called when a reply has ended before its time: more may have been done than was told. */
+  onInterrupted: () => void;
+  /** Called with a message that could not be sent because nobody is signed in any more. */
+  onSignedOut: (message: string) => void;
+};
+
+/**
+ * The conversation on the page: at first the last one, continued by send(), replaced by open() or startNew().
+ */
+export function useConversation({ onToolResult, onInterrupted, onSignedOut }: ConversationOptions) {
+  const queryClient = useQueryClient();
+  // undefined: the last one, as soon as it is known. null: a new one.
+  const [chosenId, setChosenId] = useState<string | null | undefined>(undefined);
+  const [messages, setMessages] = useState<Message[] | null>(null);
+  const [unanswered, setUnanswered] = useState<Unanswered | null>(null);
+  const [isAnswering, setIsAnswering] = useState(false);
+  const answering = useRef<AbortController>(null);
+  const conversationId = useRef<string | null>(null);
+
+  const list = useQuery({ queryKey: conversationsKey, queryFn: ({ signal }) => listConversations(signal) });
+  const wantedId = chosenId === undefined ? list.data?.[0]?.id : chosenId;
+  const stored = useQuery({
+    queryKey: [...conversationsKey, wantedId],
+    queryFn: ({ signal }) => readConversation(wantedId!, signal),
+    enabled: Boolean(wantedId) && messages === null,
+    staleTime: 0,
+    gcTime: 0,
+  });
+
+  // What is stored is taken over once; from then on the page is ahead of it.
+  if (messages === null && stored.data && !stored.isFetching) setMessages(stored.data.messages);
+  useEffect(() => {
+    conversationId.current = wantedId ?? null;
+  }, [wantedId]);
+  useEffect(() => () => answering.current?.abort(), []);
+
+  const deliver = useCallback(
+    async (outgoing: OutgoingMessage) => {
+      const controller = new AbortController();
+      answering.current = controller;
+      setIsAnswering(true);
+      setUnanswered(null);
+
+      let reply: Message = {
+        id: `reply-${outgoing.idempotencyKey}`,
+        role: "assistant",
+        agent: null,
+        parts: [],
+      };
+      const shownAs = new Set([reply.id]);
+      const toolNames = new Map<string, string>();
+      let failure: string | null = "The reply broke off.";
+      const show = () =>
+        setMessages((current) => [...(current ?? []).filter((message) => !shownAs.has(message.id)), reply]);
+      try {
+        for await (const event of streamReply(outgoing, controller.signal)) {
+          if (event.type === "start") {
+            shownAs.add(event.messageId);
+            conversationId.current = event.conversation_id;
+            setChosenId(event.conversation_id);
+          }
+          if (event.type === "tool-input-available") toolNames.set(event.toolCallId, event.toolName);
+          if (event.type === "error") failure = event.errorText;
+          if (event.type === "finish" && failure === "The reply broke off.") failure = null;
+          reply = applyStreamEvent(reply, event);
+          show();
+          if (event.type === "tool-output-available") {
+            const toolName = toolNames.get(event.toolCallId) ?? "";
+            onToolResult({ toolCallId: event.toolCallId, toolName, output: event.output });
+          }
+        }
+      } catch (error) {
+        failure = errorMessage(error);
+        if (error instanceof ApiError && error.status === 401) onSignedOut(outgoing.message);
+      }
+      if (answering.current !== controller) return;
+      answering.current = null;
+      setIsAnswering(false);
+      if (failure !== null || controller.signal.aborted) onInterrupted();
+      if (failure !== null && !controller.signal.aborted) setUnanswered({ outgoing, reason: failure });
+      void queryClient.invalidateQueries({ queryKey: conversationsKey, exact: true });
+    },
+    [queryClient, onToolResult, onInterrupted, onSignedOut],
+  );
+
+  const send = useCallback(
+    (message: string) => {
+      const idempotencyKey = randomKey();
+      const shown: Message = {
+        id: `sent-${idempotencyKey}`,
+        role: "user",
+        agent: null,
+        parts: [{ type: "text", text: message }],
+      };
+      setMessages((current) => [...(current ?? []), shown]);
+      void deliver({ message, conversationId: conversationId.current, idempotencyKey });
+    },
+    [deliver],
+  );
+
+  /** Asks again for the reply that did not come; what came of it is replaced. */
+  const retry = useCallback(() => {
+    if (!unanswered) return;
+    setMessages((current) => {
+      const sent =
+        current?.findIndex((message) => message.id === `sent-${unanswered.outgoing.idempotencyKey}`) ?? -1;
+      return sent < 0 ? current : (current ?? []).slice(0, sent + 1);
+    });
+    void deliver(unanswered.outgoing);
+  }, [deliver, unanswered]);
+
+  const stop = useCallback(() => answering.current?.abort(), []);
+
+  const show = useCallback((id: string | null) => {
+    answering.current?.abort();
+    answering.current = null;
+    conversationId.current = id;
+    setIsAnswering(false);
+    setUnanswered(null);
+    setChosenId(id);
+    setMessages(id === null ? [] : null);
+  }, []);
+
+  const isEmpty = list.isSuccess && !wantedId;
+  const error = list.error ?? stored.error;
+  return {
+    conversations: list.data ?? [],
+    conversationId: wantedId ?? null,
+    messages: messages ?? [],
+    isLoading: messages === null && !isEmpty && !error,
+    loadError: messages === null && error ? errorMessage(error) : null,
+    reload: () => void (list.isError ? list.refetch() : stored.refetch()),
+    isAnswering,
+    unanswered,
+    send,
+    retry,
+    stop,
+    open: show,
+    startNew: useCallback(() => show(null), [show]),
+  };
+}

@@ -1,0 +1,37 @@
+"use client";
+
+import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+
+/** How far from its end a view still counts as at the end, in px. */
+const NEAR_END_PX = 48;
+
+/** Keeps a scrolled view at its end while it grows, unless the reader has scrolled away from it. */
+export function useStickToEnd(viewRef: RefObject<HTMLElement | null>, content: unknown) {
+  const sticks = useRef(true);
+  const [isAway, setIsAway] = useState(false);
+
+  useEffect(() => {
+    const view = viewRef.current;
+    if (!view) return;
+    const onScroll = () => {
+      sticks.current = view.scrollHeight - view.scrollTop - view.clientHeight <= NEAR_END_PX;
+      setIsAway(!sticks.current);
+    };
+    view.addEventListener("scroll", onScroll, { passive: true });
+    return () => view.removeEventListener("scroll", onScroll);
+  }, [viewRef]);
+
+  useLayoutEffect(() => {
+    const view = viewRef.current;
+    if (view && sticks.current) view.scrollTop = view.scrollHeight;
+  }, [viewRef, content]);
+
+  const goToEnd = useCallback(() => {
+    sticks.current = true;
+    setIsAway(false);
+    const view = viewRef.current;
+    if (view) view.scrollTop = view.scrollHeight;
+  }, [viewRef]);
+
+  return { isAway, goToEnd };
+}

@@ -1,0 +1,73 @@
+/** Sorts tasks into the groups of the list, by the days of the browser's time zone. */
+import { daysBetween, endOfWeek } from "@/lib/calendar";
+import type { Task } from "@/lib/task";
+
+export type GroupKey = "overdue" | "today" | "tomorrow" | "week" | "later" | "undated" | "done";
+
+export type TaskGroup = { key: GroupKey; label: string; tasks: Task[] };
+
+const groupLabels: Record<GroupKey, string> = {
+  overdue: "Overdue",
+  today: "Today",
+  tomorrow: "Tomorrow",
+  week: "This week",
+  later: "Later",
+  undated: "No date",
+  done: "Done today",
+};
+
+/** Returns the group that an open task belongs to. */
+export function groupOf(task: Task, now: Date): GroupKey {
+  if (task.due_at === null) return "undated";
+  const due = new Date(task.due_at);
+  const days = daysBetween(now, due);
+  if (days < 0) return "overdue";
+  if (days === 0) return "today";
+  if (days === 1) return "tomorrow";
+  return daysBetween(due, endOfWeek(now)) >= 0 ? "week" : "later";
+}
+
+/** Says whether the moment at which an open task was due has passed; a task of a whole day has until its end. */
+export function isOverdue(task: Task, now: Date): boolean {
+  if (task.due_at === null || task.status === "completed") return false;
+  const due = new Date(task.due_at);
+  return task.all_day ? daysBetween(now, due) < 0 : due < now;
+}
+
+/**
+ * Returns the groups that have tasks, in the order of the list.
+ *
+ * @param completed completed tasks of any day; only those of today are shown.
+ * @param held completed tasks that still stand where they were, while they leave the list.
+ */
+export function groupTasks(
+  open: readonly Task[],
+  completed: readonly Task[],
+  now: Date,
+  held: ReadonlyMap<string, GroupKey> = new Map(),
+): TaskGroup[] {
+  const groups = new Map<GroupKey, Task[]>(Object.keys(groupLabels).map((key) => [key as GroupKey, []]));
+  for (const task of open) groups.get(groupOf(task, now))?.push(task);
+  for (const task of completed) {
+    const heldIn = held.get(task.id);
+    if (heldIn) groups.get(heldIn)?.push(task);
+    else if (task.completed_at && daysBetween(now, new Date(task.completed_at)) === 0) {
+      groups.get("done")?.push(task);
+    }
+  }
+  return [...groups]
+    .filter(([, tasks]) => tasks.length > 0)
+    .map(([key, tasks]) => ({ key, label: groupLabels[key], tasks: tasks.sort(orders[key] ?? byDue) }));
+}
+
+// ISO 8601 in UTC sorts as text.
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+const byDue = (a: Task, b: Task) =>
+  compare(a.due_at ?? "", b.due_at ?? "") || compare(a.created_at, b.created_at) || compare(a.id, b.id);
+const newestFirst = (a: Task, b: Task) => compare(b.created_at, a.created_at) || compare(b.id, a.id);
+const lastDoneFirst = (a: Task, b: Task) => compare(b.completed_at ?? "", a.completed_at ?? "");
+
+const orders: Partial<Record<GroupKey, (a: Task, b: Task) => number>> = {
+  undated: newestFirst,
+  done: lastDoneFirst,
+};

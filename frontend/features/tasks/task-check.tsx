@@ -1,0 +1,51 @@
+"use client";
+
+import { Check } from "lucide-react";
+import type { ComponentProps } from "react";
+import { classNames } from "@/components/ui/class-names";
+import type { Priority } from "@/lib/task";
+
+const rings: Record<Priority, string> = {
+  high: "border-danger border-[2.5px] bg-danger-soft",
+  medium: "border-line-strong border-[1.5px]",
+  low: "border-line-strong border-[1.5px] border-dotted",
+};
+
+const priorityNames: Record<Priority, string> = {
+  high: "High priority",
+  medium: "Medium priority",
+  low: "Low priority",
+};
+
+type TaskCheckProps = ComponentProps<"button"> & { title: string; priority: Priority; checked: boolean };
+
+/** The round check of a task; its ring shows the priority. */
+export function TaskCheck({ title, priority, checked, className, ...props }: TaskCheckProps) {
+  return (
+    <button
+      type="button"
+      role="checkbox"
+      aria-checked={checked}
+      aria-label={title}
+      title={priorityNames[priority]}
+      className={classNames("group/check -m-2 shrink-0 rounded-full p-2 outline-offset-[-4px]", className)}
+      {...props}
+    >
+      <span
+        className={classNames(
+          "flex size-5 items-center justify-center rounded-full transition-colors",
+          checked ? "bg-done text-surface" : rings[priority],
+        )}
+      >
+        <Check
+          className={classNames(
+            "size-3 transition-opacity",
+            checked ? "opacity-100" : "opacity-0 group-hover/check:opacity-60",
+          )}
+          strokeWidth={3.5}
+          aria-hidden="true"
+        />
+      </span>
+    </button>
+  );
+}

@@ -1,0 +1,54 @@
+/** The text of the edit sheet's inputs, and what of it differs from the task. */
+import { formatTime, fromInputs, toDateInput } from "@/lib/calendar";
+import type { Priority, Task } from "@/lib/task";
+import type { TaskPatch } from "./api";
+
+export const TITLE_MAX = 200;
+export const DESCRIPTION_MAX = 1000;
+
+export type TaskDraft = {
+  title: string;
+  description: string;
+  priority: Priority;
+  /** Separated by commas. */
+  tags: string;
+  date: string;
+  time: string;
+};
+
+export function draftOf(task: Task): TaskDraft {
+  const due = task.due_at === null ? null : new Date(task.due_at);
+  return {
+    title: task.title,
+    description: task.description,
+    priority: task.priority,
+    tags: task.tags.join(", "),
+    date: due ? toDateInput(due) : "",
+    time: due && !task.all_day ? formatTime(due) : "",
+  };
+}
+
+/** Returns the fields that the draft changes; none where it says what the task says. */
+export function changedFields(task: Task, draft: TaskDraft): TaskPatch {
+  const patch: TaskPatch = {};
+  const title = draft.title.trim();
+  const tags = parseTags(draft.tags);
+  if (title !== task.title) patch.title = title;
+  if (draft.description !== task.description) patch.description = draft.description;
+  if (draft.priority !== task.priority) patch.priority = draft.priority;
+  if (tags.join("\n") !== task.tags.join("\n")) patch.tags = tags;
+
+  // Compared as text: the inputs know no seconds, and an untouched date must stay the instant it was.
+  const before = draftOf(task);
+  if (draft.date !== before.date || draft.time !== before.time) {
+    patch.due_at = fromInputs(draft.date, draft.time)?.toISOString() ?? null;
+    patch.all_day = draft.date !== "" && draft.time === "";
+  }
+  return patch;
+}
+
+/** Returns the tags in the order typed, each once, without the # that people may put before them. */
+export function parseTags(text: string): string[] {
+  const tags = text.split(/[,\n]/).map((tag) => tag.trim().replace(/^#+/, ""));
+  return [...new Set(tags.filter(Boolean))];
+}

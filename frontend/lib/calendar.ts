@@ -1,0 +1,67 @@
+/**
+ * Days as people count them: by the calendar of the browser's time zone, never by 24 hours, for a day on
+ * which the clocks change has 23 or 25.
+ */
+
+/** Returns the first instant of a day, some days later (or earlier). */
+export function startOfDay(instant: Date, daysLater = 0): Date {
+  return new Date(instant.getFullYear(), instant.getMonth(), instant.getDate() + daysLater);
+}
+
+/** Returns how many midnights lie between two instants: 1 for tomorrow, -1 for yesterday. */
+export function daysBetween(from: Date, to: Date): number {
+  const day = (date: Date) => Date.UTC(date.getFullYear(), date.getMonth(), date.getDate());
+  return Math.round((day(to) - day(from)) / 86_400_000);
+}
+
+/** Returns the last day (its first instant) of the week that begins on Monday. */
+export function endOfWeek(instant: Date): Date {
+  return startOfDay(instant, (7 - instant.getDay()) % 7);
+}
+
+/** Says when something is due, as a person would: "today 17:00", "tomorrow", "Fri 09:30", "3 Mar". */
+export function formatDue(due: Date, allDay: boolean, now: Date): string {
+  return allDay ? formatDay(due, now) : `${formatDay(due, now)} ${formatTime(due)}`;
+}
+
+/** Says which day it is, seen from today. */
+export function formatDay(date: Date, now: Date): string {
+  const days = daysBetween(now, date);
+  if (days === 0) return "today";
+  if (days === 1) return "tomorrow";
+  if (days === -1) return "yesterday";
+  if (days > 1 && days < 7) return weekday.format(date);
+  return (date.getFullYear() === now.getFullYear() ? dayAndMonth : dayMonthYear).format(date);
+}
+
+/** Returns a time of day in the form 17:00. */
+export function formatTime(date: Date): string {
+  return `${pad(date.getHours())}:${pad(date.getMinutes())}`;
+}
+
+/** Returns the value of an input of type date. */
+export function toDateInput(date: Date): string {
+  return `${String(date.getFullYear()).padStart(4, "0")}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
+}
+
+/** Returns the instant that a date input (and a time input, or "") stand for, or null where they hold none. */
+export function fromInputs(date: string, time: string): Date | null {
+  const [year, month, day] = date.split("-").map(Number);
+  if (!year || !month || !day) return null;
+  const [hours = 0, minutes = 0] = time ? time.split(":").map(Number) : [];
+  const instant = new Date(year, month - 1, day, hours, minutes);
+  // The constructor reads years below 100 as of the last century.
+  instant.setFullYear(year);
+  return Number.isNaN(instant.getTime()) ? null : instant;
+}
+
+/** Returns the browser's IANA time zone, such as Europe/Berlin. */
+export function timeZone(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+const weekday = new Intl.DateTimeFormat("en-GB", { weekday: "short" });
+const dayAndMonth = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const dayMonthYear = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+
+const pad = (value: number) => String(value).padStart(2, "0");

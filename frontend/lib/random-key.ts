@@ -1,0 +1,5 @@
+/** Returns a key that no one else makes. Unlike crypto.randomUUID it also works on plain http in a local network. */
+export function randomKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
