@@ -1,0 +1,218 @@
+"""`./dev` in a clone of its own, with a small part of the real lock, so that each test takes seconds."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TASKS = '''
+import sys
+from invoke import task
+
+@task
+def where(context):
+    """Print the interpreter."""
+    print("prefix", sys.prefix)
+'''
+
+
+class Clone:
+    """A folder that holds what `./dev` needs, and the means to run it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "requirements").mkdir(parents=True)
+        shutil.copy(ROOT / "dev", folder)
+        (folder / "tasks.py").write_text(TASKS)
+        self.lock("bootstrap", "uv")
+        self.lock("dev", "uv", "invoke")
+
+    def lock(self, name: str, *packages: str) -> None:
+        """Write a lock that has only these packages of the real one, hashes and all."""
+        entries = re.split(r"(?m)^(?=\S)", (ROOT / "requirements" / "dev.txt").read_text())
+        chosen = [entry for entry in entries if entry.startswith(tuple(f"{each}==" for each in packages))]
+        assert len(chosen) == len(packages)
+        (self.folder / "requirements" / f"{name}.txt").write_text("".join(chosen))
+
+    @property
+    def python(self) -> Path:
+        return self.folder / ".venv" / "bin" / "python"
+
+    def start(
+        self, *arguments: str, python: str = sys.executable, **environment: str
+    ) -> subprocess.Popen[str]:
+        """Start `./dev` from another folder, in a process group of its own, as a terminal does."""
+        return subprocess.Popen(
+            [python, str(self.folder / "dev"), *arguments],
+            cwd="/",
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, python: str = sys.executable, **environment: str) -> tuple[int, str, str]:
+        """Run `./dev` to its end: exit code, what it printed, what it said about itself."""
+        process = self.start(*arguments, python=python, **environment)
+        output, errors = process.communicate(timeout=240)
+        return process.returncode, output, errors
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    """A fresh clone."""
+    return Clone(tmp_path / "a clone, ünïcode")
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone that has been set up; a test that changes it leaves something for `./dev` to mend."""
+    clone = Clone(tmp_path_factory.mktemp("ready") / "clone")
+    code, _, errors = clone.run()
+    assert code == 0, errors
+    return clone
+
+
+@pytest.fixture
+def python_with(tmp_path: Path) -> Callable[[str], str]:
+    """Return a PYTHONPATH that makes `./dev`, but nothing that it starts, run this statement first."""
+
+    def path(statement: str) -> str:
+        hook = f"import sys\nif sys.orig_argv[1].endswith('dev'):\n    {statement}\n"
+        (tmp_path / "sitecustomize.py").write_text(hook)
+        return str(tmp_path)
+
+    return path
+
+
+WITHOUT_PIP = "sys.modules['pip'] = sys.modules['ensurepip'] = None"
+
+
+def test_a_fresh_clone_is_set_up_and_runs_the_task_in_its_own_environment(clone: Clone) -> None:
+    code, output, errors = clone.run("where")
+    assert (code, output) == (0, f"prefix {clone.folder / '.venv'}\n"), errors
+    assert "2 pinned by hash" in errors
+    assert "\x1b" not in errors, "no colour or motion in a pipe"
+
+
+def test_the_second_run_does_nothing_and_says_nothing(ready: Clone) -> None:
+    ready.run()
+    before = ready.python.lstat()
+    code, output, errors = ready.run()
+    assert (code, errors) == (0, "")
+    assert "where" in output, "without arguments the tasks are listed"
+    assert ready.python.lstat() == before
+
+
+def test_a_changed_lock_is_followed(ready: Clone) -> None:
+    ready.lock("dev", "uv", "invoke", "colorlog")
+    code, _, errors = ready.run("where")
+    assert code == 0
+    assert "3 pinned by hash" in errors
+    assert subprocess.run([ready.python, "-c", "import colorlog"], check=False).returncode == 0
+
+
+def test_a_broken_environment_is_replaced(ready: Clone) -> None:
+    ready.python.unlink()
+    ready.python.symlink_to("/nonexistent/python3.11")
+    code, output, errors = ready.run("where")
+    assert (code, output) == (0, f"prefix {ready.folder / '.venv'}\n"), errors
+
+
+def test_a_package_that_does_not_have_the_pinned_hash_is_refused(clone: Clone) -> None:
+    lock = clone.folder / "requirements" / "dev.txt"
+    lock.write_text(re.sub(r"(?<=sha256:)\w{8}", "00000000", lock.read_text()))
+    code, output, errors = clone.run("where", UV_NO_CACHE="1")
+    assert (code, output) == (1, "")
+    assert "the packages cannot be installed" in errors
+    assert "hash" in errors.lower()
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("moment", ["environment", "packages"])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_setup_goes_on_from_where_it_was(
+    clone: Clone, moment: str, stop: signal.Signals
+) -> None:
+    process = clone.start("where")
+    begun = clone.folder / ".venv" / ("bootstrap" if moment == "packages" else "")
+    await_condition(begun.exists)
+    os.killpg(process.pid, stop)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode in (130, -stop), errors
+    assert "Traceback" not in errors
+    code, output, errors = clone.run("where")
+    assert (code, output) == (0, f"prefix {clone.folder / '.venv'}\n"), errors
+
+
+def test_two_runs_at_once_install_once(clone: Clone) -> None:
+    runs = [clone.start("where") for _ in range(3)]
+    answers = [run.communicate(timeout=240) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0], answers
+    assert sum("pinned by hash" in errors for _, errors in answers) == 1
+    assert sum("waiting for it" in errors for _, errors in answers) == 2
+
+
+def test_an_unreachable_registry_is_one_clear_message(clone: Clone) -> None:
+    nowhere = "http://127.0.0.1:9/simple"
+    code, output, errors = clone.run(
+        "where", PIP_INDEX_URL=nowhere, PIP_NO_CACHE_DIR="1", PIP_RETRIES="0", PIP_FIND_LINKS=""
+    )
+    assert (code, output) == (1, "")
+    assert "uv, the installer, cannot be fetched" in errors
+    assert "check the network" in errors
+    assert "Traceback" not in errors
+
+
+def test_without_pip_an_installed_uv_is_used(clone: Clone, python_with: Callable[[str], str]) -> None:
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.defpath])
+    code, output, errors = clone.run("where", PYTHONPATH=python_with(WITHOUT_PIP), PATH=programs)
+    assert (code, output) == (0, f"prefix {clone.folder / '.venv'}\n"), errors
+
+
+def test_without_pip_and_uv_a_packaged_pip_is_used_or_asked_for(
+    clone: Clone, python_with: Callable[[str], str]
+) -> None:
+    code, _, errors = clone.run("where", PYTHONPATH=python_with(WITHOUT_PIP), PATH=os.defpath)
+    if list(Path("/usr/share/python-wheels").glob("pip-*.whl")):
+        assert code == 0, errors
+    else:
+        assert code == 1
+        assert "apt install python3-pip" in errors
+        assert "Traceback" not in errors
+
+
+def test_too_little_disk_is_said_before_anything_is_written(
+    clone: Clone, python_with: Callable[[str], str]
+) -> None:
+    statement = "import shutil; shutil.disk_usage = lambda path: shutil._ntuple_diskusage(9, 8, 123 * 10**6)"
+    code, _, errors = clone.run("where", PYTHONPATH=python_with(statement))
+    assert code == 1
+    assert "123 MB left" in errors
+    assert "free some space" in errors
+    assert not clone.python.exists()
+
+
+def test_a_python_that_is_too_old_says_which_one_is_needed(clone: Clone) -> None:
+    program = clone.folder / "dev"
+    program.write_text(program.read_text().replace("MINIMUM = (3, 11)", "MINIMUM = (3, 99)"))
+    code, _, errors = clone.run("where")
+    assert code == 1
+    assert "this Python is too old" in errors
+    assert "install Python 3.11 or newer" in errors
+
+
+def await_condition(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
