@@ -8,7 +8,7 @@ import json
 import sys
 
 from automation import commands, settings
-from automation.console import JsonConsole
+from automation.console import EventStream
 from automation.engines import UpOptions
 from automation.engines.native import NativeEngine
 
@@ -16,7 +16,7 @@ from automation.engines.native import NativeEngine
 def main() -> int:
     """Run until told to end; return the exit code."""
     options = UpOptions(**json.loads(sys.argv[1]))
-    console = JsonConsole(sys.stdout)
+    console = EventStream(sys.stdout)
     return commands.perform(console, NativeEngine(settings.load()).up(options, console), debug=False)
 
 

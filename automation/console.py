@@ -126,8 +126,8 @@ class PlainConsole(Console):
         stream.flush()
 
 
-class JsonConsole(Console):
-    """Each event as one line of JSON on the output."""
+class EventStream(Console):
+    """Each event as one line of JSON, for another process of this library to show."""
 
     def __init__(self, output: TextIO) -> None:
         """Write to this stream; characters outside ASCII are escaped, so any encoding will do."""
@@ -137,6 +137,14 @@ class JsonConsole(Console):
     def _show(self, event: Event) -> None:
         self._output.write(json.dumps(to_mapping(event)) + "\n")
         self._output.flush()
+
+
+class JsonConsole(EventStream):
+    """The same for a program, which takes the result where a person reads notices."""
+
+    def _show(self, event: Event) -> None:
+        if not isinstance(event, Notice):
+            super()._show(event)
 
 
 def explanation(event: StepFailed | Failed) -> list[str]:

@@ -8,6 +8,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import psutil
 MARK = "TODO_INSTANCE"
 """The variable that marks every process of an instance."""
 
+_POLL_SECONDS = 0.05
 _GUARD = Path(__file__).with_name("guard.py")
 
 
@@ -39,6 +41,16 @@ class Identity:
             return same and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return False
+
+
+async def ended(process: Identity, seconds: float) -> bool:
+    """Wait until the process has ended, at most so long; return whether it has."""
+    deadline = time.monotonic() + seconds
+    while process.alive:
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(_POLL_SECONDS)
+    return True
 
 
 def identify(pid: int) -> Identity:

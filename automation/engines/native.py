@@ -444,9 +444,7 @@ async def _end(supervisor: Identity, mark: str) -> None:
         process = psutil.Process(supervisor.pid)
         if supervisor.alive:
             process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.to_thread(process.wait, _STOP_SECONDS)
-        except psutil.TimeoutExpired:
+        if not await processes.ended(supervisor, _STOP_SECONDS):
             process.kill()
     processes.kill_marked(mark)
 

@@ -1,5 +1,9 @@
-"""Answers /ready, and /environment with what it was started with. BACKEND=broken fails at import."""
+"""Answers /ready, and /environment with what it was started with.
 
+BACKEND=broken fails at import, BACKEND=stubborn does not end when it is asked to.
+"""
+
+import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -19,6 +23,8 @@ async def app(
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        if os.environ.get("BACKEND") == "stubborn":
+            await asyncio.Event().wait()
         await send({"type": "lifespan.shutdown.complete"})
         return
     known = {"/ready": "{}", "/environment": json.dumps(dict(os.environ))}
