@@ -8,7 +8,6 @@ import { IconButton } from "@/components/ui/button";
 import { classNames } from "@/components/ui/class-names";
 import { Logo } from "@/components/ui/logo";
 import { ThemeToggle } from "@/components/ui/theme-toggle";
-import { AccountMenu } from "@/features/accounts/account-menu";
 import { useSignedInUser } from "@/features/accounts/use-signed-in-user";
 import { ChatPane } from "@/features/chat/chat-pane";
 import { tasksKey } from "@/features/tasks/task-cache";
@@ -19,6 +18,11 @@ import { useShortcuts } from "./use-shortcuts";
 import { useChatFold } from "./use-chat-fold";
 import { useToolResults } from "./use-tool-results";
 
+// What nobody needs at first sight comes after the first load.
+const AccountMenu = dynamic(
+  () => import("@/features/accounts/account-menu").then((module) => module.AccountMenu),
+  { ssr: false, loading: () => <span className="ml-1 size-8 rounded-full bg-surface-3" /> },
+);
 const HelpSheet = dynamic(() => import("./help-sheet").then((module) => module.HelpSheet), { ssr: false });
 
 type Pane = "tasks" | "chat";

@@ -1,15 +1,20 @@
 "use client";
 
 import { ArrowDown, PanelRightClose, SquarePen } from "lucide-react";
+import dynamic from "next/dynamic";
 import { type RefObject, useCallback, useRef, useState } from "react";
 import { Button, IconButton } from "@/components/ui/button";
 import { useDraft } from "@/lib/drafts";
 import type { Task } from "@/lib/task";
 import { Composer } from "./composer";
-import { ConversationMenu } from "./conversation-menu";
 import { MessageView, Waiting } from "./message-view";
 import { type ToolResult, useConversation } from "./use-conversation";
 import { useStickToEnd } from "./use-stick-to-end";
+
+const ConversationMenu = dynamic(
+  () => import("./conversation-menu").then((module) => module.ConversationMenu),
+  { ssr: false },
+);
 
 const examples = [
   "add buy milk tomorrow at 5pm, high priority",
@@ -34,7 +39,11 @@ export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask,
   const takeOver = useCallback(
     (result: ToolResult) => {
       const undo = onToolResult(result);
-      if (undo) setUndos((current) => new Map(current).set(result.toolCallId, undo));
+      if (!undo) return;
+      // A reply that is streamed once more tells of what was done before: then the first undo is the true one.
+      setUndos((current) =>
+        current.has(result.toolCallId) ? current : new Map(current).set(result.toolCallId, undo),
+      );
     },
     [onToolResult],
   );
@@ -99,7 +108,7 @@ export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask,
             <div role="alert" className="mt-3 flex flex-wrap items-center gap-x-2 text-small text-danger">
               {chat.unanswered.reason}
               <button type="button" className="font-medium underline" onClick={chat.retry}>
-                Try again
+                {chat.unanswered.isFinal ? "Send again" : "Try again"}
               </button>
             </div>
           )}

@@ -12,7 +12,15 @@ export const conversationsKey = ["conversations"] as const;
 export type ToolResult = { toolCallId: string; toolName: string; output: unknown };
 
 /** A message that was not answered, or not to the end. */
-export type Unanswered = { outgoing: OutgoingMessage; reason: string };
+export type Unanswered = {
+  outgoing: OutgoingMessage;
+  reason: string;
+  /** Whether the server itself said so: the same message would be answered with the same failure again. */
+  isFinal: boolean;
+};
+
+/** How often a message whose reply is still being made elsewhere is asked for again, a second apart. */
+const MAX_POLLS = 60;
 
 type ConversationOptions = {
   onToolResult: (result: ToolResult) => void;
@@ -68,18 +76,22 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
       const shownAs = new Set([reply.id]);
       const toolNames = new Map<string, string>();
       let failure: string | null = "The reply broke off.";
+      let isFinal = false;
       const show = () =>
         setMessages((current) => [...(current ?? []).filter((message) => !shownAs.has(message.id)), reply]);
       try {
-        for await (const event of streamReply(outgoing, controller.signal)) {
+        for await (const event of streamOnceFree(outgoing, controller.signal)) {
           if (event.type === "start") {
             shownAs.add(event.messageId);
             conversationId.current = event.conversation_id;
             setChosenId(event.conversation_id);
           }
           if (event.type === "tool-input-available") toolNames.set(event.toolCallId, event.toolName);
-          if (event.type === "error") failure = event.errorText;
-          if (event.type === "finish" && failure === "The reply broke off.") failure = null;
+          if (event.type === "error") {
+            failure = event.errorText;
+            isFinal = true;
+          }
+          if (event.type === "finish" && !isFinal) failure = null;
           reply = applyStreamEvent(reply, event);
           show();
           if (event.type === "tool-output-available") {
@@ -95,7 +107,8 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
       answering.current = null;
       setIsAnswering(false);
       if (failure !== null || controller.signal.aborted) onInterrupted();
-      if (failure !== null && !controller.signal.aborted) setUnanswered({ outgoing, reason: failure });
+      if (failure !== null && !controller.signal.aborted)
+        setUnanswered({ outgoing, reason: failure, isFinal });
       void queryClient.invalidateQueries({ queryKey: conversationsKey, exact: true });
     },
     [queryClient, onToolResult, onInterrupted, onSignedOut],
@@ -116,16 +129,17 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
     [deliver],
   );
 
-  /** Asks again for the reply that did not come; what came of it is replaced. */
+  /** Asks again for the reply that did not come, and replaces what came of it; or says the message anew. */
   const retry = useCallback(() => {
     if (!unanswered) return;
+    if (unanswered.isFinal) return send(unanswered.outgoing.message);
     setMessages((current) => {
       const sent =
         current?.findIndex((message) => message.id === `sent-${unanswered.outgoing.idempotencyKey}`) ?? -1;
       return sent < 0 ? current : (current ?? []).slice(0, sent + 1);
     });
     void deliver(unanswered.outgoing);
-  }, [deliver, unanswered]);
+  }, [deliver, send, unanswered]);
 
   const stop = useCallback(() => answering.current?.abort(), []);
 
@@ -156,4 +170,19 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
     open: show,
     startNew: useCallback(() => show(null), [show]),
   };
+}
+
+/** Streams the reply; where an interrupted request is still being answered, waits until that is done. */
+async function* streamOnceFree(outgoing: OutgoingMessage, signal: AbortSignal) {
+  for (let poll = 0; ; poll++) {
+    try {
+      yield* streamReply(outgoing, signal);
+      return;
+    } catch (error) {
+      const isUnderWay = error instanceof ApiError && error.status === 409;
+      if (!isUnderWay || poll >= MAX_POLLS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      signal.throwIfAborted();
+    }
+  }
 }
