@@ -4,7 +4,7 @@ An agent receives one `Turn` and yields events. It holds no state between turns:
 is in `Turn.history`, and all it may do to the world goes through `Turn.tools`.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any, Literal, Protocol
@@ -137,5 +137,5 @@ class Agent(Protocol):
     def model(self) -> str | None:
         """The model's own name; None for the offline agent."""
 
-    def answer(self, turn: Turn) -> AsyncIterator[AgentEvent]:
-        """Answer one message. The iterator ends after the reply, or after an `AgentError`."""
+    def answer(self, turn: Turn) -> AsyncGenerator[AgentEvent, None]:
+        """Answer one message. It ends after the reply, or after an `AgentError`."""

@@ -1,4 +1,4 @@
-"""The providers of models, as data: all three speak OpenAI's Chat Completions, so they differ in nothing else."""
+"""The providers of models, as data: all three speak OpenAI's Chat Completions and differ in nothing else."""
 
 from dataclasses import dataclass
 from typing import Protocol

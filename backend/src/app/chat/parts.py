@@ -29,7 +29,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 def encode_part(part: StreamPart) -> bytes:
-    """Return a part as one server-sent event. JSON escapes line breaks, so no text can end the event early."""
+    """Return a part as one server-sent event; JSON escapes line breaks, so no text ends the event early."""
     return f"data: {json.dumps(part, ensure_ascii=False, separators=(',', ':'))}\n\n".encode(
         "utf-8", "replace"
     )

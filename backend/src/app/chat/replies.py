@@ -94,7 +94,7 @@ async def _run(
                 asyncio.timeout(REPLY_LIMIT_S),
                 task_tools(database, user_id, time_zone, utc_now) as tools,
                 aclosing(
-                    agent.answer(Turn(message, accepted.history, tools, utc_now(), time_zone))  # type: ignore[type-var]
+                    agent.answer(Turn(message, accepted.history, tools, utc_now(), time_zone))
                 ) as events,
             ):
                 async for event in events:

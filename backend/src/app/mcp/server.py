@@ -100,7 +100,7 @@ def _closed(tool: Tool) -> Tool:
 def parse_due(text: str, time_zone: tzinfo) -> tuple[datetime, bool]:
     """Return the instant that a wall-clock date or time means for a person, and whether it is a whole day.
 
-    A time that a clock skips moves forward by what is skipped; one that it shows twice is the first of the two.
+    A time that a clock skips moves forward by what is skipped; of one that it shows twice, the first counts.
 
     Raises:
         ToolError: when it is neither form.

@@ -5,7 +5,7 @@ sentence to say. So none of them does any input or output itself; `OfflineAgent.
 """
 
 import secrets
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,7 +62,7 @@ class OfflineAgent:
     name = "offline"
     model = None
 
-    async def answer(self, turn: Turn) -> AsyncIterator[AgentEvent]:
+    async def answer(self, turn: Turn) -> AsyncGenerator[AgentEvent, None]:
         """Answer one message; the same message in the same conversation gets the same answer."""
         steps = _Turn(turn).answer()
         outcome: ToolOutcome | None = None

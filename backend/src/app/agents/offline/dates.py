@@ -27,13 +27,9 @@ _DAY_PARTS = {
     "night": _NIGHT,
     "midnight": _MIDNIGHT,
 }
-_WORD_NUMBERS = dict(
-    zip(
-        "one two three four five six seven eight nine ten eleven twelve".split(),
-        range(1, 13),
-        strict=True,
-    )
-) | {"a": 1, "an": 1, "a couple of": 2, "a few": 3}
+_COUNTED = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_WORD_NUMBERS = {word: number for number, word in enumerate(_COUNTED, 1)}
+_WORD_NUMBERS |= {"a": 1, "an": 1, "a couple of": 2, "a few": 3}
 
 
 class ImpossibleDateError(ValueError):
@@ -198,14 +194,14 @@ def _checked_time(hour: int, minute: int, said: str) -> time:
 
 
 @_rule(rf"{_BEFORE}(\d{{4}})-(\d{{1,2}})-(\d{{1,2}})(?:T(\d{{1,2}}):(\d{{2}})(?::\d{{2}})?)?{_AFTER}")
-def _iso(match: re.Match[str], now: datetime) -> _Piece:
+def _iso(match: re.Match[str], _now: datetime) -> _Piece:
     day = _calendar_date(int(match[1]), int(match[2]), int(match[3]))
     at = _checked_time(int(match[4]), int(match[5]), match[0][-5:]) if match[4] else None
     return _Piece(*match.span(), day=day, at=at)
 
 
 @_rule(rf"{_BEFORE}(\d{{1,2}})([./])(\d{{1,2}})\2(\d{{4}}){_AFTER}")
-def _numeric_with_year(match: re.Match[str], now: datetime) -> _Piece:
+def _numeric_with_year(match: re.Match[str], _now: datetime) -> _Piece:
     day, month = int(match[1]), int(match[3])
     if month > 12 >= day:
         # Only the American order makes sense.
@@ -342,7 +338,7 @@ _AT = r"(?:(?<![\w’'])(?:at|by|before|until|from|around|@)\s*)?"
 
 
 @_rule(rf"{_AT}(?<![\w:.,/$€£-])(\d{{1,2}})(?:[:.](\d{{2}}))?\s?([ap])\.?m\.?(?!\w)")
-def _half_day_clock(match: re.Match[str], now: datetime) -> _Piece:
+def _half_day_clock(match: re.Match[str], _now: datetime) -> _Piece:
     hour, minute = int(match[1]), int(match[2] or 0)
     afternoon = match[3].lower() == "p"
     if hour > 12 and not afternoon:
@@ -353,7 +349,7 @@ def _half_day_clock(match: re.Match[str], now: datetime) -> _Piece:
 
 
 @_rule(rf"{_AT}(?<![\w:.,/-])(\d{{1,2}}):(\d{{2}})(?::\d{{2}})?(?![\w:]|\s?[ap]\.?m\b)")
-def _clock(match: re.Match[str], now: datetime) -> _Piece:
+def _clock(match: re.Match[str], _now: datetime) -> _Piece:
     return _Piece(*match.span(), at=_checked_time(int(match[1]), int(match[2]), match[0]))
 
 
@@ -364,13 +360,13 @@ def _clock(match: re.Match[str], now: datetime) -> _Piece:
     rf"(?<![\w’'])(?:at|by|@)\s*(\d{{1,2}})(?=\s+(?:today|tomorrow|tmrw|tonight|(?:next|this)\s+\w+day|{_FULL_DAYS}))"
 )
 @_rule(r"(?<![\w’'])(\d{1,2})\s?o[’']?clock(?!\w)")
-def _hour(match: re.Match[str], now: datetime) -> _Piece:
+def _hour(match: re.Match[str], _now: datetime) -> _Piece:
     hour = int(match[1])
     return _Piece(*match.span(), at=_checked_time(hour, 0, match[0]), half_day_open=1 <= hour <= 12)
 
 
 @_rule(rf"{_AT}(?<![\w’'])(half\s+past|quarter\s+past|quarter\s+to)\s+({_NUMBER})(?:\s?([ap])\.?m\.?)?(?!\w)")
-def _spoken_clock(match: re.Match[str], now: datetime) -> _Piece:
+def _spoken_clock(match: re.Match[str], _now: datetime) -> _Piece:
     hour, minute = _count(match[2]), 30 if match[1].lower().startswith("half") else 15
     if match[1].lower().endswith("to"):
         hour, minute = hour - 1, 45
@@ -384,14 +380,14 @@ def _spoken_clock(match: re.Match[str], now: datetime) -> _Piece:
 @_rule(
     rf"(?<![\w’'])(?:(?:at|by|before|until)\s+(noon|midday|midnight|lunchtime)|(noon|midday|midnight)){_AFTER}(?:{_PHRASE_ENDS}|(?=\s+(?:{_FULL_DAYS}|tomorrow|today)))"
 )
-def _named_hour(match: re.Match[str], now: datetime) -> _Piece:
+def _named_hour(match: re.Match[str], _now: datetime) -> _Piece:
     return _Piece(*match.span(), at=_DAY_PARTS[(match[1] or match[2]).lower()])
 
 
 @_rule(rf"(?<![\w’'])(?:in\s+the|this|at)\s+(morning|afternoon|evening|night){_AFTER}")
 @_rule(rf"(?<=day)\s+(morning|afternoon|evening|night){_AFTER}")
 @_rule(rf"(?<=tomorrow)\s+(morning|afternoon|evening|night){_AFTER}")
-def _day_part(match: re.Match[str], now: datetime) -> _Piece:
+def _day_part(match: re.Match[str], _now: datetime) -> _Piece:
     return _Piece(*match.span(), part=match[1].lower())
 
 
@@ -482,7 +478,7 @@ class Window:
 
 
 def find_window(text: str, now: datetime) -> Window | None:
-    """Return the days that a question asks about ("this week", "before friday"), None where it asks about none.
+    """Return the days that a question asks about ("this week", "before friday"); None where it names none.
 
     Raises:
         ImpossibleDateError: as `find_when`.
@@ -524,7 +520,7 @@ def find_window(text: str, now: datetime) -> Window | None:
 
 
 def say_day(day: date, today: date) -> str:
-    """Return a day as people say it: "today", "tomorrow", "Fri 27 Nov", with the year only where it differs."""
+    """Return a day as people say it: "today", "tomorrow", "Fri 27 Nov", with the year if it differs."""
     near = {-1: "yesterday", 0: "today", 1: "tomorrow"}.get((day - today).days)
     if near is not None:
         return near

@@ -291,10 +291,9 @@ def _details(text: str, now: datetime) -> _Details:
     text = _TAG.sub(" \x1f ", text)
     priority: Priority | None = None
     for pattern in _PRIORITIES:
-        match = pattern.search(text)
-        if match:
-            priority = _priority_of(next(group for group in match.groups() if group))
-            text = _blanked(text, *match.span())
+        if level := pattern.search(text):
+            priority = _priority_of(next(group for group in level.groups() if group))
+            text = _blanked(text, *level.span())
             break
     # The marks of what was cut out count as the end of a phrase.
     found: Found | None = find_when(text.replace("\x1f", ","), now)
@@ -349,18 +348,36 @@ def _new_task(text: str, now: datetime) -> NewTask | None:
 _ORDINALS = {
     word: number
     for number, words in enumerate(
-        "first:1st second:2nd third:3rd fourth:4th fifth:5th sixth:6th seventh:7th eighth:8th ninth:9th tenth:10th".split(),
+        (
+            ("first", "1st"),
+            ("second", "2nd"),
+            ("third", "3rd"),
+            ("fourth", "4th"),
+            ("fifth", "5th"),
+            ("sixth", "6th"),
+            ("seventh", "7th"),
+            ("eighth", "8th"),
+            ("ninth", "9th"),
+            ("tenth", "10th"),
+        ),
         1,
     )
-    for word in words.split(":")
+    for word in words
 }
 _COUNTS = {
-    word: number for number, word in enumerate("one two three four five six seven eight nine ten".split(), 1)
+    word: number
+    for number, word in enumerate(
+        ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1
+    )
 }
 _ORDINAL = r"(?:" + "|".join(_ORDINALS) + r"|last|\d{1,3}(?:st|nd|rd|th))"
-_POSITION = rf"(?:(?:the\s+)?{_ORDINAL}(?:\s+(?:one|task|item|entry|todo))?|(?:(?:task|item|number|no\.?|nr\.?|todo)\s+)?#?\d{{1,3}})"
+_POSITION = (
+    rf"(?:(?:the\s+)?{_ORDINAL}(?:\s+(?:one|task|item|entry|todo))?"
+    r"|(?:(?:task|item|number|no\.?|nr\.?|todo)\s+)?#?\d{1,3})"
+)
 _POSITIONS = _pattern(
-    rf"^(?:(?:tasks|items|numbers)\s+)?{_POSITION}(?:(?:\s*,\s*|\s+and\s+|\s*&\s*|\s*,\s*and\s+|\s+){_POSITION})*$"
+    rf"^(?:(?:tasks|items|numbers)\s+)?{_POSITION}"
+    rf"(?:(?:\s*,\s*|\s+and\s+|\s*&\s*|\s*,\s*and\s+|\s+){_POSITION})*$"
 )
 _RANGE = _pattern(r"^(?:(?:tasks|items|numbers)\s+)?#?(\d{1,3})\s*(?:-|–|to|through)\s*#?(\d{1,3})$")
 _FIRST = _pattern(
@@ -395,7 +412,7 @@ def parse_reference(text: str) -> Reference:
     if _IT.match(plain):
         return Reference(it=True)
     everything = _EVERYTHING.match(plain)
-    if everything and plain not in {"my list item"}:
+    if everything:
         kind = everything[1] or everything[2]
         status: Literal["all", "open", "completed"] = (
             "all" if kind is None else "open" if kind in {"open", "active", "pending"} else "completed"
@@ -475,7 +492,10 @@ _SEARCH = _pattern(
 )
 
 _DONE = r"(?:done|complete|completed|finished|closed|checked(?:\s+off)?|ticked(?:\s+off)?)"
-_NOT_DONE = r"(?:(?:not|un)[\s-]?(?:done|complete[d]?|finished|checked)|open|incomplete|unfinished|to\s*do|todo|pending|active|undone)"
+_NOT_DONE = (
+    r"(?:(?:not|un)[\s-]?(?:done|complete[d]?|finished|checked)"
+    r"|open|incomplete|unfinished|to\s*do|pending|active|undone)"
+)
 _REOPEN = (
     _pattern(
         r"^(?:re-?open|un-?complete|un-?check|un-?tick|un-?finish|un-?do|restore|re-?activate|bring\s+back)\b\s*(?P<target>.*)$"
@@ -556,7 +576,7 @@ _SET_PRIORITY = (
     _pattern(
         rf"^(?P<target>.+?)\s+(?:is|are|has|should\s+be)\s+(?:now\s+|a\s+|very\s+)*(?P<level>{_LEVEL}|p[1-4]|not\s+(?:urgent|important))(?:[\s-]+prio(?:rity)?)?$"
     ),
-    _pattern(rf"^(?:prioriti[sz]e)\s+(?P<target>.+)$"),
+    _pattern(r"^(?:prioriti[sz]e)\s+(?P<target>.+)$"),
 )
 _RENAME = (
     _pattern(r"^(?:rename|retitle)\s+(?P<target>.+?)\s+(?:to|as|into|->|→)\s+(?P<title>.+)$"),
@@ -657,9 +677,10 @@ def parse(message: str, now: datetime) -> Intent:
 
 
 def _several(lines: list[str], now: datetime) -> Add | None:
-    """Read a heading such as "add:" and a line for each task, or a list of bullets; None for anything else."""
+    """Read a heading such as "add:" with a line for each task, or bullets; None for anything else."""
     heading = re.compile(
-        r"^(?:please\s+)?(?:add|create|new|put)?(?:\s+(?:these|the\s+following|my|some|new))*\s*(?:tasks|to-?dos|items)?[\s:]*$",
+        r"^(?:please\s+)?(?:add|create|new|put)?(?:\s+(?:these|the\s+following|my|some|new))*"
+        r"\s*(?:tasks|to-?dos|items)?[\s:]*$",
         re.IGNORECASE,
     )
     bullet = re.compile(r"^(?:[-*•+]|\d{1,2}[.)]|\[\s?\])\s+")
@@ -892,7 +913,7 @@ def _list_about(
     shows = re.match(r"^(?:show|list|display|find|search)\b", plain, re.IGNORECASE)
     if not (asks_for_tasks or shows) or len(leftover.split()) > 4:
         return None
-    return ListTasks(status, priority, tags[0] if tags else None, leftover, window, False, count_only)
+    return ListTasks(status, priority, tags[0] if tags else None, leftover, window, count_only=count_only)
 
 
 def _add(text: str, now: datetime) -> Intent | None:

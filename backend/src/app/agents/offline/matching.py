@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from app.agents.protocol import JsonObject
 
-_STOP_WORDS = frozenset("a an the my our to some of for task todo one please".split())
+_STOP_WORDS = frozenset(
+    ("a", "an", "the", "my", "our", "to", "some", "of", "for", "task", "todo", "one", "please")
+)
 _SIMILAR = 0.8
-"""The ratio above which two words count as one with a typing error; "mlik" and "milk" have 0.75, doubled below."""
+"""The ratio above which two words count as one with a typing error."""
 
 
 def _words(text: str) -> list[str]:
@@ -30,12 +32,13 @@ def _same_word(said: str, written: str) -> bool:
         return True
     if len(said) < 4:
         return False
+    # Letters in the wrong order, "mlik", are the most common error of all.
     swapped = sorted(said) == sorted(written) and said[0] == written[0]
     return swapped or difflib.SequenceMatcher(None, said, written).ratio() >= _SIMILAR
 
 
 def matches(name: str, tasks: Sequence[JsonObject]) -> list[JsonObject]:
-    """Return the tasks that a name means best: the same title, else the phrase in it, else all of its words."""
+    """Return the tasks that a name means best: the same title, else the phrase, else all of its words."""
     said = _words(name)
     if not said:
         return [task for task in tasks if task["title"].strip() == name.strip()]
