@@ -1,42 +1,80 @@
 """The application: features, health and errors put together. Run with `uvicorn app.main:app`."""
 
+import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
 
+import structlog
 from fastapi import FastAPI
 
-from app import problems
+from app import health, logging, problems
+from app.accounts.endpoints import account_error_response
 from app.accounts.endpoints import router as accounts_router
+from app.accounts.errors import AccountError
+from app.accounts.ratelimits import RateLimiter
 from app.chat.endpoints import router as chat_router
 from app.database import Database
+from app.metrics import Metrics
+from app.requests import RequestMiddleware
 from app.settings import Settings, SettingsError, load_settings
 from app.tasks.endpoints import router as tasks_router
+
+log = structlog.get_logger(__name__)
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the application; its database is connected to on first use and closed at shutdown."""
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
-        await app.state.database.close()
-
     app = FastAPI(
         title="To-do chatbot",
         version=settings.version.removeprefix("v"),
-        lifespan=lifespan,
+        lifespan=_lifespan,
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
     )
     app.state.settings = settings
     app.state.database = Database(settings.database)
+    app.state.metrics = Metrics()
+    app.state.rate_limiter = RateLimiter()
+    app.state.draining = False
+    app.add_middleware(RequestMiddleware, metrics=app.state.metrics)
+    app.exception_handler(AccountError)(account_error_response)
     problems.install(app)
-    app.include_router(accounts_router)
-    app.include_router(tasks_router)
-    app.include_router(chat_router)
+    for router in (health.router, accounts_router, tasks_router, chat_router):
+        app.include_router(router)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    log.info("started", version=app.state.settings.version, database=app.state.database.kind)
+    with _draining_on_sigterm(app):
+        yield
+    await app.state.database.close()
+    log.info("stopped")
+
+
+@contextmanager
+def _draining_on_sigterm(app: FastAPI) -> Iterator[None]:
+    """Turn readiness false as soon as the process is asked to stop, before the server stops listening."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    stop = signal.getsignal(signal.SIGTERM)
+
+    def drain(number: int, frame: FrameType | None) -> None:
+        app.state.draining = True
+        if callable(stop):
+            stop(number, frame)
+
+    signal.signal(signal.SIGTERM, drain)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, stop)
 
 
 def __getattr__(name: str) -> FastAPI:
@@ -44,7 +82,9 @@ def __getattr__(name: str) -> FastAPI:
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        return create_app(load_settings())
+        settings = load_settings()
+        logging.configure(settings.log_level, settings.log_format)
+        return create_app(settings)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None

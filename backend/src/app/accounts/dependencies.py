@@ -2,42 +2,70 @@
 
 from typing import Annotated, cast
 
+import structlog
 from fastapi import Depends, Request
-from sqlalchemy import select
 
-from app.accounts.models import Session, User
-from app.accounts.signatures import unsign
-from app.database import DatabaseDep, utc_now
+from app.accounts.cookies import SessionCookies
+from app.accounts.models import User
+from app.accounts.origins import is_trusted
+from app.accounts.service import Accounts
+from app.database import DatabaseDep
 from app.problems import Problem
 from app.settings import Settings
 
 
-async def get_current_user(request: Request, database: DatabaseDep) -> User:
-    """Return the person a session cookie or bearer token names.
+def get_accounts(request: Request, database: DatabaseDep) -> Accounts:
+    """Return the service of accounts."""
+    settings = cast("Settings", request.app.state.settings)
+    return Accounts(
+        database,
+        secret=settings.better_auth_secret.get_secret_value(),
+        issuer=settings.public_url,
+        shared_secret=(settings.jwt_secret or settings.better_auth_secret).get_secret_value(),
+    )
+
+
+AccountsDep = Annotated[Accounts, Depends(get_accounts)]
+
+
+async def get_current_user(request: Request, accounts: AccountsDep) -> User:
+    """Return the person that a session cookie, a session's bearer token or a JSON Web Token names.
 
     It has a transaction of its own, finished before the endpoint begins: an endpoint that streams
     or opens its own transaction must not wait for this one.
 
     Raises:
-        Problem: 401 without a valid session.
+        Problem: 401 for nobody; 403 when another site's page uses the person's cookie.
     """
-    settings = cast("Settings", request.app.state.settings)
-    cookie = request.cookies.get("better-auth.session_token") or request.cookies.get(
-        "__Secure-better-auth.session_token"
-    )
-    token = unsign(cookie, settings.better_auth_secret.get_secret_value()) if cookie else None
-    if token:
-        async with database.transaction(read_only=True) as session:
-            user = await session.scalar(
-                select(User)
-                .join(Session, Session.user_id == User.id)
-                .where(Session.token == token, Session.expires_at > utc_now())
+    user = await _bearer(request, accounts)
+    if user is None:
+        signed_in = await accounts.find(SessionCookies.of(request).token(request))
+        if signed_in is None:
+            raise Problem(
+                401, "Not signed in", "Sign in first.", "unauthorized", headers={"WWW-Authenticate": "Bearer"}
             )
-        if user is not None:
-            return user
-    raise Problem(
-        401, "Not signed in", "Sign in first.", "unauthorized", headers={"WWW-Authenticate": "Bearer"}
-    )
+        _check_origin(request)
+        user = signed_in.user
+    structlog.contextvars.bind_contextvars(user_id=user.id)
+    return user
 
 
 CurrentUser = Annotated[User, Depends(get_current_user)]
+
+
+async def _bearer(request: Request, accounts: Accounts) -> User | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    signed_in = await accounts.find(SessionCookies.of(request).bearer_token(request))
+    return signed_in.user if signed_in else await accounts.find_by_token(token.strip())
+
+
+def _check_origin(request: Request) -> None:
+    """Refuse a change that a page of another site asks for with the person's cookie.
+
+    Programs that send cookies but no Origin are let through: browsers always send it with a change.
+    """
+    origin = request.headers.get("origin")
+    if request.method not in {"GET", "HEAD", "OPTIONS"} and origin and not is_trusted(request, origin):
+        raise Problem(403, "Forbidden", "The request comes from a page of another site.", "invalid_origin")

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy import URL, Connection, event, inspect, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -93,6 +93,19 @@ class Database:
         """
         async with self.transaction(read_only=True) as session:
             await session.execute(text("SELECT 1"))
+
+    async def revision(self) -> str | None:
+        """Return the newest migration that has been applied; None before the first.
+
+        Raises:
+            SQLAlchemyError: when the database cannot be reached.
+        """
+        async with self.engine.connect() as connection:
+            if not await connection.run_sync(lambda sync: inspect(sync).has_table("alembic_version")):
+                return None
+            return cast(
+                "str | None", await connection.scalar(text("SELECT version_num FROM alembic_version"))
+            )
 
     async def close(self) -> None:
         """Close all connections."""

@@ -1,0 +1,77 @@
+"""The session in a browser's cookies and in a program's bearer token, with Better Auth's names and flags."""
+
+from typing import cast
+from urllib.parse import quote
+
+from fastapi import Request, Response
+
+from app.accounts.signatures import sign, unsign
+from app.settings import Settings
+
+SESSION_AGE_S = 7 * 24 * 3600
+
+
+class SessionCookies:
+    """Reads and writes the cookies of one server.
+
+    Args:
+        secret: signs the values.
+        secure: whether people reach the server over https.
+    """
+
+    def __init__(self, secret: str, *, secure: bool) -> None:
+        self._secret = secret
+        self._prefix = "__Secure-better-auth" if secure else "better-auth"
+        self._flags = "Path=/; HttpOnly; Secure; SameSite=Lax" if secure else "Path=/; HttpOnly; SameSite=Lax"
+
+    @classmethod
+    def of(cls, request: Request) -> "SessionCookies":
+        """Return the cookies of the application that got a request."""
+        settings = cast("Settings", request.app.state.settings)
+        secret = settings.better_auth_secret.get_secret_value()
+        return cls(secret, secure=settings.public_url.startswith("https://"))
+
+    def token(self, request: Request) -> str | None:
+        """Return the session token that came with a request, if its signature is ours.
+
+        A bearer token goes before a cookie; one that is not ours counts as absent.
+        """
+        return self.bearer_token(request) or self._read(request, "session_token")
+
+    def bearer_token(self, request: Request) -> str | None:
+        """Return the session token in the Authorization header, if its signature is ours."""
+        scheme, _, value = request.headers.get("authorization", "").partition(" ")
+        return unsign(value.strip(), self._secret) if scheme.lower() == "bearer" else None
+
+    def dont_remember(self, request: Request) -> bool:
+        """Say whether the browser asked to be forgotten when it is closed."""
+        return self._read(request, "dont_remember") is not None
+
+    def remember(self, response: Response, token: str, *, dont_remember: bool) -> None:
+        """Put a session's token into the cookies, and into the header that programs read."""
+        signed = sign(token, self._secret)
+        self._write(response, "session_token", signed, None if dont_remember else SESSION_AGE_S)
+        if dont_remember:
+            self._write(response, "dont_remember", sign("true", self._secret), None)
+        response.headers["set-auth-token"] = signed
+        expose(response, "set-auth-token")
+
+    def expire(self, response: Response) -> None:
+        """Make the browser drop all its cookies of ours."""
+        for name in ("session_token", "session_data", "dont_remember"):
+            self._write(response, name, "", 0)
+
+    def _read(self, request: Request, name: str) -> str | None:
+        value = request.cookies.get(f"{self._prefix}.{name}")
+        return unsign(value, self._secret) if value else None
+
+    def _write(self, response: Response, name: str, value: str, max_age: int | None) -> None:
+        age = "" if max_age is None else f"Max-Age={max_age}; "
+        cookie = f"{self._prefix}.{name}={quote(value, safe='')}; {age}{self._flags}"
+        response.headers.append("set-cookie", cookie)
+
+
+def expose(response: Response, header: str) -> None:
+    """Let scripts of another origin read a header of the answer."""
+    exposed = response.headers.get("access-control-expose-headers")
+    response.headers["access-control-expose-headers"] = f"{exposed}, {header}" if exposed else header

@@ -1,0 +1,59 @@
+"""What can go wrong with accounts, in Better Auth's codes and words."""
+
+ERRORS: dict[str, tuple[int, str]] = {
+    "BAD_REQUEST": (400, "Invalid JSON in request body"),
+    "CREDENTIAL_ACCOUNT_NOT_FOUND": (400, "Credential account not found"),
+    "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED": (
+        403,
+        "Cross-site navigation login blocked. This request appears to be a CSRF attack.",
+    ),
+    "EMAIL_CAN_NOT_BE_UPDATED": (400, "Email can not be updated"),
+    "INVALID_CALLBACK_URL": (403, "Invalid callbackURL"),
+    "INVALID_EMAIL": (400, "Invalid email"),
+    "INVALID_EMAIL_OR_PASSWORD": (401, "Invalid email or password"),
+    "INVALID_ORIGIN": (403, "Invalid origin"),
+    "INVALID_PASSWORD": (400, "Invalid password"),
+    "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED": (
+        405,
+        "POST method requires deferSessionRefresh to be enabled in session config",
+    ),
+    "MISSING_OR_NULL_ORIGIN": (403, "Missing or null Origin"),
+    "NO_FIELDS_TO_UPDATE": (400, "No fields to update"),
+    "PASSWORD_TOO_LONG": (400, "Password too long"),
+    "PASSWORD_TOO_SHORT": (400, "Password too short"),
+    "SESSION_EXPIRED": (400, "Session expired. Re-authenticate to perform this action."),
+    "SESSION_NOT_FRESH": (403, "Session is not fresh"),
+    "TOO_MANY_REQUESTS": (429, "Too many requests. Please try again later."),
+    "UNAUTHORIZED": (401, "Unauthorized"),
+    "UNSUPPORTED_MEDIA_TYPE": (415, "Content-Type is not allowed"),
+    "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL": (422, "User already exists. Use another email."),
+    "VALIDATION_ERROR": (400, "Validation error"),
+}
+WITHOUT_CODE = {"NO_FIELDS_TO_UPDATE", "TOO_MANY_REQUESTS"}
+"""Better Auth answers these with a message alone."""
+
+
+class AccountError(Exception):
+    """A request about an account that cannot be met.
+
+    Args:
+        code: one of ERRORS.
+        message: what to say instead of the usual words.
+        headers: further headers of the answer.
+        forget: whether the browser should drop its cookies, because their session is over.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str | None = None,
+        *,
+        headers: dict[str, str] | None = None,
+        forget: bool = False,
+    ) -> None:
+        self.status, usual = ERRORS[code]
+        self.code = code
+        self.message = message or usual
+        self.headers = headers
+        self.forget = forget
+        super().__init__(self.message)

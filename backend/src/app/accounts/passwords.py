@@ -1,0 +1,46 @@
+"""Password hashes in Better Auth's format, so that hashes made there verify here and the reverse."""
+
+import asyncio
+import hashlib
+import hmac
+import os
+import secrets
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+
+MINIMUM_LENGTH = 8
+MAXIMUM_LENGTH = 128
+
+_N, _R, _P, _KEY_LENGTH = 16384, 16, 1, 64
+_MEMORY = 128 * _N * _R * 2
+
+# One hash takes a tenth of a second of processor and 32 MB. The pool's size bounds both; the rest queue.
+_pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="scrypt")
+
+
+def length(password: str) -> int:
+    """Return the length as Better Auth counts it: in UTF-16 code units."""
+    return len(password.encode("utf-16-le", "surrogatepass")) // 2
+
+
+async def hash_password(password: str) -> str:
+    """Return `salt:key`, both hexadecimal. The salt is used as it is written, not as what it stands for."""
+    salt = secrets.token_hex(16)
+    return f"{salt}:{(await _key(password, salt)).hex()}"
+
+
+async def verify_password(password: str, hashed: str) -> bool:
+    """Say whether a password has a hash, in the time that hashing takes."""
+    salt, _, key = hashed.partition(":")
+    return hmac.compare_digest((await _key(password, salt)).hex().encode(), key.lower().encode())
+
+
+async def _key(password: str, salt: str) -> bytes:
+    return await asyncio.get_running_loop().run_in_executor(_pool, _scrypt, password, salt)
+
+
+def _scrypt(password: str, salt: str) -> bytes:
+    # JavaScript turns half a surrogate pair, which has no UTF-8 form, into the replacement character.
+    text = password.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    normalised = unicodedata.normalize("NFKC", text).encode()
+    return hashlib.scrypt(normalised, salt=salt.encode(), n=_N, r=_R, p=_P, dklen=_KEY_LENGTH, maxmem=_MEMORY)

@@ -1,0 +1,296 @@
+"""The rules of accounts and sessions. Every method is one or two short transactions of its own."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts import passwords, tokens
+from app.accounts.errors import AccountError
+from app.accounts.models import Account, Session, SigningKey, User
+from app.accounts.schemas import EMAIL, user_json
+from app.database import Database, new_id, utc_now
+
+REMEMBERED = timedelta(days=7)
+NOT_REMEMBERED = timedelta(days=1)
+EXTEND_AFTER = timedelta(days=1)
+FRESH = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where a session was begun, for the list of sessions."""
+
+    address: str
+    user_agent: str
+
+
+@dataclass
+class SignedIn:
+    """A person and the session that shows it."""
+
+    user: User
+    session: Session
+    extended: bool = False
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the password was given recently enough for what cannot be undone."""
+        return utc_now() - self.session.created_at < FRESH
+
+
+class Accounts:
+    """People, their passwords and their sessions.
+
+    Args:
+        database: where they are.
+        secret: encrypts the keys that sign tokens.
+        issuer: the address that the tokens name.
+        shared_secret: signs HS256 tokens.
+    """
+
+    def __init__(self, database: Database, *, secret: str, issuer: str, shared_secret: str) -> None:
+        self._database = database
+        self._secret = secret
+        self._issuer = issuer
+        self._shared_secret = shared_secret
+
+    async def sign_up(
+        self, *, name: str, email: str, password: str, image: str | None, remember: bool, device: Device
+    ) -> SignedIn:
+        """Make an account and begin its first session.
+
+        Raises:
+            AccountError: PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG or USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL.
+        """
+        _check_length(password)
+        email = email.lower()
+        async with self._database.transaction(read_only=True) as transaction:
+            if await transaction.scalar(select(User.id).where(User.email == email)):
+                raise AccountError("USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL")
+        hashed = await passwords.hash_password(password)
+        try:
+            async with self._database.transaction() as transaction:
+                user = User(id=new_id(), name=name, email=email, email_verified=False, image=image)
+                transaction.add(user)
+                await transaction.flush()
+                transaction.add(
+                    Account(account_id=user.id, provider_id="credential", user_id=user.id, password=hashed)
+                )
+                return SignedIn(user, _begin(transaction, user.id, remember=remember, device=device))
+        except IntegrityError:
+            # Somebody else signed up with the address while this password was being hashed.
+            raise AccountError("USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL") from None
+
+    async def sign_in(self, *, email: str, password: str, remember: bool, device: Device) -> SignedIn:
+        """Begin a session. An unknown address takes as long as a wrong password.
+
+        Raises:
+            AccountError: INVALID_EMAIL, PASSWORD_TOO_LONG or INVALID_EMAIL_OR_PASSWORD.
+        """
+        if not EMAIL.fullmatch(email):
+            raise AccountError("INVALID_EMAIL")
+        _check_length(password, minimum=0)
+        async with self._database.transaction(read_only=True) as transaction:
+            row = (
+                await transaction.execute(
+                    select(User, Account.password)
+                    .join(Account, Account.user_id == User.id)
+                    .where(User.email == email.lower(), Account.provider_id == "credential")
+                )
+            ).first()
+        user, hashed = (row[0], row[1]) if row else (None, None)
+        if user is None or not hashed:
+            await passwords.hash_password(password)
+            raise AccountError("INVALID_EMAIL_OR_PASSWORD")
+        if not await passwords.verify_password(password, hashed):
+            raise AccountError("INVALID_EMAIL_OR_PASSWORD")
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                delete(Session).where(Session.user_id == user.id, Session.expires_at <= utc_now())
+            )
+            if not await transaction.scalar(select(User.id).where(User.id == user.id).with_for_update()):
+                raise AccountError("INVALID_EMAIL_OR_PASSWORD")
+            return SignedIn(user, _begin(transaction, user.id, remember=remember, device=device))
+
+    async def find(self, token: str | None, *, extend: bool = False) -> SignedIn | None:
+        """Return who has a session with this token, now.
+
+        Args:
+            token: the session's, with its signature already checked.
+            extend: whether the session may be given another week, if its last extension is over a day old.
+        """
+        if token is None or "\0" in token:
+            return None
+        now = utc_now()
+        async with self._database.transaction(read_only=True) as transaction:
+            row = (
+                await transaction.execute(
+                    select(User, Session)
+                    .join(Session, Session.user_id == User.id)
+                    .where(Session.token == token)
+                )
+            ).first()
+        if row is None:
+            return None
+        found = SignedIn(row[0], row[1])
+        if found.session.expires_at <= now:
+            await self.sign_out(token)
+            return None
+        if extend and found.session.expires_at - REMEMBERED + EXTEND_AFTER <= now:
+            async with self._database.transaction() as transaction:
+                extended = await transaction.execute(
+                    update(Session)
+                    .where(Session.token == token)
+                    .values(expires_at=now + REMEMBERED, updated_at=now)
+                    .returning(Session)
+                )
+                session = extended.scalar_one_or_none()
+            if session is None:
+                return None
+            found = SignedIn(found.user, session, extended=True)
+        return found
+
+    async def find_by_token(self, token: str) -> User | None:
+        """Return whom a JSON Web Token is about, while the account exists."""
+        name = tokens.key_id(token)
+        async with self._database.transaction(read_only=True) as transaction:
+            key = await transaction.get(SigningKey, name) if name else None
+            about = tokens.subject(token, self._issuer, shared_secret=self._shared_secret, key=key)
+            return await transaction.get(User, about) if about and "\0" not in about else None
+
+    async def issue_token(self, user: User) -> str:
+        """Return a JSON Web Token about somebody, valid for a quarter of an hour."""
+        async with self._database.transaction(read_only=True) as transaction:
+            keys = await _signing_keys(transaction)
+        for key in keys or [await self._add_signing_key()]:
+            private = tokens.private_key(key, self._secret)
+            if private is not None:
+                return tokens.issue(user_json(user), user.id, self._issuer, key.id, private)
+        # All were encrypted under another secret, which has since been changed.
+        await self._add_signing_key()
+        return await self.issue_token(user)
+
+    async def web_keys(self) -> list[dict[str, Any]]:
+        """Return the public keys that verify our tokens."""
+        async with self._database.transaction(read_only=True) as transaction:
+            keys = await _signing_keys(transaction)
+        return [tokens.public_web_key(key) for key in keys or [await self._add_signing_key()]]
+
+    async def update_user(self, user: User, changes: dict[str, Any]) -> None:
+        """Change a person's name or image."""
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                update(User).where(User.id == user.id).values(**changes, updated_at=utc_now())
+            )
+
+    async def change_password(
+        self, signed_in: SignedIn, *, current: str, new: str, revoke_others: bool, device: Device
+    ) -> Session | None:
+        """Change the password; with `revoke_others`, end all sessions and return a new one.
+
+        Raises:
+            AccountError: PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, INVALID_PASSWORD or
+                CREDENTIAL_ACCOUNT_NOT_FOUND.
+        """
+        _check_length(new)
+        user_id = signed_in.user.id
+        await self._check_password(user_id, current)
+        hashed = await passwords.hash_password(new)
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                update(Account)
+                .where(Account.user_id == user_id, Account.provider_id == "credential")
+                .values(password=hashed, updated_at=utc_now())
+            )
+            if not revoke_others:
+                return None
+            await transaction.execute(delete(Session).where(Session.user_id == user_id))
+            return _begin(transaction, user_id, remember=True, device=device)
+
+    async def delete_user(self, signed_in: SignedIn, password: str | None) -> None:
+        """Delete an account and everything that belongs to it.
+
+        Raises:
+            AccountError: INVALID_PASSWORD; SESSION_EXPIRED without a password in a session older than a day.
+        """
+        if password:
+            await self._check_password(signed_in.user.id, password)
+        elif not signed_in.fresh:
+            raise AccountError("SESSION_EXPIRED")
+        async with self._database.transaction() as transaction:
+            await transaction.execute(delete(User).where(User.id == signed_in.user.id))
+
+    async def sessions(self, user: User) -> list[Session]:
+        """Return a person's sessions that have not expired."""
+        async with self._database.transaction(read_only=True) as transaction:
+            found = await transaction.scalars(
+                select(Session)
+                .where(Session.user_id == user.id, Session.expires_at > utc_now())
+                .order_by(Session.created_at)
+            )
+            return list(found)
+
+    async def revoke(self, user: User, *, only: str | None = None, all_but: str | None = None) -> None:
+        """End a person's sessions: all of them, only one, or all but one (by token)."""
+        statement = delete(Session).where(Session.user_id == user.id)
+        if only is not None:
+            statement = statement.where(Session.token == only)
+        if all_but is not None:
+            statement = statement.where(Session.token != all_but)
+        async with self._database.transaction() as transaction:
+            await transaction.execute(statement)
+
+    async def sign_out(self, token: str) -> None:
+        """End the session with this token, if there is one."""
+        async with self._database.transaction() as transaction:
+            await transaction.execute(delete(Session).where(Session.token == token))
+
+    async def _check_password(self, user_id: str, password: str) -> None:
+        _check_length(password, minimum=0)
+        async with self._database.transaction(read_only=True) as transaction:
+            hashed = await transaction.scalar(
+                select(Account.password).where(
+                    Account.user_id == user_id, Account.provider_id == "credential"
+                )
+            )
+        if not hashed:
+            raise AccountError("CREDENTIAL_ACCOUNT_NOT_FOUND")
+        if not await passwords.verify_password(password, hashed):
+            raise AccountError("INVALID_PASSWORD")
+
+    async def _add_signing_key(self) -> SigningKey:
+        key = tokens.new_signing_key(self._secret)
+        async with self._database.transaction() as transaction:
+            transaction.add(key)
+        return key
+
+
+def _begin(transaction: AsyncSession, user_id: str, *, remember: bool, device: Device) -> Session:
+    now = utc_now()
+    session = Session(
+        id=new_id(),
+        token=new_id(),
+        user_id=user_id,
+        expires_at=now + (REMEMBERED if remember else NOT_REMEMBERED),
+        created_at=now,
+        updated_at=now,
+        ip_address=device.address,
+        user_agent=device.user_agent,
+    )
+    transaction.add(session)
+    return session
+
+
+async def _signing_keys(transaction: AsyncSession) -> list[SigningKey]:
+    return list(await transaction.scalars(select(SigningKey).order_by(SigningKey.created_at.desc())))
+
+
+def _check_length(password: str, *, minimum: int = passwords.MINIMUM_LENGTH) -> None:
+    if passwords.length(password) < minimum:
+        raise AccountError("PASSWORD_TOO_SHORT")
+    if passwords.length(password) > passwords.MAXIMUM_LENGTH:
+        raise AccountError("PASSWORD_TOO_LONG")

@@ -1,0 +1,146 @@
+"""JSON Web Tokens: issued as Better Auth's plugin does (EdDSA, keys in jwks), accepted as HS256 too.
+
+The private keys are encrypted in Better Auth's own way (XChaCha20-Poly1305 under the SHA-256 of the secret,
+nonce first, hexadecimal, as a JSON string), so that the table can move with the accounts.
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+import struct
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
+
+from app.accounts.models import SigningKey
+
+LIFETIME = timedelta(minutes=15)
+_NONCE_LENGTH = 24
+_CONSTANTS = struct.unpack("<4I", b"expand 32-byte k")
+
+
+def new_signing_key(secret: str) -> SigningKey:
+    """Return a new key pair, not yet stored."""
+    private = Ed25519PrivateKey.generate()
+    public = {"crv": "Ed25519", "x": _base64url(private.public_key().public_bytes_raw()), "kty": "OKP"}
+    return SigningKey(
+        public_key=json.dumps(public),
+        private_key=json.dumps(
+            encrypt(json.dumps(public | {"d": _base64url(private.private_bytes_raw())}), secret)
+        ),
+        alg="EdDSA",
+        crv="Ed25519",
+    )
+
+
+def private_key(key: SigningKey, secret: str) -> Ed25519PrivateKey | None:
+    """Return the private half of a stored key; None when it is of another kind or under another secret."""
+    if key.alg not in {"EdDSA", None} or (key.expires_at and key.expires_at <= datetime.now(UTC)):
+        return None
+    try:
+        web_key = json.loads(decrypt(json.loads(key.private_key), secret))
+        return Ed25519PrivateKey.from_private_bytes(_from_base64url(web_key["d"]))
+    except (InvalidTag, ValueError, TypeError, KeyError):
+        return None
+
+
+def public_web_key(key: SigningKey) -> dict[str, Any]:
+    """Return what the world may know of a key, for /jwks."""
+    return {
+        "alg": key.alg or "EdDSA",
+        "crv": key.crv or "Ed25519",
+        **json.loads(key.public_key),
+        "kid": key.id,
+    }
+
+
+def issue(claims: dict[str, Any], subject: str, issuer: str, name: str, key: Ed25519PrivateKey) -> str:
+    """Return a token about somebody, for the issuer itself, signed with the key of that name."""
+    now = datetime.now(UTC)
+    registered = {"iat": now, "sub": subject, "exp": now + LIFETIME, "iss": issuer, "aud": issuer}
+    return jwt.encode(claims | registered, key, algorithm="EdDSA", headers={"kid": name})
+
+
+def key_id(token: str) -> str | None:
+    """Return the name of the key that an EdDSA token says it was signed with."""
+    try:
+        header = jwt.get_unverified_header(token)
+    except jwt.InvalidTokenError:
+        return None
+    name = header.get("kid")
+    return name if header.get("alg") == "EdDSA" and isinstance(name, str) and "\0" not in name else None
+
+
+def subject(token: str, issuer: str, *, shared_secret: str, key: SigningKey | None) -> str | None:
+    """Return whom a token is about; None unless its signature, times, issuer and audience are right.
+
+    Args:
+        token: as it came.
+        issuer: ours, which must be the audience too.
+        shared_secret: signs HS256 tokens.
+        key: the stored key that the token names; without one, only HS256 is accepted.
+    """
+    verifying: Ed25519PublicKey | str = shared_secret
+    if key is not None:
+        web_key = json.loads(key.public_key)
+        verifying = Ed25519PublicKey.from_public_bytes(_from_base64url(web_key["x"]))
+    try:
+        claims = jwt.decode(
+            token,
+            verifying,
+            algorithms=["EdDSA" if key is not None else "HS256"],
+            issuer=issuer,
+            audience=issuer,
+            options={"require": ["exp", "iss", "aud", "sub"]},
+        )
+    except (jwt.InvalidTokenError, ValueError):
+        return None
+    return str(claims["sub"])
+
+
+def encrypt(text: str, secret: str) -> str:
+    """Return the text as Better Auth's symmetricEncrypt would."""
+    nonce = secrets.token_bytes(_NONCE_LENGTH)
+    cipher, inner_nonce = _cipher(secret, nonce)
+    return (nonce + cipher.encrypt(inner_nonce, text.encode(), None)).hex()
+
+
+def decrypt(encrypted: str, secret: str) -> str:
+    """Return the text that Better Auth's symmetricEncrypt was given.
+
+    Raises:
+        InvalidTag: when it was encrypted under another secret, or changed since.
+        ValueError: when it is not hexadecimal.
+    """
+    data = bytes.fromhex(encrypted)
+    cipher, inner_nonce = _cipher(secret, data[:_NONCE_LENGTH])
+    return cipher.decrypt(inner_nonce, data[_NONCE_LENGTH:], None).decode()
+
+
+def _cipher(secret: str, nonce: bytes) -> tuple[ChaCha20Poly1305, bytes]:
+    """Reduce XChaCha20-Poly1305 to ChaCha20-Poly1305, as draft-irtf-cfrg-xchacha does.
+
+    The subkey is HChaCha20 of the nonce's first 16 bytes: a ChaCha20 block without its last step, the
+    addition of the initial state, which is therefore subtracted.
+    """
+    key = hashlib.sha256(secret.encode()).digest()
+    block = Cipher(ChaCha20(key, nonce[:16]), mode=None).encryptor().update(bytes(64))
+    words = struct.unpack("<16I", block)
+    initial = (*_CONSTANTS, *struct.unpack("<4I", nonce[:16]))
+    subkey = [(word - start) % 2**32 for word, start in zip(words[:4] + words[12:], initial, strict=True)]
+    return ChaCha20Poly1305(struct.pack("<8I", *subkey)), bytes(4) + nonce[16:]
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _from_base64url(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

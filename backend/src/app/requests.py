@@ -1,0 +1,100 @@
+"""What every request passes through first: an id, a size limit, safe headers, a log line, a last resort."""
+
+import re
+import time
+import uuid
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.metrics import Metrics
+from app.problems import Problem, internal_error, problem_response
+
+MAXIMUM_BODY: Final = 1024 * 1024
+"""Bytes; the largest thing anybody sends here is a chat message."""
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+QUIET = {"/health", "/api/health", "/ready", "/metrics"}
+"""Called every few seconds by machines; logged at debug level unless they fail."""
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+
+log = structlog.get_logger(__name__)
+
+
+class RequestMiddleware:
+    """The outermost layer. Plain ASGI, so that streamed answers stay streamed."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        path: str = scope["path"]
+        status = 0
+        received = 0
+        started = time.perf_counter()
+
+        async def limited_receive() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > MAXIMUM_BODY:
+                raise _too_large()
+            return message
+
+        async def decorated_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                answer = MutableHeaders(scope=message)
+                answer["x-request-id"] = request_id
+                answer["x-content-type-options"] = "nosniff"
+                answer["content-security-policy"] = "default-src 'none'; frame-ancestors 'none'"
+                answer["referrer-policy"] = "no-referrer"
+                answer.setdefault("cache-control", "no-store")
+            await send(message)
+
+        try:
+            with self._metrics.in_flight.track_inprogress():
+                length = headers.get("content-length", "")
+                if length.isdecimal() and int(length) > MAXIMUM_BODY:
+                    await problem_response(_too_large(), path)(scope, receive, decorated_send)
+                else:
+                    await self._app(scope, limited_receive, decorated_send)
+        except Exception:
+            log.exception("request failed")
+            if status:
+                # The head is out. Only a broken connection can still say that the rest is missing.
+                raise
+            await problem_response(internal_error(), path)(scope, receive, decorated_send)
+        finally:
+            seconds = time.perf_counter() - started
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            route = getattr(scope.get("route"), "path", "unknown")
+            self._metrics.observe(method, route, status, seconds)
+            client = scope.get("client")
+            write = log.debug if path in QUIET and status < 500 else log.info
+            # The path without its query, which may hold tokens.
+            write(
+                "request",
+                method=method,
+                path=path,
+                status=status,
+                duration_ms=round(seconds * 1000, 1),
+                client=client[0] if client else None,
+            )
+
+
+def _too_large() -> Problem:
+    return Problem(
+        413, "Request too large", f"A request may have at most {MAXIMUM_BODY} bytes.", "request_too_large"
+    )
