@@ -1,0 +1,92 @@
+"""Starts the application the way a person does, beside whatever else runs on this machine.
+
+Its database, settings, logs and ports are its own; only the built frontend is shared, because it is named by
+what went into it.
+"""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Application:
+    """A running application: its address, and the name of the agent that answers in its chat."""
+
+    address: str
+    agent: str
+
+
+@contextmanager
+def native_application(folder: Path, agent: str, settings: Mapping[str, str]) -> Iterator[Application]:
+    """Run the built application as processes of this machine, with its state in `folder`."""
+    env_file = folder / ".env"
+    lines = {"BETTER_AUTH_SECRET": secrets.token_urlsafe(32), **settings}
+    env_file.touch(mode=0o600)
+    env_file.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+    surroundings = {name: value for name, value in os.environ.items() if name not in APPLICATION_VARIABLES}
+    surroundings |= {
+        "TODO_STATE_DIR": str(folder / "run"),
+        "TODO_DATA_DIR": str(folder / "data"),
+        "TODO_ENV_FILE": str(env_file),
+    }
+
+    def invoke(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "invoke", *arguments]
+        return subprocess.run(
+            command,
+            cwd=ROOT,
+            env=surroundings,
+            capture_output=True,
+            text=True,
+            timeout=START_SECONDS,
+            check=False,
+        )
+
+    ports = [f"--{service}-port={free_port()}" for service in ("frontend", "backend")]
+    try:
+        started = invoke("up", "--prod", "--detach", "--auto-port", *ports)
+        assert started.returncode == 0, f"the application did not start\n{started.stdout}{started.stderr}"
+        status: dict[str, Any] = json.loads(invoke("status", "--json").stdout.splitlines()[-1])
+        yield Application(status["address"], agent)
+    except BaseException:
+        sys.stderr.write(invoke("logs", "--lines", "100").stdout)
+        raise
+    finally:
+        stopped = invoke("down")
+        assert stopped.returncode == 0, stopped.stderr
+
+
+APPLICATION_VARIABLES = {
+    "AGENT_MODEL",
+    "AGENT_PROVIDER",
+    "BETTER_AUTH_SECRET",
+    "BETTER_AUTH_URL",
+    "DATABASE_URL",
+    "FRONTEND_URL",
+    "GEMINI_API_KEY",
+    "JWT_SECRET",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "OPENROUTER_API_KEY",
+}
+"""What a developer's shell may have set and the test must not take over."""
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,119 @@
+"""The application, the browser and the people of the end-to-end tests."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserType, Page, expect
+
+from tests.e2e.application import ROOT, Application, native_application
+from tests.e2e.person import Person
+from tests.model_server import model_server
+from tests.provision.browser import launch_any
+
+AGENTS = ("offline", "openai")
+expect.set_options(timeout=15_000)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("application")
+    group.addoption("--engine", choices=["native"], default="native", help="what runs the application")
+    group.addoption("--address", help="test the application that runs there, instead of starting one")
+    group.addoption("--agent", choices=AGENTS, help="the agent that answers there, or the only one to test")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "application" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--agent")
+        metafunc.parametrize("application", [chosen] if chosen else AGENTS, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def application(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Application]:
+    """The running application, once with the offline agent and once with a model behind a local server."""
+    agent: str = request.param
+    if address := request.config.getoption("--address"):
+        yield Application(address, agent)
+        return
+    folder = tmp_path_factory.mktemp(agent)
+    if agent == "offline":
+        with native_application(folder, agent, {}) as application:
+            yield application
+        return
+    key = f"sk-{secrets.token_hex(24)}"
+    with model_server() as server:
+        settings = {"OPENAI_API_KEY": key, "OPENAI_BASE_URL": server.url}
+        with native_application(folder, agent, settings) as application:
+            yield application
+
+
+@pytest.fixture(scope="session")
+def browser(browser_type: BrowserType) -> Iterator[Browser]:
+    """A Chrome or Chromium, wherever this machine has one."""
+    browser = launch_any(browser_type, ROOT / ".run" / "browser")
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any], application: Application) -> dict[str, Any]:
+    """A desktop whose clock shows another date than UTC does, so that a date in the wrong zone is seen."""
+    behind = datetime.now(UTC).hour < 11
+    return {
+        **browser_context_args,
+        "base_url": application.address,
+        "viewport": {"width": 1280, "height": 800},
+        "timezone_id": "Pacific/Pago_Pago" if behind else "Pacific/Kiritimati",
+        "locale": "en-GB",
+    }
+
+
+@pytest.fixture
+def visit(new_context: Callable[..., Any]) -> Iterator[Callable[[], Page]]:
+    """Open a page of a browser of its own. An error on any page fails the test."""
+    errors: list[str] = []
+
+    def open_page() -> Page:
+        page: Page = new_context().new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        return page
+
+    yield open_page
+    # A refused request is also written to the console, and some tests are about refusals.
+    assert [each for each in errors if not each.startswith("Failed to load resource")] == []
+
+
+@pytest.fixture
+def sign_up(visit: Callable[[], Page]) -> Callable[[str], Person]:
+    """Create an account of that name through the page, as a new person does."""
+
+    def sign_up(name: str) -> Person:
+        person = Person(
+            visit(), name, f"{name.lower()}-{secrets.token_hex(6)}@example.com", secrets.token_hex(12)
+        )
+        person.sign_up()
+        return person
+
+    return sign_up
+
+
+@pytest.fixture
+def screenshot(application: Application) -> Callable[[Page, str], None]:
+    """Keep a picture of a page at the width of a desktop and of a phone."""
+    folder = ROOT / ".artifacts" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def keep(page: Page, name: str) -> None:
+        size = page.viewport_size
+        for device, width, height in (("desktop", 1280, 800), ("phone", 375, 812)):
+            page.set_viewport_size({"width": width, "height": height})
+            page.screenshot(path=folder / f"{application.agent}-{name}-{device}.png")
+        if size:
+            page.set_viewport_size(size)
+
+    return keep

@@ -1,0 +1,153 @@
+"""The one way through the application that must never break, with the offline agent and with a model."""
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.application import Application
+from tests.e2e.person import Person
+
+
+def test_a_person_plans_by_chat_and_by_hand(
+    sign_up: Callable[[str], Person], screenshot: Callable[[Page, str], None]
+) -> None:
+    ada = sign_up("Ada")
+    page = ada.page
+    expect(ada.tasks.get_by_text("Nothing to do")).to_be_visible()
+    screenshot(page, "empty")
+
+    page.evaluate("window.sameDocument = true")
+    ada.say("add buy milk tomorrow at 5pm, high priority")
+    expect(ada.group("Tomorrow").get_by_role("checkbox", name="buy milk")).to_be_visible()
+    expect(ada.group("Tomorrow").get_by_text("17:00")).to_be_visible()
+    expect(
+        ada.conversation.get_by_text(re.compile("Added ‘buy milk’, tomorrow 17:00", re.IGNORECASE))
+    ).to_be_visible()
+    assert page.evaluate("window.sameDocument"), "the list followed without a reload"
+
+    (milk,) = api_tasks(page)
+    assert milk["priority"] == "high"
+    assert local_time(page, milk["due_at"]) == tomorrow(page) + "T17:00"
+
+    ada.add("Call the bank")
+    page.get_by_role("button", name="Edit Call the bank").first.click()
+    sheet = page.get_by_role("dialog", name="Edit task")
+    sheet.get_by_label("Title").fill("Call the bank about the card")
+    sheet.get_by_label("Description").fill("Ask for a new one – «Größe» 小")
+    sheet.get_by_text("Low", exact=True).click()
+    screenshot(page, "edit")
+    sheet.get_by_role("button", name="Save changes").click()
+    expect(ada.task("Call the bank about the card")).to_be_visible()
+    screenshot(page, "planned")
+
+    ada.say("mark buy milk as done")
+    expect(ada.group("Done today").get_by_role("checkbox", name="buy milk")).to_be_checked()
+
+    page.reload()
+    expect(ada.group("Done today").get_by_role("checkbox", name="buy milk")).to_be_checked()
+    expect(ada.task("Call the bank about the card")).to_be_visible()
+    expect(ada.conversation.get_by_text("add buy milk tomorrow at 5pm, high priority")).to_be_visible()
+    expect(ada.conversation.get_by_text(re.compile("Completed ‘buy milk’", re.IGNORECASE))).to_be_visible()
+    screenshot(page, "reloaded")
+    assert {task["title"].lower(): task["status"] for task in api_tasks(page)} == {
+        "buy milk": "completed",
+        "call the bank about the card": "open",
+    }
+
+
+def test_another_person_sees_none_of_it(sign_up: Callable[[str], Person]) -> None:
+    ada, ben = sign_up("Ada"), sign_up("Ben")
+    ada.add("Buy a present for Ben")
+    ada.say("add book a table on friday")
+    expect(ada.task("Buy a present for Ben")).to_be_visible()
+    (first, *_) = api_tasks(ada.page)
+
+    ben.page.reload()
+    expect(ben.tasks.get_by_text("Nothing to do")).to_be_visible()
+    ben.say("list my tasks")
+    expect(ben.conversation).not_to_contain_text("present")
+    assert api_tasks(ben.page) == []
+    address = f"/api/tasks/{first['id']}"
+    requests = ben.page.request
+    assert requests.get(address).status == 404
+    assert requests.patch(address, data={"title": "mine"}, headers=same_origin(ben.page)).status == 404
+    assert requests.delete(address, headers=same_origin(ben.page)).status == 404
+    said = requests.get("/api/conversations").json()["items"]
+    assert [conversation["title"] for conversation in said] == ["list my tasks"]
+
+
+def test_who_signs_out_is_out_and_can_come_back(
+    application: Application, sign_up: Callable[[str], Person], screenshot: Callable[[Page, str], None]
+) -> None:
+    ada = sign_up("Ada")
+    ada.add("Water the plants")
+    assert ada.page.request.get("/api/tasks").status == 200
+
+    ada.sign_out()
+    screenshot(ada.page, "sign-in")
+    refused = ada.page.request.get("/api/tasks")
+    assert refused.status == 401
+    assert refused.headers["content-type"] == "application/problem+json"
+    ada.page.goto("/")
+    expect(ada.page).to_have_url(re.compile("/sign-in"))
+    expect(ada.page.get_by_text("Water the plants")).to_be_hidden()
+
+    ada.sign_in()
+    expect(ada.task("Water the plants")).to_be_visible()
+
+
+def test_the_agent_that_answers_is_named(application: Application, sign_up: Callable[[str], Person]) -> None:
+    ada = sign_up("Ada")
+    ada.say("hello")
+    expect(ada.conversation).to_contain_text(re.compile(application.agent, re.IGNORECASE))
+
+
+def test_what_is_not_there_says_so(
+    visit: Callable[[], Page], screenshot: Callable[[Page, str], None]
+) -> None:
+    page = visit()
+    answer = page.goto("/no/such/page")
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.get_by_role("heading")).to_be_visible()
+    screenshot(page, "not-found")
+
+
+def test_the_health_of_both_services_is_told_in_json(
+    application: Application, visit: Callable[[], Page]
+) -> None:
+    requests = visit().request
+    for path in ("/health", "/api/health"):
+        answer = requests.get(path)
+        assert answer.status == 200
+        assert answer.json()["status"] == "ok"
+
+
+def api_tasks(page: Page) -> list[dict[str, Any]]:
+    """Return all tasks of the person whose page it is, as the API tells them."""
+    answer = page.request.get("/api/tasks?status=all")
+    assert answer.status == 200
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+def same_origin(page: Page) -> dict[str, str]:
+    """Return the header that a browser sends with what a page of this application asks."""
+    return {"Origin": page.evaluate("location.origin")}
+
+
+def local_time(page: Page, instant: str) -> str:
+    """Return an instant as the clock beside that browser shows it: 2026-11-21T17:00."""
+    shown: str = page.evaluate(
+        "instant => new Date(instant).toLocaleString('sv').replace(' ', 'T').slice(0, 16)", instant
+    )
+    return shown
+
+
+def tomorrow(page: Page) -> str:
+    """Return the date after the one that the browser's clock shows."""
+    today: str = page.evaluate("new Date().toLocaleDateString('sv')")
+    return (date.fromisoformat(today) + timedelta(days=1)).isoformat()
