@@ -115,4 +115,59 @@ def env_check(_: Context, profile: str = "", json: bool = False, debug: bool = F
     end(automation.commands.env_check(profile=profile, json_lines=json, debug=debug))
 
 
-namespace = Collection(up, down, status, logs, env_init, env_check)
+@task(help={"json": JSON, "debug": DEBUG})
+def install(_: Context, json: bool = False, debug: bool = False) -> None:
+    """Install the frontend's packages, unless they are there; `up` does so itself."""
+    end(automation.commands.install(json_lines=json, debug=debug))
+
+
+@task(help={"profile": PROFILE, "json": JSON, "debug": DEBUG})
+def doctor(_: Context, profile: str = "", json: bool = False, debug: bool = False) -> None:
+    """Look for what keeps the application from running, and say how to mend it."""
+    end(automation.commands.doctor(profile=profile, json_lines=json, debug=debug))
+
+
+@task(
+    help={
+        "data": "Delete the embedded database too, which nothing can make again.",
+        "yes": "Do not ask.",
+        "dry-run": DRY_RUN,
+        "json": JSON,
+        "debug": DEBUG,
+    }
+)
+def clean(
+    _: Context,
+    data: bool = False,
+    yes: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Remove builds, caches and packages: what can be made again."""
+    end(automation.commands.clean(data=data, yes=yes, dry_run=dry_run, json_lines=json, debug=debug))
+
+
+@task(
+    optional=["upgrade"],
+    help={
+        "check": "Write nothing; fail with the difference when a lock does not follow from its source.",
+        "upgrade": "Take the newest versions that fit: of the package that is named, or of all.",
+        "dry-run": DRY_RUN,
+        "json": JSON,
+        "debug": DEBUG,
+    },
+)
+def lock(
+    _: Context,
+    check: bool = False,
+    upgrade: str = "",
+    dry_run: bool = False,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Make the lock files from what pyproject.toml and package.json ask for."""
+    end(automation.commands.lock(check=check, upgrade=upgrade, dry_run=dry_run, json_lines=json, debug=debug))
+
+
+namespace = Collection(up, down, status, logs, install, doctor, env_init, env_check, clean, lock)

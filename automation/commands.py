@@ -7,6 +7,7 @@ values and return exit codes, so they can be called without Invoke.
 import asyncio
 import json
 import signal
+import sys
 import traceback
 import uuid
 from collections.abc import Callable, Coroutine
@@ -14,12 +15,23 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from automation import contract, environment, files, ports, settings
+from automation import (
+    cleaning,
+    contract,
+    diagnosis,
+    environment,
+    files,
+    frontend,
+    lockfiles,
+    paths,
+    ports,
+    settings,
+)
 from automation.console import Console, open_console
 from automation.engines import SERVICES, UNHEALTHY, Status, UpOptions
 from automation.engines.native import NativeEngine, in_background
 from automation.errors import FAILED, INTERRUPTED, AutomationError, InterruptedBySignalError, UsageError
-from automation.events import Emit, Failed, Notice, Result, StepFailed, from_mapping
+from automation.events import Emit, Failed, Notice, Result, StepFailed, from_mapping, step
 from automation.instance import CRASHED, STOPPED
 from automation.logs import Follower
 from automation.settings import Settings
@@ -140,6 +152,79 @@ def env_check(*, profile: str, json_lines: bool, debug: bool) -> int:
         return 0
 
     return _run(work, json_lines=json_lines, debug=debug)
+
+
+def install(*, json_lines: bool, debug: bool) -> int:
+    """Install the frontend's packages, unless they are there."""
+
+    async def work(current: Settings, emit: Emit) -> None:
+        environ = environment.without_application(current.environ, contract.load("", current.root))
+        with step(emit, "packages") as running:
+            await frontend.install_packages(current.root, environ, uuid.uuid4().hex, running)
+
+    return _run(work, json_lines=json_lines, debug=debug)
+
+
+def doctor(*, profile: str, json_lines: bool, debug: bool) -> int:
+    """Look for what keeps the application from running."""
+
+    async def work(current: Settings, emit: Emit) -> int:
+        findings = await diagnosis.examine(current, contract.load(profile, current.root))
+        emit(Notice(diagnosis.describe(findings)))
+        emit(Result({"findings": [asdict(each) for each in findings]}))
+        return FAILED if any(each.state == diagnosis.FAILED for each in findings) else 0
+
+    return _run(work, json_lines=json_lines, debug=debug)
+
+
+def clean(*, data: bool, yes: bool, dry_run: bool, json_lines: bool, debug: bool) -> int:
+    """Remove what can be made again, and with `data` the database."""
+
+    async def work(current: Settings, emit: Emit) -> None:
+        now = await NativeEngine(current).status()
+        if now.state != STOPPED and not dry_run:
+            raise AutomationError(
+                f"the application is {now.state}, and would lose what it runs from", remedies=["invoke down"]
+            )
+        things = cleaning.removable(current, data=data)
+        names = [str(paths.readable(each.path, current.root)) for each in things]
+        total = sum(each.size for each in things)
+        if not things:
+            emit(Notice(("There is nothing to remove.",)))
+        elif dry_run:
+            emit(Notice((*names, f"{total / 10**6:.1f} MB would be removed.")))
+        else:
+            if data and current.data_dir.exists() and not yes:
+                await _confirm(f"Delete {current.data_dir} with every account, task and conversation?")
+            cleaning.remove(things)
+            emit(Notice((f"Removed {len(things)} files and folders, {total / 10**6:.1f} MB.",)))
+        emit(Result({"paths": names, "bytes": total, "removed": bool(things) and not dry_run}))
+
+    return _run(work, json_lines=json_lines, debug=debug)
+
+
+def lock(*, check: bool, upgrade: str | bool, dry_run: bool, json_lines: bool, debug: bool) -> int:
+    """Make the lock files from their sources."""
+
+    async def work(current: Settings, emit: Emit) -> None:
+        environ = environment.without_application(current.environ, contract.load("", current.root))
+        changed = await lockfiles.lock(
+            current.root, environ, emit, upgrade=upgrade, check=check, dry_run=dry_run
+        )
+        verb = "would change" if dry_run else "changed"
+        emit(Notice((f"{', '.join(changed)} {verb}." if changed else "Every lock follows from its source.",)))
+        emit(Result({"changed": changed}))
+
+    return _run(work, json_lines=json_lines, debug=debug)
+
+
+async def _confirm(question: str) -> None:
+    """Ask a person; raise AutomationError unless the answer is yes."""
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} Nobody is here to ask.", remedies=["--yes"])
+    answer = await asyncio.to_thread(input, f"  {question} [y/N] ")
+    if answer.strip().lower() not in {"y", "yes"}:
+        raise AutomationError("nothing was removed", why="the answer was not yes")
 
 
 def perform(console: Console, work: Coroutine[Any, Any, int | None], *, debug: bool) -> int:

@@ -133,6 +133,12 @@ def application_names(profile: Profile) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*required, *_RULES)))
 
 
+def without_application(environ: Mapping[str, str], profile: Profile) -> dict[str, str]:
+    """Return the environment for programs that are not the application: without its settings and secrets."""
+    own = application_names(profile)
+    return {name: value for name, value in environ.items() if name not in own}
+
+
 def check(values: Mapping[str, str], profile: Profile) -> tuple[Problem, ...]:
     """Return everything that is wrong with the values for this profile, by name."""
     problems = [

@@ -30,11 +30,21 @@ def make_directory(directory: Path) -> None:
         ) from error
 
 
+def write_text(target: Path, text: str) -> None:
+    """Write the file whole or not at all; it keeps its permissions. Raises AutomationError."""
+    mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+    _write(target, text, mode, exclusive=False)
+
+
 def write_private(target: Path, text: str, *, exclusive: bool = False) -> None:
     """Write the file whole or not at all, readable by its owner only (mode 0600).
 
     With `exclusive`, a file that appeared meanwhile is kept. Raises AutomationError.
     """
+    _write(target, text, 0o600, exclusive=exclusive)
+
+
+def _write(target: Path, text: str, mode: int, *, exclusive: bool) -> None:
     partial: Path | None = None
     try:
         # mkstemp makes the file with mode 0600, in the same folder so that moving it is atomic.
@@ -44,6 +54,7 @@ def write_private(target: Path, text: str, *, exclusive: bool = False) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        partial.chmod(mode)
         if exclusive and os.name == "posix":
             with suppress(FileExistsError):
                 os.link(partial, target)

@@ -180,7 +180,9 @@ class Supervisor:
         dead_before = False
         # The person's proxy is not meant for this machine.
         async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=2.0) as client:
-            while not await _answers(client, service.health):
+            while (answer := await _answer(client, service.health)) != httpx2.codes.OK:
+                if answer is not None:
+                    current.progress(f"{service.address}   answers {answer}, not healthy yet")
                 dead = service.reloads and _has_dead_worker(guarded)
                 if dead and dead_before:
                     raise ServiceStoppedError(service, "failed while it started", self._last_lines(service))
@@ -229,12 +231,12 @@ def _open_log(file: Path) -> IO[bytes]:
         ) from error
 
 
-async def _answers(client: httpx2.AsyncClient, url: str) -> bool:
+async def _answer(client: httpx2.AsyncClient, url: str) -> int | None:
+    """Return the status that the URL answers with; None when nobody answers."""
     try:
-        response = await client.get(url)
+        return (await client.get(url)).status_code
     except httpx2.HTTPError:
-        return False
-    return response.status_code == httpx2.codes.OK
+        return None
 
 
 def _has_dead_worker(guarded: Guarded) -> bool:

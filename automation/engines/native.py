@@ -465,8 +465,9 @@ async def _service_status(entry: ServiceRecord) -> ServiceStatus:
 
 def _base_environ(settings: Settings, profile: Profile, values: Environment) -> dict[str, str]:
     """Return the shell's environment without what belongs to the application, its secrets above all."""
-    own = {*environment.application_names(profile), *values.values, *_FOREIGN}
-    return {name: value for name, value in settings.environ.items() if name not in own}
+    own = {*values.values, *_FOREIGN}
+    base = environment.without_application(settings.environ, profile)
+    return {name: value for name, value in base.items() if name not in own}
 
 
 def _own_addresses(host: str) -> list[str]:
