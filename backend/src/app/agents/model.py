@@ -20,7 +20,6 @@ from app.agents.protocol import (
     HistoryMessage,
     JsonObject,
     TextDelta,
-    TextPart,
     ToolCall,
     ToolDescription,
     ToolOutcome,

@@ -55,7 +55,7 @@ async def task_tools(
     # Imported at the first chat: a second that neither the start nor a health check should pay.
     from mcp.client import Client
 
-    from app.mcp.server import task_server
+    from app.mcp.server import Person, task_server
 
-    async with Client(task_server(database, user_id, time_zone, now)) as client:
+    async with Client(task_server(Person(database, user_id, time_zone, now))) as client:
         yield ClientTools(client)

@@ -7,7 +7,10 @@ Import this module late: the MCP library takes a second.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import cache
+from types import MethodType
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context, MCPServer
@@ -123,136 +126,165 @@ def _end_of(text: str, time_zone: tzinfo) -> datetime:
     return parse_due(following.isoformat(), time_zone)[0]
 
 
-def task_server(
-    database: Database, user_id: str, time_zone: tzinfo, now: Callable[[], datetime]
-) -> MCPServer[Any]:
-    """Return the tools of one person, whose clock runs in this time zone."""
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whose tasks the tools work on, and the clock by which that person means dates."""
 
-    @asynccontextmanager
-    async def transaction(*, read_only: bool = False) -> AsyncIterator[AsyncSession]:
-        try:
-            async with database.transaction(read_only=read_only) as session:
-                yield session
-        except service.TaskNotFoundError:
-            raise ToolError("There is no task with this id; list_tasks tells the ids.") from None
+    database: Database
+    user_id: str
+    time_zone: tzinfo
+    now: Callable[[], datetime]
 
-    async def add_task(
-        title: Title,
-        description: Description = "",
-        priority: Literal["high", "medium", "low"] = "medium",
-        tags: Tags | None = None,
-        due: Due | None = None,
-    ) -> TaskResult:
-        """Add a task. Use it whenever something new has to be done or remembered."""
-        due_at, all_day = parse_due(due, time_zone) if due else (None, False)
-        new = TaskCreate.model_validate(
-            {
-                "title": title,
-                "description": description,
-                "priority": priority,
-                "tags": tags or [],
-                "due_at": due_at,
-                "all_day": all_day,
-            }
-        )
-        async with transaction() as session:
-            return TaskResult(task=TaskOut.of(await service.create_task(session, user_id, new)))
 
-    async def list_tasks(
-        status: Annotated[
-            Literal["open", "completed", "all"], Field(description="open: still to be done.")
-        ] = "open",
-        query: Annotated[
-            str | None,
-            Field(max_length=200, description="Words that the title, description or tags contain."),
-        ] = None,
-        priority: Literal["high", "medium", "low"] | None = None,
-        tag: Annotated[str | None, Field(max_length=TAG_LENGTH)] = None,
-        due_from: Annotated[Due | None, Field(description="The first day or time, itself included.")] = None,
-        due_until: Annotated[Due | None, Field(description="The last day or time, itself included.")] = None,
-        overdue: Annotated[bool, Field(description="Only tasks whose due date has passed.")] = False,
-        sort: Annotated[
-            Literal["created", "due", "priority", "title"],
-            Field(description="created: newest first; due: earliest first; priority: highest first."),
-        ] = "due",
-        limit: Annotated[int, Field(ge=1, le=LIST_LIMIT)] = 50,
-    ) -> TasksResult:
-        """List or search tasks. Call it first to find the id of a task that is to be changed."""
-        task_query = TaskQuery.model_validate(
-            {
-                "status": status,
-                "q": query or "",
-                "priority": priority,
-                "tag": tag or None,
-                "due_after": parse_due(due_from, time_zone)[0] if due_from else None,
-                "due_before": _end_of(due_until, time_zone) if due_until else None,
-                "sort": sort,
-                "limit": limit,
-            }
-        )
-        present = now()
-        midnight = present.astimezone(time_zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-        passed = service.Overdue(now=present, today=midnight.astimezone(UTC)) if overdue else None
-        async with transaction(read_only=True) as session:
-            page = await service.list_tasks(session, user_id, task_query, overdue=passed)
-            total = len(page.items)
-            if page.next_cursor is not None:
-                total = await service.count_tasks(session, user_id, task_query, overdue=passed)
-            return TasksResult(tasks=[TaskOut.of(task) for task in page.items], total=total)
+@asynccontextmanager
+async def _transaction(person: Person, *, read_only: bool = False) -> AsyncIterator[AsyncSession]:
+    try:
+        async with person.database.transaction(read_only=read_only) as session:
+            yield session
+    except service.TaskNotFoundError:
+        raise ToolError("There is no task with this id; list_tasks tells the ids.") from None
 
-    async def complete_task(
-        id: TaskId,  # noqa: A002 - the name on the wire
-        completed: Annotated[bool, Field(description="false marks a task as not done again.")] = True,
-    ) -> TaskResult:
-        """Mark a task as done, or as not done again."""
-        async with transaction() as session:
-            task = await service.set_completed(session, user_id, id, completed=completed)
-            return TaskResult(task=TaskOut.of(task))
 
-    async def delete_task(id: TaskId) -> TaskResult:  # noqa: A002 - the name on the wire
-        """Delete a task for good. To mark it as done, use complete_task instead."""
-        async with transaction() as session:
-            return TaskResult(task=TaskOut.of(await service.delete_task(session, user_id, id)))
-
-    async def update_task(
-        id: TaskId,  # noqa: A002 - the name on the wire
-        title: Title | None = None,
-        description: Description | None = None,
-        priority: Literal["high", "medium", "low"] | None = None,
-        tags: Annotated[Tags | None, Field(description="All tags it shall have; [] removes them.")] = None,
-        due: Due | None = None,
-        clear_due: Annotated[bool, Field(description="true removes the due date.")] = False,
-    ) -> TaskResult:
-        """Change a task. What is left out or null stays as it is."""
-        given: dict[str, Any] = {
+async def add_task(
+    person: Person,
+    title: Title,
+    description: Description = "",
+    priority: Literal["high", "medium", "low"] = "medium",
+    tags: Tags | None = None,
+    due: Due | None = None,
+) -> TaskResult:
+    """Add a task. Use it whenever something new has to be done or remembered."""
+    due_at, all_day = parse_due(due, person.time_zone) if due else (None, False)
+    new = TaskCreate.model_validate(
+        {
             "title": title,
             "description": description,
-            "priority": Priority(priority) if priority else None,
-            "tags": tags,
+            "priority": priority,
+            "tags": tags or [],
+            "due_at": due_at,
+            "all_day": all_day,
         }
-        changes = {name: value for name, value in given.items() if value is not None}
-        if due:
-            changes["due_at"], changes["all_day"] = parse_due(due, time_zone)
-        elif clear_due:
-            changes["due_at"] = None
-        if not changes:
-            raise ToolError("Nothing to change was given.")
-        async with transaction() as session:
-            update = TaskUpdate.model_validate(changes)
-            return TaskResult(task=TaskOut.of(await service.update_task(session, user_id, id, update)))
+    )
+    async with _transaction(person) as session:
+        return TaskResult(task=TaskOut.of(await service.create_task(session, person.user_id, new)))
 
-    reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-    adds = ToolAnnotations(destructive_hint=False, open_world_hint=False)
-    sets = ToolAnnotations(destructive_hint=False, idempotent_hint=True, open_world_hint=False)
-    removes = ToolAnnotations(destructive_hint=True, idempotent_hint=True, open_world_hint=False)
+
+async def list_tasks(
+    person: Person,
+    status: Annotated[
+        Literal["open", "completed", "all"], Field(description="open: still to be done.")
+    ] = "open",
+    query: Annotated[
+        str | None,
+        Field(max_length=200, description="Words that the title, description or tags contain."),
+    ] = None,
+    priority: Literal["high", "medium", "low"] | None = None,
+    tag: Annotated[str | None, Field(max_length=TAG_LENGTH)] = None,
+    due_from: Annotated[Due | None, Field(description="The first day or time, itself included.")] = None,
+    due_until: Annotated[Due | None, Field(description="The last day or time, itself included.")] = None,
+    overdue: Annotated[bool, Field(description="Only tasks whose due date has passed.")] = False,
+    sort: Annotated[
+        Literal["created", "due", "priority", "title"],
+        Field(description="created: newest first; due: earliest first; priority: highest first."),
+    ] = "due",
+    limit: Annotated[int, Field(ge=1, le=LIST_LIMIT)] = 50,
+) -> TasksResult:
+    """List or search tasks. Call it first to find the id of a task that is to be changed."""
+    task_query = TaskQuery.model_validate(
+        {
+            "status": status,
+            "q": query or "",
+            "priority": priority,
+            "tag": tag or None,
+            "due_after": parse_due(due_from, person.time_zone)[0] if due_from else None,
+            "due_before": _end_of(due_until, person.time_zone) if due_until else None,
+            "sort": sort,
+            "limit": limit,
+        }
+    )
+    present = person.now()
+    midnight = present.astimezone(person.time_zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    passed = service.Overdue(now=present, today=midnight.astimezone(UTC)) if overdue else None
+    async with _transaction(person, read_only=True) as session:
+        page = await service.list_tasks(session, person.user_id, task_query, overdue=passed)
+        total = len(page.items)
+        if page.next_cursor is not None:
+            total = await service.count_tasks(session, person.user_id, task_query, overdue=passed)
+        return TasksResult(tasks=[TaskOut.of(task) for task in page.items], total=total)
+
+
+async def complete_task(
+    person: Person,
+    id: TaskId,  # noqa: A002 - the name on the wire
+    completed: Annotated[bool, Field(description="false marks a task as not done again.")] = True,
+) -> TaskResult:
+    """Mark a task as done, or as not done again."""
+    async with _transaction(person) as session:
+        task = await service.set_completed(session, person.user_id, id, completed=completed)
+        return TaskResult(task=TaskOut.of(task))
+
+
+async def delete_task(person: Person, id: TaskId) -> TaskResult:  # noqa: A002 - the name on the wire
+    """Delete a task for good. To mark it as done, use complete_task instead."""
+    async with _transaction(person) as session:
+        return TaskResult(task=TaskOut.of(await service.delete_task(session, person.user_id, id)))
+
+
+async def update_task(
+    person: Person,
+    id: TaskId,  # noqa: A002 - the name on the wire
+    title: Title | None = None,
+    description: Description | None = None,
+    priority: Literal["high", "medium", "low"] | None = None,
+    tags: Annotated[Tags | None, Field(description="All tags it shall have; [] removes them.")] = None,
+    due: Due | None = None,
+    clear_due: Annotated[bool, Field(description="true removes the due date.")] = False,
+) -> TaskResult:
+    """Change a task. What is left out or null stays as it is."""
+    given: dict[str, Any] = {
+        "title": title,
+        "description": description,
+        "priority": Priority(priority) if priority else None,
+        "tags": tags,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    if due:
+        changes["due_at"], changes["all_day"] = parse_due(due, person.time_zone)
+    elif clear_due:
+        changes["due_at"] = None
+    if not changes:
+        raise ToolError("Nothing to change was given.")
+    async with _transaction(person) as session:
+        update = TaskUpdate.model_validate(changes)
+        return TaskResult(task=TaskOut.of(await service.update_task(session, person.user_id, id, update)))
+
+
+_READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+_ADDS = ToolAnnotations(destructive_hint=False, open_world_hint=False)
+_SETS = ToolAnnotations(destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+_REMOVES = ToolAnnotations(destructive_hint=True, idempotent_hint=True, open_world_hint=False)
+_TOOLS: dict[str, tuple[Callable[..., Any], ToolAnnotations]] = {
+    "add_task": (add_task, _ADDS),
+    "list_tasks": (list_tasks, _READS),
+    "complete_task": (complete_task, _SETS),
+    "delete_task": (delete_task, _REMOVES),
+    "update_task": (update_task, _SETS),
+}
+
+
+@cache
+def _descriptions() -> tuple[Tool, ...]:
+    """Return the tools bound to nobody: their schemas are the same for everyone, and take 20 ms to make."""
+    nobody = object()
+    return tuple(
+        _closed(Tool.from_function(MethodType(function, nobody), annotations=annotations))
+        for function, annotations in _TOOLS.values()
+    )
+
+
+def task_server(person: Person) -> MCPServer[Any]:
+    """Return the tools of one person. The person is bound here, and is no part of any schema."""
     tools = [
-        _closed(Tool.from_function(function, annotations=annotations))
-        for function, annotations in (
-            (add_task, adds),
-            (list_tasks, reads),
-            (complete_task, sets),
-            (delete_task, removes),
-            (update_task, sets),
-        )
+        tool.model_copy(update={"fn": MethodType(_TOOLS[tool.name][0], person)}) for tool in _descriptions()
     ]
     return _Server("todo-tasks", tools=tools, log_level="WARNING", subscriptions=False)

@@ -198,7 +198,11 @@ _POLITE_END = _pattern(
 
 
 def _without_politeness(text: str) -> str:
-    text = _POLITE_START.sub("", text)
+    polite = _POLITE_START.match(text)
+    if polite:
+        text = text[polite.end() :]
+        # "Could you add …?" is no question.
+        text = text.rstrip("?") if "you" in polite[0].lower() else text
     return _POLITE_END.sub("", text).strip()
 
 
@@ -384,7 +388,7 @@ _FIRST = _pattern(
     r"^(?:the\s+)?(first|top|last)\s+(\d{1,2}|" + "|".join(_COUNTS) + r")(?:\s+(?:ones|tasks|items))?$"
 )
 _IT = _pattern(
-    r"^(?:it|that|this|that\s+one|this\s+one|that\s+task|this\s+task|the\s+task|the\s+last\s+one|them|those|these)$"
+    r"^(?:it|that|this|that\s+one|this\s+one|that\s+task|this\s+task|the\s+task|them|those|these)$"
 )
 _EVERYTHING = _pattern(
     r"^(?:(?:absolutely\s+)?(?:everything|all|all\s+of\s+(?:them|it|these|those))"
@@ -597,6 +601,7 @@ _SET_DUE = (
     _pattern(
         r"^(?:change|set|move|update|push|shift)\s+(?:the\s+)?(?:due\s+date|deadline|date|due|time|due\s+time)\s+(?:of|for|on)\s+(?P<target>.+?)\s+(?:to|for|until|on|as|by|at)\s+(?P<when>.+)$"
     ),
+    _pattern(r"^bring\s+(?P<target>.+?)\s+forward\s+(?P<when>(?:by|to|on)\s+.+)$"),
     _pattern(
         r"^(?:move|postpone|reschedule|push(?:\s+back)?|delay|defer|shift|snooze|bring\s+forward|put\s+off|schedule)\s+(?P<target>.+?)\s+(?P<when>(?:back\s+)?(?:to|until|till|for|by|on|from|at)\s+.+|(?:tomorrow|today|tonight|next|this|in|on|by|mon|tue|wed|thu|fri|sat|sun)\w*\b.*)$"
     ),
@@ -892,7 +897,12 @@ def _list(text: str, now: datetime) -> Intent | None:
             rest = pattern.sub(" ", rest)
         if tagged:
             rest = rest.replace(tagged[0], " ")
-        rest = re.sub(r"\b(?:urgent|important|critical|before|after|until)\b", " ", rest, flags=re.IGNORECASE)
+        rest = re.sub(
+            r"\b(?:urgent|important|critical|before|after|until|next\s+\w+\s+(?:days?|weeks?|months?))\b",
+            " ",
+            rest,
+            flags=re.IGNORECASE,
+        )
         leftover = " ".join(re.sub(r"[^\w\s'’-]", " ", _LIST_NOISE.sub(" ", rest)).split())
         if leftover:
             return _list_about(leftover, plain, status, priority, tags, window, count_only)
