@@ -128,9 +128,12 @@ class Supervisor:
                 each.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
 
+    def mark_running(self) -> None:
+        """Write down that all are healthy."""
+        self._write(state=instance.RUNNING)
+
     async def run(self, *, show_output: bool) -> None:
         """Stay until a service ends, which raises ServiceStoppedError; show what they write meanwhile."""
-        self._write(state=instance.RUNNING)
         keeping = asyncio.create_task(self._keep_logs(show_output=show_output))
         try:
             done, _ = await asyncio.wait({keeping, self._fallen}, return_when=asyncio.FIRST_COMPLETED)

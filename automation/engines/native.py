@@ -110,7 +110,7 @@ class NativeEngine:
             address=record.address,
             since=record.since,
             supervisor=record.supervisor.pid,
-            services={entry.name: status for entry, status in zip(record.services, services, strict=True)},
+            services=dict(sorted(zip((each.name for each in record.services), services, strict=True))),
         )
 
     async def logs(self, services: Sequence[str], lines: int, emit: Emit, *, follow: bool) -> None:
@@ -182,9 +182,9 @@ class NativeEngine:
                     raise plan.port_taken(error.service.name, error.service.port) from error
                 return False
             emit(Notice(plan.welcome(values, foreground=options.foreground)))
-            running = asyncio.create_task(supervisor.run(show_output=options.foreground))
+            supervisor.mark_running()
             emit(Result((await self.status()).to_mapping()))
-            await running
+            await supervisor.run(show_output=options.foreground)
         return True
 
     async def _join(self, options: UpOptions, emit: Emit) -> bool:
