@@ -19,7 +19,7 @@ export function endOfWeek(instant: Date): Date {
   return startOfDay(instant, (7 - instant.getDay()) % 7);
 }
 
-/** Says when something is due, as a person would: "today 17:00", "tomorrow", "Fri 09:30", "3 Mar". */
+/** Says when something is due, as a person would: "today 17:00", "tomorrow", "Fri 27 Nov 09:30". */
 export function formatDue(due: Date, allDay: boolean, now: Date): string {
   return allDay ? formatDay(due, now) : `${formatDay(due, now)} ${formatTime(due)}`;
 }
@@ -30,8 +30,18 @@ export function formatDay(date: Date, now: Date): string {
   if (days === 0) return "today";
   if (days === 1) return "tomorrow";
   if (days === -1) return "yesterday";
-  if (days > 1 && days < 7) return weekday.format(date);
-  return (date.getFullYear() === now.getFullYear() ? dayAndMonth : dayMonthYear).format(date);
+  if (date.getFullYear() !== now.getFullYear()) return dayMonthYear.format(date);
+  return formatDate(date);
+}
+
+/** Returns a day in the form Fri 27 Nov. */
+export function formatDate(date: Date): string {
+  return `${formatWeekday(date)} ${dayAndMonth.format(date)}`;
+}
+
+/** Returns the day of the week in the form Fri. */
+export function formatWeekday(date: Date): string {
+  return weekday.format(date);
 }
 
 /** Returns a time of day in the form 17:00. */

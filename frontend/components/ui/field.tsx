@@ -2,7 +2,7 @@ import { type ComponentProps, useId } from "react";
 import { classNames } from "./class-names";
 
 export const inputStyle = classNames(
-  "w-full rounded-lg border border-line-strong/60 bg-surface px-3 py-2 transition-colors",
+  "block w-full rounded-lg border border-line-strong/60 bg-surface px-3 py-2 transition-colors",
   "hover:border-line-strong focus:border-accent focus:outline-1 focus:outline-accent focus:outline-offset-0",
   "aria-invalid:border-danger aria-invalid:focus:outline-danger",
 );

@@ -17,7 +17,7 @@ export function Sheet({ title, description, onClose, children }: SheetProps) {
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>
       <Dialog.Portal>
-        <Dialog.Overlay className="fixed inset-0 z-40 animate-fade bg-[#00000040]" />
+        <Dialog.Overlay className="fixed inset-0 z-40 animate-fade bg-[#00000030]" />
         <Dialog.Content
           {...(!description && { "aria-describedby": undefined })}
           className="fixed inset-x-0 bottom-0 z-40 flex max-h-[92dvh] animate-rise flex-col rounded-t-2xl border-line bg-surface shadow-raised outline-none sm:inset-y-0 sm:right-0 sm:left-auto sm:max-h-none sm:w-[26rem] sm:animate-sheet-in sm:rounded-none sm:border-l"

@@ -7,7 +7,8 @@ import { Button, IconButton } from "@/components/ui/button";
 import { useDraft } from "@/lib/drafts";
 import type { Task } from "@/lib/task";
 import { Composer } from "./composer";
-import { MessageView, Waiting } from "./message-view";
+import type { Message } from "./conversation";
+import { agentLabel, MessageView, Waiting } from "./message-view";
 import { type ToolResult, useConversation } from "./use-conversation";
 import { useStickToEnd } from "./use-stick-to-end";
 
@@ -62,6 +63,7 @@ export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask,
     chat.send(message);
   };
 
+  const agent = agentBefore(chat.messages, chat.messages.length);
   const lastId = chat.messages.at(-1)?.id;
   const isEmpty = !chat.isLoading && !chat.loadError && chat.messages.length === 0;
   const isWaiting = chat.isAnswering && chat.messages.at(-1)?.role === "user";
@@ -69,7 +71,10 @@ export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask,
   return (
     <section aria-label="Chat" className="flex h-full min-h-0 flex-col">
       <div className="flex h-12 shrink-0 items-center pr-2 pl-4">
-        <h2 className="grow font-semibold">Chat</h2>
+        <div className="flex min-w-0 grow items-baseline gap-2">
+          <h2 className="font-semibold">Chat</h2>
+          {agent && <span className="truncate text-small text-text-2">{agentLabel(agent)}</span>}
+        </div>
         <ConversationMenu
           conversations={chat.conversations}
           currentId={chat.conversationId}
@@ -93,11 +98,12 @@ export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask,
       <div className="relative min-h-0 grow">
         <div ref={viewRef} className="h-full overflow-y-auto overscroll-contain px-4 pb-2">
           <div role="log" aria-label="Conversation" aria-live="polite" className="space-y-4 pt-1">
-            {chat.messages.map((message) => (
+            {chat.messages.map((message, index) => (
               <MessageView
                 key={message.id}
                 message={message}
                 isStreaming={chat.isAnswering && message.id === lastId && message.role === "assistant"}
+                showsAgent={message.agent !== agentBefore(chat.messages, index)}
                 onShowTask={onShowTask}
                 undos={undos}
               />
@@ -144,6 +150,11 @@ export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask,
       </div>
     </section>
   );
+}
+
+/** Returns who gave the last answer before a message. */
+function agentBefore(messages: readonly Message[], index: number): string | null {
+  return messages.slice(0, index).findLast((message) => message.agent !== null)?.agent ?? null;
 }
 
 function Examples({ onChoose }: { onChoose: (example: string) => void }) {

@@ -8,6 +8,8 @@ import { ReceiptView } from "./receipt-view";
 type MessageViewProps = {
   message: Message;
   isStreaming: boolean;
+  /** Whether to say who answers: at first, and where another takes over. */
+  showsAgent: boolean;
   onShowTask: (task: Task) => void;
   undos: ReadonlyMap<string, () => Promise<boolean>>;
 };
@@ -15,6 +17,7 @@ type MessageViewProps = {
 export const MessageView = memo(function MessageView({
   message,
   isStreaming,
+  showsAgent,
   onShowTask,
   undos,
 }: MessageViewProps) {
@@ -31,9 +34,9 @@ export const MessageView = memo(function MessageView({
   const isEmpty = message.parts.every((part) => part.type === "text" && part.text === "");
   return (
     <div aria-busy={isStreaming || undefined}>
-      <div className="mb-0.5 text-small text-text-2">
-        {message.agent ? agentLabel(message.agent) : "Assistant"}
-      </div>
+      {showsAgent && message.agent && (
+        <div className="mb-0.5 text-small text-text-2">{agentLabel(message.agent)}</div>
+      )}
       {message.parts.map((part, index) =>
         part.type === "text" ? (
           <p key={index} className="[overflow-wrap:anywhere] whitespace-pre-wrap">
@@ -53,7 +56,8 @@ export const MessageView = memo(function MessageView({
   );
 });
 
-function agentLabel(agent: string): string {
+/** Returns an agent's name as people read it. */
+export function agentLabel(agent: string): string {
   return agent === "offline" ? "Offline agent" : agent;
 }
 

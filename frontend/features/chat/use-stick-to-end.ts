@@ -21,6 +21,17 @@ export function useStickToEnd(viewRef: RefObject<HTMLElement | null>, content: u
     return () => view.removeEventListener("scroll", onScroll);
   }, [viewRef]);
 
+  // The view may be resized, or shown after it was hidden.
+  useEffect(() => {
+    const view = viewRef.current;
+    if (!view) return;
+    const observer = new ResizeObserver(() => {
+      if (sticks.current) view.scrollTop = view.scrollHeight;
+    });
+    observer.observe(view);
+    return () => observer.disconnect();
+  }, [viewRef]);
+
   useLayoutEffect(() => {
     const view = viewRef.current;
     if (view && sticks.current) view.scrollTop = view.scrollHeight;

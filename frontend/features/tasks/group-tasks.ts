@@ -1,5 +1,5 @@
 /** Sorts tasks into the groups of the list, by the days of the browser's time zone. */
-import { daysBetween, endOfWeek } from "@/lib/calendar";
+import { daysBetween, endOfWeek, startOfDay } from "@/lib/calendar";
 import type { Task } from "@/lib/task";
 
 export type GroupKey = "overdue" | "today" | "tomorrow" | "week" | "later" | "undated" | "done";
@@ -15,6 +15,12 @@ const groupLabels: Record<GroupKey, string> = {
   undated: "No date",
   done: "Done today",
 };
+
+/** Returns the day that a group stands for, where it is one day. */
+export function dayOf(group: GroupKey, now: Date): Date | null {
+  if (group === "today" || group === "done") return now;
+  return group === "tomorrow" ? startOfDay(now, 1) : null;
+}
 
 /** Returns the group that an open task belongs to. */
 export function groupOf(task: Task, now: Date): GroupKey {

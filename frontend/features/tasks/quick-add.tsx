@@ -1,11 +1,11 @@
 "use client";
 
-import { Flag, Plus } from "lucide-react";
-import { type FormEvent, type Ref, useState } from "react";
+import { Calendar, Flag, Plus } from "lucide-react";
+import { type FormEvent, type Ref, useRef, useState } from "react";
 import { Chip } from "@/components/ui/chip";
 import { showToast } from "@/components/ui/toaster";
 import { errorMessage } from "@/lib/api";
-import { fromInputs, startOfDay, toDateInput } from "@/lib/calendar";
+import { formatDate, fromInputs, startOfDay, toDateInput } from "@/lib/calendar";
 import { useDraft } from "@/lib/drafts";
 import type { Priority } from "@/lib/task";
 import type { NewTask } from "./api";
@@ -55,7 +55,7 @@ export function QuickAdd({ actions, inputRef }: { actions: TaskActions; inputRef
     <form
       onSubmit={submit}
       aria-label="Add a task"
-      className="group/add rounded-xl border border-line bg-raised transition-colors focus-within:border-line-strong"
+      className="group/add relative rounded-xl border border-line bg-raised transition-colors focus-within:border-line-strong"
     >
       <div className="flex items-center gap-1 pr-1.5 pl-3">
         <Plus className="size-[18px] shrink-0 text-text-2" aria-hidden="true" />
@@ -84,21 +84,20 @@ export function QuickAdd({ actions, inputRef }: { actions: TaskActions; inputRef
           Add task
         </button>
       </div>
-      <div className="hidden flex-wrap gap-1.5 px-3 pb-2.5 group-focus-within/add:flex">
+      {/* Laid over what is there: the list must not move under a pointer that is about to press it. */}
+      <div className="invisible absolute bottom-full -left-px z-20 mb-1.5 flex flex-wrap gap-1.5 rounded-xl border border-line bg-raised p-2 shadow-raised group-focus-within/add:visible md:top-full md:bottom-auto md:mt-1.5 md:mb-0">
         <Chip pressed={date === today} onClick={() => setDate(date === today ? "" : today)}>
           Today
         </Chip>
         <Chip pressed={date === tomorrow} onClick={() => setDate(date === tomorrow ? "" : tomorrow)}>
           Tomorrow
         </Chip>
-        <input
-          type="date"
-          aria-label="Due date"
-          max="9999-12-31"
-          value={date}
-          onChange={(event) => setDate(event.target.value)}
-          className="h-8 w-34 rounded-full border border-line bg-transparent px-3 text-small text-text-2"
+        <DateChip
+          date={date}
+          isOther={date !== "" && date !== today && date !== tomorrow}
+          onChange={setDate}
         />
+        <span className="mx-1 w-px self-stretch bg-line max-sm:hidden" />
         <Chip pressed={priority === "high"} onClick={() => togglePriority("high")}>
           <Flag aria-hidden="true" /> High
         </Chip>
@@ -112,5 +111,40 @@ export function QuickAdd({ actions, inputRef }: { actions: TaskActions; inputRef
         </p>
       )}
     </form>
+  );
+}
+
+type DateChipProps = {
+  date: string;
+  /** Whether the date is none that has a chip of its own. */
+  isOther: boolean;
+  onChange: (date: string) => void;
+};
+
+/** Opens the browser's calendar, and shows the day chosen there. */
+function DateChip({ date, isOther, onChange }: DateChipProps) {
+  const inputRef = useRef<HTMLInputElement>(null);
+  const day = isOther ? fromInputs(date, "") : null;
+  return (
+    <span className="relative">
+      <Chip
+        pressed={isOther}
+        onClick={() => (isOther ? onChange("") : inputRef.current?.showPicker())}
+        aria-label={day ? undefined : "Pick a date"}
+      >
+        <Calendar aria-hidden="true" />
+        {day ? formatDate(day) : "Date"}
+      </Chip>
+      <input
+        ref={inputRef}
+        type="date"
+        aria-label="Due date"
+        tabIndex={-1}
+        max="9999-12-31"
+        value={date}
+        onChange={(event) => onChange(event.target.value)}
+        className="pointer-events-none absolute bottom-0 left-0 size-px opacity-0"
+      />
+    </span>
   );
 }

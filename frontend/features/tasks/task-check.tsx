@@ -8,7 +8,7 @@ import type { Priority } from "@/lib/task";
 const rings: Record<Priority, string> = {
   high: "border-danger border-[2.5px] bg-danger-soft",
   medium: "border-line-strong border-[1.5px]",
-  low: "border-line-strong border-[1.5px] border-dotted",
+  low: "border-line-strong border-[1.5px] border-dashed",
 };
 
 const priorityNames: Record<Priority, string> = {

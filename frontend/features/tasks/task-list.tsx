@@ -1,8 +1,9 @@
 "use client";
 
 import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { formatDate } from "@/lib/calendar";
 import type { Task } from "@/lib/task";
-import { groupTasks, isOverdue, type GroupKey, type TaskGroup } from "./group-tasks";
+import { dayOf, groupTasks, isOverdue, type GroupKey, type TaskGroup } from "./group-tasks";
 import type { TaskActions } from "./task-actions";
 import { dueTextIn, TaskRow } from "./task-row";
 
@@ -51,38 +52,42 @@ export function TaskList(props: TaskListProps) {
     [actions],
   );
 
-  const renderGroup = (group: TaskGroup, isLast: boolean) => (
-    <section key={group.key} aria-labelledby={`group-${group.key}`}>
-      <h2
-        id={`group-${group.key}`}
-        aria-label={group.label}
-        className="sticky top-0 z-10 flex items-baseline gap-2 bg-surface pt-5 pb-1 text-small font-semibold"
-      >
-        <span className={group.key === "overdue" ? "text-danger" : undefined}>{group.label}</span>
-        <span className="font-normal text-text-2">
-          {group.tasks.length}
-          {hasMore && isLast && "+"}
-        </span>
-      </h2>
-      <ul aria-label={group.label}>
-        {group.tasks.map((task) => (
-          <TaskRow
-            key={task.id}
-            task={task}
-            group={group.key}
-            dueText={group.key === "done" ? "" : dueTextIn(group.key, task, now)}
-            overdue={isOverdue(task, now)}
-            isTabStop={task.id === shownTabStop}
-            isLeaving={held.has(task.id) && task.status === "completed"}
-            isHighlighted={task.id === highlightedId}
-            onToggle={toggle}
-            onEdit={onEdit}
-            onDelete={remove}
-          />
-        ))}
-      </ul>
-    </section>
-  );
+  const renderGroup = (group: TaskGroup, isLast: boolean) => {
+    const day = dayOf(group.key, now);
+    return (
+      <section key={group.key} aria-labelledby={`group-${group.key}`}>
+        <h2
+          id={`group-${group.key}`}
+          aria-label={group.label}
+          className="sticky top-0 z-10 flex items-baseline gap-2 bg-surface pt-5 pb-1 text-small font-semibold"
+        >
+          <span className={group.key === "overdue" ? "text-danger" : undefined}>{group.label}</span>
+          {day && <span className="font-normal text-text-2">{formatDate(day)}</span>}
+          <span className="ml-auto font-normal text-text-2">
+            {group.tasks.length}
+            {hasMore && isLast && "+"}
+          </span>
+        </h2>
+        <ul aria-label={group.label}>
+          {group.tasks.map((task) => (
+            <TaskRow
+              key={task.id}
+              task={task}
+              group={group.key}
+              dueText={group.key === "done" ? "" : dueTextIn(group.key, task, now)}
+              overdue={isOverdue(task, now)}
+              isTabStop={task.id === shownTabStop}
+              isLeaving={held.has(task.id) && task.status === "completed"}
+              isHighlighted={task.id === highlightedId}
+              onToggle={toggle}
+              onEdit={onEdit}
+              onDelete={remove}
+            />
+          ))}
+        </ul>
+      </section>
+    );
+  };
 
   return (
     <div

@@ -4,7 +4,7 @@ import { AlignLeft, Pencil, Trash2 } from "lucide-react";
 import { memo } from "react";
 import { IconButton } from "@/components/ui/button";
 import { classNames } from "@/components/ui/class-names";
-import { formatDue, formatTime } from "@/lib/calendar";
+import { formatDue, formatTime, formatWeekday } from "@/lib/calendar";
 import type { Task } from "@/lib/task";
 import type { GroupKey } from "./group-tasks";
 import { isUnsaved } from "./task-actions";
@@ -46,11 +46,11 @@ export const TaskRow = memo(function TaskRow({
       id={`task-${task.id}`}
       data-task-id={task.id}
       aria-busy={unsaved || undefined}
-      className={classNames("task-row", isLeaving && "task-row-leaving")}
+      className={classNames("task-row -mx-3", isLeaving && "task-row-leaving")}
     >
       <div
         className={classNames(
-          "group/row relative -mx-3 flex min-h-11 items-start gap-3 overflow-hidden rounded-lg px-3 py-[11px] transition-colors",
+          "group/row relative flex min-h-11 items-start gap-3 overflow-hidden rounded-lg px-3 py-[11px] transition-colors",
           "hover:bg-surface-2 has-[[role=checkbox]:focus-visible]:bg-surface-2",
           isHighlighted && "bg-accent-soft!",
         )}
@@ -137,6 +137,8 @@ function TaskChips({ task, dueText, overdue }: { task: Task; dueText: string; ov
 export function dueTextIn(group: GroupKey, task: Task, now: Date): string {
   if (task.due_at === null) return "";
   const due = new Date(task.due_at);
-  if (group === "today" || group === "tomorrow") return task.all_day ? "" : formatTime(due);
+  const time = task.all_day ? "" : formatTime(due);
+  if (group === "today" || group === "tomorrow") return time;
+  if (group === "week") return `${formatWeekday(due)} ${time}`.trimEnd();
   return formatDue(due, task.all_day, now);
 }

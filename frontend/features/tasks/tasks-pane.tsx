@@ -137,9 +137,7 @@ function NoTasks() {
   return (
     <div className="py-[12vh] text-center">
       <p className="font-semibold">Nothing to do</p>
-      <p className="mt-1 text-text-2">
-        Add a task above, or say it in the chat: “call the bank on Monday at 10”.
-      </p>
+      <p className="mt-1 text-text-2">Add a task, or say it in the chat: “call the bank on Monday at 10”.</p>
     </div>
   );
 }

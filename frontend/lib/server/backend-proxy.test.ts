@@ -1,0 +1,271 @@
+// @vitest-environment node
+import { once } from "node:events";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { forwardToBackend, MAX_BODY_BYTES } from "./backend-proxy";
+
+type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void;
+
+const servers: http.Server[] = [];
+
+async function startBackend(handler: Handler): Promise<URL> {
+  const server = http.createServer(handler).listen(0, "127.0.0.1");
+  servers.push(server);
+  await once(server, "listening");
+  return new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+}
+
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+const site = "https://todo.example";
+
+function forward(backend: URL | (() => URL), path: string, init?: RequestInit & { duplex?: "half" }) {
+  const request = new Request(site + path, init);
+  return forwardToBackend(request, typeof backend === "function" ? backend : () => backend);
+}
+
+async function readBody(request: http.IncomingMessage): Promise<string> {
+  let body = "";
+  for await (const chunk of request) body += String(chunk);
+  return body;
+}
+
+describe("forwarding a request", () => {
+  it("passes method, path, query and body on", async () => {
+    const backend = await startBackend(async (request, response) => {
+      response.end(JSON.stringify([request.method, request.url, await readBody(request)]));
+    });
+    const response = await forward(backend, "/api/tasks/a%2Bb?q=%C3%A4&limit=2", {
+      method: "PATCH",
+      body: '{"title":"ä"}',
+    });
+    expect(await response.json()).toEqual(["PATCH", "/api/tasks/a%2Bb?q=%C3%A4&limit=2", '{"title":"ä"}']);
+  });
+
+  it("keeps the path that the backend's address begins with", async () => {
+    const backend = await startBackend((request, response) => response.end(request.url));
+    const response = await forward(new URL("/inner/", backend), "/api/tasks");
+    expect(await response.text()).toBe("/inner/api/tasks");
+  });
+
+  it("keeps the headers of this connection to itself and passes the others on", async () => {
+    const backend = await startBackend((request, response) => response.end(JSON.stringify(request.headers)));
+    const response = await forward(backend, "/api/tasks", {
+      headers: {
+        cookie: "better-auth.session_token=abc",
+        connection: "keep-alive, x-private",
+        "x-private": "yes",
+        te: "trailers",
+        "proxy-authorization": "Basic x",
+        "keep-alive": "timeout=5",
+        accept: "application/json",
+      },
+    });
+    const received = (await response.json()) as Record<string, string>;
+    expect(received).toMatchObject({ cookie: "better-auth.session_token=abc", accept: "application/json" });
+    for (const name of ["x-private", "te", "proxy-authorization", "keep-alive"])
+      expect(received).not.toHaveProperty(name);
+  });
+
+  it("tells the backend for which host and over which protocol it was asked", async () => {
+    const backend = await startBackend((request, response) => response.end(JSON.stringify(request.headers)));
+    const direct = (await (await forward(backend, "/api/tasks")).json()) as Record<string, string>;
+    expect(direct).toMatchObject({
+      host: backend.host,
+      "x-forwarded-host": "todo.example",
+      "x-forwarded-proto": "https",
+    });
+
+    const headers = { "x-forwarded-host": "public.example", "x-forwarded-for": "203.0.113.9, 10.0.0.1" };
+    const behindAnother = await (await forward(backend, "/api/tasks", { headers })).json();
+    expect(behindAnother).toMatchObject(headers);
+  });
+
+  it("gives the request an id, or keeps a sensible one", async () => {
+    const backend = await startBackend((request, response) => response.end(request.headers["x-request-id"]));
+    const response = await forward(backend, "/api/tasks");
+    const id = await response.text();
+    expect(id).toMatch(/^[\w-]{36}$/);
+    expect(response.headers.get("x-request-id")).toBe(id);
+    const kept = await forward(backend, "/api/tasks", { headers: { "x-request-id": "trace.42" } });
+    expect(await kept.text()).toBe("trace.42");
+    const replaced = await forward(backend, "/api/tasks", { headers: { "x-request-id": "a b;{}" } });
+    expect(await replaced.text()).toMatch(/^[\w-]{36}$/);
+  });
+
+  it.each([
+    "/api/..%2fmetrics",
+    "/api/%252e%252e/metrics",
+    "/api/tasks/..%5c..%5cmetrics",
+    "/api/x/%2e%2e%2f%2e%2e%2fmetrics",
+  ])("does not let %s leave /api", async (path) => {
+    const handler = vi.fn<Handler>((_, response) => void response.end());
+    const backend = await startBackend(handler);
+    expect((await forward(backend, path)).status).toBe(400);
+    expect(handler).not.toHaveBeenCalled();
+  });
+
+  it("does not let a path that a URL resolves leave /api", async () => {
+    const backend = await startBackend((_, response) => void response.end());
+    expect((await forward(backend, "/api/../metrics")).status).toBe(400);
+  });
+
+  it("refuses a body that says it is too large, before it is sent", async () => {
+    const handler = vi.fn<Handler>((_, response) => void response.end());
+    const backend = await startBackend(handler);
+    const response = await forward(backend, "/api/tasks", {
+      method: "POST",
+      headers: { "content-length": String(MAX_BODY_BYTES + 1) },
+      body: "x",
+    });
+    expect(response.status).toBe(413);
+    expect(await response.json()).toMatchObject({
+      status: 413,
+      detail: "A request may hold 1024 KiB at most.",
+    });
+    expect(handler).not.toHaveBeenCalled();
+  });
+
+  it("refuses a body that turns out too large", async () => {
+    const backend = await startBackend((_, response) => void response.end());
+    const chunk = new Uint8Array(64 * 1024);
+    const endless = new ReadableStream({ pull: (controller) => controller.enqueue(chunk) });
+    const response = await forward(backend, "/api/tasks", { method: "POST", body: endless, duplex: "half" });
+    expect(response.status).toBe(413);
+  });
+});
+
+describe("returning the answer", () => {
+  it("keeps each cookie a header of its own", async () => {
+    const backend = await startBackend((_, response) => {
+      response.setHeader("set-cookie", ["a=1; Path=/; Expires=Wed, 21 Oct 2026 07:28:00 GMT", "b=2; Path=/"]);
+      response.end();
+    });
+    const response = await forward(backend, "/api/auth/sign-out", { method: "POST" });
+    expect(response.headers.getSetCookie()).toEqual([
+      "a=1; Path=/; Expires=Wed, 21 Oct 2026 07:28:00 GMT",
+      "b=2; Path=/",
+    ]);
+  });
+
+  it("passes errors and answers without content as they are", async () => {
+    const backend = await startBackend((request, response) => {
+      response.statusCode = request.url === "/api/gone" ? 204 : 422;
+      response.end();
+    });
+    expect((await forward(backend, "/api/gone", { method: "DELETE" })).status).toBe(204);
+    expect((await forward(backend, "/api/bad")).status).toBe(422);
+  });
+
+  it("passes compressed bytes on untouched", async () => {
+    const bytes = Buffer.from([0x1f, 0x8b, 0x08, 0x00, 0xff]);
+    const backend = await startBackend((_, response) => {
+      response.setHeader("content-encoding", "gzip");
+      response.end(bytes);
+    });
+    const response = await forward(backend, "/api/tasks");
+    expect(response.headers.get("content-encoding")).toBe("gzip");
+    expect(Buffer.from(await response.arrayBuffer())).toEqual(bytes);
+  });
+
+  it("keeps a redirect on this site and does not name the backend", async () => {
+    const backend = await startBackend((request, response) => {
+      response
+        .writeHead(307, { location: `http://${request.headers.host}/api/tasks?x=1`, server: "uvicorn" })
+        .end();
+    });
+    const response = await forward(backend, "/api/tasks/");
+    expect(response.status).toBe(307);
+    expect(response.headers.get("location")).toBe("/api/tasks?x=1");
+    expect(JSON.stringify([...response.headers])).not.toContain(backend.port);
+    expect(response.headers.has("server")).toBe(false);
+  });
+
+  it("streams events while they are being made, and forbids holding them back", async () => {
+    let sendRest!: () => void;
+    const backend = await startBackend((_, response) => {
+      response.writeHead(200, {
+        "content-type": "text/event-stream; charset=utf-8",
+        "cache-control": "no-store",
+      });
+      response.write("data: first\n\n");
+      sendRest = () => response.end("data: last\n\n");
+    });
+    const response = await forward(backend, "/api/chat", { method: "POST", body: "{}" });
+    expect(response.headers.get("cache-control")).toContain("no-transform");
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    // The backend waits for this: a proxy that collects the answer never comes here.
+    expect((await reader.read()).value).toBe("data: first\n\n");
+    sendRest();
+    expect((await reader.read()).value).toBe("data: last\n\n");
+    expect((await reader.read()).done).toBe(true);
+  });
+
+  it("breaks off where the backend breaks off", async () => {
+    const backend = await startBackend((_, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write("data: first\n\n", () => response.destroy());
+    });
+    const response = await forward(backend, "/api/chat");
+    await expect(response.text()).rejects.toThrow();
+  });
+});
+
+describe("a client that goes away", () => {
+  it("ends the request to the backend while it waits", async () => {
+    const client = new AbortController();
+    const closed = Promise.withResolvers<void>();
+    const backend = await startBackend((request) => {
+      request.on("close", () => closed.resolve());
+      client.abort();
+    });
+    const response = await forward(backend, "/api/tasks", { signal: client.signal });
+    await closed.promise;
+    expect(response.status).toBe(499);
+  });
+
+  it("ends the request to the backend in the middle of the answer", async () => {
+    const closed = Promise.withResolvers<void>();
+    const backend = await startBackend((_, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write("data: first\n\n");
+      response.on("close", () => closed.resolve());
+    });
+    const response = await forward(backend, "/api/chat");
+    await response.body!.cancel();
+    await closed.promise;
+  });
+});
+
+describe("a backend that does not answer", () => {
+  it("is a 502 in a plain sentence that names no address", async () => {
+    const backend = await startBackend(() => undefined);
+    servers.pop()!.close();
+    const written = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    const response = await forward(backend, "/api/tasks");
+    expect(response.status).toBe(502);
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    const text = await response.text();
+    expect(JSON.parse(text)).toMatchObject({
+      status: 502,
+      detail: "The to-do service does not answer at the moment. Nothing was lost; try again shortly.",
+      message: "The to-do service does not answer at the moment. Nothing was lost; try again shortly.",
+    });
+    expect(text).not.toContain(backend.port);
+    expect(written).toHaveBeenCalledWith(expect.stringContaining("ECONNREFUSED"));
+  });
+
+  it("is a 502 as well when its address is not usable", async () => {
+    vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    const response = await forward(() => {
+      throw new TypeError("API_URL is not an http or https address");
+    }, "/api/tasks");
+    expect(response.status).toBe(502);
+  });
+});
