@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import httpx2
 import psycopg
 import pytest
 from fastapi import FastAPI
@@ -22,10 +21,8 @@ from app.database import Base, Database, new_id, utc_now
 from app.database.migrate import migrate
 from app.main import create_app
 from app.settings import Settings
+from backend.tests.browsers import SECRET, Person, browser
 from tests.provision.postgres import PostgresUnavailableError, postgres_server
-
-ORIGIN = "http://localhost:3000"
-SECRET = secrets.token_urlsafe(32)
 
 
 @pytest.fixture(scope="session")
@@ -117,26 +114,6 @@ async def app(settings: Settings) -> AsyncIterator[FastAPI]:
         yield app
 
 
-class Person(httpx2.AsyncClient):
-    """A browser in which somebody is signed in."""
-
-    user: User
-
-
-def browser(app: FastAPI, address: str = "127.0.0.1") -> Person:
-    """Return a client that behaves like a browser on the application's own pages.
-
-    Args:
-        app: the application to call, without a network between.
-        address: the client's address; rate limits are counted by it.
-    """
-    return Person(
-        transport=httpx2.ASGITransport(app, client=(address, 50_000)),
-        base_url=ORIGIN,
-        headers={"Origin": ORIGIN},
-    )
-
-
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[Person]:
     """A browser in which nobody is signed in."""
@@ -152,7 +129,7 @@ async def signed_in(app: FastAPI) -> AsyncIterator[Callable[..., Awaitable[Perso
     """
     people: list[Person] = []
 
-    async def sign_in(name: str = "Ada") -> Person:
+    async def sign_in(name: str = "Ada", *, secret: str = SECRET) -> Person:
         token = new_id()
         user = User(id=new_id(), name=name, email=f"{name.lower()}.{secrets.token_hex(4)}@example.org")
         async with app.state.database.transaction() as session:
@@ -160,7 +137,7 @@ async def signed_in(app: FastAPI) -> AsyncIterator[Callable[..., Awaitable[Perso
             await session.flush()
             session.add(Session(user_id=user.id, token=token, expires_at=utc_now() + timedelta(days=7)))
         person = browser(app)
-        person.cookies.set("better-auth.session_token", sign(token, SECRET), domain="localhost.local")
+        person.cookies.set("better-auth.session_token", sign(token, secret), domain="localhost.local")
         person.user = user
         people.append(person)
         return person

@@ -7,7 +7,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
@@ -106,14 +106,15 @@ def install(app: FastAPI) -> None:
 
 
 def _database_problem(error: DBAPIError) -> Problem:
+    # PostgreSQL's code for a table that is not there, and SQLite's words.
+    if getattr(error.orig, "sqlstate", None) == "42P01" or "no such table" in str(error.orig):
+        log.error("database not migrated", error=str(error.orig))
+        return Problem(503, "Database not migrated", "The database has no tables.", "database_not_migrated")
     if isinstance(error, DataError):
         return Problem(422, "Invalid request", "A value cannot be stored: text must not hold NUL characters.")
     if isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated:
         log.error("database unavailable", error=str(error.orig))
         return database_unavailable()
-    if isinstance(error, ProgrammingError) and getattr(error.orig, "sqlstate", None) == "42P01":
-        log.error("database not migrated", error=str(error.orig))
-        return Problem(503, "Database not migrated", "The database has no tables.", "database_not_migrated")
     log.error("database error", exc_info=error)
     return internal_error()
 

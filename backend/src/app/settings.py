@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from app.database.connection import POSTGRESQL_FORM, database_url
 
 SECRET_LENGTH = 32
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _SEMANTIC_VERSION = re.compile(
     r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?", re.ASCII
 )
@@ -47,6 +48,12 @@ def _postgresql(value: SecretStr) -> SecretStr:
     url = database_url(value.get_secret_value())
     if url.get_backend_name() != "postgresql":
         raise ValueError(POSTGRESQL_FORM)
+    # Imported here because it costs a tenth of a second, which SQLite's users need not pay.
+    from psycopg.pq import Conninfo
+
+    unknown = set(url.query) - {option.keyword.decode() for option in Conninfo.get_defaults()}
+    if unknown:
+        raise ValueError(f"has parameters that PostgreSQL does not know: {', '.join(sorted(unknown))}")
     return value
 
 
@@ -111,7 +118,13 @@ class Settings(BaseSettings):
     @property
     def origins(self) -> frozenset[str]:
         """The origins from which a browser may send its cookies."""
-        urls = (self.public_url, self.frontend_url or self.public_url, *self.trusted_origins)
+        urls = [self.public_url, self.frontend_url or self.public_url, *self.trusted_origins]
+        parts = urlsplit(self.public_url)
+        if parts.hostname in _LOOPBACK:
+            # People type either name of their own machine.
+            urls += [
+                f"{parts.scheme}://{host}:{parts.port or 80}" for host in ("localhost", "127.0.0.1", "[::1]")
+            ]
         return frozenset(origin(url) for url in urls)
 
     @property

@@ -1,6 +1,6 @@
 """A conversation with an authentication server, and what a real Better Auth server answered in it.
 
-`recorded.json` holds the answers of Better Auth 1.7.7, run from `better_auth_server.mjs`. To record again, run
+`recorded.json` holds the answers of Better Auth 1.7.7, run from `better_auth_server.mjs`. To record anew, run
 
     NODE_ENV=production node better_auth_server.mjs 41001
 

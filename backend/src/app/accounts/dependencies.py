@@ -2,7 +2,6 @@
 
 from typing import Annotated, cast
 
-import structlog
 from fastapi import Depends, Request
 
 from app.accounts.cookies import SessionCookies
@@ -46,7 +45,6 @@ async def get_current_user(request: Request, accounts: AccountsDep) -> User:
             )
         _check_origin(request)
         user = signed_in.user
-    structlog.contextvars.bind_contextvars(user_id=user.id)
     return user
 
 

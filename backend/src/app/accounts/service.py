@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -80,6 +81,7 @@ class Accounts:
                 transaction.add(
                     Account(account_id=user.id, provider_id="credential", user_id=user.id, password=hashed)
                 )
+                _log_as(user)
                 return SignedIn(user, _begin(transaction, user.id, remember=remember, device=device))
         except IntegrityError:
             # Somebody else signed up with the address while this password was being hashed.
@@ -114,6 +116,7 @@ class Accounts:
             )
             if not await transaction.scalar(select(User.id).where(User.id == user.id).with_for_update()):
                 raise AccountError("INVALID_EMAIL_OR_PASSWORD")
+            _log_as(user)
             return SignedIn(user, _begin(transaction, user.id, remember=remember, device=device))
 
     async def find(self, token: str | None, *, extend: bool = False) -> SignedIn | None:
@@ -137,6 +140,7 @@ class Accounts:
         if row is None:
             return None
         found = SignedIn(row[0], row[1])
+        _log_as(found.user)
         if found.session.expires_at <= now:
             await self.sign_out(token)
             return None
@@ -160,7 +164,10 @@ class Accounts:
         async with self._database.transaction(read_only=True) as transaction:
             key = await transaction.get(SigningKey, name) if name else None
             about = tokens.subject(token, self._issuer, shared_secret=self._shared_secret, key=key)
-            return await transaction.get(User, about) if about and "\0" not in about else None
+            user = await transaction.get(User, about) if about and "\0" not in about else None
+        if user is not None:
+            _log_as(user)
+        return user
 
     async def issue_token(self, user: User) -> str:
         """Return a JSON Web Token about somebody, valid for a quarter of an hour."""
@@ -283,6 +290,11 @@ def _begin(transaction: AsyncSession, user_id: str, *, remember: bool, device: D
     )
     transaction.add(session)
     return session
+
+
+def _log_as(user: User) -> None:
+    """Name the person in all that this request logs from now on."""
+    structlog.contextvars.bind_contextvars(user_id=user.id)
 
 
 async def _signing_keys(transaction: AsyncSession) -> list[SigningKey]:

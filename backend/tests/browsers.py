@@ -1,0 +1,31 @@
+"""Browsers that tests drive, without a network between them and the application."""
+
+import secrets
+
+import httpx2
+from fastapi import FastAPI
+
+from app.accounts.models import User
+
+ORIGIN = "http://localhost:3000"
+SECRET = secrets.token_urlsafe(48)
+
+
+class Person(httpx2.AsyncClient):
+    """A browser in which somebody is signed in."""
+
+    user: User
+
+
+def browser(app: FastAPI, address: str = "127.0.0.1") -> Person:
+    """Return a client that behaves like a browser on the application's own pages.
+
+    Args:
+        app: the application to call, without a network between.
+        address: the client's address; rate limits are counted by it.
+    """
+    return Person(
+        transport=httpx2.ASGITransport(app, client=(address, 50_000)),
+        base_url=ORIGIN,
+        headers={"Origin": ORIGIN},
+    )
