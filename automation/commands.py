@@ -246,9 +246,7 @@ def perform(console: Console, work: Coroutine[Any, Any, int | None], *, debug: b
         code = INTERRUPTED
     except OSError as error:
         subject = error.filename or "the output"
-        failure = Failed(
-            f"{subject}: {files.reason(error)}", remedies=("free some space, or check who may write there",)
-        )
+        failure = Failed(f"{subject}: {files.reason(error)}", remedies=files.remedies(error))
         _trace(error, debug=debug)
     except Exception as error:  # noqa: BLE001 - the edge: whatever is left is a defect, told without a traceback
         failure = Failed(

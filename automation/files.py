@@ -1,5 +1,6 @@
 """Writing files so that a reader never sees half of one, and naming what the file system refuses."""
 
+import errno
 import json
 import os
 import tempfile
@@ -18,6 +19,15 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
+def remedies(error: OSError) -> tuple[str, ...]:
+    """Return what to try when the file system refuses."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return ("free some space: invoke clean removes what can be made again",)
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return ("check who may write there",)
+    return ()
+
+
 def make_directory(directory: Path) -> None:
     """Make the directory and its parents. Raises AutomationError."""
     try:
@@ -26,7 +36,7 @@ def make_directory(directory: Path) -> None:
         raise AutomationError(
             f"the folder {directory} cannot be made",
             why=reason(error),
-            remedies=["free some space, or set TODO_STATE_DIR to a folder that can be written"],
+            remedies=[*remedies(error), "set TODO_STATE_DIR to another folder"],
         ) from error
 
 
@@ -65,7 +75,7 @@ def _write(target: Path, text: str, mode: int, *, exclusive: bool) -> None:
         raise AutomationError(
             f"{target.name} cannot be written",
             why=f"{reason(error)} ({target.parent})",
-            remedies=["free some space, or make the folder writable"],
+            remedies=remedies(error),
         ) from error
     finally:
         if partial is not None:

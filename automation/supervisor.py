@@ -230,7 +230,7 @@ def _open_log(file: Path) -> IO[bytes]:
         raise AutomationError(
             f"{file} cannot be written",
             why=files.reason(error),
-            remedies=["free some space, or make the folder writable"],
+            remedies=files.remedies(error),
         ) from error
 
 

@@ -171,7 +171,8 @@ def project(tmp_path: Path) -> Iterator[Project]:
     shutil.copytree(MINIATURE, root)
     shutil.copytree(ROOT / "automation", root / "automation", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "deploy" / "profiles", root / "deploy" / "profiles")
-    for name in ("tasks.py", ".env.example"):
+    (root / "requirements").mkdir()
+    for name in ("tasks.py", ".env.example", "pyproject.toml", "requirements/dev.txt"):
         shutil.copy(ROOT / name, root / name)
     backend_port, frontend_port = free_ports(2)
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
