@@ -30,18 +30,18 @@ export function formatDay(date: Date, now: Date): string {
   if (days === 0) return "today";
   if (days === 1) return "tomorrow";
   if (days === -1) return "yesterday";
-  if (date.getFullYear() !== now.getFullYear()) return dayMonthYear.format(date);
-  return formatDate(date);
+  if (date.getFullYear() === now.getFullYear()) return formatDate(date);
+  return `${date.getDate()} ${MONTHS[date.getMonth()]} ${date.getFullYear()}`;
 }
 
 /** Returns a day in the form Fri 27 Nov. */
 export function formatDate(date: Date): string {
-  return `${formatWeekday(date)} ${dayAndMonth.format(date)}`;
+  return `${formatWeekday(date)} ${date.getDate()} ${MONTHS[date.getMonth()]}`;
 }
 
 /** Returns the day of the week in the form Fri. */
 export function formatWeekday(date: Date): string {
-  return weekday.format(date);
+  return WEEKDAYS[date.getDay()] ?? "";
 }
 
 /** Returns a time of day in the form 17:00. */
@@ -70,8 +70,8 @@ export function timeZone(): string {
   return Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
-const weekday = new Intl.DateTimeFormat("en-GB", { weekday: "short" });
-const dayAndMonth = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-const dayMonthYear = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+// Not Intl's: its formatters keep the time zone in which they were made, and a laptop travels with its tabs open.
+const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 const pad = (value: number) => String(value).padStart(2, "0");
