@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
+from app import logging
 from app.accounts.models import Session, User
 from app.accounts.signatures import sign
 from app.database import Base, Database, new_id, utc_now
@@ -28,6 +29,12 @@ from tests.provision.postgres import PostgresUnavailableError, postgres_server
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs() -> None:
+    """Log as the server does; `caplog` then has what the server would write."""
+    logging.configure("info", "json")
 
 
 @pytest.fixture(autouse=True)

@@ -1,12 +1,15 @@
 """Transactions behave alike on both databases."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.exc import StatementError
 
-from app.accounts.models import User
-from app.database import Database
+from app.accounts.models import Session, User
+from app.database import Database, database_url, utc_now
 
 
 async def test_a_transaction_commits_at_the_end_of_its_block(database: Database) -> None:
@@ -42,3 +45,70 @@ async def test_concurrent_writers_that_read_first_all_succeed(database: Database
     await asyncio.gather(*(increment() for _ in range(20)))
     async with database.transaction(read_only=True) as session:
         assert (await session.get_one(User, "one")).name == "20"
+
+
+async def test_an_instant_comes_back_in_utc(database: Database) -> None:
+    berlin = datetime(2026, 3, 29, 3, 30, 0, 123456, tzinfo=ZoneInfo("Europe/Berlin"))
+    async with database.transaction() as session:
+        session.add(User(id="one", name="Ada", email="ada@example.org", created_at=berlin))
+    async with database.transaction(read_only=True) as session:
+        user = await session.get_one(User, "one")
+        assert user.created_at == datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
+        assert user.created_at.utcoffset() == timedelta(0)
+        later = select(User.id).where(User.created_at > datetime(2026, 3, 29, 1, 30, tzinfo=UTC))
+        assert await session.scalar(later) == "one"
+
+
+async def test_an_instant_without_a_time_zone_is_refused(database: Database) -> None:
+    with pytest.raises(StatementError, match="has no time zone"):
+        async with database.transaction() as session:
+            await session.execute(select(User).where(User.created_at > datetime(2026, 1, 1)))  # noqa: DTZ001
+
+
+async def test_deleting_a_person_deletes_what_belongs_to_them(database: Database) -> None:
+    async with database.transaction() as session:
+        session.add(User(id="one", name="Ada", email="ada@example.org"))
+        await session.flush()
+        session.add(Session(user_id="one", token="token", expires_at=utc_now()))
+    async with database.transaction() as session:
+        await session.execute(delete(User))
+    async with database.transaction(read_only=True) as session:
+        assert await session.scalar(select(func.count(Session.id))) == 0
+
+
+async def test_a_connection_that_the_server_closed_is_replaced(
+    database: Database, database_kind: str
+) -> None:
+    await database.ping()
+    if database_kind == "postgresql":
+        other = Database(database.engine.url.render_as_string(hide_password=False))
+        async with other.transaction() as session:
+            await session.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                    " AND application_name = 'todo-backend'"
+                )
+            )
+        await other.close()
+    await database.ping()
+
+
+async def test_a_statement_cannot_run_for_ever(database: Database, database_kind: str) -> None:
+    async with database.transaction(read_only=True) as session:
+        if database_kind == "postgresql":
+            assert await session.scalar(text("SHOW statement_timeout")) == "15s"
+        else:
+            assert await session.scalar(text("PRAGMA busy_timeout")) == 10_000
+            assert await session.scalar(text("PRAGMA journal_mode")) == "wal"
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_a_postgresql_url_keeps_all_but_its_scheme(scheme: str) -> None:
+    rest = "user:p%40ss@host.neon.tech/name?channel_binding=require&sslmode=require"
+    url = database_url(f"{scheme}://{rest}")
+    assert url.render_as_string(hide_password=False) == f"postgresql+psycopg://{rest}"
+
+
+def test_a_database_does_not_show_its_password() -> None:
+    database = Database("postgresql://user:hidden@host/name")
+    assert repr(database) == "Database('postgresql+psycopg://user:***@host/name')"

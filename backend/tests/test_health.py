@@ -1,0 +1,113 @@
+"""Health: alive is not ready, and a dead, silent or empty database is told apart from one that works."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+from fastapi import FastAPI
+
+from app.main import create_app
+from backend.tests.browsers import Person, browser
+from backend.tests.conftest import settings_for
+
+SignIn = Callable[..., Awaitable[Person]]
+
+
+async def test_a_healthy_server_says_so(client: Person, database_kind: str) -> None:
+    for path in ("/health", "/api/health"):
+        response = await client.get(path)
+        health = response.json()
+        assert response.status_code == 200
+        assert health.pop("database").items() >= {"kind": database_kind, "status": "ok"}.items()
+        assert health == {"status": "ok", "version": "v0.0.0", "agent": {"name": "offline", "model": None}}
+    ready = await client.get("/ready")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
+
+
+@pytest.fixture(params=["refused", "silent", "unknown host"])
+async def dead(request: pytest.FixtureRequest) -> AsyncIterator[FastAPI]:
+    """An application whose database cannot be reached, in the ways in which databases can be unreachable."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        host = "nowhere.invalid" if request.param == "unknown host" else "127.0.0.1"
+        if request.param == "refused":
+            listener.close()
+        app = create_app(settings_for(f"postgresql://somebody:hidden@{host}:{port}/todo"))
+        async with app.router.lifespan_context(app):
+            yield app
+
+
+async def test_a_dead_database_leaves_the_server_alive_but_not_ready(
+    dead: FastAPI, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with browser(dead) as client:
+        async with asyncio.timeout(5):
+            health = await client.get("/health")
+        assert health.status_code == 200
+        assert health.json()["status"] == "degraded"
+        assert health.json()["database"]["status"] == "unreachable"
+        assert (await client.get("/ready")).status_code == 503
+    assert "database unreachable" in caplog.text
+    assert "hidden" not in health.text + caplog.text
+
+
+@pytest.mark.parametrize("dead", ["refused"], indirect=True)
+async def test_a_dead_database_is_a_problem_that_passes(dead: FastAPI) -> None:
+    async with browser(dead) as client:
+        body = {"name": "Ada", "email": "ada@example.org", "password": "password"}
+        auth = await client.post("/api/auth/sign-up/email", json=body)
+        assert (auth.status_code, auth.json()["code"]) == (503, "DATABASE_UNAVAILABLE")
+        assert auth.headers["retry-after"] == "5"
+
+
+async def test_a_database_that_dies_later_is_a_problem_that_passes(
+    app: FastAPI, signed_in: SignIn, database_kind: str, database_url: str, tmp_path: Path
+) -> None:
+    ada = await signed_in("Ada")
+    assert (await ada.get("/api/tasks")).status_code == 200
+    if database_kind == "sqlite":
+        await app.state.database.close()
+        (tmp_path / "todo.db").write_bytes(b"")
+    else:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'todo-backend'"
+            )
+    response = await ada.get("/api/tasks")
+    if database_kind == "sqlite":
+        assert (response.status_code, response.json()["code"]) == (503, "database_not_migrated")
+    else:
+        assert response.status_code == 200
+
+
+async def test_a_database_without_tables_is_told_apart(empty_database_url: str) -> None:
+    app = create_app(settings_for(empty_database_url))
+    async with app.router.lifespan_context(app), browser(app) as client:
+        health = (await client.get("/health")).json()
+        assert (health["status"], health["database"]["status"]) == ("degraded", "not migrated")
+        assert (await client.get("/ready")).json() == {"status": "database not migrated"}
+        response = await client.post(
+            "/api/auth/sign-in/email", json={"email": "ada@example.org", "password": "password"}
+        )
+        assert (response.status_code, response.json()["code"]) == (503, "DATABASE_NOT_MIGRATED")
+
+
+async def test_readiness_ends_as_soon_as_the_server_is_asked_to_stop(database_url: str) -> None:
+    stopped = []
+    before = signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
+    try:
+        app = create_app(settings_for(database_url))
+        async with app.router.lifespan_context(app), browser(app) as client:
+            os.kill(os.getpid(), signal.SIGTERM)
+            ready = await client.get("/ready")
+            assert (ready.status_code, ready.json()) == (503, {"status": "draining"})
+            assert (await client.get("/health")).status_code == 200
+            assert stopped == [True]
+    finally:
+        signal.signal(signal.SIGTERM, before)

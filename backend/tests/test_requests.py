@@ -1,0 +1,137 @@
+"""What every request gets, whatever it asks for."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from app.requests import MAXIMUM_BODY
+from backend.tests.browsers import Person, browser
+
+SignIn = Callable[..., Awaitable[Person]]
+
+
+@pytest.fixture
+def database_kind() -> str:
+    """These tests are about HTTP; one database is enough."""
+    return "sqlite"
+
+
+async def test_a_sane_request_id_is_kept(client: Person) -> None:
+    response = await client.get("/api/tasks", headers={"x-request-id": "trace-0123.45_6"})
+    assert response.headers["x-request-id"] == "trace-0123.45_6"
+    assert response.json()["request_id"] == "trace-0123.45_6"
+
+
+@pytest.mark.parametrize("given", ["", "short", "x" * 65, "<script>alert(1)</script>", 'a"b{c}d\\e'])
+async def test_any_other_request_id_is_replaced(client: Person, given: str) -> None:
+    response = await client.get("/api/tasks", headers={"x-request-id": given})
+    assert len(response.headers["x-request-id"]) == 32
+
+
+async def test_an_answer_cannot_be_misread_or_kept(client: Person) -> None:
+    headers = (await client.get("/api/tasks")).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
+async def test_an_unknown_path_is_a_problem(client: Person) -> None:
+    response = await client.get("/api/nothing")
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json() == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "Not Found",
+        "code": "not_found",
+        "request_id": response.headers["x-request-id"],
+    }
+
+
+async def test_a_wrong_method_is_a_problem_that_names_the_right_ones(client: Person) -> None:
+    response = await client.put("/health")
+    assert response.status_code == 405
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["allow"] == "GET"
+
+
+@pytest.mark.parametrize("path", ["/api/tasks", "/api/auth/sign-up/email"])
+async def test_a_body_that_says_it_is_too_large_is_refused(signed_in: SignIn, path: str) -> None:
+    ada = await signed_in("Ada")
+    response = await ada.post(
+        path, content=b"x" * 10 * MAXIMUM_BODY, headers={"content-type": "application/json"}
+    )
+    assert response.status_code == 413
+    assert response.json()["code"].lower() == "request_too_large"
+
+
+@pytest.mark.parametrize("path", ["/api/tasks", "/api/auth/sign-up/email"])
+async def test_a_body_that_turns_out_too_large_is_refused(signed_in: SignIn, path: str) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b"x" * (MAXIMUM_BODY // 10)
+
+    ada = await signed_in("Ada")
+    response = await ada.post(path, content=chunks(), headers={"content-type": "application/json"})
+    assert response.status_code == 413
+    assert response.json()["code"].lower() == "request_too_large"
+
+
+HOSTILE: dict[str, Any] = {
+    "half an object": b'{"title": ',
+    "bytes that are not text": b"\xff\xfe\x00",
+    "a deep body": b"[" * 100_000,
+    "an endless number": b'{"title": ' + b"9" * 10_000 + b"}",
+    "half a surrogate pair": b'{"title": "\\ud800"}',
+    "NUL": b'{"title": "\\u0000"}',
+    "a list": b"[]",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_a_body_that_cannot_be_read_is_a_problem(signed_in: SignIn, name: str) -> None:
+    ada = await signed_in("Ada")
+    response = await ada.post(
+        "/api/tasks", content=HOSTILE[name], headers={"content-type": "application/json"}
+    )
+    assert response.status_code in {400, 422}
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_validation_problem_names_the_field_and_not_the_value(signed_in: SignIn) -> None:
+    ada = await signed_in("Ada")
+    response = await ada.post("/api/tasks", json={"title": "Milk", "priority": "the secret of my life"})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["field"] == "priority"
+    assert "the secret of my life" not in response.text
+
+
+async def test_an_unforeseen_error_is_a_problem_whose_cause_only_the_log_knows(
+    app: FastAPI, caplog: pytest.LogCaptureFixture
+) -> None:
+    @app.get("/broken")
+    async def broken() -> None:
+        raise LookupError("the cause")
+
+    async with browser(app) as client:
+        response = await client.get("/broken?token=hidden", headers={"x-request-id": "the-request"})
+    assert response.status_code == 500
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["request_id"] == "the-request"
+    assert "the cause" not in response.text
+    assert "LookupError: the cause" in caplog.text
+    assert "hidden" not in caplog.text
+
+
+async def test_figures_are_counted_by_route(app: FastAPI, signed_in: SignIn) -> None:
+    ada = await signed_in("Ada")
+    await ada.get("/api/tasks/unknown?token=hidden")
+    await ada.request("BREW", "/api/tasks")
+    figures = (await ada.get("/metrics")).text
+    assert 'http_requests_total{method="GET",route="/api/tasks/{task_id}",status="404"} 1.0' in figures
+    assert 'method="other"' in figures
+    assert "hidden" not in figures
+    assert "process_resident_memory_bytes" in figures

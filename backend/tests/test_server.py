@@ -1,0 +1,90 @@
+"""The program as it is started for real: uvicorn, its signals and its log."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.tests.browsers import ORIGIN, SECRET
+
+SOURCE = Path(__file__).parents[1] / "src"
+
+
+class Server:
+    """A uvicorn process and the port it listens on."""
+
+    def __init__(self, directory: Path, application: str, **environment: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", application, "--port", str(self.port)],
+            cwd=SOURCE,
+            env={"PATH": os.environ["PATH"], "DATA_DIR": str(directory), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def connect(self) -> socket.socket:
+        """Return a connection, as soon as the server listens."""
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+            except ConnectionRefusedError:
+                assert self.process.poll() is None, self.process.communicate()
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+
+
+@pytest.fixture
+def server(migrated_sqlite: Path) -> Iterator[Server]:
+    migrated_sqlite.with_name("todo.db").write_bytes(migrated_sqlite.read_bytes())
+    server = Server(migrated_sqlite.parent, "main:app", BETTER_AUTH_SECRET=SECRET)
+    yield server
+    server.process.kill()
+    server.process.communicate()
+
+
+def test_a_request_in_flight_is_answered_before_the_server_stops(server: Server) -> None:
+    body = json.dumps({"name": "Ada", "email": "ada@example.org", "password": "password"}).encode()
+    head = (
+        f"POST /api/auth/sign-up/email?token=hidden HTTP/1.1\r\nHost: localhost\r\nOrigin: {ORIGIN}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+    )
+    with server.connect() as connection, connection.makefile("rb") as answer:
+        connection.sendall(head.encode())
+        # The server asks for the body once it is inside the request.
+        assert answer.readline() == b"HTTP/1.1 100 Continue\r\n"
+        server.process.send_signal(signal.SIGTERM)
+        assert answer.readline() == b"\r\n"
+        connection.sendall(body)
+        assert answer.readline() == b"HTTP/1.1 200 OK\r\n"
+    output, errors = server.process.communicate(timeout=30)
+    lines = [json.loads(line) for line in output.splitlines()]
+    [request] = [line for line in lines if line["event"] == "request"]
+    assert request.items() >= {"method": "POST", "path": "/api/auth/sign-up/email", "status": 200}.items()
+    assert len(request["request_id"]) == len(request["user_id"]) == 32
+    assert [line["event"] for line in lines if line["logger"] == "app.main"] == ["started", "stopped"]
+    assert errors == ""
+    assert "hidden" not in output
+    assert "password" not in output
+
+
+def test_a_wrong_environment_is_one_message(tmp_path: Path) -> None:
+    server = Server(tmp_path, "app.main:app", BETTER_AUTH_SECRET="short", VERSION="1")
+    output, errors = server.process.communicate(timeout=30)
+    assert server.process.returncode == 2
+    assert output == ""
+    assert errors == (
+        "The environment cannot be used:\n"
+        "  BETTER_AUTH_SECRET: must have at least 32 characters\n"
+        "  VERSION: must be a semantic version such as v1.0.0\n"
+    )
