@@ -131,6 +131,7 @@ async def test_it_says_what_it_can_do_and_when_it_does_not_understand(talk: Talk
     assert (await talk.say("help")).count("•") == 3
     assert (await talk.say("buy milk")).endswith("To keep it as a task, say: add buy milk")
     assert await talk.say("add pay rent on 31 feb") == "There is no 31 February."
+    assert "a title has at most 200 characters" in await talk.say("add " + "x" * 201)
     assert await titles(talk) == []
 
 

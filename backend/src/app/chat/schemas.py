@@ -67,8 +67,8 @@ class ConversationUpdate(BaseModel):
 
     title: Annotated[
         str,
-        BeforeValidator(_one_line),
         StringConstraints(min_length=1, max_length=CONVERSATION_TITLE_LENGTH),
+        BeforeValidator(_one_line),
         AfterValidator(_printable),
     ]
 

@@ -1,7 +1,7 @@
 """Tasks on the wire."""
 
 import unicodedata
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -75,10 +75,10 @@ def _iso_only(value: object) -> object:
     raise ValueError("must be an ISO 8601 date and time such as 2026-12-24T17:00:00Z")
 
 
-def _in_range(value: datetime) -> datetime:
+def _utc_in_range(value: datetime) -> datetime:
     if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
         raise ValueError(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}")
-    return value
+    return value.astimezone(UTC)
 
 
 def iso_instant(value: datetime) -> str:
@@ -86,21 +86,22 @@ def iso_instant(value: datetime) -> str:
     return value.isoformat().replace("+00:00", "Z")
 
 
+# The constraints stand first: so they are part of the type, and what stands behind them runs before or after.
 Title = Annotated[
     str,
-    BeforeValidator(_one_line),
     StringConstraints(min_length=1, max_length=TITLE_LENGTH),
+    BeforeValidator(_one_line),
     AfterValidator(_without_controls),
 ]
 Description = Annotated[
     str,
-    BeforeValidator(_trimmed),
     StringConstraints(max_length=DESCRIPTION_LENGTH),
+    BeforeValidator(_trimmed),
     AfterValidator(_without_controls_but_lines),
 ]
 Tag = Annotated[str, AfterValidator(_tag)]
 Tags = Annotated[list[Tag], Field(max_length=200), AfterValidator(_distinct)]
-Due = Annotated[AwareDatetime, BeforeValidator(_iso_only), AfterValidator(_in_range)]
+Due = Annotated[AwareDatetime, BeforeValidator(_iso_only), AfterValidator(_utc_in_range)]
 Instant = Annotated[datetime, PlainSerializer(iso_instant, return_type=str)]
 
 
@@ -176,8 +177,8 @@ class TaskQuery(BaseModel):
     tag: Tag | None = None
     q: Annotated[
         str,
-        BeforeValidator(_one_line),
         StringConstraints(max_length=TITLE_LENGTH),
+        BeforeValidator(_one_line),
         AfterValidator(_without_controls),
     ] = ""
     due_after: Due | None = None

@@ -13,6 +13,7 @@ from typing import Any
 from app.agents.offline import memory, wording
 from app.agents.offline.dates import ImpossibleDateError, When
 from app.agents.offline.grammar import (
+    TITLE_LIMIT,
     Add,
     Choose,
     Complete,
@@ -116,6 +117,11 @@ class _Turn:
     # Adding and listing
 
     def _add(self, tasks: Sequence[NewTask]) -> Answer:
+        if too_long := next((new.title for new in tasks if len(new.title) > TITLE_LIMIT), None):
+            return (
+                f"{wording.quoted(_shortened(too_long))} is too long: a title has at most {TITLE_LIMIT} "
+                "characters. A note may hold the rest: add … with note: …"
+            )
         added: list[JsonObject] = []
         for new in tasks[:TASKS_PER_MESSAGE]:
             values: JsonObject = {"title": new.title}

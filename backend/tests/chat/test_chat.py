@@ -1,0 +1,274 @@
+"""The chat's rules: what is stored, what is refused, and what happens twice."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import update
+
+from app.chat.models import Message, ReplyState
+from app.chat.service import REPLY_LIMIT_S
+from app.database import utc_now
+from app.main import create_app
+from backend.tests.chat.stream import Talk, error_of, say, text_of
+
+SignIn = Callable[..., Awaitable[httpx2.AsyncClient]]
+
+
+@pytest.fixture
+async def ada(signed_in: SignIn) -> httpx2.AsyncClient:
+    return await signed_in("Ada")
+
+
+async def tasks(person: httpx2.AsyncClient) -> list[str]:
+    return [task["title"] for task in (await person.get("/api/tasks")).json()["items"]]
+
+
+async def test_a_reply_streams_its_parts_in_the_order_of_the_protocol(ada: httpx2.AsyncClient) -> None:
+    parts = await say(ada, "add buy milk", time_zone="Europe/Berlin")
+    assert [part["type"] for part in parts] == [
+        "start",
+        "tool-input-available",
+        "tool-output-available",
+        "text-start",
+        "text-delta",
+        "text-end",
+        "finish",
+    ]
+    start, call, result, *_ = parts
+    assert start["agent"] == {"name": "offline", "model": None}
+    assert call["toolName"] == "add_task"
+    assert call["input"] == {"title": "Buy milk"}
+    assert result["toolCallId"] == call["toolCallId"]
+    assert result["output"]["task"]["title"] == "Buy milk"
+
+
+async def test_what_a_tool_refuses_is_part_of_the_stream(ada: httpx2.AsyncClient) -> None:
+    parts = await say(ada, "add buy milk " + " ".join(f"#tag{number}" for number in range(21)))
+    assert "tool-output-error" in [part["type"] for part in parts]
+    assert (
+        text_of(parts)
+        == "I could not add ‘Buy milk’: tags: List should have at most 20 items after validation, not 21"
+    )
+    assert await tasks(ada) == []
+
+
+async def test_a_conversation_can_be_read_again_as_it_was_streamed(ada: httpx2.AsyncClient) -> None:
+    parts = await say(ada, "add buy milk")
+    conversation = (await ada.get(f"/api/conversations/{parts[0]['conversation_id']}")).json()
+    assert conversation["title"] == "add buy milk"
+    message, reply = conversation["messages"]
+    assert (message["role"], message["agent"]) == ("user", None)
+    assert message["parts"] == [{"type": "text", "text": "add buy milk"}]
+    assert (reply["role"], reply["agent"], reply["id"]) == ("assistant", "offline", parts[0]["messageId"])
+    tool, text = reply["parts"]
+    assert tool == {
+        "type": "tool",
+        "toolCallId": parts[1]["toolCallId"],
+        "toolName": "add_task",
+        "input": {"title": "Buy milk"},
+        "output": parts[2]["output"],
+    }
+    assert text == {"type": "text", "text": text_of(parts)}
+
+
+async def test_a_conversation_survives_a_restart(app: FastAPI, ada: httpx2.AsyncClient) -> None:
+    talk = Talk(ada)
+    await talk.say("add buy milk")
+    restarted = create_app(app.state.settings)
+    # The same browser, answered by a server that was started a moment ago.
+    ada._transport = httpx2.ASGITransport(restarted)
+    assert await talk.say("complete it") == "Done: ‘Buy milk’."
+    assert len((await ada.get(f"/api/conversations/{talk.id}")).json()["messages"]) == 4
+    await restarted.state.database.close()
+
+
+async def test_another_persons_conversation_does_not_exist(
+    ada: httpx2.AsyncClient, signed_in: SignIn
+) -> None:
+    bob = await signed_in("Bob")
+    talk = Talk(ada)
+    await talk.say("add secret plan")
+    address = f"/api/conversations/{talk.id}"
+    for response in (
+        await bob.get(address),
+        await bob.patch(address, json={"title": "Mine"}),
+        await bob.delete(address),
+        await bob.post("/api/chat", json={"message": "list", "conversation_id": talk.id}),
+    ):
+        assert response.status_code == 404
+        assert response.json()["code"] == "conversation_not_found"
+        assert "secret" not in response.text
+    assert (await bob.get("/api/conversations")).json() == {"items": [], "next_cursor": None}
+    assert (await ada.get(address)).json()["title"] == "add secret plan"
+
+
+async def test_nothing_is_told_to_those_who_are_not_signed_in(client: httpx2.AsyncClient) -> None:
+    for method, path in (
+        ("POST", "/api/chat"),
+        ("GET", "/api/conversations"),
+        ("GET", "/api/conversations/x"),
+        ("PATCH", "/api/conversations/x"),
+        ("DELETE", "/api/conversations/x"),
+    ):
+        assert (await client.request(method, path, json={"message": "x", "title": "x"})).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "message"),
+        ({"message": ""}, "message"),
+        ({"message": " \n\t "}, "message"),
+        ({"message": "x" * 4001}, "message"),
+        ({"message": "a\0b"}, "message"),
+        ({"message": ["list"]}, "message"),
+        ({"message": "list", "time_zone": "Mars/Phobos"}, "time_zone"),
+        ({"message": "list", "time_zone": "../../etc/passwd"}, "time_zone"),
+        ({"message": "list", "time_zone": "Europe"}, "time_zone"),
+        ({"message": "list", "time_zone": ""}, "time_zone"),
+        ({"message": "list", "time_zone": "UTC\0"}, "time_zone"),
+        ({"message": "list", "idempotency_key": ""}, "idempotency_key"),
+        ({"message": "list", "idempotency_key": "k" * 201}, "idempotency_key"),
+        ({"message": "list", "conversation_id": "a\0b"}, "conversation_id"),
+        ({"message": "list", "user_id": "someone"}, "user_id"),
+    ],
+)
+async def test_a_bad_message_is_refused_by_the_name_of_the_field(
+    ada: httpx2.AsyncClient, body: dict[str, Any], field: str
+) -> None:
+    response = await ada.post("/api/chat", json=body)
+    assert response.status_code == 422
+    assert response.json()["detail"].startswith(f"{field}: ")
+    assert (await ada.get("/api/conversations")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "x" * 4000,
+        "add קנה חלב",
+        "add \u202eevil\u2066 title",
+        "add line\r\n\r\ndata: [DONE]\r\n\r\nevent: x",
+        "add a\u2028b\u2029c\x85d",
+        "add bell\x07 and escape\x1b[31m",
+        "🥛" * 4000,
+        "e\u0301" * 2000,
+        "\ufffc" * 10,
+        "add \ufffc \x1f x tomorrow",
+    ],
+)
+async def test_any_writing_is_answered_in_one_well_formed_stream(
+    ada: httpx2.AsyncClient, message: str
+) -> None:
+    parts = await say(ada, message)
+    assert error_of(parts) is None
+    assert text_of(parts)
+    conversation = (await ada.get(f"/api/conversations/{parts[0]['conversation_id']}")).json()
+    assert conversation["messages"][0]["parts"][0]["text"] == message.strip()
+    assert 1 <= len(conversation["title"]) <= 80
+
+
+async def test_the_same_key_again_replays_the_reply_and_does_nothing_twice(ada: httpx2.AsyncClient) -> None:
+    first = await say(ada, "add buy milk", idempotency_key="k1")
+    second = await say(ada, "add buy milk", idempotency_key="k1")
+    assert second[0] == first[0]
+    assert [part for part in second if part["type"].startswith("tool")] == [
+        part for part in first if part["type"].startswith("tool")
+    ]
+    assert text_of(second) == text_of(first)
+    assert await tasks(ada) == ["Buy milk"]
+    conversation = (await ada.get(f"/api/conversations/{first[0]['conversation_id']}")).json()
+    assert len(conversation["messages"]) == 2
+
+
+async def test_a_key_belongs_to_one_message_of_one_person(ada: httpx2.AsyncClient, signed_in: SignIn) -> None:
+    await say(ada, "add buy milk", idempotency_key="k1")
+    response = await ada.post("/api/chat", json={"message": "add buy bread", "idempotency_key": "k1"})
+    assert response.status_code == 422
+    assert response.json()["code"] == "idempotency_key_reused"
+    bob = await signed_in("Bob")
+    await say(bob, "add buy milk", idempotency_key="k1")
+    assert await tasks(bob) == ["Buy milk"]
+
+
+async def test_simultaneous_requests_with_one_key_do_the_work_once(ada: httpx2.AsyncClient) -> None:
+    body = {"message": "add buy milk", "idempotency_key": "k1"}
+    responses = await asyncio.gather(*(ada.post("/api/chat", json=body) for _ in range(6)))
+    statuses = [response.status_code for response in responses]
+    assert 200 in statuses
+    assert set(statuses) <= {200, 409}
+    for response in responses:
+        if response.status_code == 409:
+            assert response.json()["code"] == "reply_in_progress"
+            assert response.headers["retry-after"] == "1"
+    assert await tasks(ada) == ["Buy milk"]
+    assert len((await ada.get("/api/conversations")).json()["items"]) == 1
+
+
+async def test_a_reply_whose_server_was_killed_is_replayed_as_interrupted(
+    app: FastAPI, ada: httpx2.AsyncClient
+) -> None:
+    first = await say(ada, "add buy milk", idempotency_key="k1")
+    began = utc_now() - timedelta(seconds=REPLY_LIMIT_S + 1)
+    async with app.state.database.transaction() as session:
+        reply = Message.id == first[0]["messageId"]
+        await session.execute(update(Message).where(reply).values(state=ReplyState.RUNNING, created_at=began))
+    again = await say(ada, "add buy milk", idempotency_key="k1")
+    assert error_of(again) == "This reply was interrupted."
+    assert await tasks(ada) == ["Buy milk"]
+
+
+async def test_conversations_are_listed_renamed_and_deleted(ada: httpx2.AsyncClient) -> None:
+    talks = [Talk(ada) for _ in range(5)]
+    for number, talk in enumerate(talks):
+        await talk.say(f"add task number {number}")
+    await talks[0].say("list")
+    listed: list[str] = []
+    query: dict[str, Any] = {"limit": 2}
+    while True:
+        page = (await ada.get("/api/conversations", params=query)).json()
+        listed += [conversation["id"] for conversation in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = page["next_cursor"]
+    assert listed == [talks[number].id for number in (0, 4, 3, 2, 1)]
+    address = f"/api/conversations/{talks[0].id}"
+    assert (await ada.patch(address, json={"title": " My\nplans "})).json()["title"] == "My plans"
+    assert (await ada.get(address)).json()["title"] == "My plans"
+    assert (await ada.patch(address, json={"title": ""})).status_code == 422
+    assert (await ada.patch(address, json={"title": "x" * 81})).status_code == 422
+    assert (await ada.get("/api/conversations", params={"cursor": "x"})).status_code == 422
+    assert (await ada.delete(address)).status_code == 204
+    assert (await ada.get(address)).status_code == 404
+    assert (await ada.delete(address)).status_code == 404
+    assert len(await tasks(ada)) == 5, "the tasks stay"
+
+
+async def test_a_long_conversation_is_read_from_its_end(app: FastAPI, ada: httpx2.AsyncClient) -> None:
+    talk = Talk(ada)
+    await talk.say("help")
+    began = utc_now() + timedelta(seconds=1)
+    async with app.state.database.transaction() as session:
+        session.add_all(
+            Message(
+                conversation_id=talk.id,
+                user_id=ada.user.id,  # type: ignore[attr-defined]
+                role="user",
+                parts=[{"type": "text", "text": str(number)}],
+                created_at=began + timedelta(milliseconds=number),
+            )
+            for number in range(300)
+        )
+    address = f"/api/conversations/{talk.id}"
+    latest = (await ada.get(address)).json()
+    assert [message["parts"][0]["text"] for message in latest["messages"]] == [
+        str(n) for n in range(100, 300)
+    ]
+    before = (await ada.get(address, params={"cursor": latest["previous_cursor"]})).json()
+    assert len(before["messages"]) == 102
+    assert before["previous_cursor"] is None

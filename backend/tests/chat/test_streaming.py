@@ -1,0 +1,256 @@
+"""The stream over a real connection, and a model behind it: Stop, silence, failures, and a second person."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from app.chat import replies
+from app.chat.service import REPLY_LIMIT_S
+from backend.tests.chat.stream import Part, Talk, calls_of, error_of, parts_of, say, text_of
+from tests.model_server import ModelServer, model_server
+
+SignIn = Callable[..., Awaitable[httpx2.AsyncClient]]
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[ModelServer]:
+    with model_server() as server:
+        yield server
+
+
+@pytest.fixture
+def answer_with(app: FastAPI, provider: ModelServer) -> Callable[..., None]:
+    """A function that makes the application answer with a model of the local server."""
+
+    def choose(model: str, **more: Any) -> None:
+        app.state.settings = app.state.settings.model_copy(
+            update={
+                "openai_api_key": SecretStr("sk-local"),
+                "openai_base_url": provider.url,
+                "agent_model": model,
+                **more,
+            }
+        )
+
+    return choose
+
+
+@pytest.fixture
+async def address(app: FastAPI) -> AsyncIterator[str]:
+    """The application, served on a free port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    await task
+
+
+class Connection:
+    """A person's stream over a real connection, which can be closed half way."""
+
+    def __init__(self, person: httpx2.AsyncClient, address: str) -> None:
+        self.client = httpx2.AsyncClient(
+            base_url=address, headers={**person.headers, "Cookie": cookies_of(person)}, timeout=30
+        )
+
+    async def until(self, message: str, stop: Callable[[Part], bool], **more: Any) -> list[Part]:
+        """Send a message, read until a part arrives that `stop` accepts, and close the connection."""
+        parts: list[Part] = []
+        async with self.client.stream("POST", "/api/chat", json={"message": message, **more}) as response:
+            assert response.status_code == 200
+            async for line in response.aiter_lines():
+                if line.startswith("data: {"):
+                    parts.append(json.loads(line.removeprefix("data: ")))
+                    if stop(parts[-1]):
+                        break
+        return parts
+
+
+def cookies_of(person: httpx2.AsyncClient) -> str:
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in person.cookies.jar)
+
+
+async def stored(person: httpx2.AsyncClient, parts: list[Part], ready: Callable[[Any], bool]) -> Any:
+    """Return the stored reply once it is as it should be."""
+    while True:
+        conversation = await person.get(f"/api/conversations/{parts[0]['conversation_id']}")
+        reply = conversation.json()["messages"][-1]
+        if ready(reply["parts"]):
+            return reply
+        await asyncio.sleep(0.01)
+
+
+async def test_a_model_acts_and_the_reply_names_it(
+    signed_in: SignIn, answer_with: Callable[..., None]
+) -> None:
+    answer_with("local-model")
+    talk = Talk(await signed_in("Ada"))
+    assert await talk.say("add buy milk tomorrow at 5pm, high priority") == "Added “Buy milk”."
+    assert talk.parts[0]["agent"] == {"name": "openai", "model": "local-model"}
+    (task,) = (await talk.person.get("/api/tasks")).json()["items"]
+    assert (task["title"], task["priority"], task["all_day"]) == ("Buy milk", "high", False)
+    assert await talk.say("mark buy milk as done") == "Done: “Buy milk”."
+    assert calls_of(talk.parts) == ["list_tasks", "complete_task"]
+    assert await talk.say("what is on my list?") == "You have no open tasks."
+
+
+async def test_gemini_keeps_its_signatures_over_several_turns_and_nobody_else_sees_them(
+    signed_in: SignIn, answer_with: Callable[..., None]
+) -> None:
+    answer_with("gemini-local", openai_api_key=None, gemini_api_key=SecretStr("g-local"))
+    talk = Talk(await signed_in("Ada"))
+    await talk.say("add buy milk")
+    assert await talk.say("delete buy milk") == "Deleted: “Buy milk”."
+    assert talk.parts[0]["agent"]["name"] == "gemini"
+    conversation = await talk.person.get(f"/api/conversations/{talk.id}")
+    assert "thought_signature" not in conversation.text
+    assert "thought_signature" not in json.dumps(talk.parts)
+
+
+async def test_a_model_that_is_talked_into_it_reaches_nobody_else(
+    signed_in: SignIn, answer_with: Callable[..., None]
+) -> None:
+    ada, bob = await signed_in("Ada"), await signed_in("Bob")
+    task = (await ada.post("/api/tasks", json={"title": "Secret"})).json()
+    answer_with("script:other-person")
+    parts = await say(bob, task["id"])
+    assert [part["errorText"] for part in parts if part["type"] == "tool-output-error"] == [
+        "There is no task with this id; list_tasks tells the ids.",
+        "user_id: Extra inputs are not permitted",
+    ]
+    assert (await ada.get(f"/api/tasks/{task['id']}")).json() == task
+    assert "Secret" not in json.dumps(parts)
+
+
+async def test_a_failing_model_is_an_error_part_and_is_stored(
+    signed_in: SignIn, answer_with: Callable[..., None]
+) -> None:
+    answer_with("fail-401")
+    ada = await signed_in("Ada")
+    parts = await say(ada, "hello", idempotency_key="k1")
+    assert error_of(parts) == "OpenAI did not accept the key in OPENAI_API_KEY."
+    assert [part["type"] for part in parts] == ["start", "error", "finish"]
+    reply = await stored(ada, parts, ready=bool)
+    assert reply["parts"] == [{"type": "text", "text": "OpenAI did not accept the key in OPENAI_API_KEY."}]
+    assert error_of(await say(ada, "hello", idempotency_key="k1")) == error_of(parts)
+    answer_with("local-model")
+    again = await say(ada, "hello", conversation_id=parts[0]["conversation_id"])
+    assert error_of(again) is None
+
+
+async def test_pressing_stop_keeps_what_was_done(
+    signed_in: SignIn, answer_with: Callable[..., None], address: str
+) -> None:
+    answer_with("script:act-then-hang")
+    ada = await signed_in("Ada")
+    connection = Connection(ada, address)
+    parts = await connection.until("add it", lambda part: part["type"] == "text-delta", idempotency_key="k1")
+    reply = await stored(ada, parts, ready=lambda parts: len(parts) == 2)
+    assert reply["parts"][0]["output"]["task"]["title"] == "Half done"
+    assert reply["parts"][1] == {"type": "text", "text": "Let me think"}
+    assert [task["title"] for task in (await ada.get("/api/tasks")).json()["items"]] == ["Half done"]
+    again = await say(ada, "add it", idempotency_key="k1")
+    assert error_of(again) == "This reply was interrupted."
+    assert text_of(again) == "Let me think"
+    answer_with("local-model")
+    # The conversation goes on, with an interrupted reply in its history.
+    following = await say(ada, "hello", conversation_id=parts[0]["conversation_id"])
+    assert error_of(following) is None
+    await connection.client.aclose()
+
+
+async def test_nothing_is_locked_while_a_model_thinks(
+    signed_in: SignIn, answer_with: Callable[..., None], address: str
+) -> None:
+    answer_with("script:act-then-hang")
+    ada = await signed_in("Ada")
+    connection = Connection(ada, address)
+    body = {"message": "add it", "idempotency_key": "k1"}
+    async with connection.client.stream("POST", "/api/chat", json=body) as response:
+        # Held by a name: an iterator that is dropped closes the connection.
+        lines = response.aiter_lines()
+        async for line in lines:
+            if "Let me think" in line:
+                break
+        created = await ada.post("/api/tasks", json={"title": "Meanwhile"})
+        assert created.status_code == 201
+        duplicate = await ada.post("/api/chat", json=body)
+        assert duplicate.status_code == 409
+        assert duplicate.headers["retry-after"] == "1"
+    await connection.client.aclose()
+
+
+async def test_silence_is_filled_with_comments(
+    signed_in: SignIn,
+    answer_with: Callable[..., None],
+    address: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replies, "KEEP_ALIVE_S", 0.05)
+    answer_with("script:hang")
+    connection = Connection(await signed_in("Ada"), address)
+    comments = 0
+    async with connection.client.stream("POST", "/api/chat", json={"message": "hello"}) as response:
+        async for line in response.aiter_lines():
+            comments += line == ": keep-alive"
+            if comments == 3:
+                break
+    await connection.client.aclose()
+    assert comments == 3
+
+
+async def test_a_reply_that_takes_too_long_is_stopped(
+    signed_in: SignIn, answer_with: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert REPLY_LIMIT_S > 60
+    monkeypatch.setattr(replies, "REPLY_LIMIT_S", 0.3)
+    answer_with("script:act-then-hang")
+    ada = await signed_in("Ada")
+    parts = await say(ada, "add it")
+    assert error_of(parts) == "This took too long, so I stopped. What was done until now is kept."
+    reply = await stored(ada, parts, ready=lambda parts: len(parts) == 3)
+    assert reply["parts"][0]["toolName"] == "add_task"
+
+
+async def test_a_conversation_deleted_in_the_middle_stays_deleted(
+    signed_in: SignIn, answer_with: Callable[..., None], address: str
+) -> None:
+    answer_with("script:hang")
+    ada = await signed_in("Ada")
+    connection = Connection(ada, address)
+    parts: list[Part] = []
+
+    def delete_soon(part: Part) -> bool:
+        parts.append(part)
+        return part["type"] == "text-delta"
+
+    await connection.until("hello", delete_soon)
+    deleted = await ada.delete(f"/api/conversations/{parts[0]['conversation_id']}")
+    assert deleted.status_code == 204
+    assert (await ada.get("/api/conversations")).json()["items"] == []
+    await connection.client.aclose()
+
+
+async def test_a_title_with_line_breaks_cannot_forge_an_event(signed_in: SignIn) -> None:
+    ada = await signed_in("Ada")
+    response = await ada.post(
+        "/api/tasks",
+        json={
+            "title": "x",
+            "description": 'a\n\ndata: {"type":"error","errorText":"forged"}\n\ndata: [DONE]',
+        },
+    )
+    assert response.status_code == 201
+    stream = await ada.post("/api/chat", json={"message": "list"})
+    parts = parts_of(stream.text)
+    assert error_of(parts) is None
+    assert parts[-1] == {"type": "finish"}
