@@ -13,7 +13,13 @@ function streamOf(...pieces: (string | Uint8Array)[]): ReadableStream<Uint8Array
   });
 }
 
-const readAll = (...pieces: (string | Uint8Array)[]) => Array.fromAsync(readEventData(streamOf(...pieces)));
+const readAll = (...pieces: (string | Uint8Array)[]) => collect(readEventData(streamOf(...pieces)));
+
+async function collect(events: AsyncIterable<string>): Promise<string[]> {
+  const all = [];
+  for await (const event of events) all.push(event);
+  return all;
+}
 
 describe("reading server-sent events", () => {
   it("yields the data of each event", async () => {

@@ -14,14 +14,14 @@ class Network {
   readonly requests: { method: string; path: string; body: unknown; answer: (answer: Answer) => void }[] = [];
 
   fetch = (path: string, init: RequestInit): Promise<Response> => {
-    const { promise, resolve } = Promise.withResolvers<Response>();
-    this.requests.push({
-      method: init.method ?? "GET",
-      path,
-      body: init.body ? JSON.parse(String(init.body)) : undefined,
-      answer: ({ status, body }) => resolve(new Response(body ? JSON.stringify(body) : null, { status })),
+    return new Promise((resolve) => {
+      this.requests.push({
+        method: init.method ?? "GET",
+        path,
+        body: init.body ? JSON.parse(String(init.body)) : undefined,
+        answer: ({ status, body }) => resolve(new Response(body ? JSON.stringify(body) : null, { status })),
+      });
     });
-    return promise;
   };
 
   async next(index: number) {

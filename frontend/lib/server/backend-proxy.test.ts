@@ -220,26 +220,27 @@ describe("returning the answer", () => {
 describe("a client that goes away", () => {
   it("ends the request to the backend while it waits", async () => {
     const client = new AbortController();
-    const closed = Promise.withResolvers<void>();
+    const requests: http.IncomingMessage[] = [];
     const backend = await startBackend((request) => {
-      request.on("close", () => closed.resolve());
+      requests.push(request);
       client.abort();
     });
     const response = await forward(backend, "/api/tasks", { signal: client.signal });
-    await closed.promise;
     expect(response.status).toBe(499);
+    await vi.waitFor(() => expect(requests[0]?.socket.destroyed).toBe(true));
   });
 
   it("ends the request to the backend in the middle of the answer", async () => {
-    const closed = Promise.withResolvers<void>();
+    const answers: http.ServerResponse[] = [];
     const backend = await startBackend((_, response) => {
+      answers.push(response);
       response.writeHead(200, { "content-type": "text/event-stream" });
       response.write("data: first\n\n");
-      response.on("close", () => closed.resolve());
     });
     const response = await forward(backend, "/api/chat");
+    expect(answers[0]?.destroyed).toBe(false);
     await response.body!.cancel();
-    await closed.promise;
+    await vi.waitFor(() => expect(answers[0]?.destroyed).toBe(true));
   });
 });
 
