@@ -222,8 +222,18 @@ async def _confirm(question: str) -> None:
     """Ask a person; raise AutomationError unless the answer is yes."""
     if not sys.stdin.isatty():
         raise UsageError(f"{question} Nobody is here to ask.", remedies=["--yes"])
-    answer = await asyncio.to_thread(input, f"  {question} [y/N] ")
-    if answer.strip().lower() not in {"y", "yes"}:
+    sys.stdout.write(f"  {question} [y/N] ")
+    sys.stdout.flush()
+    loop = asyncio.get_running_loop()
+    answered = asyncio.Event()
+    # Reading at once would keep Ctrl-C from ending the wait; Windows has no other way.
+    with suppress(NotImplementedError):
+        loop.add_reader(sys.stdin, answered.set)
+        try:
+            await answered.wait()
+        finally:
+            loop.remove_reader(sys.stdin)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise AutomationError("nothing was removed", why="the answer was not yes")
 
 

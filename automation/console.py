@@ -114,7 +114,7 @@ class PlainConsole(Console):
                 lines = (f"  {self._failed} {what}", *(f"    {line}" for line in explanation(event)))
                 self._write(self._errors, "\n".join(lines))
             case Line(source, text):
-                self._write(self._output, f"{source:<8} | {text}" if source else text)
+                self._write(self._output, f"{source:<8} | {text}")
             case Notice(lines):
                 self._write(self._output, "\n".join(f"  {line}" if line else "" for line in lines))
             case Result() | StepStarted() | StepProgress():

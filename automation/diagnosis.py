@@ -188,7 +188,7 @@ def _ports(settings: Settings) -> Iterable[Finding]:
 
 async def _docker(settings: Settings) -> Finding:
     program = shutil.which("docker", path=settings.environ.get("PATH"))
-    mend = "nothing, unless you want images: the native engine needs no Docker"
+    mend = "install or start Docker where images are wanted; invoke up needs none"
     if program is None:
         return Finding("For more than running it", "Docker", WARNING, "not installed", mend)
     command = [program, "version", "--format", "{{.Server.Version}}"]

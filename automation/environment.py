@@ -122,7 +122,10 @@ def read(settings: Settings, profile: Profile) -> Environment:
     from_shell = {name: settings.environ[name] for name in known if settings.environ.get(name)}
     values = {name: value for name, value in {**in_file, **from_shell}.items() if value}
     problems += _check_unknown(in_file, known)
-    problems += check(values, profile)
+    # A file that is not there lacks everything: one problem, and not one for each name.
+    problems += [
+        each for each in check(values, profile) if settings.env_file.exists() or values.get(each.name)
+    ]
     decided = tuple(name for name in from_shell if in_file.get(name) != from_shell[name])
     return Environment(values, decided, tuple(problems))
 

@@ -89,7 +89,7 @@ class TerminalConsole(Console):
                 self._rich.print(Text.assemble("  ", (failed, "bold red"), " ", (what, "bold")))
                 self._explain(event, "    ")
             case Line(source, text):
-                prefix = Text(f"{source:<8} │ ", _SERVICE_COLORS.get(source, "dim")) if source else Text()
+                prefix = Text(f"{source:<8} │ ", _SERVICE_COLORS.get(source, "dim"))
                 self._rich.print(prefix + Text(text), soft_wrap=True)
             case Notice(lines):
                 for line in lines:

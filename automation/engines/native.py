@@ -13,7 +13,7 @@ import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import httpx2
@@ -122,6 +122,8 @@ class NativeEngine:
             for line in logs.tail(file, lines):
                 emit(Line(name, line))
             followers[name] = logs.Follower(file, position)
+        if not follow and not any(self._instance.log(name).exists() for name in services):
+            emit(Notice(("Nothing has been written yet. Start the application with   invoke up",)))
         if follow:
             async for name, line in logs.follow(followers):
                 emit(Line(name, line))
@@ -160,7 +162,8 @@ class NativeEngine:
         record = self._instance.begin(self.name, mode, plan.frontend_address)
         values = self._prepare_environment(profile, emit)
         plan.choose_ports(emit)
-        record = self._instance.begin(self.name, mode, plan.frontend_address)
+        record = replace(record, address=plan.frontend_address)
+        self._instance.write(record)
         base = _base_environ(self._settings, profile, values)
         backend_environ = plan.backend_environ(base, values)
         async with Supervisor(self._instance, record, emit) as supervisor:

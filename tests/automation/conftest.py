@@ -1,12 +1,17 @@
 """A miniature of the project in a folder of its own, and processes in it that never outlive a test."""
 
+import fcntl
 import json
 import os
+import pty
+import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
@@ -39,6 +44,63 @@ def free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [int(each.getsockname()[1]) for each in sockets]
+
+
+def on_terminal(
+    command: list[str],
+    columns: int,
+    *,
+    cwd: Path = ROOT,
+    keys: bytes = b"",
+    waiting_for: str = "",
+    **environ: str,
+) -> tuple[int, str]:
+    """Run the command on a real terminal of this width; return its exit code and everything it drew.
+
+    The keys are typed when the words that are waited for have been drawn.
+    """
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    program = [sys.executable, "-c", OWN_TERMINAL, *command]
+    process = subprocess.Popen(
+        program,
+        cwd=cwd,
+        env={**kept, "TERM": "xterm-256color", "PYTHONUTF8": "1", **environ},
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        start_new_session=True,
+    )
+    os.close(follower)
+    drawn = b""
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while select.select([leader], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            # Linux says that the last process has closed the terminal with an error.
+            block = b""
+            with suppress(OSError):
+                block = os.read(leader, 65536)
+            if not block:
+                break
+            drawn += block
+            if keys and waiting_for in drawn.decode("utf-8", "replace"):
+                os.write(leader, keys)
+                keys = b""
+    finally:
+        os.close(leader)
+        if time.monotonic() > deadline:
+            process.kill()
+        code = process.wait(PATIENCE)
+    return code, drawn.decode("utf-8")
+
+
+OWN_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""Makes the terminal the controlling one, so that Ctrl-C typed there is a signal."""
 
 
 @dataclass

@@ -1,15 +1,11 @@
 """The same events on a terminal, in a pipe and for a program."""
 
-import fcntl
 import io
 import json
 import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Callable
 
 import pytest
@@ -17,37 +13,9 @@ import pytest
 from automation import events
 from automation.console import JsonConsole, PlainConsole
 from automation.errors import AutomationError
-from tests.automation.conftest import ROOT, Project
+from tests.automation.conftest import ROOT, Project, on_terminal
 
 COLOR = re.compile(r"\x1b\[(?:3[0-7]|9[0-7]|1;3\d|38;)[0-9;]*m")
-
-
-def on_terminal(command: list[str], columns: int, **environ: str) -> str:
-    """Run the command on a real terminal of this width and return everything that was drawn."""
-    leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**kept, "TERM": "xterm-256color", "PYTHONUTF8": "1", **environ},
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        start_new_session=True,
-    )
-    os.close(follower)
-    drawn = b""
-    try:
-        while block := os.read(leader, 65536):
-            drawn += block
-    except OSError:
-        # Linux says so when the last process has closed the terminal.
-        pass
-    finally:
-        os.close(leader)
-        process.wait(30)
-    return drawn.decode("utf-8")
 
 
 STEPS = [
@@ -76,7 +44,7 @@ with open_console(settings.load(), as_json=False) as console:
 
 
 def test_on_a_terminal_a_running_step_moves_and_a_done_one_stays() -> None:
-    drawn = on_terminal(STEPS, 90)
+    drawn = on_terminal(STEPS, 90)[1]
     assert "5 of 10" in drawn
     assert re.search("[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]", drawn)
     assert COLOR.search(drawn)
@@ -86,13 +54,13 @@ def test_on_a_terminal_a_running_step_moves_and_a_done_one_stays() -> None:
 
 
 def test_no_color_takes_the_colour_and_nothing_else() -> None:
-    drawn = on_terminal(STEPS, 90, NO_COLOR="1")
+    drawn = on_terminal(STEPS, 90, NO_COLOR="1")[1]
     assert not COLOR.search(drawn)
     assert "10 installed" in drawn
 
 
 def test_the_width_of_the_window_is_kept() -> None:
-    drawn = on_terminal(STEPS, 50)
+    drawn = on_terminal(STEPS, 50)[1]
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn)
     assert max(len(line) for line in re.split(r"[\r\n]+", plain)) <= 50
 

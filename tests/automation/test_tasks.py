@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from invoke.collection import Collection
 
-from tests.automation.conftest import ROOT, Project
+from tests.automation.conftest import ROOT, Project, on_terminal
 
 NAMES = ["clean", "doctor", "down", "env-check", "env-init", "install", "lock", "logs", "status", "up"]
 
@@ -143,3 +143,19 @@ def test_a_task_works_from_any_folder_of_the_project(project: Project) -> None:
     )  # fmt: skip
     assert ".env made from .env.example" in result.stdout
     assert Path(project.root, ".env").exists()
+
+
+@pytest.mark.parametrize(
+    ("keys", "code", "kept"), [(b"y\n", 0, False), (b"n\n", 1, True), (b"\x03", 130, True)]
+)
+def test_clean_asks_a_person_before_it_deletes_data(
+    project: Project, keys: bytes, code: int, kept: bool
+) -> None:
+    (project.root / ".data").mkdir()
+    command = [sys.executable, "-m", "invoke", "clean", "--data"]
+    ended, drawn = on_terminal(
+        command, 80, cwd=project.root, keys=keys, waiting_for="[y/N]", **project.environ
+    )
+    assert ended == code, drawn
+    assert "with every account, task and conversation?" in drawn
+    assert (project.root / ".data").exists() == kept

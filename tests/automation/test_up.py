@@ -1,14 +1,16 @@
 """One command starts the application and leaves nothing behind, however it ends."""
 
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.automation.conftest import Project, eventually
+from tests.automation.conftest import Project, Running, eventually
 
 
 def test_up_makes_the_settings_starts_both_services_and_names_the_address(project: Project) -> None:
@@ -195,11 +197,48 @@ def test_a_taken_port_names_its_holder_and_the_way_out(project: Project, taken_p
 
 
 def test_both_taken_ports_are_reported_at_once(project: Project, taken_port: int) -> None:
-    result = project.invoke(
-        "up", "--backend-port", str(taken_port), "--frontend-port", str(project.frontend_port)
-    )
+    with socket.create_server(("127.0.0.1", 0)) as own:
+        frontend_port = own.getsockname()[1]
+        result = project.invoke(
+            "up", "--backend-port", str(taken_port), "--frontend-port", str(frontend_port)
+        )
     assert result.returncode == 1
-    assert result.stderr.count("is taken by") == 1
+    assert f"port {taken_port} is taken by" in result.stderr
+    assert f"port {frontend_port} is taken by" in result.stderr
+
+
+def start_and_lose_the_backend_port(project: Project, *flags: str) -> tuple[Running, socket.socket]:
+    """Start, and let another process take the backend's port after it was found free."""
+    running = project.start("up", *flags, *project.ports, MIGRATION="wait")
+    eventually(lambda: (project.root / ".data").exists(), "the migration waits")
+    thief = socket.create_server(("127.0.0.1", project.backend_port))
+    (project.root / ".data" / "go").touch()
+    return running, thief
+
+
+def test_a_port_that_is_lost_between_choice_and_use_names_its_holder(project: Project) -> None:
+    running, thief = start_and_lose_the_backend_port(project)
+    with thief:
+        assert running.end() == 1
+    assert f"port {project.backend_port} is taken by" in running.text()
+    assert f"(pid {os.getpid()}, since" in running.text()
+    assert not project.processes()
+
+
+def test_with_auto_port_a_lost_port_is_replaced_by_another(project: Project) -> None:
+    running, thief = start_and_lose_the_backend_port(project, "--auto-port")
+    with thief:
+        running.until("The to-do chatbot is at")
+        assert project.status()["ports"]["backend"] != project.backend_port
+        assert project.status()["state"] == "running"
+
+
+def test_an_interruption_of_a_detached_start_leaves_nothing_behind(project: Project) -> None:
+    running = project.start("up", "--detach", *project.ports, MIGRATION="hang")
+    eventually(project.guards, "something runs")
+    running.send(signal.SIGINT)
+    assert running.end() == 130
+    assert not project.processes()
 
 
 def test_auto_port_takes_the_next_free_one(project: Project, taken_port: int) -> None:

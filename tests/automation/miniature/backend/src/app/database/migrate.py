@@ -1,8 +1,9 @@
-"""Applies the only migration. MIGRATION=fail fails, MIGRATION=hang never ends."""
+"""Applies the only migration. MIGRATION=fail fails, =hang never ends, =wait waits for the file `go`."""
 
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 
@@ -14,6 +15,8 @@ def main() -> int:
     if os.environ.get("MIGRATION") == "hang":
         threading.Event().wait()
     schema = Path(os.environ["DATA_DIR"], "schema")
+    while os.environ.get("MIGRATION") == "wait" and not schema.with_name("go").exists():
+        time.sleep(0.02)
     applied = not schema.exists()
     schema.touch()
     sys.stdout.write("applied 0001\n" if applied else "The database is up to date.\n")
