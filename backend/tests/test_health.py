@@ -5,11 +5,13 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import make_url
 
 from app.main import create_app
 from backend.tests.browsers import Person, browser
@@ -84,6 +86,53 @@ async def test_a_database_that_dies_later_is_a_problem_that_passes(
         assert (response.status_code, response.json()["code"]) == (503, "database_not_migrated")
     else:
         assert response.status_code == 200
+
+
+class Network:
+    """Forwards connections to a server, until it is frozen."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.flowing = asyncio.Event()
+        self.flowing.set()
+        self.connections: list[asyncio.Task[None] | None] = []
+
+    async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections.append(asyncio.current_task())
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        await asyncio.gather(self._forward(reader, server_writer), self._forward(server_reader, writer))
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                await self.flowing.wait()
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+async def test_a_frozen_database_does_not_freeze_health(database_url: str) -> None:
+    address = make_url(database_url)
+    network = Network(address.port or 0)
+    async with await asyncio.start_server(network.connect, "127.0.0.1", 0) as proxy:
+        url = address.set(port=proxy.sockets[0].getsockname()[1]).render_as_string(hide_password=False)
+        app = create_app(settings_for(url))
+        async with app.router.lifespan_context(app), browser(app) as client:
+
+            async def status() -> str:
+                async with asyncio.timeout(5):
+                    return str((await client.get("/health")).json()["database"]["status"])
+
+            assert await status() == "ok"
+            network.flowing.clear()
+            assert [await status() for _ in range(2)] == ["unreachable", "unreachable"]
+            network.flowing.set()
+            while await status() != "ok":
+                pass
+        await asyncio.gather(*filter(None, network.connections))
 
 
 async def test_a_database_without_tables_is_told_apart(empty_database_url: str) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from app.main import create_app
 from app.requests import MAXIMUM_BODY
+from app.settings import Settings
 from backend.tests.browsers import Person, browser
 
 SignIn = Callable[..., Awaitable[Person]]
@@ -110,8 +112,10 @@ async def test_a_validation_problem_names_the_field_and_not_the_value(signed_in:
 
 
 async def test_an_unforeseen_error_is_a_problem_whose_cause_only_the_log_knows(
-    app: FastAPI, caplog: pytest.LogCaptureFixture
+    settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
+    app = create_app(settings)
+
     @app.get("/broken")
     async def broken() -> None:
         raise LookupError("the cause")

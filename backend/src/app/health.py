@@ -22,10 +22,41 @@ log = structlog.get_logger(__name__)
 router = APIRouter(tags=["health"])
 
 
-async def get_database_health(database: DatabaseDep) -> dict[str, Any]:
+class DatabaseProbe:
+    """Asks a database how it is.
+
+    A frozen server answers neither the question nor the request to cancel it, and drivers wait for both. So
+    nobody here waits longer than the timeout, and nobody asks again while the last question is open.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._question: asyncio.Task[str | None] | None = None
+
+    async def ask(self) -> str:
+        """Return "ok", "not migrated" or "unreachable"."""
+        if self._question is None or self._question.done():
+            self._question = asyncio.create_task(self._database.revision())
+        question = self._question
+        await asyncio.wait({question}, timeout=DATABASE_TIMEOUT_S)
+        if not question.done():
+            question.cancel()
+            log.warning("database unreachable", error=f"no answer within {DATABASE_TIMEOUT_S} s")
+            return "unreachable"
+        try:
+            revision = question.result()
+        except (SQLAlchemyError, OSError, asyncio.CancelledError) as error:
+            log.warning("database unreachable", error=str(getattr(error, "orig", None) or error))
+            return "unreachable"
+        # A newer revision is fine: in an update, the database is migrated before the last old server stops.
+        return "ok" if revision is not None and revision >= head() else "not migrated"
+
+
+async def get_database_health(request: Request, database: DatabaseDep) -> dict[str, Any]:
     """Return the kind of the database, its state and how long it took to answer."""
+    probe = cast("DatabaseProbe", request.app.state.database_probe)
     started = time.perf_counter()
-    status = await _database_status(database)
+    status = await probe.ask()
     latency = round((time.perf_counter() - started) * 1000, 1)
     return {"kind": database.kind, "status": status, "latency_ms": latency}
 
@@ -60,14 +91,3 @@ async def get_metrics(request: Request) -> Response:
     """Return the figures for Prometheus."""
     metrics = cast("Metrics", request.app.state.metrics)
     return Response(metrics.exposition(), headers={"content-type": metrics.content_type})
-
-
-async def _database_status(database: Database) -> str:
-    try:
-        async with asyncio.timeout(DATABASE_TIMEOUT_S):
-            revision = await database.revision()
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
-        log.warning("database unreachable", error=str(getattr(error, "orig", None) or error))
-        return "unreachable"
-    # A newer revision is fine: in an update, the database is migrated before the last old server stops.
-    return "ok" if revision is not None and revision >= head() else "not migrated"

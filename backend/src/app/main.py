@@ -37,6 +37,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = Database(settings.database)
+    app.state.database_probe = health.DatabaseProbe(app.state.database)
     app.state.metrics = Metrics()
     app.state.rate_limiter = RateLimiter()
     app.state.draining = False
