@@ -4,6 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { CircleHelp, ListTodo, MessageSquare, WifiOff } from "lucide-react";
 import dynamic from "next/dynamic";
 import { useCallback, useRef, useState, useSyncExternalStore } from "react";
+import { flushSync } from "react-dom";
 import { IconButton } from "@/components/ui/button";
 import { classNames } from "@/components/ui/class-names";
 import { Logo } from "@/components/ui/logo";
@@ -48,17 +49,19 @@ export function Workspace() {
     () => void queryClient.invalidateQueries({ queryKey: tasksKey }),
     [queryClient],
   );
-  const focusSoon = (element: () => HTMLElement | null) => requestAnimationFrame(() => element()?.focus());
 
+  // At once: the next key may already belong to what is being typed.
   useShortcuts({
     addTask: () => {
-      setPane("tasks");
-      focusSoon(() => quickAddRef.current);
+      flushSync(() => setPane("tasks"));
+      quickAddRef.current?.focus();
     },
     writeMessage: () => {
-      setPane("chat");
-      setChatOpen(true);
-      focusSoon(() => composerRef.current);
+      flushSync(() => {
+        setPane("chat");
+        setChatOpen(true);
+      });
+      composerRef.current?.focus();
     },
     showHelp: () => setHelpOpen(true),
   });

@@ -64,7 +64,7 @@ export function Toaster() {
       role="status"
       aria-live="polite"
       aria-label="Notifications"
-      className="pointer-events-none fixed inset-x-0 bottom-[calc(env(safe-area-inset-bottom)+7.75rem)] z-50 flex flex-col items-center gap-2 px-3 md:bottom-6"
+      className="pointer-events-none fixed inset-x-0 bottom-[calc(env(safe-area-inset-bottom)+7.75rem)] z-50 flex flex-col items-center gap-2 px-3 md:right-auto md:bottom-5 md:max-w-[calc(100vw-27rem)] md:min-w-0 md:items-start md:px-5"
     >
       {toasts.map((toast) => (
         <ToastView key={toast.id} toast={toast} />

@@ -97,35 +97,37 @@ export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask,
 
       <div className="relative min-h-0 grow">
         <div ref={viewRef} className="h-full overflow-y-auto overscroll-contain px-4 pb-2">
-          <div role="log" aria-label="Conversation" aria-live="polite" className="space-y-4 pt-1">
-            {chat.messages.map((message, index) => (
-              <MessageView
-                key={message.id}
-                message={message}
-                isStreaming={chat.isAnswering && message.id === lastId && message.role === "assistant"}
-                showsAgent={message.agent !== agentBefore(chat.messages, index)}
-                onShowTask={onShowTask}
-                undos={undos}
-              />
-            ))}
-            {isWaiting && <Waiting />}
+          <div>
+            <div role="log" aria-label="Conversation" aria-live="polite" className="space-y-4 pt-1">
+              {chat.messages.map((message, index) => (
+                <MessageView
+                  key={message.id}
+                  message={message}
+                  isStreaming={chat.isAnswering && message.id === lastId && message.role === "assistant"}
+                  showsAgent={message.agent !== agentBefore(chat.messages, index)}
+                  onShowTask={onShowTask}
+                  undos={undos}
+                />
+              ))}
+              {isWaiting && <Waiting />}
+            </div>
+            {chat.unanswered && (
+              <div role="alert" className="mt-3 flex flex-wrap items-center gap-x-2 text-small text-danger">
+                {chat.unanswered.reason}
+                <button type="button" className="font-medium underline" onClick={chat.retry}>
+                  {chat.unanswered.isFinal ? "Send again" : "Try again"}
+                </button>
+              </div>
+            )}
+            {chat.isLoading && <ConversationSkeleton />}
+            {chat.loadError && (
+              <div role="alert" className="py-8 text-center text-small">
+                <p className="mb-3 text-text-2">{chat.loadError}</p>
+                <Button onClick={chat.reload}>Try again</Button>
+              </div>
+            )}
+            {isEmpty && <Examples onChoose={send} />}
           </div>
-          {chat.unanswered && (
-            <div role="alert" className="mt-3 flex flex-wrap items-center gap-x-2 text-small text-danger">
-              {chat.unanswered.reason}
-              <button type="button" className="font-medium underline" onClick={chat.retry}>
-                {chat.unanswered.isFinal ? "Send again" : "Try again"}
-              </button>
-            </div>
-          )}
-          {chat.isLoading && <ConversationSkeleton />}
-          {chat.loadError && (
-            <div role="alert" className="py-8 text-center text-small">
-              <p className="mb-3 text-text-2">{chat.loadError}</p>
-              <Button onClick={chat.reload}>Try again</Button>
-            </div>
-          )}
-          {isEmpty && <Examples onChoose={send} />}
         </div>
         {isAway && (
           <IconButton

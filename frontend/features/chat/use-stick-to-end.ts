@@ -21,7 +21,7 @@ export function useStickToEnd(viewRef: RefObject<HTMLElement | null>, content: u
     return () => view.removeEventListener("scroll", onScroll);
   }, [viewRef]);
 
-  // The view may be resized, or shown after it was hidden.
+  // The view may be resized, or shown after it was hidden; what it holds may grow without new messages.
   useEffect(() => {
     const view = viewRef.current;
     if (!view) return;
@@ -29,6 +29,7 @@ export function useStickToEnd(viewRef: RefObject<HTMLElement | null>, content: u
       if (sticks.current) view.scrollTop = view.scrollHeight;
     });
     observer.observe(view);
+    for (const content of view.children) observer.observe(content);
     return () => observer.disconnect();
   }, [viewRef]);
 

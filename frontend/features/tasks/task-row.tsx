@@ -61,7 +61,7 @@ export const TaskRow = memo(function TaskRow({
           checked={done}
           disabled={unsaved}
           tabIndex={isTabStop ? 0 : -1}
-          className="-my-[7px]"
+          className="relative z-1 -my-[7px]"
           onClick={() => onToggle(task, group)}
           onKeyDown={(event) => {
             if (event.key !== "Enter") return;
@@ -89,7 +89,7 @@ export const TaskRow = memo(function TaskRow({
         </button>
         <div
           className={classNames(
-            "absolute top-1/2 right-1.5 hidden -translate-y-1/2 gap-0.5 rounded-lg bg-surface-2 pl-1",
+            "absolute top-1/2 right-1.5 z-1 hidden -translate-y-1/2 gap-0.5 rounded-lg bg-surface-2 pl-1",
             "group-focus-within/row:pointer-fine:flex group-hover/row:pointer-fine:flex",
           )}
         >

@@ -1,15 +1,18 @@
 "use client";
 
+import { useQueryClient } from "@tanstack/react-query";
 import dynamic from "next/dynamic";
 import { type Ref, useCallback, useEffect, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { showToast } from "@/components/ui/toaster";
-import { errorMessage } from "@/lib/api";
+import { ApiError, errorMessage } from "@/lib/api";
 import type { Task } from "@/lib/task";
 import { useNow } from "@/lib/use-now";
+import { readTask } from "./api";
 import { QuickAdd } from "./quick-add";
 import type { TaskActions } from "./task-actions";
 import type { TaskDraft } from "./task-draft";
+import { applyTaskChange } from "./task-cache";
 import { TaskList } from "./task-list";
 import { useTasks } from "./use-tasks";
 
@@ -29,12 +32,23 @@ type TasksPaneProps = {
 /** The tasks of the person signed in: adding, the list, and the sheet of the one being edited. */
 export function TasksPane({ actions, quickAddRef, pointedAt }: TasksPaneProps) {
   const { open, openTasks, completedTasks } = useTasks();
+  const queryClient = useQueryClient();
   const now = useNow();
   const [edited, setEdited] = useState<{ task: Task; draft?: TaskDraft } | null>(null);
-  const highlightedId = useHighlight(
-    pointedAt,
-    useCallback((task: Task) => setEdited({ task }), []),
+  const openAfresh = useCallback(
+    async (task: Task) => {
+      try {
+        const current = await readTask(task.id);
+        applyTaskChange(queryClient, { type: "put", task: current });
+        setEdited({ task: current });
+      } catch (error) {
+        const isGone = error instanceof ApiError && error.status === 404;
+        showToast({ message: isGone ? "This task was deleted." : errorMessage(error) });
+      }
+    },
+    [queryClient],
   );
+  const highlightedId = useHighlight(pointedAt, openAfresh);
 
   // The sheet is on its way before it is asked for, but not before the list is there.
   const isLoaded = open.isSuccess;
@@ -107,14 +121,17 @@ export function TasksPane({ actions, quickAddRef, pointedAt }: TasksPaneProps) {
 }
 
 /** Brings a task into view and marks it for a moment; one that the list does not show is opened instead. */
-function useHighlight(pointedAt: { task: Task } | null, openInstead: (task: Task) => void): string | null {
+function useHighlight(
+  pointedAt: { task: Task } | null,
+  openInstead: (task: Task) => Promise<void>,
+): string | null {
   const [highlightedId, setHighlightedId] = useState<string | null>(null);
   useEffect(() => {
     if (!pointedAt) return;
     const { task } = pointedAt;
     // A frame later the list holds the task and its pane is visible.
     const frame = requestAnimationFrame(() => {
-      if (!focusRow(task.id)) return openInstead(task);
+      if (!focusRow(task.id)) return void openInstead(task);
       setHighlightedId(task.id);
     });
     const timer = setTimeout(() => setHighlightedId(null), HIGHLIGHT_MS);
