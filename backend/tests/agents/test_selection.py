@@ -47,7 +47,8 @@ def test_starting_and_choosing_import_neither_openai_nor_mcp() -> None:
     program = (
         "import sys; import app.main; from app.agents.selection import choose_agent; "
         "from app.settings import Settings; "
-        f"choose_agent(Settings.model_validate({{'better_auth_secret': '{SECRET}', 'openai_api_key': 'sk-1'}})); "
+        f"settings = {{'better_auth_secret': '{SECRET}', 'openai_api_key': 'sk-1'}}; "
+        "choose_agent(Settings.model_validate(settings)); "
         "sys.exit(', '.join({'openai', 'mcp'} & set(sys.modules)) or 0)"
     )
     source = str(Path(app.__path__[0]).parent)

@@ -1,4 +1,4 @@
-"""What the offline agent reads in a sentence, one line for each. It is Saturday 21 November 2026, 10:30, in Berlin."""
+"""What the offline agent reads in a sentence. It is Saturday, 21 November 2026, 10:30, in Berlin."""
 
 import dataclasses
 from datetime import datetime
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.agents.offline.dates import ImpossibleDateError, When, Window
-from app.agents.offline.grammar import parse
+from app.agents.offline.grammar import Add, parse
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=ZoneInfo("Europe/Berlin"))
 
@@ -285,11 +285,29 @@ def test_a_date_that_does_not_exist_is_named(sentence: str, complaint: str) -> N
         "!" * 4000,
         "\n- a" * 1000,
         "add x \x1f,\x1f," * 300,
+        "set ; , ; , " * 330,
+        "add ; " * 660,
+        "show " + "on " * 1330,
     ],
 )
-@pytest.mark.timeout(5)
+@pytest.mark.timeout(2)
 def test_a_hostile_message_is_read_in_reasonable_time(message: str) -> None:
     assert parse(message[:4000], NOW) is not None
+
+
+def test_a_long_note_is_kept_whole_and_other_long_sentences_are_refused() -> None:
+    note = "first do this, then that; " * 30
+    assert told(parse(f"add fix the sink tomorrow with note: {note}", NOW)) == {
+        "tasks": [task("Fix the sink", due="2026-11-22", description=note.strip())]
+    }
+    assert type(parse("add " + "very " * 100 + "long", NOW)).__name__ == "TooLong"
+
+
+def test_more_lines_than_one_message_may_add_are_counted() -> None:
+    message = "add:" + "".join(f"\n- errand {number}" for number in range(25))
+    intent = parse(message, NOW)
+    assert isinstance(intent, Add)
+    assert (len(intent.tasks), intent.left) == (20, 5)
 
 
 def test_elapsed_time_is_exact_when_the_clocks_change() -> None:

@@ -231,7 +231,7 @@ async def test_a_conversation_deleted_in_the_middle_stays_deleted(
 
     def delete_soon(part: Part) -> bool:
         parts.append(part)
-        return part["type"] == "text-delta"
+        return bool(part["type"] == "text-delta")
 
     await connection.until("hello", delete_soon)
     deleted = await ada.delete(f"/api/conversations/{parts[0]['conversation_id']}")

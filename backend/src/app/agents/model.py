@@ -5,11 +5,13 @@ says something. The tools are those of the person who is chatting, so whatever a
 it reaches nobody else's tasks.
 """
 
+import asyncio
 import json
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -97,7 +99,9 @@ class ModelAgent:
 
     async def answer(self, turn: Turn) -> AsyncGenerator[AgentEvent, None]:
         """Answer one message; ends with an `AgentError` when the model cannot."""
-        # A second of import time, which only those pay who chat with a model.
+        # Half a second of import time, which only those pay who chat with a model. In a thread, so that the
+        # other requests of that half second are answered.
+        await asyncio.to_thread(import_module, "openai")
         import openai
 
         try:

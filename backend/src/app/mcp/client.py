@@ -1,9 +1,11 @@
 """The agents' side of the tools: an MCP client in the same process."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, tzinfo
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import structlog
@@ -52,7 +54,9 @@ async def task_tools(
     database: Database, user_id: str, time_zone: tzinfo, now: Callable[[], datetime]
 ) -> AsyncIterator[Tools]:
     """Connect to the tools of one person. Enter and leave it in the same task."""
-    # Imported at the first chat: a second that neither the start nor a health check should pay.
+    # Imported at the first chat: half a second that the start should not pay. In a thread, so that the other
+    # requests of that half second are answered.
+    await asyncio.to_thread(import_module, "app.mcp.server")
     from mcp.client import Client
 
     from app.mcp.server import Person, task_server

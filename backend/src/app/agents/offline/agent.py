@@ -27,6 +27,7 @@ from app.agents.offline.grammar import (
     Reference,
     Reopen,
     Small,
+    TooLong,
     Update,
     delayed,
     parse,
@@ -38,7 +39,6 @@ from app.agents.protocol import AgentEvent, JsonObject, TextDelta, ToolCall, Too
 LINES_SHOWN = 15
 AT_ONCE = 100
 """How many tasks one message may change. More are done after another "yes"."""
-TASKS_PER_MESSAGE = 20
 
 Target = Complete | Reopen | Delete | Update
 
@@ -97,8 +97,8 @@ class _Turn:
 
     def _carry_out(self, intent: Intent) -> Answer:
         match intent:
-            case Add(tasks):
-                return (yield from self._add(tasks))
+            case Add(tasks, left):
+                return (yield from self._add(tasks, left))
             case ListTasks():
                 return (yield from self._list(intent))
             case Complete() | Reopen() | Delete() | Update():
@@ -111,19 +111,21 @@ class _Turn:
                 return {"help": wording.HELP, "greeting": wording.GREETING, "thanks": wording.THANKS}[kind]
             case Incomplete(verb):
                 return wording.ASK_FOR[verb]
+            case TooLong():
+                return wording.TOO_LONG
             case NotUnderstood(text):
                 return (yield from self._not_understood(text))
 
     # Adding and listing
 
-    def _add(self, tasks: Sequence[NewTask]) -> Answer:
+    def _add(self, tasks: Sequence[NewTask], left: int) -> Answer:
         if too_long := next((new.title for new in tasks if len(new.title) > TITLE_LIMIT), None):
             return (
                 f"{wording.quoted(_shortened(too_long))} is too long: a title has at most {TITLE_LIMIT} "
                 "characters. A note may hold the rest: add … with note: …"
             )
         added: list[JsonObject] = []
-        for new in tasks[:TASKS_PER_MESSAGE]:
+        for new in tasks:
             values: JsonObject = {"title": new.title}
             if new.description:
                 values["description"] = new.description
@@ -140,7 +142,6 @@ class _Turn:
         if len(added) == 1:
             return f"Added {wording.phrase(added[0], self._now)}."
         said = f"Added {wording.count(len(added))}:\n{wording.numbered(added, self._now)}"
-        left = len(tasks) - len(added)
         return f"{said}\nThat is as many as I add at once; {left} are left." if left else said
 
     def _list(self, wish: ListTasks) -> Answer:

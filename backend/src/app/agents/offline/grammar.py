@@ -16,6 +16,9 @@ from app.agents.offline.dates import Found, When, Window, delayed, find_delay, f
 Priority = Literal["high", "medium", "low"]
 TITLE_LIMIT = 200
 DESCRIPTION_LIMIT = 1000
+SENTENCE_LIMIT = 500
+"""Longer sentences are not read: nobody types them as commands, and patterns take time that grows faster."""
+TASKS_PER_MESSAGE = 20
 _BLANK = "\ufffc"
 
 
@@ -47,9 +50,10 @@ class NewTask:
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """Add these tasks."""
+    """Add these tasks; `left` more were named than one message may add."""
 
     tasks: tuple[NewTask, ...]
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,11 @@ class Incomplete:
 
 
 @dataclass(frozen=True, slots=True)
+class TooLong:
+    """A sentence that is longer than any command."""
+
+
+@dataclass(frozen=True, slots=True)
 class NotUnderstood:
     """Nothing that the grammar knows."""
 
@@ -147,6 +156,7 @@ Intent = (
     | Confirm
     | Small
     | Incomplete
+    | TooLong
     | NotUnderstood
 )
 
@@ -678,10 +688,25 @@ def parse(message: str, now: datetime) -> Intent:
         if several is not None:
             return several
         text = " ".join(lines)
+    if len(text) > SENTENCE_LIMIT:
+        return _with_long_note(text, now)
     return _small_talk(text) or _command(_without_politeness(text), now) or _bare(text, now)
 
 
-def _several(lines: list[str], now: datetime) -> Add | None:
+_NOTE = _pattern(r"\b(?:with\s(?:the\s|a\s)?)?(?:description|details|notes?)\s?[:=]\s?")
+
+
+def _with_long_note(text: str, now: datetime) -> Intent:
+    """Read a long message whose length is that of the note of a new task; any other is too long."""
+    note = _NOTE.search(text, 0, SENTENCE_LIMIT)
+    if note:
+        added = parse(text[: note.start()], now)
+        if isinstance(added, Add) and len(added.tasks) == 1:
+            return Add((replace(added.tasks[0], description=text[note.end() :]),))
+    return TooLong()
+
+
+def _several(lines: list[str], now: datetime) -> Intent | None:
     """Read a heading such as "add:" with a line for each task, or bullets; None for anything else."""
     heading = re.compile(
         r"^(?:please\s+)?(?:add|create|new|put)?(?:\s+(?:these|the\s+following|my|some|new))*"
@@ -689,11 +714,14 @@ def _several(lines: list[str], now: datetime) -> Add | None:
         re.IGNORECASE,
     )
     bullet = re.compile(r"^(?:[-*•+]|\d{1,2}[.)]|\[\s?\])\s+")
-    entries = lines[1:] if heading.match(lines[0]) else lines
-    if not heading.match(lines[0]) and not all(bullet.match(line) for line in lines):
+    entries = lines[1:] if heading.match(lines[0][:SENTENCE_LIMIT]) else lines
+    if len(entries) == len(lines) and not all(bullet.match(line) for line in lines):
         return None
-    tasks = [task for entry in entries if (task := _new_task(bullet.sub("", entry), now)) is not None]
-    return Add(tuple(tasks)) if tasks else None
+    if any(len(entry) > SENTENCE_LIMIT for entry in entries[:TASKS_PER_MESSAGE]):
+        return TooLong()
+    wanted = (_new_task(bullet.sub("", entry), now) for entry in entries[:TASKS_PER_MESSAGE])
+    tasks = tuple(task for task in wanted if task is not None)
+    return Add(tasks, left=max(0, len(entries) - TASKS_PER_MESSAGE)) if tasks else None
 
 
 def _small_talk(text: str) -> Intent | None:
@@ -1002,6 +1030,7 @@ __all__ = [
     "Reference",
     "Reopen",
     "Small",
+    "TooLong",
     "Update",
     "delayed",
     "parse",

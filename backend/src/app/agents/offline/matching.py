@@ -9,12 +9,13 @@ from app.agents.protocol import JsonObject
 _STOP_WORDS = frozenset(
     ("a", "an", "the", "my", "our", "to", "some", "of", "for", "task", "todo", "one", "please")
 )
+_WORDS_COMPARED = 40
 _SIMILAR = 0.8
 """The ratio above which two words count as one with a typing error."""
 
 
 def _words(text: str) -> list[str]:
-    words = re.findall(r"\w+", text.casefold())
+    words = re.findall(r"\w+", text.casefold())[:_WORDS_COMPARED]
     return [word for word in words if word not in _STOP_WORDS] or words
 
 
@@ -30,10 +31,11 @@ def _same_word(said: str, written: str) -> bool:
     stem = max(4, min(len(said), len(written)) - 2)
     if len(said) >= 4 and len(written) >= 4 and said[:stem] == written[:stem]:
         return True
-    if len(said) < 4:
+    # Few errors hit the first letter; and comparing letter by letter is slow.
+    if len(said) < 4 or said[0] != written[0] or abs(len(said) - len(written)) > 2:
         return False
     # Letters in the wrong order, "mlik", are the most common error of all.
-    swapped = sorted(said) == sorted(written) and said[0] == written[0]
+    swapped = sorted(said) == sorted(written)
     return swapped or difflib.SequenceMatcher(None, said, written).ratio() >= _SIMILAR
 
 

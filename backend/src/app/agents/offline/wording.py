@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from app.agents.offline.dates import say_day
-from app.agents.offline.grammar import ListTasks
+from app.agents.offline.grammar import SENTENCE_LIMIT, TITLE_LIMIT, ListTasks
 from app.agents.protocol import JsonObject
 
 HELP = (
@@ -17,6 +17,11 @@ GREETING = "Hello. Tell me what to note, or ask what is due. “help” shows wh
 THANKS = "You are welcome."
 NOTHING_PENDING = "There is nothing to confirm. “help” shows what I understand."
 LEFT_ALONE = "All right, nothing was changed."
+TOO_LONG = (
+    f"That is longer than I can read: a sentence has at most {SENTENCE_LIMIT} characters, "
+    f"a title {TITLE_LIMIT}. "
+    "Put each task on a line of its own, or the rest into a note: add … with note: …"
+)
 ASK_FOR = {
     "add": "What should I add? For example: add buy milk tomorrow at 5pm",
     "complete": "Which task is done? For example: mark buy milk as done",
