@@ -112,7 +112,8 @@ def screenshot(application: Application) -> Callable[[Page, str], None]:
         size = page.viewport_size
         for device, width, height in (("desktop", 1280, 800), ("phone", 375, 812)):
             page.set_viewport_size({"width": width, "height": height})
-            page.screenshot(path=folder / f"{application.agent}-{name}-{device}.png")
+            picture = folder / f"{application.agent}-{name}-{device}.png"
+            page.screenshot(path=picture, animations="disabled")
         if size:
             page.set_viewport_size(size)
 

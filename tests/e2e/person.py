@@ -61,6 +61,10 @@ class Person:
         """What has been said."""
         return self.page.get_by_role("log", name="Conversation")
 
+    def receipt(self, text: str) -> Locator:
+        """What the chat says that it has done; a press on it shows the task."""
+        return self.conversation.get_by_role("button", name=re.compile(f"^{re.escape(text)}", re.IGNORECASE))
+
     def group(self, name: str) -> Locator:
         """A group of the list: Today, Tomorrow, No date, Done today…"""
         return self.tasks.get_by_role("list", name=name)
