@@ -56,6 +56,21 @@ def _malformed_arguments(messages: list[dict[str, Any]], closing: threading.Even
 
 
 @script
+def _odd_arguments(messages: list[dict[str, Any]], closing: threading.Event) -> Iterator[bytes]:
+    """Send text that no database holds, an endless nesting, and a number that no float holds."""
+    if _tools_answered(messages):
+        yield from stream(Completion("Never mind."), "script", 2, usage=False)
+        return
+    for index, arguments in enumerate(
+        (r'{"title": "\ud83e\u0000", "\ud83e": 1}', '{"a":' * 500 + "1" + "}" * 500, '{"title": 1e999}')
+    ):
+        function = {"name": "add_task", "arguments": arguments}
+        yield _piece({"tool_calls": [{"index": index, "id": f"call_{index}", "function": function}]})
+    yield _piece({}, "tool_calls")
+    yield DONE
+
+
+@script
 def _unknown_tool(messages: list[dict[str, Any]], closing: threading.Event) -> Iterator[bytes]:
     if _tools_answered(messages):
         yield from stream(Completion("I cannot do that."), "script", 2, usage=False)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx2
 import pytest
 from pydantic import SecretStr
 
@@ -152,15 +153,12 @@ async def test_geminis_thought_signatures_are_echoed(server: ModelServer) -> Non
 
 async def test_a_signature_that_is_not_echoed_is_refused_by_the_server(server: ModelServer) -> None:
     """The test above can fail: without the extra fields the stand-in answers 400, as Gemini does."""
-    call = ToolPart("c1", "list_tasks", {}, output={"tasks": [], "total": 0})
-    from app.agents.model import _assistant_messages  # the only place that leaves fields out
-
+    call = {"id": "c1", "type": "function", "function": {"name": "list_tasks", "arguments": "{}"}}
     messages = [
         {"role": "user", "content": "list"},
-        *_assistant_messages(HistoryMessage("assistant", [call], "gemini"), "gemini"),
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "{}"},
     ]
-    import httpx2
-
     async with httpx2.AsyncClient() as client:
         response = await client.post(
             f"{server.url}/chat/completions",
@@ -316,5 +314,5 @@ async def test_calls_without_ids_or_with_one_index_are_told_apart(server: ModelS
 
 async def test_a_character_in_two_halves_is_put_together(server: ModelServer) -> None:
     events = await answer(server, "hello", model="script:split-emoji")
-    assert said(events) == "Milk 🥛 ok".replace("🥛", "\U0001f95b")
+    assert said(events) == "Milk \U0001f95b ok"
     assert all(event.text.encode() for event in events if isinstance(event, TextDelta))

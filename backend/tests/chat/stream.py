@@ -13,7 +13,11 @@ def parts_of(stream: str) -> list[Part]:
     *events, done = [event for event in stream.split("\n\n") if event and not event.startswith(":")]
     assert done == "data: [DONE]"
     assert all(event.startswith("data: ") and "\n" not in event for event in events)
-    return [json.loads(event.removeprefix("data: ")) for event in events]
+    return [json.loads(event.removeprefix("data: "), parse_constant=_no_json) for event in events]
+
+
+def _no_json(constant: str) -> None:
+    raise AssertionError(f"{constant} is not JSON")
 
 
 def text_of(parts: list[Part]) -> str:

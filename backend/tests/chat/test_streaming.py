@@ -147,6 +147,24 @@ async def test_a_failing_model_is_an_error_part_and_is_stored(
     assert error_of(again) is None
 
 
+async def test_arguments_that_nothing_can_store_do_no_harm(
+    signed_in: SignIn, answer_with: Callable[..., None]
+) -> None:
+    answer_with("script:odd-arguments")
+    talk = Talk(await signed_in("Ada"))
+    assert await talk.say("add it") == "Never mind."
+    assert len([part for part in talk.parts if part["type"] == "tool-output-error"]) == 3
+    conversation = await talk.person.get(f"/api/conversations/{talk.id}")
+    assert [part.get("toolName") for part in conversation.json()["messages"][1]["parts"]] == [
+        "add_task",
+        "add_task",
+        "add_task",
+        None,
+    ]
+    assert await talk.say("add it") == "Never mind."
+    assert (await talk.person.get("/api/tasks")).json()["items"] == []
+
+
 async def test_pressing_stop_keeps_what_was_done(
     signed_in: SignIn, answer_with: Callable[..., None], address: str
 ) -> None:

@@ -7,11 +7,13 @@ it reaches nobody else's tasks.
 
 import asyncio
 import json
+import re
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 ROUNDS = 8
 """How often a model may ask for tools in one turn."""
 CALLS_PER_ROUND = 32
+ARGUMENT_CHARACTERS = 20_000
 REPLY_CHARACTERS = 20_000
 HISTORY_CHARACTERS = 30_000
 """How much of the conversation is sent; about 8,000 tokens."""
@@ -149,7 +152,7 @@ class ModelAgent:
             results: list[Any] = []
             for call in said.calls:
                 # Some servers count from one again in every answer, or give no id at all.
-                if not call.id or call.id in used:
+                if not re.fullmatch(r"[\w.:-]{1,64}", call.id, re.ASCII) or call.id in used:
                     call.id = f"call_{secrets.token_hex(8)}"
                 used.add(call.id)
                 arguments = _arguments(call)
@@ -247,6 +250,8 @@ def _collect(calls: list[_Call], fragment: Any) -> None:
         call.arguments += arguments
     elif isinstance(arguments, dict):
         call.arguments = json.dumps(arguments)
+    if len(call.arguments) > ARGUMENT_CHARACTERS or len(call.name) > 64:
+        raise MalformedAnswerError("a tool call of that size")
     if function:
         fields["function"] = function
     _merge(call.extra, fields)
@@ -264,9 +269,13 @@ def _arguments(call: _Call) -> JsonObject | None:
     """Return the arguments of a call; None when they are no JSON object."""
     try:
         arguments = json.loads(call.arguments or "{}")
+        # Read again by many others, so it must not be nested deeper than they can follow.
+        nested = max(
+            accumulate({"{": 1, "[": 1, "}": -1, "]": -1}.get(sign, 0) for sign in call.arguments), default=0
+        )
     except (ValueError, RecursionError):
         return None
-    return arguments if isinstance(arguments, dict) else None
+    return arguments if isinstance(arguments, dict) and nested < 20 else None
 
 
 def _unfinished(said: _Round) -> str | None:

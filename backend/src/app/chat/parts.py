@@ -6,6 +6,7 @@ and nobody else sees at all.
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -50,6 +51,19 @@ def _storable(text: str) -> str:
     return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def _storable_values(value: Any) -> Any:
+    """Return what a model sent, of any depth, as JSON that every database and browser can read."""
+    if isinstance(value, str):
+        return _storable(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, list):
+        return [_storable_values(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(name): _storable_values(item) for name, item in value.items()}
+    return value
+
+
 class Reply:
     """A reply while it is made: turns events into parts to stream, and keeps the parts to store."""
 
@@ -78,11 +92,11 @@ class Reply:
                 part: StoredPart = {
                     "type": "tool",
                     "toolCallId": call_id,
-                    "toolName": name,
-                    "input": arguments,
+                    "toolName": _storable(name),
+                    "input": _storable_values(arguments),
                 }
                 if extra:
-                    part["extra"] = dict(extra)
+                    part["extra"] = _storable_values(dict(extra))
                 self._calls[call_id] = part
                 self.stored.append(part)
                 yield from _tool_input(part)
