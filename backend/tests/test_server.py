@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,7 +10,9 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
 
 from backend.tests.browsers import ORIGIN, SECRET
@@ -20,12 +23,12 @@ SOURCE = Path(__file__).parents[1] / "src"
 class Server:
     """A uvicorn process and the port it listens on."""
 
-    def __init__(self, directory: Path, application: str, **environment: str) -> None:
+    def __init__(self, directory: Path, *command: str, source: Path = SOURCE, **environment: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", application, "--port", str(self.port)],
-            cwd=SOURCE,
+            [sys.executable, "-m", *command, "--port", str(self.port)],
+            cwd=source,
             env={"PATH": os.environ["PATH"], "DATA_DIR": str(directory), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -43,11 +46,18 @@ class Server:
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
 
+    def get(self, path: str) -> Any:
+        """Return the answer to a request; None when a restart of the server interrupts it."""
+        try:
+            return httpx2.get(f"http://127.0.0.1:{self.port}{path}").json()
+        except httpx2.TransportError:
+            return None
+
 
 @pytest.fixture
 def server(migrated_sqlite: Path) -> Iterator[Server]:
     migrated_sqlite.with_name("todo.db").write_bytes(migrated_sqlite.read_bytes())
-    server = Server(migrated_sqlite.parent, "main:app", BETTER_AUTH_SECRET=SECRET)
+    server = Server(migrated_sqlite.parent, "uvicorn", "main:app", BETTER_AUTH_SECRET=SECRET)
     yield server
     server.process.kill()
     server.process.communicate()
@@ -78,8 +88,26 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(server: Server)
     assert "password" not in output
 
 
+def test_a_changed_line_is_served_while_developing(tmp_path: Path) -> None:
+    source = tmp_path / "src"
+    shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
+    command = ("app.reloading", "app.main:app", "--reload")
+    server = Server(tmp_path, *command, source=source, BETTER_AUTH_SECRET=SECRET)
+    try:
+        server.connect().close()
+        endpoints = source / "app" / "accounts" / "endpoints.py"
+        endpoints.write_text(endpoints.read_text().replace('{"ok": True}', '{"ok": "changed"}'))
+        while server.get("/api/auth/ok") != {"ok": "changed"}:
+            assert server.process.poll() is None
+            time.sleep(0.1)
+    finally:
+        server.process.terminate()
+        _, errors = server.process.communicate(timeout=30)
+    assert "Traceback" not in errors
+
+
 def test_a_wrong_environment_is_one_message(tmp_path: Path) -> None:
-    server = Server(tmp_path, "app.main:app", BETTER_AUTH_SECRET="short", VERSION="1")
+    server = Server(tmp_path, "uvicorn", "app.main:app", BETTER_AUTH_SECRET="short", VERSION="1")
     output, errors = server.process.communicate(timeout=30)
     assert server.process.returncode == 2
     assert output == ""
