@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.agents.offline.dates import ImpossibleDateError, When, Window
-from app.agents.offline.grammar import Add, parse
+from app.agents.offline.grammar import parse
+from app.agents.offline.intents import Add
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=ZoneInfo("Europe/Berlin"))
 

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.agents.offline import memory, wording
-from app.agents.offline.dates import ImpossibleDateError, When
-from app.agents.offline.grammar import (
+from app.agents.offline.dates import ImpossibleDateError, When, delayed
+from app.agents.offline.grammar import parse, with_target
+from app.agents.offline.intents import (
     TITLE_LIMIT,
     Add,
     Choose,
@@ -29,9 +30,6 @@ from app.agents.offline.grammar import (
     Small,
     TooLong,
     Update,
-    delayed,
-    parse,
-    with_target,
 )
 from app.agents.offline.matching import matches, search_words
 from app.agents.protocol import AgentEvent, JsonObject, TextDelta, ToolCall, ToolOutcome, ToolResult, Turn

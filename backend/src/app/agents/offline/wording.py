@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from app.agents.offline.dates import say_day
-from app.agents.offline.grammar import SENTENCE_LIMIT, TITLE_LIMIT, ListTasks
+from app.agents.offline.grammar import SENTENCE_LIMIT
+from app.agents.offline.intents import TITLE_LIMIT, ListTasks
 from app.agents.protocol import JsonObject
 
 HELP = (
