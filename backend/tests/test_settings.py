@@ -102,6 +102,11 @@ def test_other_versions_are_refused(monkeypatch: pytest.MonkeyPatch, version: st
     assert load(monkeypatch, VERSION=version) == ["VERSION: must be a semantic version such as v1.0.0"]
 
 
+def test_a_log_level_may_be_written_as_python_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch, LOG_LEVEL="WARNING") == []
+    assert load_settings().log_level == "warning"
+
+
 def test_origins_are_what_browsers_send(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (
         load(

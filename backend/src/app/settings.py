@@ -72,6 +72,10 @@ def _http_list(value: object) -> object:
     return value
 
 
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
 def _semantic(value: str) -> str:
     if not _SEMANTIC_VERSION.fullmatch(value):
         raise ValueError("must be a semantic version such as v1.0.0")
@@ -107,7 +111,7 @@ class Settings(BaseSettings):
     openai_base_url: HttpUrl | None = None
 
     version: Annotated[str, AfterValidator(_semantic)] = "v0.0.0"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
     log_format: Literal["json", "console"] = "json"
 
     @property
