@@ -10,7 +10,7 @@ export function Chip({ pressed, className, ...props }: ChipProps) {
       type="button"
       aria-pressed={pressed}
       className={classNames(
-        "inline-flex h-8 items-center gap-1 rounded-full border px-3 text-small whitespace-nowrap transition-colors [&_svg]:size-3.5",
+        "inline-flex h-8 items-center gap-1 rounded-full border px-2.5 text-small whitespace-nowrap transition-colors sm:px-3 [&_svg]:size-3.5",
         pressed
           ? "border-accent bg-accent-soft font-medium text-accent"
           : "border-line text-text-2 hover:bg-surface-3 hover:text-text",

@@ -8,6 +8,9 @@ import { claimDrafts, clearDrafts } from "@/lib/drafts";
 import { onSignedOut } from "@/lib/signed-out";
 import { authClient } from "./auth-client";
 
+/** How often a session that could not be looked up is asked for again, in ms. */
+const RETRY_MS = 5_000;
+
 export type SignedInUser = { id: string; name: string; email: string };
 
 /**
@@ -42,6 +45,14 @@ export function useSignedInUser() {
     const unasked = wasSignedIn.current && !leaving.current;
     router.replace(unasked ? "/sign-in?reason=signed-out" : "/sign-in");
   }, [isSignedOut, queryClient, router]);
+
+  // Better Auth's client asks again on focus and when the network is back, but not when the server is.
+  const isUnknown = Boolean(error) && !user && !isSignedOut;
+  useEffect(() => {
+    if (!isUnknown) return;
+    const timer = setInterval(() => void refetch(), RETRY_MS);
+    return () => clearInterval(timer);
+  }, [isUnknown, refetch]);
 
   const signOut = useCallback(async () => {
     leaving.current = true;

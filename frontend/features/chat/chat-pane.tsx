@@ -104,6 +104,7 @@ export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask,
                   key={message.id}
                   message={message}
                   isStreaming={chat.isAnswering && message.id === lastId && message.role === "assistant"}
+                  wasStopped={message.id === chat.stoppedId}
                   showsAgent={message.agent !== agentBefore(chat.messages, index)}
                   onShowTask={onShowTask}
                   undos={undos}
@@ -141,6 +142,9 @@ export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask,
       </div>
 
       <div className="shrink-0 px-3 pt-2 pb-3">
+        <p role="status" className="sr-only">
+          {chat.isAnswering ? "A reply is being written." : ""}
+        </p>
         <Composer
           text={text}
           onChange={setText}

@@ -8,6 +8,8 @@ import { ReceiptView } from "./receipt-view";
 type MessageViewProps = {
   message: Message;
   isStreaming: boolean;
+  /** Whether the reader stopped it. */
+  wasStopped: boolean;
   /** Whether to say who answers: at first, and where another takes over. */
   showsAgent: boolean;
   onShowTask: (task: Task) => void;
@@ -17,6 +19,7 @@ type MessageViewProps = {
 export const MessageView = memo(function MessageView({
   message,
   isStreaming,
+  wasStopped,
   showsAgent,
   onShowTask,
   undos,
@@ -31,7 +34,6 @@ export const MessageView = memo(function MessageView({
       </div>
     );
   }
-  const isEmpty = message.parts.every((part) => part.type === "text" && part.text === "");
   return (
     <div aria-busy={isStreaming || undefined}>
       {showsAgent && message.agent && (
@@ -51,20 +53,29 @@ export const MessageView = memo(function MessageView({
           />
         ),
       )}
-      {isStreaming && isEmpty && <Waiting />}
+      {isStreaming && <Waiting />}
+      {wasStopped && <p className="text-small text-text-2">Stopped.</p>}
     </div>
   );
 });
 
-/** Returns an agent's name as people read it. */
+const providerNames: Record<string, string> = {
+  offline: "Offline agent",
+  openai: "OpenAI",
+  gemini: "Gemini",
+  openrouter: "OpenRouter",
+};
+
+/** Returns an agent's name as people read it: "Offline agent", "OpenAI · gpt-5". */
 export function agentLabel(agent: string): string {
-  return agent === "offline" ? "Offline agent" : agent;
+  const [provider = "", ...model] = agent.split(" · ");
+  return [providerNames[provider] ?? provider, ...model].join(" · ");
 }
 
-/** Shown from the moment a message is sent until the first word of the reply. */
+/** Shown while a reply is being made. The composer says the same to screen readers. */
 export function Waiting() {
   return (
-    <div className="flex h-[22px] items-center gap-1" role="status" aria-label="Waiting for the reply">
+    <div className="flex h-[22px] items-center gap-1" aria-hidden="true">
       {[0, 1, 2].map((dot) => (
         <span
           key={dot}

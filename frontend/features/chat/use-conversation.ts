@@ -40,6 +40,7 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
   const [messages, setMessages] = useState<Message[] | null>(null);
   const [unanswered, setUnanswered] = useState<Unanswered | null>(null);
   const [isAnswering, setIsAnswering] = useState(false);
+  const [stoppedId, setStoppedId] = useState<string | null>(null);
   const answering = useRef<AbortController>(null);
   const conversationId = useRef<string | null>(null);
 
@@ -106,6 +107,7 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
       if (answering.current !== controller) return;
       answering.current = null;
       setIsAnswering(false);
+      if (controller.signal.aborted) setStoppedId(reply.id);
       if (failure !== null || controller.signal.aborted) onInterrupted();
       if (failure !== null && !controller.signal.aborted)
         setUnanswered({ outgoing, reason: failure, isFinal });
@@ -163,6 +165,7 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
     loadError: messages === null && error ? errorMessage(error) : null,
     reload: () => void (list.isError ? list.refetch() : stored.refetch()),
     isAnswering,
+    stoppedId,
     unanswered,
     send,
     retry,

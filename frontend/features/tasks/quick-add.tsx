@@ -28,6 +28,8 @@ export function QuickAdd({ actions, inputRef }: { actions: TaskActions; inputRef
       const field = document.querySelector<HTMLInputElement>("input[name=new-task]");
       if (field && field.value === "") {
         setTitle(task.title);
+        setDate(task.due_at ? toDateInput(new Date(task.due_at)) : "");
+        setPriority(task.priority ?? "medium");
         setError(errorMessage(failure));
         return;
       }

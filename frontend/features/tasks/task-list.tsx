@@ -1,11 +1,20 @@
 "use client";
 
-import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { formatDate } from "@/lib/calendar";
+import {
+  type FocusEvent,
+  type KeyboardEvent,
+  type RefObject,
+  startTransition,
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import type { Task } from "@/lib/task";
-import { dayOf, groupTasks, isOverdue, type GroupKey, type TaskGroup } from "./group-tasks";
+import { type GroupKey, groupTasks, type TaskGroup } from "./group-tasks";
 import type { TaskActions } from "./task-actions";
-import { dueTextIn, TaskRow } from "./task-row";
+import { TaskSection } from "./task-section";
 
 /** How long a completed row stands struck before it has slid away, in ms; globals.css has the same figure. */
 const LEAVING_MS = 700;
@@ -52,50 +61,32 @@ export function TaskList(props: TaskListProps) {
     [actions],
   );
 
-  const renderGroup = (group: TaskGroup, isLast: boolean) => {
-    const day = dayOf(group.key, now);
+  const renderGroup = (group: TaskGroup, isIncomplete: boolean) => {
+    const own = (id: string | null | undefined) => (id && contains(id)(group) ? id : undefined);
     return (
-      <section key={group.key} aria-labelledby={`group-${group.key}`}>
-        <h2
-          id={`group-${group.key}`}
-          aria-label={group.label}
-          className="sticky top-0 z-10 flex items-baseline gap-2 bg-surface pt-5 pb-1 text-small font-semibold"
-        >
-          <span className={group.key === "overdue" ? "text-danger" : undefined}>{group.label}</span>
-          {day && <span className="font-normal text-text-2">{formatDate(day)}</span>}
-          <span className="ml-auto font-normal text-text-2">
-            {group.tasks.length}
-            {hasMore && isLast && "+"}
-          </span>
-        </h2>
-        <ul aria-label={group.label}>
-          {group.tasks.map((task) => (
-            <TaskRow
-              key={task.id}
-              task={task}
-              group={group.key}
-              dueText={group.key === "done" ? "" : dueTextIn(group.key, task, now)}
-              overdue={isOverdue(task, now)}
-              isTabStop={task.id === shownTabStop}
-              isLeaving={held.has(task.id) && task.status === "completed"}
-              isHighlighted={task.id === highlightedId}
-              onToggle={toggle}
-              onEdit={onEdit}
-              onDelete={remove}
-            />
-          ))}
-        </ul>
-      </section>
+      <TaskSection
+        key={group.key}
+        group={group}
+        now={now}
+        isIncomplete={isIncomplete}
+        tabStopId={own(shownTabStop)}
+        highlightedId={own(highlightedId)}
+        onToggle={toggle}
+        onEdit={onEdit}
+        onDelete={remove}
+      />
     );
   };
 
+  // The focus itself has moved already: where Tab leads afterwards can wait for a free moment.
+  const rememberTabStop = (event: FocusEvent) => {
+    const row = rowOf(event.target);
+    if (row) startTransition(() => setTabStopId(row.dataset.taskId ?? null));
+  };
+
   return (
-    <div
-      ref={listRef}
-      onKeyDown={moveBetweenRows}
-      onFocus={(event) => setTabStopId(rowOf(event.target)?.dataset.taskId ?? null)}
-    >
-      {open.map((group, index) => renderGroup(group, index === open.length - 1))}
+    <div ref={listRef} onKeyDown={moveBetweenRows} onFocus={rememberTabStop}>
+      {open.map((group, index) => renderGroup(group, hasMore && index === open.length - 1))}
       {hasMore && <EndOfPage key={openTasks.length} onReach={onReachEnd} />}
       {done && renderGroup(done, false)}
     </div>
@@ -103,7 +94,7 @@ export function TaskList(props: TaskListProps) {
 }
 
 /** Rows that were completed just now and keep their place until they have slid away. */
-function useHeldRows(listRef: React.RefObject<HTMLDivElement | null>) {
+function useHeldRows(listRef: RefObject<HTMLDivElement | null>) {
   const [held, setHeld] = useState<ReadonlyMap<string, GroupKey>>(new Map());
   const timers = useRef(new Set<ReturnType<typeof setTimeout>>());
 

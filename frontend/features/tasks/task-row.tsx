@@ -69,24 +69,23 @@ export const TaskRow = memo(function TaskRow({
             onEdit(task);
           }}
         />
-        <button
-          type="button"
-          tabIndex={-1}
-          disabled={unsaved}
-          onClick={() => onEdit(task)}
-          aria-label={`Edit ${task.title}`}
-          className="flex min-w-0 grow flex-col gap-x-3 gap-y-0.5 rounded text-left after:absolute after:inset-0 after:content-[''] sm:flex-row sm:items-start"
-        >
-          <span
+        <div className="flex min-w-0 grow flex-col gap-x-3 gap-y-0.5 sm:flex-row sm:items-start">
+          {/* The whole row is where it is pressed. */}
+          <button
+            type="button"
+            tabIndex={-1}
+            disabled={unsaved}
+            onClick={() => onEdit(task)}
+            aria-label={`Edit ${task.title}`}
             className={classNames(
-              "line-clamp-2 min-w-0 grow [overflow-wrap:anywhere] transition-colors",
+              "line-clamp-2 min-w-0 grow text-left [overflow-wrap:anywhere] transition-colors after:absolute after:inset-0 after:content-['']",
               done && "text-text-2 line-through",
             )}
           >
             {task.title}
-          </span>
+          </button>
           <TaskChips task={task} dueText={dueText} overdue={overdue} />
-        </button>
+        </div>
         <div
           className={classNames(
             "absolute top-1/2 right-1.5 z-1 hidden -translate-y-1/2 gap-0.5 rounded-lg bg-surface-2 pl-1",

@@ -119,7 +119,7 @@ export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetPro
               {priorities.map(({ value, label }) => (
                 <label
                   key={value}
-                  className="rounded-md py-1 text-center text-text-2 has-checked:bg-raised has-checked:font-medium has-checked:text-text has-checked:shadow-sm has-focus-visible:outline-2 has-focus-visible:outline-accent"
+                  className="rounded-md py-1 text-center text-text-2 has-checked:bg-surface has-checked:font-medium has-checked:text-accent has-checked:shadow-sm has-focus-visible:outline-2 has-focus-visible:outline-accent"
                 >
                   <input
                     type="radio"
