@@ -21,9 +21,9 @@ from app.chat.schemas import (
     MessageOut,
 )
 from app.database import DatabaseDep, SessionDep
+from app.pagination import InvalidCursorError
 from app.problems import Problem
 from app.settings import Settings
-from app.tasks.cursors import InvalidCursorError
 
 router = APIRouter(prefix="/api", tags=["chat"])
 

@@ -14,7 +14,7 @@ from app.chat.models import CONVERSATION_TITLE_LENGTH, Conversation, Message, Re
 from app.chat.parts import StoredPart, history_message
 from app.chat.schemas import ChatRequest
 from app.database import Database, new_id, utc_now
-from app.tasks.cursors import InvalidCursorError, decode_cursor, encode_cursor
+from app.pagination import InvalidCursorError, decode_cursor, encode_cursor
 from app.tasks.schemas import iso_instant
 
 HISTORY_MESSAGES = 40

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Path, Query, Response
 
 from app.accounts.dependencies import CurrentUser
 from app.database import SessionDep
+from app.pagination import InvalidCursorError
 from app.problems import Problem
 from app.tasks import service
-from app.tasks.cursors import InvalidCursorError
 from app.tasks.schemas import TaskCreate, TaskOut, TaskPage, TaskQuery, TaskUpdate
 
 router = APIRouter(prefix="/api/tasks", tags=["tasks"])

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.database import utc_now
-from app.tasks.cursors import CursorValue, InvalidCursorError, decode_cursor, encode_cursor
+from app.pagination import CursorValue, InvalidCursorError, decode_cursor, encode_cursor
 from app.tasks.models import TITLE_LENGTH, Priority, Task, TaskTag
 from app.tasks.schemas import TaskCreate, TaskQuery, TaskUpdate, iso_instant
 
