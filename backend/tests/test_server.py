@@ -88,7 +88,7 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(server: Server)
     assert "password" not in output
 
 
-def test_a_changed_line_is_served_while_developing(tmp_path: Path) -> None:
+def test_a_changed_line_is_served_and_a_broken_one_waited_out_while_developing(tmp_path: Path) -> None:
     source = tmp_path / "src"
     shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
     command = ("app.reloading", "app.main:app", "--reload")
@@ -100,10 +100,25 @@ def test_a_changed_line_is_served_while_developing(tmp_path: Path) -> None:
         while server.get("/api/auth/ok") != {"ok": "changed"}:
             assert server.process.poll() is None
             time.sleep(0.1)
+        working = endpoints.read_text()
+        endpoints.write_text("This is not Python.")
+        while server.get("/api/auth/ok") is not None:
+            time.sleep(0.1)
+        endpoints.write_text(working)
+        while server.get("/api/auth/ok") != {"ok": "changed"}:
+            assert server.process.poll() is None
     finally:
         server.process.terminate()
         _, errors = server.process.communicate(timeout=30)
-    assert "Traceback" not in errors
+    assert errors.count("Traceback") == 1, "only the file that was not Python"
+
+
+def test_a_first_start_that_fails_while_developing_ends_with_its_code(tmp_path: Path) -> None:
+    command = ("app.reloading", "app.main:app", "--reload")
+    server = Server(tmp_path, *command, BETTER_AUTH_SECRET="short")
+    _, errors = server.process.communicate(timeout=60)
+    assert server.process.returncode == 2
+    assert "BETTER_AUTH_SECRET: must have at least 32 characters" in errors
 
 
 def test_a_wrong_environment_is_one_message(tmp_path: Path) -> None:
