@@ -48,7 +48,15 @@ def types(session: nox.Session) -> None:
 def automation(session: nox.Session) -> None:
     """The tasks and the library behind them, with real processes."""
     install(session, "test")
-    session.run(*PYTEST, *(session.posargs or ["tests/automation", "tests/bootstrap"]))
+    # Most of the time these wait for processes, so more of them run at once than there are processors.
+    session.run(
+        *PYTEST,
+        "-n",
+        "4",
+        "--dist",
+        "worksteal",
+        *(session.posargs or ["tests/automation", "tests/bootstrap"]),
+    )
 
 
 @nox.session

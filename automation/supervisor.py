@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import httpx2
-import psutil
 
 from automation import files, instance, logs, processes
 from automation.errors import AutomationError
@@ -46,8 +45,6 @@ class Service:
     """Seconds from being asked to end until being made to."""
     patience: float = 120.0
     """Seconds to wait until it is healthy."""
-    reloads: bool = False
-    """Whether the process keeps a worker that it starts again when a source changes."""
 
 
 class ServiceStoppedError(AutomationError):
@@ -163,7 +160,7 @@ class Supervisor:
 
     async def _until_healthy(self, service: Service, guarded: Guarded, current: Step) -> None:
         ended = asyncio.create_task(guarded.wait())
-        healthy = asyncio.create_task(self._probe(service, guarded, current))
+        healthy = asyncio.create_task(self._probe(service, current))
         try:
             await asyncio.wait(
                 {ended, healthy}, timeout=service.patience, return_when=asyncio.FIRST_COMPLETED
@@ -179,17 +176,12 @@ class Supervisor:
             ended.cancel()
             healthy.cancel()
 
-    async def _probe(self, service: Service, guarded: Guarded, current: Step) -> None:
-        dead_before = False
+    async def _probe(self, service: Service, current: Step) -> None:
         # The person's proxy is not meant for this machine.
         async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=2.0) as client:
             while (answer := await _answer(client, service.health)) != httpx2.codes.OK:
                 if answer is not None:
                     current.progress(f"{service.address}   answers {answer}, not healthy yet")
-                dead = service.reloads and _has_dead_worker(guarded)
-                if dead and dead_before:
-                    raise ServiceStoppedError(service, "failed while it started", self._last_lines(service))
-                dead_before = dead
                 await asyncio.sleep(_PROBE_SECONDS)
             if service.warm_up:
                 current.progress(f"{service.address}   preparing the first page")
@@ -240,15 +232,6 @@ async def _answer(client: httpx2.AsyncClient, url: str) -> int | None:
         return (await client.get(url)).status_code
     except httpx2.HTTPError:
         return None
-
-
-def _has_dead_worker(guarded: Guarded) -> bool:
-    """Return whether a worker has ended that its parent has not collected: it will not start another."""
-    for process in guarded.tree():
-        with suppress(psutil.Error):
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return True
-    return False
 
 
 def _describe_end(code: int) -> str:

@@ -357,13 +357,17 @@ class _Plan:
         """Return the backend as a service."""
         source = str(paths.backend_source(self._settings.root))
         host, port = self._hosts["backend"], self._ports["backend"]
-        reload = () if self._options.production else ("--reload", "--reload-dir", source)
+        server = (
+            ("uvicorn",)
+            if self._options.production
+            else ("app.reloading", "--reload", "--reload-dir", source)
+        )
         drain = 10 if self._options.production else 1
         return Service(
             name="backend",
             command=(
-                sys.executable, "-m", "uvicorn", "app.main:app", "--host", host, "--port", str(port),
-                "--timeout-graceful-shutdown", str(drain), *reload,
+                sys.executable, "-m", *server, "app.main:app", "--host", host, "--port", str(port),
+                "--timeout-graceful-shutdown", str(drain),
             ),
             cwd=self._settings.root / "backend",
             environ=environ,
@@ -371,7 +375,6 @@ class _Plan:
             address=self.backend_address,
             health=f"http://{host}:{port}/ready",
             grace=drain + 2.0,
-            reloads=bool(reload),
         )  # fmt: skip
 
     def frontend(self, base: Mapping[str, str], values: Environment, build: Path | None) -> Service:

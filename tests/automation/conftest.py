@@ -233,6 +233,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
     shutil.copytree(MINIATURE, root)
     shutil.copytree(ROOT / "automation", root / "automation", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "deploy" / "profiles", root / "deploy" / "profiles")
+    shutil.copy(ROOT / "backend/src/app/reloading.py", root / "backend/src/app")
     (root / "requirements").mkdir()
     for name in ("tasks.py", ".env.example", "pyproject.toml", "requirements/dev.txt"):
         shutil.copy(ROOT / name, root / name)
