@@ -6,6 +6,7 @@ when rows are added or removed between two pages.
 
 import base64
 import json
+from datetime import UTC, datetime
 
 CursorValue = str | int | None
 
@@ -36,3 +37,18 @@ def decode_cursor(cursor: str, order: str) -> tuple[CursorValue, str]:
     if made_for != order:
         raise InvalidCursorError("belongs to a list in another order")
     return key, row_id
+
+
+def cursor_instant(key: CursorValue) -> datetime:
+    """Return the instant in UTC that the cursor of a list ordered by time holds.
+
+    Raises:
+        InvalidCursorError: when it is none, or lies outside the years that can be told.
+    """
+    try:
+        instant = datetime.fromisoformat(str(key))
+        if instant.tzinfo is not None:
+            return instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidCursorError("is not a cursor of this list")

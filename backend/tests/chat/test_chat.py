@@ -14,6 +14,7 @@ from app.chat.models import Message, ReplyState
 from app.chat.service import REPLY_LIMIT_S
 from app.database import utc_now
 from app.main import create_app
+from app.pagination import encode_cursor
 from backend.tests.chat.stream import Talk, error_of, say, text_of
 
 SignIn = Callable[..., Awaitable[httpx2.AsyncClient]]
@@ -242,7 +243,8 @@ async def test_conversations_are_listed_renamed_and_deleted(ada: httpx2.AsyncCli
     assert (await ada.get(address)).json()["title"] == "My plans"
     assert (await ada.patch(address, json={"title": ""})).status_code == 422
     assert (await ada.patch(address, json={"title": "x" * 81})).status_code == 422
-    assert (await ada.get("/api/conversations", params={"cursor": "x"})).status_code == 422
+    for cursor in ("x", encode_cursor("updated desc", "0001-01-01T00:00:00+14:00", "a")):
+        assert (await ada.get("/api/conversations", params={"cursor": cursor})).status_code == 422
     assert (await ada.delete(address)).status_code == 204
     assert (await ada.get(address)).status_code == 404
     assert (await ada.delete(address)).status_code == 404

@@ -7,6 +7,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from app.pagination import encode_cursor
+
 SignIn = Callable[..., Awaitable[httpx2.AsyncClient]]
 
 
@@ -283,6 +285,9 @@ async def test_lists_are_filtered(ada: httpx2.AsyncClient) -> None:
         ({"cursor": "WyJjcmVhdGVkIGRlc2MiLCJ5ZXN0ZXJkYXkiLCJhIl0"}, "cursor"),
         ({"cursor": "WyJjcmVhdGVkIGRlc2MiLG51bGwsImEiXQ"}, "cursor"),
         ({"cursor": "ÿ😀"}, "cursor"),
+        # Instants before the first year and after the last one, once they are in UTC.
+        ({"cursor": encode_cursor("created desc", "0001-01-01T00:00:00+14:00", "a")}, "cursor"),
+        ({"cursor": encode_cursor("due asc", "9999-12-31T23:00:00-14:00", "a"), "sort": "due"}, "cursor"),
     ],
 )
 async def test_a_bad_query_is_refused_by_the_name_of_the_parameter(

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -14,7 +13,7 @@ from app.chat.models import CONVERSATION_TITLE_LENGTH, Conversation, Message, Re
 from app.chat.parts import StoredPart, history_message
 from app.chat.schemas import ChatRequest
 from app.database import Database, new_id, utc_now
-from app.pagination import InvalidCursorError, decode_cursor, encode_cursor
+from app.pagination import cursor_instant, decode_cursor, encode_cursor
 from app.tasks.schemas import iso_instant
 
 HISTORY_MESSAGES = 40
@@ -192,16 +191,6 @@ async def get_conversation(session: AsyncSession, user_id: str, conversation_id:
     return conversation
 
 
-def _instant(key: Any) -> datetime:
-    try:
-        instant = datetime.fromisoformat(str(key))
-    except ValueError:
-        raise InvalidCursorError("is not a cursor of this list") from None
-    if instant.tzinfo is None:
-        raise InvalidCursorError("is not a cursor of this list")
-    return instant
-
-
 async def list_conversations(
     session: AsyncSession, user_id: str, *, limit: int, cursor: str | None
 ) -> tuple[Sequence[Conversation], str | None]:
@@ -213,7 +202,7 @@ async def list_conversations(
     statement = select(Conversation).where(Conversation.user_id == user_id)
     if cursor is not None:
         key, row_id = decode_cursor(cursor, _NEWEST_FIRST)
-        instant = _instant(key)
+        instant = cursor_instant(key)
         older = and_(Conversation.updated_at == instant, Conversation.id < row_id)
         statement = statement.where(or_(Conversation.updated_at < instant, older))
     statement = statement.order_by(Conversation.updated_at.desc(), Conversation.id.desc())
@@ -235,7 +224,7 @@ async def list_messages(
     statement = select(Message).where(Message.conversation_id == conversation.id)
     if cursor is not None:
         key, row_id = decode_cursor(cursor, _BACKWARDS)
-        instant = _instant(key)
+        instant = cursor_instant(key)
         older = and_(Message.created_at == instant, Message.id < row_id)
         statement = statement.where(or_(Message.created_at < instant, older))
     statement = statement.order_by(Message.created_at.desc(), Message.id.desc())

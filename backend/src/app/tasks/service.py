@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.database import utc_now
-from app.pagination import CursorValue, InvalidCursorError, decode_cursor, encode_cursor
+from app.pagination import CursorValue, InvalidCursorError, cursor_instant, decode_cursor, encode_cursor
 from app.tasks.models import TITLE_LENGTH, Priority, Task, TaskTag
 from app.tasks.schemas import TaskCreate, TaskQuery, TaskUpdate, iso_instant
 
@@ -194,12 +194,9 @@ def _sort_value(column: InstrumentedAttribute[Any], key: CursorValue) -> Any:
             if isinstance(key, str) and "\0" not in key:
                 return key.encode().decode()
             raise ValueError(key)
-        value = None if key is None and column is Task.due_at else datetime.fromisoformat(str(key))
-        if value is not None and value.tzinfo is None:
-            raise ValueError(key)
     except (ValueError, IndexError):
         raise InvalidCursorError("is not a cursor of this list") from None
-    return value
+    return None if key is None and column is Task.due_at else cursor_instant(key)
 
 
 def _after(
