@@ -76,6 +76,7 @@ async def test_a_shared_secret_of_its_own_replaces_the_servers(app: FastAPI, sig
         {"sub": None},
         {"sub": "nobody"},
         {"sub": "nul\0"},
+        {"sub": "half a surrogate pair \ud800"},
         {"nbf": datetime(2100, 1, 1, tzinfo=UTC)},
     ],
     ids=str,
@@ -106,6 +107,9 @@ async def test_a_token_with_a_wrong_signature_identifies_nobody(app: FastAPI, si
         "an unknown key": jwt.encode(about_ada, Ed25519PrivateKey.generate(), "EdDSA", headers={"kid": "x"}),
         "a key named by NUL": jwt.encode(
             about_ada, Ed25519PrivateKey.generate(), "EdDSA", headers={"kid": "\0"}
+        ),
+        "a key named by half a surrogate pair": jwt.encode(
+            about_ada, Ed25519PrivateKey.generate(), "EdDSA", headers={"kid": "\ud800"}
         ),
         "another algorithm": jwt.encode(about_ada, SECRET, "HS384"),
         "no token": "a.b.c",

@@ -164,7 +164,7 @@ class Accounts:
         async with self._database.transaction(read_only=True) as transaction:
             key = await transaction.get(SigningKey, name) if name else None
             about = tokens.subject(token, self._issuer, shared_secret=self._shared_secret, key=key)
-            user = await transaction.get(User, about) if about and "\0" not in about else None
+            user = await transaction.get(User, about) if about else None
         if user is not None:
             _log_as(user)
         return user

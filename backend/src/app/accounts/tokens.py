@@ -75,7 +75,7 @@ def key_id(token: str) -> str | None:
     except jwt.InvalidTokenError:
         return None
     name = header.get("kid")
-    return name if header.get("alg") == "EdDSA" and isinstance(name, str) and "\0" not in name else None
+    return name if header.get("alg") == "EdDSA" and isinstance(name, str) and _is_plain(name) else None
 
 
 def subject(token: str, issuer: str, *, shared_secret: str, key: SigningKey | None) -> str | None:
@@ -102,7 +102,13 @@ def subject(token: str, issuer: str, *, shared_secret: str, key: SigningKey | No
         )
     except (jwt.InvalidTokenError, ValueError):
         return None
-    return str(claims["sub"])
+    about = str(claims["sub"])
+    return about if _is_plain(about) else None
+
+
+def _is_plain(text: str) -> bool:
+    """Say whether text may be an id: JSON can hold NUL and half characters, which databases refuse."""
+    return text.isascii() and text.isprintable()
 
 
 def encrypt(text: str, secret: str) -> str:
