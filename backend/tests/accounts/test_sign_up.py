@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy import func, select
 
 from app.accounts.models import Account, Session, User
-from backend.tests.browsers import Person, browser
+from backend.tests.browsers import ORIGIN, Person, browser
 
 SIGN_UP = "/api/auth/sign-up/email"
 ADA = {"name": "Ada", "email": "ada@example.org", "password": "password"}
@@ -66,6 +66,8 @@ HOSTILE: dict[str, Any] = {
     "a header as callback": ADA | {"callbackURL": "/x\r\nset-cookie: a=b"},
     "a protocol-relative callback": ADA | {"callbackURL": "//evil.example"},
     "a backslashed callback": ADA | {"callbackURL": "/\\evil.example"},
+    "a header behind a callback of ours": ADA | {"callbackURL": f"{ORIGIN}/\r\nset-cookie: a=b"},
+    "a callback that no header can hold": ADA | {"callbackURL": f"{ORIGIN}/€"},
     "a number as callback": ADA | {"callbackURL": 5},
     "a broken callback": ADA | {"callbackURL": "http://["},
 }

@@ -10,6 +10,8 @@ from app.accounts.errors import AccountError
 from app.settings import Settings, origin
 
 _RELATIVE_PATH = re.compile(r"/(?!/|\\|%2f|%5c)[\w\-.+/@]*(?:\?[\w\-.+/=&%@]*)?", re.ASCII | re.IGNORECASE)
+_HEADER_SAFE = re.compile(r"[!-~]+")
+"""Reading a URL drops line breaks, so one of ours may still hold what would end the Location header."""
 _URL_FIELDS = ("callbackURL", "redirectTo", "errorCallbackURL", "newUserCallbackURL")
 
 
@@ -50,7 +52,8 @@ def check_urls(request: Request, body: Any) -> None:
         url = body.get(name) if isinstance(body, dict) else None
         if not url:
             continue
-        if not isinstance(url, str) or not (_RELATIVE_PATH.fullmatch(url) or is_trusted(request, url)):
+        known = isinstance(url, str) and _HEADER_SAFE.fullmatch(url)
+        if not known or not (_RELATIVE_PATH.fullmatch(url) or is_trusted(request, url)):
             raise AccountError("INVALID_CALLBACK_URL", f"Invalid {name}")
 
 
