@@ -139,3 +139,19 @@ async def test_figures_are_counted_by_route(app: FastAPI, signed_in: SignIn) -> 
     assert 'method="other"' in figures
     assert "hidden" not in figures
     assert "process_resident_memory_bytes" in figures
+
+
+async def test_a_person_who_goes_away_in_the_middle_of_a_body_is_no_failure(
+    app: FastAPI, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"100")]
+    scope = {"type": "http", "method": "POST", "path": "/api/auth/sign-out", "headers": headers}
+    await app({**scope, "query_string": b"", "client": ("127.0.0.1", 1)}, receive, send)
+    assert '"status": 499' in caplog.text or "'status': 499" in caplog.text
+    assert "Traceback" not in caplog.text

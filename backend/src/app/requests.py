@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.metrics import Metrics
@@ -14,6 +15,7 @@ from app.problems import Problem, internal_error, problem_response
 
 MAXIMUM_BODY: Final = 1024 * 1024
 """Bytes; the largest thing anybody sends here is a chat message."""
+CLIENT_GONE: Final = 499
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 QUIET = {"/health", "/api/health", "/ready", "/metrics"}
 """Called every few seconds by machines; logged at debug level unless they fail."""
@@ -70,6 +72,9 @@ class RequestMiddleware:
                     await problem_response(_too_large(), path)(scope, receive, decorated_send)
                 else:
                     await self._app(scope, limited_receive, decorated_send)
+        except ClientDisconnect:
+            # Nobody is there to be answered; nginx logs the same number for it.
+            status = status or CLIENT_GONE
         except Exception:
             log.exception("request failed")
             if status:
