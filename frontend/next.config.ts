@@ -2,7 +2,7 @@
  * One code base, two outputs. BUILD_TARGET=static writes plain files to out/ for a web server that
  * proxies /api itself; without it the output is a Node server that proxies /api.
  *
- * Pages are .tsx; what needs a server (routes, proxy, instrumentation) is .ts, so that the static build
+ * Pages are .tsx; what needs a server (routes, instrumentation) is .ts, so that the static build
  * leaves it out by its extension alone.
  *
  * Nothing here may depend on the environment the server will run in: this file is evaluated at build.
@@ -12,7 +12,9 @@ import type { NextConfig } from "next";
 
 const isStatic = process.env.BUILD_TARGET === "static";
 
+// Which scripts may run stands in each page itself (scripts/page-policy.mjs).
 const securityHeaders = [
+  { key: "Content-Security-Policy", value: "frame-ancestors 'none'; base-uri 'none'; object-src 'none'" },
   { key: "X-Content-Type-Options", value: "nosniff" },
   { key: "X-Frame-Options", value: "DENY" },
   { key: "Referrer-Policy", value: "strict-origin-when-cross-origin" },
@@ -23,10 +25,10 @@ const securityHeaders = [
 const config: NextConfig = {
   output: isStatic ? "export" : "standalone",
   pageExtensions: isStatic ? ["tsx"] : ["tsx", "ts"],
-  // The layout renders per request, for the nonce of its scripts, only where there is a server.
-  env: { BUILD_TARGET: isStatic ? "static" : "server" },
   poweredByHeader: false,
   reactStrictMode: true,
+  // Errors are shown all the same; the badge lies over what is being looked at.
+  devIndicators: false,
   // /api/x/ reaches the backend as it was asked for.
   skipTrailingSlashRedirect: true,
   // sharp is 20 MB of native code that a page without photographs never calls.

@@ -8,7 +8,7 @@ export default defineConfig({
   test: {
     // A process a file: the time zone can be changed within one.
     pool: "forks",
-    include: ["**/*.test.{ts,tsx}"],
+    include: ["**/*.test.{ts,tsx,mjs}"],
     exclude: ["node_modules/**", ".next/**", "out/**"],
     restoreMocks: true,
     unstubEnvs: true,

@@ -1,6 +1,5 @@
 import "./globals.css";
 import type { Metadata, Viewport } from "next";
-import { headers } from "next/headers";
 import type { ReactNode } from "react";
 import { themeScript } from "@/lib/theme";
 import { Providers } from "./providers";
@@ -23,22 +22,12 @@ export const viewport: Viewport = {
   ],
 };
 
-/** The nonce that proxy.ts put into this page's policy; plain files have none. */
-async function scriptNonce(): Promise<string | undefined> {
-  if (process.env.BUILD_TARGET === "static") return undefined;
-  return (await headers()).get("x-nonce") ?? undefined;
-}
-
-export default async function RootLayout({ children }: { children: ReactNode }) {
+export default function RootLayout({ children }: { children: ReactNode }) {
   return (
     // The theme script may set data-theme before React arrives.
     <html lang="en" suppressHydrationWarning>
       <body>
-        <script
-          nonce={await scriptNonce()}
-          suppressHydrationWarning
-          dangerouslySetInnerHTML={{ __html: themeScript }}
-        />
+        <script dangerouslySetInnerHTML={{ __html: themeScript }} />
         <Providers>{children}</Providers>
       </body>
     </html>

@@ -15,12 +15,13 @@ const BUDGET_KB = 190;
 async function freePort() {
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");
-  const { port } = probe.address();
+  const { port } = /** @type {import("node:net").AddressInfo} */ (probe.address());
   probe.close();
   await once(probe, "close");
   return port;
 }
 
+/** @param {string} address */
 async function answering(address) {
   for (let attempt = 0; attempt < 100; attempt++) {
     const response = await fetch(`${address}/health`).catch(() => null);
@@ -30,6 +31,10 @@ async function answering(address) {
   throw new Error("The server did not start. Run `npm run build` first.");
 }
 
+/**
+ * @param {string} address
+ * @param {string} page
+ */
 async function firstLoad(address, page) {
   const html = await (await fetch(address + page)).text();
   const scripts = new Set();

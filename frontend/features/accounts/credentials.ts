@@ -50,6 +50,11 @@ export function explainRefusal(
       return { password: `Use at least ${PASSWORD_MIN} characters.` };
     case "PASSWORD_TOO_LONG":
       return { password: `Use at most ${PASSWORD_MAX} characters.` };
+    case "INVALID_ORIGIN":
+    case "MISSING_OR_NULL_ORIGIN":
+      return {
+        form: "The server takes no sign-ins from this address. Whoever runs it sets FRONTEND_URL to what stands in the address bar.",
+      };
   }
   if (error.status === 429) {
     const wait = retryAfterSeconds ? `in ${retryAfterSeconds} s` : "shortly";

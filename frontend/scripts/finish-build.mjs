@@ -1,0 +1,29 @@
+/**
+ * What is left to do after `next build`: give each page its content security policy, and put the browser's
+ * files beside the standalone server, so that .next/standalone is everything that runs.
+ */
+import { cpSync, existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { withPolicy } from "./page-policy.mjs";
+
+const isStatic = process.env.BUILD_TARGET === "static";
+const server = ".next/standalone";
+const pagesFolder = isStatic ? "out" : `${server}/.next/server`;
+
+/** @type {Record<string, string>} */
+const routes = JSON.parse(readFileSync(".next/app-path-routes-manifest.json", "utf8"));
+const pages = globSync("**/*.html", { cwd: pagesFolder }).map((file) => path.join(pagesFolder, file));
+
+// A page that is rendered per request would have no policy: that is not to happen unnoticed.
+for (const route of Object.keys(routes).filter((name) => name.endsWith("/page"))) {
+  const name = routes[route] === "/" ? "index" : routes[route]?.slice(1);
+  const file = path.join(pagesFolder, isStatic ? "" : "app", `${name}.html`);
+  if (!pages.includes(file)) throw new Error(`${routes[route]} is not a static page: there is no ${file}`);
+}
+
+for (const page of pages) writeFileSync(page, withPolicy(readFileSync(page, "utf8")));
+
+if (!isStatic) {
+  cpSync(".next/static", `${server}/.next/static`, { recursive: true });
+  if (existsSync("public")) cpSync("public", `${server}/public`, { recursive: true });
+}
