@@ -113,7 +113,7 @@ async def _build_once(root: Path, environ: Mapping[str, str], mark: str, step: S
     frontend = paths.frontend(root)
     step.progress("building")
     last: deque[str] = deque(maxlen=_LAST_LINES)
-    command = node.node(str(frontend / "node_modules" / "next" / "dist" / "bin" / "next"), "build")
+    command = node.npm("run", "--silent", "build")
     settings = {**node.environ(environ), "NODE_ENV": "production"}
     async with processes.running(command, cwd=frontend, environ=settings, mark=mark) as next_build:
         async for line in processes.lines(next_build):
@@ -121,19 +121,15 @@ async def _build_once(root: Path, environ: Mapping[str, str], mark: str, step: S
                 last.append(logs.clean(line))
                 step.progress(f"building: {last[-1].strip()}")
         if await next_build.wait() != 0:
-            raise AutomationError("next build failed", why="its last lines:", details=list(last))
+            raise AutomationError("the frontend cannot be built", why="its last lines:", details=list(last))
 
 
 def _collect(frontend: Path, target: Path) -> None:
-    """Put the server, its static files and the public ones into the target, whole or not at all."""
+    """Put the server and all it serves into the target, whole or not at all."""
     partial = target.with_name(f"{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    output = frontend / ".next"
     try:
-        shutil.copytree(output / "standalone", partial, symlinks=True)
-        shutil.copytree(output / "static", partial / ".next" / "static")
-        if (frontend / "public").is_dir():
-            shutil.copytree(frontend / "public", partial / "public", dirs_exist_ok=True)
+        shutil.copytree(frontend / ".next" / "standalone", partial, symlinks=True)
         partial.replace(target)
     except (OSError, shutil.Error) as error:
         raise AutomationError(

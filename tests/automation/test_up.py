@@ -306,8 +306,7 @@ def test_production_builds_once_and_again_only_when_a_source_changes(project: Pr
     assert project.ask("frontend", "/environment")["NODE_ENV"] == "production"
     builds = project.root / ".run" / "frontend"
     [build] = [each for each in builds.iterdir() if each.is_dir()]
-    assert (build / ".next" / "static" / "page.js").is_file()
-    assert (build / "public" / "robots.txt").is_file()
+    assert (build / "server.js").is_file()
     project.invoke("down")
     again = project.up("--prod")
     assert "already built" in again.text()
@@ -321,7 +320,7 @@ def test_a_failing_build_shows_what_the_compiler_said(project: Project) -> None:
     (project.root / "frontend" / "broken").touch()
     result = project.invoke("up", "--prod", *project.ports)
     assert result.returncode == 1
-    assert "next build failed" in result.stderr
+    assert "the frontend cannot be built" in result.stderr
     assert "Type error: broken on purpose" in result.stderr
     assert not project.processes()
 
