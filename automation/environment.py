@@ -27,6 +27,8 @@ from automation.settings import Settings
 TEMPLATE = ".env.example"
 SECRET_LENGTH = 32
 """Characters that a secret has at least."""
+LARGEST = 10**6
+"""Bytes that a settings file has at most."""
 
 # The names that the application reads, and what each must be. The order is the order of the report.
 _SEMANTIC_VERSION = re.compile(
@@ -35,6 +37,8 @@ _SEMANTIC_VERSION = re.compile(
 _SECRETS = ("BETTER_AUTH_SECRET", "JWT_SECRET")
 _MODEL_KEYS = ("OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY")
 _LEVELS = ("debug", "info", "warning", "error")
+# A line without = may be a pasted secret: it is shown only where it looks like the name of a variable.
+_PLAIN_NAME = re.compile(r"[A-Z][A-Z_]{0,39}")
 
 
 @dataclass(frozen=True)
@@ -117,15 +121,14 @@ def initialise(settings: Settings, profile: Profile, *, dry_run: bool = False) -
 def read(settings: Settings, profile: Profile) -> Environment:
     """Read the settings file and the shell, and check both; what is wrong is among the problems."""
     problems: list[Problem] = []
-    in_file = _read_file(settings.env_file, settings.env_file_name, problems)
     known = application_names(profile)
+    content = _read_file(settings.env_file, settings.env_file_name, known, problems)
+    in_file = content or {}
     from_shell = {name: settings.environ[name] for name in known if settings.environ.get(name)}
     values = {name: value for name, value in {**in_file, **from_shell}.items() if value}
     problems += _check_unknown(in_file, known)
-    # A file that is not there lacks everything: one problem, and not one for each name.
-    problems += [
-        each for each in check(values, profile) if settings.env_file.exists() or values.get(each.name)
-    ]
+    # A file that gives nothing to read lacks everything: one problem, and not one for each name.
+    problems += [each for each in check(values, profile) if content is not None or values.get(each.name)]
     decided = tuple(name for name in from_shell if in_file.get(name) != from_shell[name])
     return Environment(values, decided, tuple(problems))
 
@@ -169,30 +172,44 @@ def _check_unknown(values: Mapping[str, str], known: Sequence[str]) -> Iterator[
             yield Problem(name, f"is read by nothing; did you mean {near[0]}?", blocking=False)
 
 
-def _read_file(file: Path, shown: str, problems: list[Problem]) -> dict[str, str]:
-    """Return the assignments in the file; what cannot be read becomes a problem with its line."""
+def _read_file(
+    file: Path, shown: str, known: Sequence[str], problems: list[Problem]
+) -> dict[str, str] | None:
+    """Return the assignments in the file; what cannot be read becomes a problem with its line.
+
+    None when nothing of it can be read.
+    """
     try:
-        content = file.read_bytes()
-        mode = file.stat().st_mode
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            # Opening a pipe waits for a writer, and a device may have no end.
+            problems.append(Problem(shown, "cannot be read: it is not a regular file"))
+            return None
+        with file.open("rb") as opened:
+            content = opened.read(LARGEST + 1)
     except FileNotFoundError:
         problems.append(Problem(shown, "is not there; make it with   invoke env-init"))
-        return {}
+        return None
     except OSError as error:
         problems.append(Problem(shown, f"cannot be read: {files.reason(error)}"))
-        return {}
-    if os.name == "posix" and mode & (stat.S_IRGRP | stat.S_IROTH):
+        return None
+    if len(content) > LARGEST:
+        size = f"{LARGEST // 10**6} MB"
+        problems.append(Problem(shown, f"is larger than {size}: it cannot be a settings file"))
+        return None
+    if os.name == "posix" and status.st_mode & (stat.S_IRGRP | stat.S_IROTH):
         problems.append(
             Problem(shown, f"can be read by other users; run   chmod 600 {shown}", blocking=False)
         )
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         problems.append(Problem(shown, "is saved as UTF-16; save it as UTF-8"))
-        return {}
+        return None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         problems.append(Problem(shown, "is not valid UTF-8 here; save it as UTF-8", line))
-        return {}
+        return None
     values: dict[str, str] = {}
     for binding in parse_stream(io.StringIO(text)):
         # The parser counts a statement from the blank lines and comments before it.
@@ -203,7 +220,9 @@ def _read_file(file: Path, shown: str, problems: list[Problem]) -> dict[str, str
         elif binding.key is not None:
             value = binding.value
             if value is None:
-                problems.append(Problem(binding.key, "has no = after it; write NAME=value", line))
+                named = binding.key in known or _PLAIN_NAME.fullmatch(binding.key)
+                name, subject = (binding.key, "it") if named else (shown, "its first word")
+                problems.append(Problem(name, f"has no = after {subject}; write NAME=value", line))
             elif values.get(binding.key) and value and values[binding.key] != value:
                 problems.append(Problem(binding.key, "is set a second time, differently; keep one", line))
             # An empty value is an unset one: it does not take a value back.

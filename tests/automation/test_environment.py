@@ -237,3 +237,30 @@ def test_two_first_runs_at_once_keep_one_secret(here: Settings) -> None:
 
     files.write_private(here.env_file, "another", exclusive=True)
     assert here.env_file.read_text() == first
+
+
+def test_a_line_that_is_only_a_pasted_key_is_named_by_its_number(here: Settings) -> None:
+    found = problems(here, f"BETTER_AUTH_SECRET={SECRET}\nsk-pasted-without-a-name\n")
+    assert found == [".env (line 2) has no = after its first word; write NAME=value"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_is_not_a_file_is_one_problem_and_never_waited_for(here: Settings, kind: str) -> None:
+    match kind:
+        case "pipe":
+            os.mkfifo(here.env_file)
+        case "device":
+            here.env_file.symlink_to("/dev/zero")
+        case _:
+            here.env_file.mkdir()
+    found = [str(each) for each in environment.read(here, PROFILE).problems]
+    assert found == [".env cannot be read: it is not a regular file"]
+
+
+def test_a_file_that_is_no_settings_file_by_its_size_is_not_read(here: Settings) -> None:
+    found = problems(here, b"A" * (environment.LARGEST + 1))
+    assert found == [".env is larger than 1 MB: it cannot be a settings file"]
+
+
+def test_a_file_that_cannot_be_read_as_text_is_one_problem(here: Settings) -> None:
+    assert problems(here, "A=1".encode("utf-16")) == [".env is saved as UTF-16; save it as UTF-8"]
