@@ -10,15 +10,15 @@ const isStatic = process.env.BUILD_TARGET === "static";
 const server = ".next/standalone";
 const pagesFolder = isStatic ? "out" : `${server}/.next/server`;
 
-/** @type {Record<string, string>} */
-const routes = JSON.parse(readFileSync(".next/app-path-routes-manifest.json", "utf8"));
 const pages = globSync("**/*.html", { cwd: pagesFolder }).map((file) => path.join(pagesFolder, file));
 
 // A page that is rendered per request would have no policy: that is not to happen unnoticed.
-for (const route of Object.keys(routes).filter((name) => name.endsWith("/page"))) {
-  const name = routes[route] === "/" ? "index" : routes[route]?.slice(1);
-  const file = path.join(pagesFolder, isStatic ? "" : "app", `${name}.html`);
-  if (!pages.includes(file)) throw new Error(`${routes[route]} is not a static page: there is no ${file}`);
+/** @type {Record<string, string>} */
+const routes = JSON.parse(readFileSync(".next/app-path-routes-manifest.json", "utf8"));
+for (const [file, route] of Object.entries(routes)) {
+  const isPage = file.endsWith("/page") && !route.startsWith("/_");
+  const page = path.join(pagesFolder, isStatic ? "" : "app", route === "/" ? "index.html" : `${route}.html`);
+  if (isPage && !pages.includes(page)) throw new Error(`${route} is not a static page: there is no ${page}`);
 }
 
 for (const page of pages) writeFileSync(page, withPolicy(readFileSync(page, "utf8")));

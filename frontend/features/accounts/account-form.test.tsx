@@ -1,0 +1,95 @@
+// @vitest-environment jsdom
+import { render, screen, waitFor } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { AccountForm } from "./account-form";
+
+const replace = vi.fn();
+vi.mock("next/navigation", () => ({
+  useRouter: () => ({ replace }),
+  useSearchParams: () => new URLSearchParams(),
+}));
+
+type Call = { path: string; body: unknown };
+
+// Better Auth's client takes fetch as it finds it when it is imported: so this is there before.
+const network = vi.hoisted(() => {
+  const calls: Call[] = [];
+  const network = { calls, answer: () => new Response() };
+  globalThis.fetch = async (input, init) => {
+    const path = new URL(input instanceof Request ? input.url : input, "http://localhost").pathname;
+    if (path.endsWith("/get-session")) return Response.json(null);
+    calls.push({ path, body: JSON.parse(String(init?.body)) });
+    return network.answer();
+  };
+  return network;
+});
+
+beforeEach(() => {
+  network.calls.length = 0;
+  replace.mockReset();
+});
+
+async function fill(email: string, password: string, button: string) {
+  await userEvent.type(screen.getByLabelText("Email"), email);
+  await userEvent.type(screen.getByLabelText("Password"), password);
+  await userEvent.click(screen.getByRole("button", { name: button }));
+}
+
+describe("signing in", () => {
+  it("asks for what is missing beside the field, and goes to it", async () => {
+    render(<AccountForm mode="sign-in" />);
+    await userEvent.click(screen.getByRole("button", { name: "Sign in" }));
+    expect(screen.getByLabelText("Email")).toHaveFocus();
+    expect(screen.getByLabelText("Email")).toHaveAccessibleDescription("Enter your email address.");
+    expect(screen.getByLabelText("Password")).toBeInvalid();
+    expect(network.calls).toEqual([]);
+  });
+
+  it("tells a wrong password at the password, and keeps what was typed", async () => {
+    network.answer = () =>
+      Response.json({ code: "INVALID_EMAIL_OR_PASSWORD", message: "Invalid" }, { status: 401 });
+    render(<AccountForm mode="sign-in" />);
+    await userEvent.click(screen.getByRole("checkbox", { name: "Keep me signed in" }));
+    await fill("ada@example.com", "wrong one", "Sign in");
+    await waitFor(() =>
+      expect(screen.getByLabelText("Password")).toHaveAccessibleDescription(
+        "Email address and password do not match.",
+      ),
+    );
+    expect(screen.getByLabelText("Email")).toHaveValue("ada@example.com");
+    expect(screen.getByRole("button", { name: "Sign in" })).toBeEnabled();
+    expect(network.calls).toEqual([
+      {
+        path: "/api/auth/sign-in/email",
+        body: { email: "ada@example.com", password: "wrong one", rememberMe: false },
+      },
+    ]);
+  });
+
+  it("says how long to wait after too many tries", async () => {
+    network.answer = () =>
+      Response.json({ message: "Too many" }, { status: 429, headers: { "x-retry-after": "9" } });
+    render(<AccountForm mode="sign-in" />);
+    await fill("ada@example.com", "wrong one", "Sign in");
+    expect(await screen.findByRole("alert")).toHaveTextContent("Try again in 9 s.");
+  });
+});
+
+describe("signing up", () => {
+  it("tells an address that is taken at the address", async () => {
+    network.answer = () =>
+      Response.json({ code: "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL", message: "x" }, { status: 422 });
+    render(<AccountForm mode="sign-up" />);
+    await userEvent.type(screen.getByLabelText("Name"), "Ada");
+    await fill("ada@example.com", "long enough", "Create account");
+    await waitFor(() => expect(screen.getByLabelText("Email")).toBeInvalid());
+    expect(screen.getByLabelText("Email")).toHaveFocus();
+  });
+
+  it("can show the password", async () => {
+    render(<AccountForm mode="sign-up" />);
+    await userEvent.click(screen.getByRole("button", { name: "Show password" }));
+    expect(screen.getByLabelText("Password")).toHaveAttribute("type", "text");
+  });
+});
