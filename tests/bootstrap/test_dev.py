@@ -216,3 +216,14 @@ def await_condition(condition: Callable[[], bool], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.005)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_the_caller_closed_are_no_reason_to_fail(ready: Clone, closed: str) -> None:
+    ready.run()
+    command = ["sh", "-c", f'exec "$0" "$1" where {closed}', sys.executable, str(ready.folder / "dev")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == (
+        "" if ">&-" in closed.replace("2>&-", "") else f"prefix {ready.folder / '.venv'}\n"
+    )
