@@ -54,7 +54,7 @@ async def install_packages(root: Path, environ: Mapping[str, str], mark: str, st
                 else:
                     output.append(logs.clean(line))
             if await npm.wait() != 0:
-                raise _npm_failed(output)
+                raise npm_failed(output)
         files.write_json(paths.frontend(root) / "node_modules" / _STAMP, wanted)
         step.detail = f"{total} installed"
 
@@ -74,10 +74,13 @@ def _packages_expected(root: Path) -> int:
     return sum(1 for name, package in packages.items() if name and not package.get("optional"))
 
 
-def _npm_failed(output: list[str]) -> AutomationError:
+def npm_failed(output: list[str]) -> AutomationError:
+    """Return the error for a failed npm from what it wrote."""
     # npm says first what is wrong, and then how it may be called.
     errors = [line.removeprefix("npm error").strip() for line in output if line.startswith("npm error")]
-    shown = [line for line in errors if line][:_LAST_LINES] or output[-_LAST_LINES:]
+    # Where in its own code it happened helps nobody.
+    shown = [line for line in errors if line and not line.startswith("at ")][:_LAST_LINES]
+    shown = shown or output[-_LAST_LINES:]
     text = "\n".join(shown)
     remedies = ["check the network and npm's settings, then the same command again"]
     if "ENOSPC" in text:
