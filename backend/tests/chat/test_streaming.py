@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from app.chat import replies
-from app.chat.service import REPLY_LIMIT_S
+from app.chat.service import REPLY_LIMIT_S, save_reply
 from backend.tests.chat.stream import Part, Talk, calls_of, error_of, parts_of, say, text_of
 from tests.model_server import ModelServer, model_server
 
@@ -183,6 +183,28 @@ async def test_pressing_stop_keeps_what_was_done(
     # The conversation goes on, with an interrupted reply in its history.
     following = await say(ada, "hello", conversation_id=parts[0]["conversation_id"])
     assert error_of(following) is None
+    await connection.client.aclose()
+
+
+async def test_leaving_while_the_finished_reply_is_stored_loses_nothing(
+    signed_in: SignIn, answer_with: Callable[..., None], address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storing = asyncio.Event()
+
+    async def slowly(*arguments: Any) -> None:
+        storing.set()
+        await asyncio.sleep(0.3)
+        await save_reply(*arguments)
+
+    monkeypatch.setattr(replies, "save_reply", slowly)
+    answer_with("local-model")
+    ada = await signed_in("Ada")
+    connection = Connection(ada, address)
+    parts = await connection.until("hello", lambda part: part["type"] == "text-end", idempotency_key="k1")
+    await storing.wait()
+    reply = await stored(ada, parts, ready=bool)
+    assert reply["parts"] == [{"type": "text", "text": text_of(parts)}]
+    assert error_of(await say(ada, "hello", idempotency_key="k1")) is None
     await connection.client.aclose()
 
 

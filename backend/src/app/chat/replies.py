@@ -115,7 +115,8 @@ async def _run(
             await parts.put(part)
         state = ReplyState.FAILED if reply.failed else ReplyState.FINISHED
     finally:
-        await _save(database, accepted.reply_id, reply, state)
+        # In a task that nobody cancels: a person may leave at the very moment the whole reply is stored.
+        await asyncio.shield(asyncio.create_task(_save(database, accepted.reply_id, reply, state)))
         if state != ReplyState.STOPPED:
             await parts.put(None)
 
