@@ -148,6 +148,8 @@ async def test_hours_that_a_clock_skips_or_repeats_are_resolved(
             "due: must have the form YYYY-MM-DD or YYYY-MM-DDTHH:MM",
         ),
         ("add_task", {"title": "x", "due": "9999-12-31"}, "due_at: must lie between the years 1900 and 9998"),
+        ("list_tasks", {"due_until": "9999-12-31"}, "due: must lie between the years 1900 and 9998"),
+        ("list_tasks", {"due_until": "9999-12-31T23:59Z"}, "due: must lie between the years 1900 and 9998"),
         ("update_task", {"id": "x"}, "Nothing to change was given."),
         ("complete_task", {"id": "a\0b"}, "There is no task with this id; list_tasks tells the ids."),
         ("drop_tables", {}, "Unknown tool: drop_tables"),

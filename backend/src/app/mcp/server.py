@@ -120,9 +120,12 @@ def parse_due(text: str, time_zone: tzinfo) -> tuple[datetime, bool]:
 def _end_of(text: str, time_zone: tzinfo) -> datetime:
     """Return the first instant after a day or a minute."""
     instant, all_day = parse_due(text, time_zone)
-    if not all_day:
-        return instant + timedelta(minutes=1)
-    following = date.fromisoformat(text) + timedelta(days=1)
+    try:
+        if not all_day:
+            return instant + timedelta(minutes=1)
+        following = date.fromisoformat(text) + timedelta(days=1)
+    except OverflowError:
+        raise ToolError("due: must lie between the years 1900 and 9998") from None
     return parse_due(following.isoformat(), time_zone)[0]
 
 
