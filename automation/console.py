@@ -7,7 +7,7 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import Self, TextIO
 
 from automation.errors import AutomationError
 from automation.events import (
@@ -21,12 +21,10 @@ from automation.events import (
     StepProgress,
     StepStarted,
     StepStopped,
+    as_typed,
     to_mapping,
 )
 from automation.settings import Settings
-
-if TYPE_CHECKING:
-    from automation.terminal import TerminalConsole
 
 NAME_WIDTH = 13
 """Columns of a step's name."""
@@ -50,6 +48,9 @@ class OutputClosedError(AutomationError):
 class Console(ABC):
     """Shows events, from any thread. Raises OutputClosedError once when nobody reads them any more."""
 
+    command = "invoke"
+    """What a person types before the name of a task."""
+
     def __init__(self) -> None:
         """Begin with someone who reads."""
         self._lock = threading.Lock()
@@ -71,7 +72,7 @@ class Console(ABC):
             if self._closed:
                 return
             try:
-                self._show(event)
+                self._show(as_typed(event, self.command))
             except OSError as error:
                 if error.errno not in _GONE:
                     raise
@@ -163,16 +164,20 @@ def marks(stream: TextIO) -> tuple[str, str, str]:
     return "✓", "✗", "-"
 
 
-def open_console(settings: Settings, *, as_json: bool) -> "Console | TerminalConsole":
+def open_console(settings: Settings, *, as_json: bool) -> Console:
     """Return the console for where this process's output goes."""
+    console: Console
     if as_json:
-        return JsonConsole(sys.stdout)
-    if sys.stdout.isatty() or settings.force_color:
+        console = JsonConsole(sys.stdout)
+    elif sys.stdout.isatty() or settings.force_color:
         # Costs 60 ms, which a pipe need not pay.
         from automation.terminal import TerminalConsole
 
-        return TerminalConsole(sys.stdout, settings)
-    return PlainConsole(sys.stdout, sys.stderr)
+        console = TerminalConsole(sys.stdout, settings)
+    else:
+        console = PlainConsole(sys.stdout, sys.stderr)
+    console.command = settings.command
+    return console
 
 
 def _discard_output() -> None:

@@ -330,7 +330,7 @@ _RULES: Mapping[str, Rule] = {
     "API_URL": _web_address,
     "NEXT_PUBLIC_API_URL": _web_address,
     "VERSION": _version,
-    "LOG_LEVEL": _one_of(*_LEVELS),
+    "LOG_LEVEL": lambda value, values: _one_of(*_LEVELS)(value.lower(), values),
     "LOG_FORMAT": _one_of("json", "console"),
     "FORWARDED_ALLOW_IPS": _anything,
 }

@@ -5,10 +5,11 @@ event can be written to and read from a plain mapping.
 """
 
 import dataclasses
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from automation.errors import AutomationError
@@ -91,6 +92,24 @@ class Failed:
     why: str = ""
     details: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
+
+
+_TASK = re.compile(r"\binvoke (?=[a-z])")
+
+
+def as_typed(event: "Event", command: str) -> "Event":
+    """Return the event with the tasks that it tells people to run as they type them: `./dev up`."""
+
+    def typed(lines: Iterable[str]) -> tuple[str, ...]:
+        return tuple(_TASK.sub(f"{command} ", line) for line in lines)
+
+    match event:
+        case Notice(lines):
+            return replace(event, lines=typed(lines))
+        case StepFailed(why=why, remedies=remedies) | Failed(why=why, remedies=remedies):
+            return replace(event, why=typed([why])[0], remedies=typed(remedies))
+        case _:
+            return event
 
 
 @dataclass(frozen=True)

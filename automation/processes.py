@@ -30,14 +30,14 @@ class Identity:
 
     pid: int
     started: float
-    """Seconds since the epoch, as the system keeps it."""
+    """Seconds since the system booted: what the clock shows may be set while the process runs."""
 
     @property
     def alive(self) -> bool:
         """Whether this very process still runs; one that has ended and waits to be collected does not."""
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) < 1
+            same = abs(_since_boot(process) - self.started) < 1
             return same and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return False
@@ -57,8 +57,13 @@ def identify(pid: int) -> Identity:
     """Return the identity of a process; one that has ended already has never been alive."""
     started = 0.0
     with suppress(psutil.NoSuchProcess):
-        started = psutil.Process(pid).create_time()
+        started = _since_boot(psutil.Process(pid))
     return Identity(pid, started)
+
+
+def _since_boot(process: psutil.Process) -> float:
+    # Both are kept as ticks since boot, and shown by the clock of this moment.
+    return process.create_time() - psutil.boot_time()
 
 
 def marked(mark: str) -> Iterator[psutil.Process]:

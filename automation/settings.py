@@ -18,6 +18,8 @@ class Settings:
     data_dir: Path
     no_color: bool
     force_color: bool
+    command: str
+    """What a person types before the name of a task."""
     environ: Mapping[str, str]
 
     @property
@@ -40,5 +42,6 @@ def load(environ: Mapping[str, str] | None = None, root: Path = paths.ROOT) -> S
         data_dir=place("TODO_DATA_DIR", ".data"),
         no_color="NO_COLOR" in given,
         force_color=given.get("FORCE_COLOR", "0") != "0",
+        command=given.get("TODO_COMMAND", "invoke"),
         environ=given,
     )

@@ -158,3 +158,12 @@ def test_a_step_that_raises_says_how_it_ended(error: Exception, last: type[event
     with pytest.raises(type(error)), events.step(seen.append, "a"):
         raise_it(error)()
     assert isinstance(seen[-1], last)
+
+
+def test_a_task_to_run_is_told_as_the_person_types_it() -> None:
+    failed = events.Failed("it failed", remedies=("invoke up --auto-port", "ask who invoked it"))
+    typed = events.as_typed(failed, "./dev")
+    assert isinstance(typed, events.Failed)
+    assert typed.remedies == ("./dev up --auto-port", "ask who invoked it")
+    said_by_a_service = events.Line("backend", "invoke up")
+    assert events.as_typed(said_by_a_service, "./dev") == said_by_a_service

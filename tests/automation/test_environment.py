@@ -77,7 +77,7 @@ def test_a_dry_run_makes_no_file(here: Settings) -> None:
         "TRUSTED_ORIGINS=https://a.example, https://b.example:8443",
         "VERSION=v1.0.0",
         "VERSION=v1.2.3-rc.1+build.5",
-        "LOG_LEVEL=debug",
+        "LOG_LEVEL=Debug",
         "AGENT_PROVIDER=gemini",
         "export VERSION=v1.0.0",
         "VERSION='v1.0.0' # the first",

@@ -1,11 +1,13 @@
 """Any services can be supervised: here they are small Python programs."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from automation import processes
@@ -204,3 +206,13 @@ def test_a_damaged_record_counts_as_none(case: Case, content: str) -> None:
     (case.instance.directory / "instance.json").write_text(content)
     assert case.instance.read() is None
     case.instance.release()
+
+
+def test_a_process_is_the_same_when_the_clock_was_set_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    me = processes.identify(os.getpid())
+    boot_time, create_time = psutil.boot_time, psutil.Process.create_time
+    # What the system tells after its clock was set an hour ahead.
+    monkeypatch.setattr(psutil, "boot_time", lambda: boot_time() + 3600)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: create_time(process) + 3600)
+    assert me.alive
+    assert not processes.Identity(me.pid, me.started - 3600).alive
