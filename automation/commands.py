@@ -286,11 +286,13 @@ async def _until_signal(work: Coroutine[Any, Any, int | None]) -> int | None:
         received.append(number)
         task.cancel()
 
+    def handle(number: int, _frame: object) -> None:
+        with suppress(RuntimeError):  # the loop has closed: everything has ended, and so does this process
+            loop.call_soon_threadsafe(on_signal, number)
+
+    # Unlike the loop's own handlers these outlive it, so that a late signal is no KeyboardInterrupt.
     for number in _SIGNALS:
-        try:
-            loop.add_signal_handler(number, on_signal, number)
-        except NotImplementedError:
-            signal.signal(number, lambda number, _frame: loop.call_soon_threadsafe(on_signal, number))
+        signal.signal(number, handle)
     try:
         return await task
     except asyncio.CancelledError:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# The interpreter that has pip: the environment of a check has none.
+PYTHON = os.path.realpath(sys.executable)
 TASKS = '''
 import sys
 from invoke import task
@@ -46,9 +48,7 @@ class Clone:
     def python(self) -> Path:
         return self.folder / ".venv" / "bin" / "python"
 
-    def start(
-        self, *arguments: str, python: str = sys.executable, **environment: str
-    ) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, python: str = PYTHON, **environment: str) -> subprocess.Popen[str]:
         """Start `./dev` from another folder, in a process group of its own, as a terminal does."""
         return subprocess.Popen(
             [python, str(self.folder / "dev"), *arguments],
@@ -60,7 +60,7 @@ class Clone:
             start_new_session=True,
         )
 
-    def run(self, *arguments: str, python: str = sys.executable, **environment: str) -> tuple[int, str, str]:
+    def run(self, *arguments: str, python: str = PYTHON, **environment: str) -> tuple[int, str, str]:
         """Run `./dev` to its end: exit code, what it printed, what it said about itself."""
         process = self.start(*arguments, python=python, **environment)
         output, errors = process.communicate(timeout=240)
