@@ -88,24 +88,28 @@ export function QuickAdd({ actions, inputRef }: { actions: TaskActions; inputRef
       </div>
       {/* Laid over what is there: the list must not move under a pointer that is about to press it. */}
       <div className="invisible absolute bottom-full -left-px z-20 mb-1.5 flex flex-wrap gap-1.5 rounded-xl border border-line bg-raised p-2 shadow-raised group-focus-within/add:visible md:top-full md:bottom-auto md:mt-1.5 md:mb-0">
-        <Chip pressed={date === today} onClick={() => setDate(date === today ? "" : today)}>
-          Today
-        </Chip>
-        <Chip pressed={date === tomorrow} onClick={() => setDate(date === tomorrow ? "" : tomorrow)}>
-          Tomorrow
-        </Chip>
-        <DateChip
-          date={date}
-          isOther={date !== "" && date !== today && date !== tomorrow}
-          onChange={setDate}
-        />
+        <div className="flex gap-1.5">
+          <Chip pressed={date === today} onClick={() => setDate(date === today ? "" : today)}>
+            Today
+          </Chip>
+          <Chip pressed={date === tomorrow} onClick={() => setDate(date === tomorrow ? "" : tomorrow)}>
+            Tomorrow
+          </Chip>
+          <DateChip
+            date={date}
+            isOther={date !== "" && date !== today && date !== tomorrow}
+            onChange={setDate}
+          />
+        </div>
         <span className="mx-1 w-px self-stretch bg-line max-sm:hidden" />
-        <Chip pressed={priority === "high"} onClick={() => togglePriority("high")}>
-          <Flag aria-hidden="true" /> High
-        </Chip>
-        <Chip pressed={priority === "low"} onClick={() => togglePriority("low")}>
-          Low
-        </Chip>
+        <div className="flex gap-1.5">
+          <Chip pressed={priority === "high"} onClick={() => togglePriority("high")}>
+            <Flag aria-hidden="true" /> High
+          </Chip>
+          <Chip pressed={priority === "low"} onClick={() => togglePriority("low")}>
+            Low
+          </Chip>
+        </div>
       </div>
       {error && (
         <p id="new-task-error" role="alert" className="px-3.5 pb-2.5 text-small text-danger">
