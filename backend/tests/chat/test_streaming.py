@@ -81,12 +81,13 @@ def cookies_of(person: httpx2.AsyncClient) -> str:
 
 async def stored(person: httpx2.AsyncClient, parts: list[Part], ready: Callable[[Any], bool]) -> Any:
     """Return the stored reply once it is as it should be."""
-    while True:
-        conversation = await person.get(f"/api/conversations/{parts[0]['conversation_id']}")
-        reply = conversation.json()["messages"][-1]
-        if ready(reply["parts"]):
-            return reply
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(30):
+        while True:
+            conversation = await person.get(f"/api/conversations/{parts[0]['conversation_id']}")
+            reply = conversation.json()["messages"][-1]
+            if ready(reply["parts"]):
+                return reply
+            await asyncio.sleep(0.01)
 
 
 async def test_a_model_acts_and_the_reply_names_it(

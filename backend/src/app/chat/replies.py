@@ -115,8 +115,13 @@ async def _run(
             await parts.put(part)
         state = ReplyState.FAILED if reply.failed else ReplyState.FINISHED
     finally:
-        # In a task that nobody cancels: a person may leave at the very moment the whole reply is stored.
-        await asyncio.shield(asyncio.create_task(_save(database, accepted.reply_id, reply, state)))
+        # A person may leave at the very moment the whole reply is stored: it is stored all the same.
+        saving = asyncio.create_task(_save(database, accepted.reply_id, reply, state))
+        try:
+            await asyncio.shield(saving)
+        except asyncio.CancelledError:
+            await saving
+            raise
         if state != ReplyState.STOPPED:
             await parts.put(None)
 
