@@ -42,7 +42,7 @@ class Person:
         """Send a message in the chat, and wait until the reply has ended."""
         self.page.get_by_role("textbox", name="Message").fill(message)
         with self.page.expect_response("**/api/chat"):
-            self.page.get_by_role("button", name="Send").click()
+            self.page.get_by_role("button", name="Send", exact=True).click()
         expect(self.page.get_by_role("button", name="Stop")).to_be_hidden()
 
     def add(self, title: str) -> None:

@@ -1,14 +1,19 @@
 """The one way through the application that must never break, with the offline agent and with a model."""
 
+import gzip
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.application import Application
 from tests.e2e.person import Person
+
+FIRST_LOAD_BYTES = 190_000
+"""Gzipped, all scripts of a page together."""
 
 
 def test_a_person_plans_by_chat_and_by_hand(
@@ -122,6 +127,19 @@ def test_the_health_of_both_services_is_told_in_json(
         answer = requests.get(path)
         assert answer.status == 200
         assert answer.json()["status"] == "ok"
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/sign-up"])
+def test_a_first_visit_loads_less_javascript_than_its_budget(
+    application: Application, visit: Callable[[], Page], path: str
+) -> None:
+    requests = visit().request
+    tags = re.findall(r"<script\b[^>]*>", requests.get(path).text())
+    # What is marked so, no browser loads that can run the application.
+    sources = {re.search(r'src="([^"]+)"', tag) for tag in tags if "nomodule" not in tag.lower()}
+    scripts = {found[1] for found in sources if found}
+    assert scripts
+    assert sum(len(gzip.compress(requests.get(script).body())) for script in scripts) < FIRST_LOAD_BYTES
 
 
 def api_tasks(page: Page) -> list[dict[str, Any]]:
