@@ -21,6 +21,8 @@ nox.options.reuse_venv = "yes"
 
 SOURCES = ("automation", "backend", "tests", "tasks.py", "noxfile.py", "dev")
 PYTEST = ("pytest", "-p", "tests.no_skips")
+# Half of the time these wait, for processes or for a database.
+AT_ONCE = ("--numprocesses", "3", "--dist", "worksteal")
 
 
 @nox.session
@@ -48,22 +50,16 @@ def types(session: nox.Session) -> None:
 def automation(session: nox.Session) -> None:
     """The tasks and the library behind them, with real processes."""
     install(session, "test")
-    # Most of the time these wait for processes, so more of them run at once than there are processors.
-    session.run(
-        *PYTEST,
-        "-n",
-        "4",
-        "--dist",
-        "worksteal",
-        *(session.posargs or ["tests/automation", "tests/bootstrap"]),
-    )
+    session.run(*PYTEST, *AT_ONCE, *(session.posargs or ["tests/automation", "tests/bootstrap"]))
 
 
 @nox.session
 def backend(session: nox.Session) -> None:
     """The backend against SQLite and a real PostgreSQL."""
     install(session, "test")
-    session.run(*PYTEST, "--config-file", "backend/pyproject.toml", "backend/tests", *session.posargs)
+    session.run(
+        *PYTEST, *AT_ONCE, "--config-file", "backend/pyproject.toml", "backend/tests", *session.posargs
+    )
 
 
 @nox.session(venv_backend="none")
