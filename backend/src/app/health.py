@@ -10,7 +10,8 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.agents.selection import choose_agent
-from app.database import Database, DatabaseDep
+from app.database import Database
+from app.database.dependencies import DatabaseDep
 from app.database.migrations import head
 from app.metrics import Metrics
 from app.settings import Settings

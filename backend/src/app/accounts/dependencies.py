@@ -8,7 +8,7 @@ from app.accounts.cookies import SessionCookies
 from app.accounts.models import User
 from app.accounts.origins import is_trusted
 from app.accounts.service import Accounts
-from app.database import DatabaseDep
+from app.database.dependencies import DatabaseDep
 from app.problems import Problem
 from app.settings import Settings
 

@@ -20,7 +20,7 @@ from app.chat.schemas import (
     ConversationUpdate,
     MessageOut,
 )
-from app.database import DatabaseDep, SessionDep
+from app.database.dependencies import DatabaseDep, SessionDep
 from app.pagination import InvalidCursorError
 from app.problems import Problem
 from app.settings import Settings

@@ -2,13 +2,10 @@
 
 from app.database.base import Base, UtcDateTime, new_id, utc_now
 from app.database.connection import Database, database_url
-from app.database.dependencies import DatabaseDep, SessionDep
 
 __all__ = [
     "Base",
     "Database",
-    "DatabaseDep",
-    "SessionDep",
     "UtcDateTime",
     "database_url",
     "new_id",

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from app.accounts.dependencies import CurrentUser
-from app.database import SessionDep
+from app.database.dependencies import SessionDep
 from app.pagination import InvalidCursorError
 from app.problems import Problem
 from app.tasks import service
