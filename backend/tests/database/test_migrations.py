@@ -36,6 +36,14 @@ async def test_migrating_twice_at_once_migrates_once(empty_database_url: str) ->
         await database.close()
 
 
+async def test_a_new_file_is_opened_by_many_at_once(tmp_path: Path) -> None:
+    for number in range(100):
+        databases = [Database(f"sqlite:///{tmp_path}/{number}.db") for _ in range(4)]
+        await asyncio.gather(*(database.ping() for database in databases))
+        for database in databases:
+            await database.close()
+
+
 def test_the_newest_revision_is_known_without_alembic() -> None:
     assert head() == ScriptDirectory.from_config(configuration()).get_current_head()
 

@@ -1,15 +1,18 @@
 """Connections and transactions, the same on SQLite and PostgreSQL."""
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from sqlalchemy import URL, Connection, event, inspect, make_url, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.util import await_only
 
 POSTGRESQL_FORM = "is not of the form postgresql://user:password@host:5432/name"
 
@@ -151,7 +154,8 @@ def _sqlite_engine(url: URL) -> AsyncEngine:
         # The driver must not begin transactions by itself: see `begin`.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+        _use_write_ahead_log(cursor)
+        for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -160,3 +164,20 @@ def _sqlite_engine(url: URL) -> AsyncEngine:
         connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE"))
 
     return engine
+
+
+def _use_write_ahead_log(cursor: DBAPICursor) -> None:
+    """Switch the file to its write-ahead log; only in the first connections to a new file is that a change.
+
+    SQLite does not let those of them wait that would wait for each other, but refuses all but one at once.
+    """
+    deadline = time.monotonic() + LOCK_TIMEOUT_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            await_only(asyncio.sleep(0.005))
+        else:
+            return
