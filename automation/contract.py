@@ -13,14 +13,17 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from automation import paths
 from automation.errors import AutomationError, UsageError
 
 DEFAULT_PROFILE = "standalone"
 
-_T = TypeVar("_T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_T = TypeVar("_T", bound="DataclassInstance")
 
 _TOML_NAMES: Mapping[Any, str] = {
     str: "a text",
@@ -103,7 +106,7 @@ def _read(kind: type[_T], table: Mapping[str, Any], file: str, prefix: str) -> _
             known = f"did you mean {near[0]}?" if near else f"known here: {', '.join(fields)}"
             raise ContractError(f"{file}: unknown key {prefix}{key}", why=known)
     values: dict[str, Any] = {}
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+    for field in dataclasses.fields(kind):
         key = f"{prefix}{field.name}"
         if field.name in table:
             values[field.name] = _value(fields[field.name], table[field.name], file, key)

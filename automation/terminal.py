@@ -4,7 +4,7 @@ import time
 from typing import TextIO
 
 from rich.console import Console as RichConsole
-from rich.console import ConsoleOptions, RenderResult
+from rich.console import ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
@@ -97,14 +97,14 @@ class TerminalConsole(Console):
             case Result():
                 pass
 
-    def _row(self, mark: Text | object, name: str, detail: Text, seconds: float) -> Table:
+    def _row(self, mark: RenderableType, name: str, detail: Text, seconds: float) -> Table:
         row = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
         row.width = min(self._rich.width - 1, _WIDEST)
         row.add_column(width=3, justify="right")
         row.add_column(width=NAME_WIDTH, no_wrap=True)
         row.add_column(ratio=1, overflow="fold")
         row.add_column(justify="right", no_wrap=True, min_width=7, style="dim")
-        row.add_row(mark, Text(name), detail, Text(f"{seconds:.1f} s"))  # type: ignore[arg-type]
+        row.add_row(mark, Text(name), detail, Text(f"{seconds:.1f} s"))
         return row
 
     def _explain(self, event: StepFailed | Failed, indent: str) -> None:

@@ -15,6 +15,7 @@ from app.chat.service import REPLY_LIMIT_S
 from app.database import utc_now
 from app.main import create_app
 from app.pagination import encode_cursor
+from backend.tests.browsers import Person
 from backend.tests.chat.stream import Talk, error_of, say, text_of
 
 SignIn = Callable[..., Awaitable[httpx2.AsyncClient]]
@@ -251,7 +252,7 @@ async def test_conversations_are_listed_renamed_and_deleted(ada: httpx2.AsyncCli
     assert len(await tasks(ada)) == 5, "the tasks stay"
 
 
-async def test_a_long_conversation_is_read_from_its_end(app: FastAPI, ada: httpx2.AsyncClient) -> None:
+async def test_a_long_conversation_is_read_from_its_end(app: FastAPI, ada: Person) -> None:
     talk = Talk(ada)
     await talk.say("help")
     began = utc_now() + timedelta(seconds=1)
@@ -259,7 +260,7 @@ async def test_a_long_conversation_is_read_from_its_end(app: FastAPI, ada: httpx
         session.add_all(
             Message(
                 conversation_id=talk.id,
-                user_id=ada.user.id,  # type: ignore[attr-defined]
+                user_id=ada.user.id,
                 role="user",
                 parts=[{"type": "text", "text": str(number)}],
                 created_at=began + timedelta(milliseconds=number),
