@@ -154,6 +154,25 @@ def test_an_interrupted_setup_goes_on_from_where_it_was(
     assert (code, output) == (0, f"prefix {clone.folder / '.venv'}\n"), errors
 
 
+def test_what_an_interrupted_program_says_is_not_taken_for_the_progress(
+    clone: Clone, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import pathlib, signal, sys\n"
+        "if 'venv' in sys.orig_argv:\n"
+        "    print('Traceback (most recent call last):', flush=True)\n"
+        "    (pathlib.Path(__file__).parent / 'begun').touch()\n"
+        "    signal.pause()\n"
+    )
+    process = clone.start("where", PYTHONPATH=str(tmp_path))
+    await_condition((tmp_path / "begun").exists)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Interrupted." in errors
+    assert "Traceback" not in errors
+
+
 def test_two_runs_at_once_install_once(clone: Clone) -> None:
     runs = [clone.start("where") for _ in range(3)]
     answers = [run.communicate(timeout=240) for run in runs]
