@@ -154,9 +154,7 @@ def test_an_interrupted_setup_goes_on_from_where_it_was(
     assert (code, output) == (0, f"prefix {clone.folder / '.venv'}\n"), errors
 
 
-def test_what_an_interrupted_program_says_is_not_taken_for_the_progress(
-    clone: Clone, tmp_path: Path
-) -> None:
+def test_what_an_interrupted_program_says_is_not_taken_for_the_progress(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import pathlib, signal, sys\n"
         "if 'venv' in sys.orig_argv:\n"
