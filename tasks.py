@@ -7,7 +7,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task as invoke_task
 
-import automation
+from automation import commands
 
 # A short flag that is made up from the names would change its meaning when a flag is added.
 task = partial(invoke_task, auto_shortflags=False)
@@ -53,7 +53,7 @@ def up(
 ) -> None:
     """Start the application, and show its address and its logs until Ctrl-C."""
     end(
-        automation.commands.up(
+        commands.application.up(
             profile=profile,
             prod=prod,
             detach=detach,
@@ -71,13 +71,13 @@ def up(
 @task(help={"dry-run": DRY_RUN, "json": JSON, "debug": DEBUG})
 def down(_: Context, dry_run: bool = False, json: bool = False, debug: bool = False) -> None:
     """Stop the application, and clear away what a crash left."""
-    end(automation.commands.down(dry_run=dry_run, json_lines=json, debug=debug))
+    end(commands.application.down(dry_run=dry_run, json_lines=json, debug=debug))
 
 
 @task(help={"json": JSON, "debug": DEBUG})
 def status(_: Context, json: bool = False, debug: bool = False) -> None:
     """Show what runs, where, and whether it is healthy."""
-    end(automation.commands.status(json_lines=json, debug=debug))
+    end(commands.application.status(json_lines=json, debug=debug))
 
 
 @task(
@@ -98,7 +98,7 @@ def logs(
     debug: bool = False,
 ) -> None:
     """Show what the backend and the frontend have written."""
-    end(automation.commands.logs(service=service, lines=lines, follow=follow, json_lines=json, debug=debug))
+    end(commands.application.logs(service=service, lines=lines, follow=follow, json_lines=json, debug=debug))
 
 
 @task(help={"profile": PROFILE, "dry-run": DRY_RUN, "json": JSON, "debug": DEBUG})
@@ -106,25 +106,40 @@ def env_init(
     _: Context, profile: str = "", dry_run: bool = False, json: bool = False, debug: bool = False
 ) -> None:
     """Make .env from .env.example, with a generated secret."""
-    end(automation.commands.env_init(profile=profile, dry_run=dry_run, json_lines=json, debug=debug))
+    end(commands.upkeep.env_init(profile=profile, dry_run=dry_run, json_lines=json, debug=debug))
 
 
 @task(help={"profile": PROFILE, "json": JSON, "debug": DEBUG})
 def env_check(_: Context, profile: str = "", json: bool = False, debug: bool = False) -> None:
     """Name everything that is wrong with .env, at once and without a value."""
-    end(automation.commands.env_check(profile=profile, json_lines=json, debug=debug))
+    end(commands.upkeep.env_check(profile=profile, json_lines=json, debug=debug))
 
 
 @task(help={"json": JSON, "debug": DEBUG})
 def install(_: Context, json: bool = False, debug: bool = False) -> None:
     """Install the frontend's packages, unless they are there; `up` does so itself."""
-    end(automation.commands.install(json_lines=json, debug=debug))
+    end(commands.upkeep.install(json_lines=json, debug=debug))
 
 
 @task(help={"profile": PROFILE, "json": JSON, "debug": DEBUG})
 def doctor(_: Context, profile: str = "", json: bool = False, debug: bool = False) -> None:
     """Look for what keeps the application from running, and say how to mend it."""
-    end(automation.commands.doctor(profile=profile, json_lines=json, debug=debug))
+    end(commands.upkeep.doctor(profile=profile, json_lines=json, debug=debug))
+
+
+@task(
+    help={
+        "profile": "Only this one.",
+        "schema": "Write the JSON Schemas beside the files instead, for completion in an editor.",
+        "json": JSON,
+        "debug": DEBUG,
+    }
+)
+def profiles(
+    _: Context, profile: str = "", schema: bool = False, json: bool = False, debug: bool = False
+) -> None:
+    """Show side by side what the profiles require."""
+    end(commands.profiles.show(profile=profile, schema=schema, json_lines=json, debug=debug))
 
 
 @task(
@@ -145,7 +160,7 @@ def clean(
     debug: bool = False,
 ) -> None:
     """Remove builds, caches and packages: what can be made again."""
-    end(automation.commands.clean(data=data, yes=yes, dry_run=dry_run, json_lines=json, debug=debug))
+    end(commands.upkeep.clean(data=data, yes=yes, dry_run=dry_run, json_lines=json, debug=debug))
 
 
 @task(
@@ -167,7 +182,7 @@ def lock(
     debug: bool = False,
 ) -> None:
     """Make the lock files from what pyproject.toml and package.json ask for."""
-    end(automation.commands.lock(check=check, upgrade=upgrade, dry_run=dry_run, json_lines=json, debug=debug))
+    end(commands.upkeep.lock(check=check, upgrade=upgrade, dry_run=dry_run, json_lines=json, debug=debug))
 
 
-namespace = Collection(up, down, status, logs, install, doctor, env_init, env_check, clean, lock)
+namespace = Collection(up, down, status, logs, install, doctor, env_init, env_check, profiles, clean, lock)

@@ -7,7 +7,8 @@ output. The options hold no secret: those travel in the environment.
 import json
 import sys
 
-from automation import commands, settings
+from automation import settings
+from automation.commands.edge import perform
 from automation.console import EventStream
 from automation.engines import UpOptions
 from automation.engines.native import NativeEngine
@@ -17,7 +18,7 @@ def main() -> int:
     """Run until told to end; return the exit code."""
     options = UpOptions(**json.loads(sys.argv[1]))
     console = EventStream(sys.stdout)
-    return commands.perform(console, NativeEngine(settings.load()).up(options, console), debug=False)
+    return perform(console, NativeEngine(settings.load()).up(options, console), debug=False)
 
 
 if __name__ == "__main__":

@@ -2,18 +2,22 @@
 
 The file is read strictly into frozen dataclasses: a key that is not known, is missing, or has the wrong
 type is an error that names the file, the key and what would be right. Everything that needs a figure or a
-name of a profile takes it from here.
+name of a profile takes it from here. What holds for every profile stands in `deploy/rules.toml`.
+
+Units stand in the names: `_s` seconds, `_ms` milliseconds, `_mb` megabytes of 10^6 bytes.
 """
 
 import dataclasses
 import difflib
+import inspect
+import itertools
 import tomllib
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from automation import paths
 from automation.errors import AutomationError, UsageError
@@ -36,8 +40,41 @@ _TOML_NAMES: Mapping[Any, str] = {
 
 
 @dataclass(frozen=True)
-class BackendEnvironment:
-    """The variables that the backend of a profile is given."""
+class User:
+    """The account that a container's processes run as."""
+
+    name: str
+    group: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
+class Health:
+    """How a container's health is asked for: an image's HEALTHCHECK."""
+
+    path: str
+    interval_s: int
+    timeout_s: int
+    start_period_s: int
+    retries: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """The variables of a service."""
+
+    accepted: tuple[str, ...]
+    """Variables that must reach the process when it is started with them."""
+    fixed: Mapping[str, str]
+    """Variables that the image itself sets, with their values."""
+    build_arguments: Mapping[str, str] = field(default_factory=dict)
+    """Variables that the specification wants as arguments of the build, with their values."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendEnvironment(Environment):
+    """The variables of the backend."""
 
     model_key: str
     """The variable that holds the key of the model's provider; without it the offline agent answers."""
@@ -47,11 +84,130 @@ class BackendEnvironment:
     """The variables without which the backend does not start."""
 
 
-@dataclass(frozen=True)
-class Backend:
-    """The backend service of a profile."""
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """What the image of a service must be, and the containers started from it."""
 
+    image: str
+    """The image's repository, without a registry."""
+    tags: tuple[str, ...]
+    """Tags beside the one made from the content; `vX.Y.Z` stands for the version."""
+    base: str
+    """The image that the service's runtime is assembled from."""
+    stages: tuple[str, ...]
+    """The specification's names of the build's stages; a build has at least as many."""
+    workdir: str
+    command: tuple[str, ...]
+    """What the image runs in production."""
+    development_command: tuple[str, ...]
+    """What the image of `Dockerfile.dev` runs."""
+    port: int
+    user: User
+    health: Health
+    size_max_mb: int
+    """The most that the image may have unpacked."""
+    size_aim_mb: int
+    """What the image should have at most, unpacked."""
+    writable: tuple[str, ...]
+    """The folders of the image that its process writes to; everything else is read-only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frontend(Service):
+    """The frontend of a profile."""
+
+    output: Literal["server", "static"]
+    """A Node server, or files for nginx."""
+    build_base: str
+    """The image that the frontend is built in."""
+    environment: Environment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend(Service):
+    """The backend of a profile."""
+
+    packages: str
+    """The virtual environment that holds the packages, or `system`: the interpreter's own."""
     environment: BackendEnvironment
+
+
+@dataclass(frozen=True)
+class Compose:
+    """The Compose project of a profile."""
+
+    network: str
+    network_driver: str
+    frontend_port: int
+    """The port of this machine that leads to the frontend."""
+    backend_port: int
+    development_mounts: Mapping[str, str]
+    """Folders of the project and where the development containers have them."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A probe of Kubernetes."""
+
+    path: str
+    initial_delay_s: int
+    period_s: int
+    timeout_s: int
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Requests or limits of a container, in Kubernetes' own notation."""
+
+    cpu: str
+    memory: str
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A deployment and its service."""
+
+    name: str
+    tier: str
+    replicas: int
+    service: str
+    service_type: Literal["NodePort", "ClusterIP"]
+    service_port: int
+    readiness: Probe
+    liveness: Probe
+    node_port: int = 0
+    """The port of the node, where the service has one."""
+
+
+@dataclass(frozen=True)
+class Kubernetes:
+    """The Helm release of a profile."""
+
+    chart: str
+    chart_version: str
+    application_version: str
+    keywords: tuple[str, ...]
+    namespace: str
+    pull_policy: Literal["Never", "IfNotPresent", "Always"]
+    max_surge: int
+    max_unavailable: int
+    requests: Resources
+    limits: Resources
+    config_map: str
+    config: Mapping[str, str]
+    secret: str
+    secret_keys: tuple[str, ...]
+    frontend: Workload
+    backend: Workload
+    cpu_min: str
+    """What the whole release uses at least and at most, in Kubernetes' own notation."""
+    cpu_max: str
+    memory_min: str
+    memory_max: str
+    image_load_max_s: int
+    pod_start_max_s: int
+    cold_install_max_s: int
+    warm_install_max_s: int
 
 
 @dataclass(frozen=True)
@@ -60,7 +216,66 @@ class Profile:
 
     name: str
     summary: str
+    frontend: Frontend
     backend: Backend
+    compose: Compose | None = None
+    kubernetes: Kubernetes | None = None
+
+    def service(self, name: str) -> Frontend | Backend:
+        """Return the service called `frontend` or `backend`. Raises UsageError for another name."""
+        if name == "frontend":
+            return self.frontend
+        if name == "backend":
+            return self.backend
+        raise UsageError(f"there is no service {name!r}", why="the services are backend, frontend")
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long things may take, whatever the profile."""
+
+    build_max_s: int
+    """Either image from nothing."""
+    cached_rebuild_max_s: int
+    """Both images after one changed line."""
+    start_max_s: int
+    """From starting a container to its first healthy answer."""
+    health_max_ms: int
+    service_to_service_max_ms: int
+    """From the frontend's container to the backend and back."""
+    database_connection_max_ms: int
+    hot_reload_max_ms: int
+    first_page_max_ms: int
+    """The first page with everything that it loads."""
+    end_to_end_max_ms: int
+    """A request that goes through the frontend and the backend to the database."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What containers may use, whatever the profile."""
+
+    frontend_max_mb: int
+    backend_max_mb: int
+    frontend_cpus: float
+    """Processors that the frontend keeps busy while nobody uses it, at most."""
+    backend_cpus: float
+    images_together_max_mb: int
+    """Both images of a profile whose own limits do not allow more."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What holds for every profile."""
+
+    labels: tuple[str, ...]
+    production_restart: str
+    development_restart: str
+    development_tag: str
+    forbidden_programs: tuple[str, ...]
+    """Compilers, package managers, shells and clients that no runtime image may hold."""
+    times: Times
+    memory: Memory
 
 
 class ContractError(AutomationError):
@@ -86,15 +301,41 @@ def load(name: str = "", root: Path = paths.ROOT) -> Profile:
             remedies=[f"--profile {near[0]}"] if near else [],
         )
     file = paths.profiles(root) / f"{name}.toml"
+    profile = _load(Profile, file, root)
+    if profile.name != name:
+        shown = paths.readable(file, root)
+        raise ContractError(f"{shown}: name is {profile.name!r}, and must be {name!r} like the file")
+    return profile
+
+
+def load_rules(root: Path = paths.ROOT) -> Rules:
+    """Read what holds for every profile. Raises ContractError."""
+    return _load(Rules, paths.rules(root), root)
+
+
+def schema(kind: type[Any] = Profile) -> dict[str, Any]:
+    """Return the JSON Schema of a file that is read into this dataclass, for completion in an editor."""
+    definitions: dict[str, Any] = {}
+    reference = _schema_of(kind, definitions)
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": inspect.cleandoc(kind.__doc__ or "").split("\n")[0],
+        **reference,
+        "definitions": dict(sorted(definitions.items())),
+    }
+
+
+def _load(kind: type[_T], file: Path, root: Path) -> _T:
     shown = paths.readable(file, root)
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ContractError(f"{shown} is not valid TOML", why=str(error)) from error
-    profile = _read(Profile, document, shown, "")
-    if profile.name != name:
-        raise ContractError(f"{shown}: name is {profile.name!r}, and must be {name!r} like the file")
-    return profile
+    except OSError as error:
+        raise ContractError(
+            f"{shown} cannot be read", why=error.strerror or str(error), remedies=[f"git checkout -- {shown}"]
+        ) from error
+    return _read(kind, document, shown, "")
 
 
 def _read(kind: type[_T], table: Mapping[str, Any], file: str, prefix: str) -> _T:
@@ -106,30 +347,104 @@ def _read(kind: type[_T], table: Mapping[str, Any], file: str, prefix: str) -> _
             known = f"did you mean {near[0]}?" if near else f"known here: {', '.join(fields)}"
             raise ContractError(f"{file}: unknown key {prefix}{key}", why=known)
     values: dict[str, Any] = {}
-    for field in dataclasses.fields(kind):
-        key = f"{prefix}{field.name}"
-        if field.name in table:
-            values[field.name] = _value(fields[field.name], table[field.name], file, key)
-        elif field.default is dataclasses.MISSING:
-            expected = _describe(fields[field.name])
+    for each in dataclasses.fields(kind):
+        key = f"{prefix}{each.name}"
+        if each.name in table:
+            values[each.name] = _value(fields[each.name], table[each.name], file, key)
+        elif _required(each):
+            expected = _describe(fields[each.name])
             raise ContractError(f"{file}: {key} is missing", why=f"it must be {expected}")
     return kind(**values)
 
 
+def _required(each: dataclasses.Field[Any]) -> bool:
+    return each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+
+
 def _value(kind: Any, value: Any, file: str, key: str) -> Any:
+    kind = _without_none(kind)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type) and isinstance(value, dict):
         return _read(kind, value, file, f"{key}.")
-    if isinstance(kind, types.GenericAlias) and isinstance(value, list):
-        return tuple(_value(kind.__args__[0], item, file, f"{key}[{at}]") for at, item in enumerate(value))
-    # bool is an int in Python and is not one in TOML.
-    if isinstance(kind, type) and isinstance(value, kind) and type(value) is kind:
+    origin = typing.get_origin(kind)
+    if origin is tuple and isinstance(value, list):
+        item_kind = typing.get_args(kind)[0]
+        return tuple(_value(item_kind, item, file, f"{key}[{at}]") for at, item in enumerate(value))
+    if origin is Mapping and isinstance(value, dict):
+        item_kind = typing.get_args(kind)[1]
+        return {name: _value(item_kind, item, file, f"{key}.{name}") for name, item in value.items()}
+    if origin is Literal and value in typing.get_args(kind):
         return value
-    raise ContractError(f"{file}: {key} is {_describe(type(value))}", why=f"it must be {_describe(kind)}")
+    # A whole number is a number; bool is an int in Python and is not one in TOML.
+    if kind is float and type(value) is int:
+        return float(value)
+    if isinstance(kind, type) and isinstance(value, kind) and type(value) is kind:
+        if isinstance(value, int | float) and value < 0:
+            raise ContractError(f"{file}: {key} is {value}", why="it must not be below zero")
+        return value
+    given = repr(value) if origin is Literal else _describe(type(value))
+    raise ContractError(f"{file}: {key} is {given}", why=f"it must be {_describe(kind)}")
+
+
+def _without_none(kind: Any) -> Any:
+    if isinstance(kind, types.UnionType):
+        [kind] = [each for each in typing.get_args(kind) if each is not types.NoneType]
+    return kind
 
 
 def _describe(kind: Any) -> str:
-    if isinstance(kind, types.GenericAlias):
-        return f"a list, each item {_describe(kind.__args__[0])}"
-    if dataclasses.is_dataclass(kind):
-        return "a table"
-    return _TOML_NAMES.get(kind, str(kind))
+    kind = _without_none(kind)
+    match typing.get_origin(kind):
+        case None:
+            return "a table" if dataclasses.is_dataclass(kind) else _TOML_NAMES.get(kind, str(kind))
+        case origin if origin is tuple:
+            return f"a list, each item {_describe(typing.get_args(kind)[0])}"
+        case origin if origin is Mapping:
+            return f"a table, each value {_describe(typing.get_args(kind)[1])}"
+        case _:
+            return f"one of {', '.join(typing.get_args(kind))}"
+
+
+def _schema_of(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    kind = _without_none(kind)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        if kind.__name__ not in definitions:
+            definitions[kind.__name__] = {}  # named before its fields are looked at
+            hints, notes = typing.get_type_hints(kind), _field_notes(kind)
+            definitions[kind.__name__] = {
+                "type": "object",
+                "description": inspect.cleandoc(kind.__doc__ or ""),
+                "additionalProperties": False,
+                "required": [each.name for each in dataclasses.fields(kind) if _required(each)],
+                "properties": {
+                    each.name: {**_schema_of(hints[each.name], definitions), **notes.get(each.name, {})}
+                    for each in dataclasses.fields(kind)
+                },
+            }
+        return {"$ref": f"#/definitions/{kind.__name__}"}
+    arguments = typing.get_args(kind)
+    match typing.get_origin(kind):
+        case None:
+            simple = {str: "string", int: "integer", float: "number", bool: "boolean"}[kind]
+            return {"type": simple, **({"minimum": 0} if kind in {int, float} else {})}
+        case origin if origin is tuple:
+            return {"type": "array", "items": _schema_of(arguments[0], definitions)}
+        case origin if origin is Mapping:
+            return {"type": "object", "additionalProperties": _schema_of(arguments[1], definitions)}
+        case _:
+            return {"enum": list(arguments)}
+
+
+def _field_notes(kind: type[Any]) -> dict[str, dict[str, str]]:
+    """Return what the strings under the fields of a dataclass say: an editor shows them with the key."""
+    import ast  # costs a hundredth of a second, and only the schema needs it
+
+    notes: dict[str, dict[str, str]] = {}
+    for base in reversed(kind.__mro__[:-1]):
+        [definition] = ast.parse(inspect.getsource(base)).body
+        body = typing.cast("ast.ClassDef", definition).body
+        for statement, following in itertools.pairwise(body):
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                match following:
+                    case ast.Expr(value=ast.Constant(value=str(text))):
+                        notes[statement.target.id] = {"description": inspect.cleandoc(text)}
+    return notes

@@ -10,6 +10,11 @@ def profiles(root: Path) -> Path:
     return root / "deploy" / "profiles"
 
 
+def rules(root: Path) -> Path:
+    """Return the file of the rules that hold for every profile."""
+    return root / "deploy" / "rules.toml"
+
+
 def frontend(root: Path) -> Path:
     """Return the folder of the Next.js application."""
     return root / "frontend"

@@ -1,11 +1,13 @@
 """A profile's file is read strictly: what is wrong in it is named with the file and the key."""
 
+import dataclasses
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from automation import contract
+from automation import contract, profiles
 from automation.errors import UsageError
 from tests.automation.conftest import ROOT
 
@@ -16,6 +18,7 @@ GOOD = (ROOT / "deploy" / "profiles" / "standalone.toml").read_text(encoding="ut
 def root(tmp_path: Path) -> Path:
     """Give a project that has nothing but profiles."""
     shutil.copytree(ROOT / "deploy" / "profiles", tmp_path / "deploy" / "profiles")
+    shutil.copy(ROOT / "deploy" / "rules.toml", tmp_path / "deploy")
     return tmp_path
 
 
@@ -44,7 +47,7 @@ def test_standalone_is_the_profile_without_a_name() -> None:
     ("before", "after", "words"),
     [
         ("summary =", "sumary =", ["unknown key sumary", "did you mean summary?"]),
-        ("provider =", "colour =", ["unknown key backend.environment.colour", "known here: model_key"]),
+        ("provider =", "colour =", ["unknown key backend.environment.colour", "known here: accepted"]),
         ('provider = "openai"', "provider = 1", ["backend.environment.provider is a whole number", "a text"]),
         ('provider = "openai"\n', "", ["backend.environment.provider is missing", "it must be a text"]),
         (
@@ -53,9 +56,14 @@ def test_standalone_is_the_profile_without_a_name() -> None:
             ["backend.environment.required is a text", "a list, each item a text"],
         ),
         ('["BETTER_AUTH_SECRET"]', "[true]", ["required[0] is true or false", "it must be a text"]),
-        ("[backend.environment]", "[backend]", ["unknown key backend.model_key"]),
+        ("[backend.environment]", "[backend.surroundings]", ["unknown key backend.surroundings"]),
+        ("port = 3000", "port = -1", ["frontend.port is -1", "must not be below zero"]),
+        ("port = 3000", "port = true", ["frontend.port is true or false", "a whole number"]),
+        ('output = "server"', 'output = "servr"', ["frontend.output is 'servr'", "one of server, static"]),
+        ('NODE_ENV = "production"', "NODE_ENV = 1", ["frontend.environment.fixed.NODE_ENV", "a text"]),
+        ("size_max_mb = 200", "size_max = 200", ["unknown key frontend.size_max", "size_max_mb"]),
         ('name = "standalone"', 'name = "other"', ["name is 'other'", "'standalone' like the file"]),
-        ("summary", "= summary", ["is not valid TOML", "line 2"]),
+        ("summary", "= summary", ["is not valid TOML", "line 3"]),
     ],
 )
 def test_a_mistake_is_named_with_file_and_key(root: Path, before: str, after: str, words: list[str]) -> None:
@@ -74,3 +82,64 @@ def test_an_unknown_profile_lists_the_known_ones_and_guesses() -> None:
         contract.load("clustr")
     assert "cluster, gordon, standalone, taskflow, uv" in caught.value.why
     assert caught.value.remedies == ("--profile cluster",)
+
+
+def test_a_mistake_in_the_common_rules_is_named_too(root: Path) -> None:
+    text = (ROOT / "deploy" / "rules.toml").read_text(encoding="utf-8")
+    (root / "deploy" / "rules.toml").write_text(text.replace("health_max_ms", "health_max_s"))
+    with pytest.raises(contract.ContractError, match=r"unknown key times.health_max_s") as caught:
+        contract.load_rules(root)
+    assert "deploy" in caught.value.what
+    assert caught.value.why == "did you mean health_max_ms?"
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [("deploy/profiles/schema.json", contract.Profile), ("deploy/rules.schema.json", contract.Rules)],
+)
+def test_the_schema_that_editors_read_is_the_one_of_the_code(file: str, kind: type[object]) -> None:
+    # When this fails: invoke profiles --schema
+    assert (ROOT / file).read_text(encoding="utf-8") == profiles.schema_text(kind)
+
+
+def test_the_schema_knows_every_key_of_every_file() -> None:
+    schema = json.loads((ROOT / "deploy/profiles/schema.json").read_text(encoding="utf-8"))
+    definitions = schema["definitions"]
+    assert definitions["Frontend"]["properties"]["port"] == {"type": "integer", "minimum": 0}
+    assert definitions["Frontend"]["properties"]["output"]["enum"] == ["server", "static"]
+    assert "unpacked" in definitions["Backend"]["properties"]["size_max_mb"]["description"]
+    assert not any(each.get("additionalProperties", False) for each in definitions.values())
+    assert "model_key" in definitions["BackendEnvironment"]["required"]
+
+
+def test_the_profiles_stand_side_by_side() -> None:
+    names = contract.names()
+    rows = profiles.compare([contract.load(name) for name in names])
+    table = {row.key: dict(zip(names, row.values, strict=True)) for row in rows}
+    assert table["backend.port"] == {
+        "cluster": "8080", "gordon": "8000", "standalone": "8000", "taskflow": "8000", "uv": "8000",
+    }  # fmt: skip
+    assert table["frontend.output"]["taskflow"] == "static"
+    assert table["kubernetes.backend.replicas"] == {
+        name: "1" if name == "cluster" else profiles.ABSENT for name in names
+    }
+    lines = profiles.as_table(rows, names, 120)
+    assert all(name.upper() in lines[0] for name in names)
+    assert max(map(len, lines)) <= 200
+    assert any(line.startswith("backend.user.uid") and line.endswith("1001") for line in lines)
+
+
+def test_every_profile_runs_as_another_user_than_root_and_on_a_port_that_it_may_use() -> None:
+    for name in contract.names():
+        profile = contract.load(name)
+        for service in (profile.frontend, profile.backend):
+            assert service.user.uid == service.user.gid == 1001
+            assert service.user.name != "root"
+            assert service.port >= 1024
+            assert service.size_aim_mb <= service.size_max_mb
+            assert not any(base.endswith(":latest") or ":" not in base for base in (service.base,))
+
+
+def test_a_contract_cannot_be_changed_by_who_reads_it() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        contract.load().name = "other"  # type: ignore[misc]

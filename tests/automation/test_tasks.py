@@ -10,7 +10,19 @@ from invoke.collection import Collection
 
 from tests.automation.conftest import ROOT, Project, on_terminal
 
-NAMES = ["clean", "doctor", "down", "env-check", "env-init", "install", "lock", "logs", "status", "up"]
+NAMES = [
+    "clean",
+    "doctor",
+    "down",
+    "env-check",
+    "env-init",
+    "install",
+    "lock",
+    "logs",
+    "profiles",
+    "status",
+    "up",
+]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +57,7 @@ def test_listing_the_tasks_imports_nothing_of_the_library_but_its_name() -> None
     result = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert result.stdout.split() == ["automation", "tasks"]
+    assert result.stdout.split() == ["automation", "automation.commands", "tasks"]
 
 
 def test_the_library_knows_nothing_of_invoke_and_of_the_application() -> None:

@@ -1,0 +1,141 @@
+"""The tasks that run the application."""
+
+import asyncio
+import json
+import uuid
+
+from automation import ports
+from automation.commands.edge import run
+from automation.engines import SERVICES, UNHEALTHY, Status, UpOptions
+from automation.engines.native import NativeEngine, in_background
+from automation.errors import FAILED, AutomationError, UsageError
+from automation.events import Emit, Failed, Notice, Result, StepFailed, from_mapping
+from automation.instance import CRASHED, STOPPED
+from automation.logs import Follower
+from automation.settings import Settings
+
+_POLL_SECONDS = 0.05
+
+
+def up(
+    *, profile: str, prod: bool, detach: bool, host: str, frontend_port: str, backend_port: str,
+    auto_port: bool, dry_run: bool, json_lines: bool, debug: bool,
+) -> int:  # fmt: skip
+    """Start the application."""
+
+    async def work(current: Settings, emit: Emit) -> None:
+        options = UpOptions(
+            profile=profile,
+            production=prod,
+            host=host or UpOptions.host,
+            frontend_port=ports.parse(frontend_port, "--frontend-port", UpOptions.frontend_port),
+            backend_port=ports.parse(backend_port, "--backend-port", UpOptions.backend_port),
+            auto_port=auto_port,
+        )
+        engine = NativeEngine(current)
+        if dry_run:
+            plan = engine.plan(options)
+            emit(Notice(plan))
+            emit(Result({"plan": plan}))
+        elif detach:
+            await _up_detached(current, options, emit)
+        else:
+            await engine.up(options, emit)
+
+    return run(work, json_lines=json_lines, debug=debug)
+
+
+def down(*, dry_run: bool, json_lines: bool, debug: bool) -> int:
+    """Stop the application."""
+
+    async def work(current: Settings, emit: Emit) -> None:
+        engine = NativeEngine(current)
+        if dry_run:
+            now = await engine.status()
+            what = "do nothing" if now.state == STOPPED else "end it"
+            emit(Notice((f"The application is {now.state}: down would {what}.",)))
+            emit(Result(now.to_mapping()))
+            return
+        await engine.down(emit)
+        emit(Result((await engine.status()).to_mapping()))
+
+    return run(work, json_lines=json_lines, debug=debug)
+
+
+def status(*, json_lines: bool, debug: bool) -> int:
+    """Show what runs. Fails when it runs and is not healthy, or was killed."""
+
+    async def work(current: Settings, emit: Emit) -> int:
+        now = await NativeEngine(current).status()
+        emit(Notice(_describe(now)))
+        emit(Result(now.to_mapping()))
+        return FAILED if now.state in {UNHEALTHY, CRASHED} else 0
+
+    return run(work, json_lines=json_lines, debug=debug)
+
+
+def logs(*, service: str, lines: str, follow: bool, json_lines: bool, debug: bool) -> int:
+    """Show the services' output."""
+
+    async def work(current: Settings, emit: Emit) -> None:
+        if service and service not in SERVICES:
+            raise UsageError(
+                f"there is no service {service!r}", why=f"the services are {', '.join(SERVICES)}"
+            )
+        if not (lines.isascii() and lines.isdecimal() and len(lines) < 10):
+            raise UsageError(
+                f"--lines {lines!r} is not a number of lines", why="it is a whole number, 0 or more"
+            )
+        chosen = (service,) if service else SERVICES
+        await NativeEngine(current).logs(chosen, int(lines), emit, follow=follow)
+
+    return run(work, json_lines=json_lines, debug=debug)
+
+
+async def _up_detached(current: Settings, options: UpOptions, emit: Emit) -> None:
+    """Start in the background and show its events until it is healthy or has failed."""
+    events = current.state_dir / "logs" / f"up-{uuid.uuid4().hex}.jsonl"
+    process = in_background(current, options, events)
+    follower = Follower(events, 0)
+    other: list[str] = []
+    failed = False
+    try:
+        while True:
+            # Asked before reading, so that nothing written before the end is missed.
+            code = process.poll()
+            for line in follower.new_lines():
+                try:
+                    event = from_mapping(json.loads(line))
+                except (ValueError, KeyError, TypeError):
+                    other.append(line)
+                    continue
+                emit(event)
+                failed = failed or isinstance(event, Failed | StepFailed)
+                if isinstance(event, Result):
+                    return
+            if code is not None:
+                error = AutomationError(
+                    "the application was not started", details=other, remedies=["invoke up"]
+                )
+                error.shown = failed
+                raise error
+            await asyncio.sleep(_POLL_SECONDS)
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    finally:
+        events.unlink(missing_ok=True)
+
+
+def _describe(status: Status) -> tuple[str, ...]:
+    if status.state == STOPPED:
+        return ("Nothing is running. Start it with   invoke up",)
+    began = f" since {ports.since(status.since)}" if status.since else ""
+    head = f"{status.state}{began} · {status.engine} engine · {status.mode} · {status.address}"
+    rows = [
+        f"{name:<10} {each.address:<24} {each.state:<10} {each.memory / 10**6:6.0f} MB   pid {each.pid}"
+        for name, each in status.services.items()
+    ]
+    mend = ["It was killed. Clear away what is left with   invoke down"] if status.state == CRASHED else []
+    return (head, *rows, *mend)
