@@ -20,7 +20,9 @@ nox.options.error_on_missing_interpreters = True
 nox.options.reuse_venv = "yes"
 
 SOURCES = ("automation", "backend", "tests", "tasks.py", "noxfile.py", "dev")
-DOCKERFILES = tuple(f"{service}/{name}" for service in ("backend", "frontend") for name in ("Dockerfile", "Dockerfile.dev"))
+DOCKERFILES = [
+    f"{service}/{name}" for service in ("backend", "frontend") for name in ("Dockerfile", "Dockerfile.dev")
+]
 PYTEST = ("pytest", "-p", "tests.no_skips")
 # Half of the time these wait, for processes or for a database.
 AT_ONCE = ("--numprocesses", "3", "--dist", "worksteal")
