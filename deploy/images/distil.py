@@ -132,11 +132,13 @@ class Root:
         """
         if not pattern.startswith("/"):
             raise DistilError(f"{pattern} is not a path from the root\n  try   /{pattern}")
-        real, _ = self.resolve(_fixed_part(pattern))
-        rest = PurePosixPath(pattern).relative_to(_fixed_part(pattern))
-        found = [real / path.relative_to(self.host(real)) for path in self.host(real).glob(str(rest))]
+        fixed = _fixed_part(pattern)
+        rest = PurePosixPath(pattern).relative_to(fixed)
         if not rest.parts:
-            found = [PurePosixPath(pattern)] if self.exists(real) else []
+            found = [fixed] if self.exists(fixed) else []
+        else:
+            top = self.host(self.real(fixed))
+            found = [fixed / path.relative_to(top) for path in top.glob(str(rest))]
         if not found:
             raise DistilError(f"the base has no {pattern}\n  looked in   {self.path}")
         return sorted(found)
