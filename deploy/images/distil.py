@@ -452,16 +452,24 @@ class Closure:
     loader: Loader | None = None
 
 
-def close(root: Root, entries: Entries, programs: Collection[PurePosixPath]) -> Closure:
+def close(
+    root: Root, entries: Entries, programs: Collection[PurePosixPath], replaced: Mapping[PurePosixPath, Link]
+) -> Closure:
     """Return the entries and the libraries that the programs and shared objects among them need.
+
+    Args:
+        root: where all of it is.
+        entries: what is wanted.
+        programs: which of the entries are programs.
+        replaced: libraries for which there will be links.
 
     Raises:
         DistilError: with every library that is needed and nowhere to be found.
     """
-    closure = Closure(dict(entries), {})
+    closure = Closure({**entries, **replaced}, {})
     real_programs = {root.real(program) for program in programs}
     # Programs first: they say which loader, and which machine, all the rest is for.
-    todo = sorted((path for path, entry in entries.items() if isinstance(entry, File)), reverse=True)
+    todo = sorted((path for path, entry in closure.entries.items() if isinstance(entry, File)), reverse=True)
     todo.sort(key=lambda path: path in real_programs)
     pending: list[Loaded] = []
     missing: list[str] = []
@@ -488,6 +496,8 @@ def close(root: Root, entries: Entries, programs: Collection[PurePosixPath]) -> 
             if loader is None or found is None:
                 missing.append(f"{loaded.path} needs {name}")
                 continue
+            if substitute := replaced.get(root.real(found)):
+                found = PurePosixPath(substitute.target)
             closure.entries.update(take(root, found))
             if link := loader.link_for(found):
                 closure.entries.setdefault(link, Link(str(found)))
@@ -504,28 +514,32 @@ def close(root: Root, entries: Entries, programs: Collection[PurePosixPath]) -> 
     return closure
 
 
-def duplicates(root: Root, closure: Closure) -> Entries:
+def duplicates(root: Root, closure: Closure) -> dict[PurePosixPath, Link]:
     """Return links for the libraries that a wheel bundles although the base's own are taken as well.
 
     auditwheel puts a hash into a bundled library's name (libssl-0a1b2c3d.so.3). The base's serves as well
     when it has every symbol and every version that the rest takes from the bundled one, which stays if not.
     """
-    links: Entries = {}
     loader = closure.loader
-    for path in sorted(closure.elves):
+    links: dict[PurePosixPath, Link] = {}
+    candidates: dict[PurePosixPath, tuple[PurePosixPath, Elf]] = {}
+    for path, elf in sorted(closure.elves.items()):
         match = re.fullmatch(r"(lib.+)-[0-9a-f]{8,}(\.so[.0-9]*)", path.name)
-        if not match or not path.parent.name.endswith(".libs") or loader is None:
-            continue
-        bundled = closure.elves[path]
-        base = loader.find("".join(match.groups()), Loaded(path, Elf(bundled.machine)))
-        own = closure.elves.get(root.real(base)) if base else None
-        if base is None or own is None:
-            continue
-        dependents = [elf for elf in closure.elves.values() if path.name in elf.needed]
-        symbols = frozenset().union(*(elf.undefined for elf in dependents)) & bundled.defined
-        versions = frozenset().union(*(elf.required.get(path.name, frozenset()) for elf in dependents))
-        if symbols <= own.defined and versions <= own.offered:
-            links[path] = Link(str(base))
+        if match and path.parent.name.endswith(".libs") and loader:
+            base = loader.find("".join(match.groups()), Loaded(path, Elf(elf.machine)))
+            own = closure.elves.get(root.real(base)) if base else None
+            if base and own:
+                candidates[path] = base, own
+    # What a bundled library takes from another counts no longer once it is a link itself: libssl, libcrypto.
+    for _ in range(len(candidates)):
+        for path, (base, own) in candidates.items():
+            dependents = [
+                elf for other, elf in closure.elves.items() if other not in links and path.name in elf.needed
+            ]
+            symbols = {symbol for elf in dependents for symbol in elf.undefined & closure.elves[path].defined}
+            versions = {version for elf in dependents for version in elf.required.get(path.name, ())}
+            if symbols <= own.defined and versions <= own.offered:
+                links[path] = Link(str(base))
     return links
 
 
@@ -805,10 +819,10 @@ def distil(options: argparse.Namespace) -> str:
         entries.update(take_tree(root, path, Patterns(patterns)))
     for path in programs:
         entries.update(take(root, path))
-    closure = close(root, entries, programs)
-    linked: Entries = {}
-    if options.link_duplicates and (linked := duplicates(root, closure)):
-        closure = close(root, {**entries, **linked}, programs)
+    closure = close(root, entries, programs, {})
+    linked = duplicates(root, closure) if options.link_duplicates else {}
+    if linked:
+        closure = close(root, entries, programs, linked)
     taken = closure.entries
     if options.certificates:
         if not root.exists(CERTIFICATES):
@@ -832,9 +846,7 @@ def distil(options: argparse.Namespace) -> str:
         output.directory(PurePosixPath(directory), options.uid, options.gid)
     stripped = closure.elves.keys() - owned if options.strip else set()
     size = output.write(taken, stripped)
-    links = "".join(
-        f"\n  {path} is a link to {link.target}" for path, link in linked.items() if isinstance(link, Link)
-    )
+    links = "".join(f"\n  {path} is a link to {link.target}" for path, link in linked.items())
     return f"{len(taken)} files, {size / 1e6:.1f} MB, from {packages} packages{links}"
 
 
