@@ -7,6 +7,14 @@ from pathlib import Path
 
 from automation import paths
 
+BUILD_SECRETS: Mapping[str, str] = {
+    "ca": "BUILD_CA_FILE",
+    "pipconf": "BUILD_PIPCONF_FILE",
+    "npmrc": "BUILD_NPMRC_FILE",
+    "aptconf": "BUILD_APTCONF_FILE",
+}
+"""The variables that name the files of the optional build secrets."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -20,6 +28,10 @@ class Settings:
     force_color: bool
     command: str
     """What a person types before the name of a task."""
+    build_secrets: Mapping[str, Path]
+    """Files that a build may use and that stay in no layer, by the name that the Dockerfiles give them."""
+    bases: tuple[str, ...]
+    """Base images to use instead of others, each as `reference=reference` or `service=reference`."""
     environ: Mapping[str, str]
 
     @property
@@ -43,5 +55,7 @@ def load(environ: Mapping[str, str] | None = None, root: Path = paths.ROOT) -> S
         no_color="NO_COLOR" in given,
         force_color=given.get("FORCE_COLOR", "0") != "0",
         command=given.get("TODO_COMMAND", "invoke"),
+        build_secrets={secret: place(name, "") for secret, name in BUILD_SECRETS.items() if name in given},
+        bases=tuple(given.get("TODO_BASES", "").split()),
         environ=given,
     )
