@@ -1,0 +1,95 @@
+{{/* The chart's name, and the release's full name: what is not named by the specification is named after it. */}}
+{{- define "todo.fullname" -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "todo.selector" -}}
+app: todo-{{ . }}
+tier: {{ . }}
+{{- end -}}
+
+{{/* Labels of every object. Call with (dict "root" $ "component" "backend"). */}}
+{{- define "todo.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+app.kubernetes.io/name: {{ .root.Chart.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{- define "todo.image" -}}
+{{ printf "%s:%s" .repository .tag | quote }}
+imagePullPolicy: {{ .pullPolicy }}
+{{- end -}}
+
+{{- define "todo.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: {{ . }}
+runAsGroup: {{ . }}
+fsGroup: {{ . }}
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{- define "todo.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{/* A probe over HTTP: its path, and the rest as Kubernetes names it. */}}
+{{- define "todo.probe" -}}
+httpGet: {path: {{ .path }}, port: http}
+{{ omit . "path" | toYaml }}
+{{- end -}}
+
+{{/* Additional variables: a map of names and values. */}}
+{{- define "todo.env" -}}
+{{- range $name, $value := . }}
+- {name: {{ $name }}, value: {{ $value | quote }}}
+{{- end }}
+{{- end -}}
+
+{{/* Where the backend finds its database: in the Secret, or in the cluster. */}}
+{{- define "todo.database" -}}
+{{- if .Values.postgresql.enabled -}}
+- name: POSTGRES_PASSWORD
+  valueFrom: {secretKeyRef: {name: {{ .Values.secret.name }}, key: POSTGRES_PASSWORD}}
+- name: DATABASE_URL
+  value: postgresql://todo:$(POSTGRES_PASSWORD)@{{ include "todo.fullname" . }}-postgresql:5432/todo
+{{- end -}}
+{{- end -}}
+
+{{/* How pods spread, are chosen and pull; call with (dict "root" $ "component" "backend"). */}}
+{{- define "todo.placement" -}}
+{{- $values := index .root.Values .component -}}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector: {matchLabels: {app: todo-{{ .component }}}}
+    matchLabelKeys: [pod-template-hash]
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.nodeSelector }}
+nodeSelector: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.affinity }}
+affinity: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* What makes pods roll: the configuration, the Secret, and what the values add. */}}
+{{- define "todo.podAnnotations" -}}
+checksum/config: {{ include (print .root.Template.BasePath "/configmap.yaml") .root | sha256sum }}
+{{- with .root.Values.secret.checksum }}
+checksum/secret: {{ . }}
+{{- end }}
+{{- with (index .root.Values .component).podAnnotations }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,13 @@
+"""Asks the release's services how they are, from inside the cluster; fails when the backend is down."""
+
+import json
+import os
+from urllib.request import urlopen
+
+for service in ("FRONTEND", "BACKEND"):
+    with urlopen(os.environ[service] + "/health", timeout=5) as answer:
+        print(service.lower(), json.load(answer)["status"])
+with urlopen(os.environ["BACKEND"] + "/ready", timeout=5) as answer:
+    print("ready", json.load(answer)["status"])
+with urlopen(os.environ["FRONTEND"] + "/sign-in", timeout=5) as answer:
+    assert "<html" in answer.read().decode(), "the frontend has no page"

@@ -1,0 +1,31 @@
+"""Goes the way of a new person: an account, a task, the account deleted again; through the frontend."""
+
+import json
+import os
+import secrets
+from typing import Any
+from urllib.request import Request, urlopen
+
+headers = {"content-type": "application/json"}
+
+
+def call(method: str, path: str, body: object = None) -> Any:
+    """Return the answer; an answer that is an error raises."""
+    data = None if body is None else json.dumps(body).encode()
+    with urlopen(Request(os.environ["FRONTEND"] + path, data, headers, method=method), timeout=10) as answer:
+        if token := answer.headers.get("set-auth-token"):
+            headers["authorization"] = f"Bearer {token}"
+        return json.load(answer)
+
+
+password = secrets.token_urlsafe(16)
+person = {"name": "Helm test", "email": f"helm-{secrets.token_hex(8)}@example.com", "password": password}
+call("POST", "/api/auth/sign-up/email", person)
+try:
+    task = call("POST", "/api/tasks", {"title": "Asked by helm test"})
+    listed = call("GET", "/api/tasks")["items"]
+    assert [each["id"] for each in listed] == [task["id"]], listed
+    assert call("POST", f"/api/tasks/{task['id']}/complete")["status"] == "completed"
+finally:
+    call("POST", "/api/auth/delete-user", {"password": password})
+print("an account, a task, and both gone again")
