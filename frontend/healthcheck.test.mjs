@@ -29,7 +29,7 @@ function check(environment) {
     const child = execFile(
       process.execPath,
       ["healthcheck.mjs"],
-      { cwd: import.meta.dirname, env: environment },
+      { cwd: import.meta.dirname, env: { ...environment, NODE_ENV: "production" } },
       (_, __, errors) => resolve({ code: child.exitCode ?? -1, errors }),
     );
   });
