@@ -210,7 +210,7 @@ class Progress:
         if isinstance(ranges, list) and ranges and isinstance(ranges[0], dict):
             line = ranges[0].get("start", {}).get("line")
         self.warnings.append(
-            Warning(logs.clean(_text(given.get("short"))), line, str(given.get("url") or ""))
+            Lint(logs.clean(_text(given.get("short"))), line, str(given.get("url") or ""))
         )
 
     def _report_stages(self) -> None:
