@@ -15,6 +15,7 @@ task = partial(invoke_task, auto_shortflags=False)
 JSON = "Print events and the result as lines of JSON."
 DEBUG = "Show the traceback of an error."
 DRY_RUN = "Say what would be done, and do nothing."
+SERVICE = "Only this one: backend or frontend."
 PROFILE = "The profile whose rules apply: standalone unless named."
 
 
@@ -143,6 +144,63 @@ def profiles(
 
 
 @task(
+    iterable=["tag", "base"],
+    help={
+        "profile": PROFILE,
+        "all": "Every profile, one after another.",
+        "service": SERVICE,
+        "dev": "The development images, from Dockerfile.dev.",
+        "tag": "A further tag; can be given more than once.",
+        "version": "The version, as in v1.2.3: VERSION of .env unless given.",
+        "platform": "Build for another platform, as in linux/arm64.",
+        "base": "Use another base image: node:24-alpine=node:24-slim, or frontend=node:24-slim; repeatable.",
+        "no-cache": "Run every step again.",
+        "pull": "Ask the registries for newer base images.",
+        "reproducible": "Build each image twice without a cache, and fail with what differs.",
+        "dry-run": DRY_RUN,
+        "json": JSON,
+        "debug": DEBUG,
+    },
+)
+def build(
+    _: Context,
+    tag: list[str],
+    base: list[str],
+    profile: str = "",
+    all: bool = False,  # noqa: A002 - the name of the flag
+    service: str = "",
+    dev: bool = False,
+    version: str = "",
+    platform: str = "",
+    no_cache: bool = False,
+    pull: bool = False,
+    reproducible: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Build the images of a profile, unless those of this content are there."""
+    end(
+        commands.images.build(
+            profile=profile,
+            all_profiles=all,
+            service=service,
+            dev=dev,
+            tags=tag,
+            version=version,
+            platform=platform,
+            bases=base,
+            no_cache=no_cache,
+            pull=pull,
+            reproducible=reproducible,
+            dry_run=dry_run,
+            json_lines=json,
+            debug=debug,
+        )
+    )
+
+
+@task(
     help={
         "data": "Delete the embedded database too, which nothing can make again.",
         "yes": "Do not ask.",
@@ -185,4 +243,6 @@ def lock(
     end(commands.upkeep.lock(check=check, upgrade=upgrade, dry_run=dry_run, json_lines=json, debug=debug))
 
 
-namespace = Collection(up, down, status, logs, install, doctor, env_init, env_check, profiles, clean, lock)
+namespace = Collection(
+    build, up, down, status, logs, install, doctor, env_init, env_check, profiles, clean, lock
+)

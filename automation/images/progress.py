@@ -107,7 +107,7 @@ class Progress:
     def __init__(self, finished: Callable[[StageDone], None] = lambda _: None) -> None:
         """Call `finished` for each stage when all that is known of it has been done."""
         self.vertexes: dict[str, Vertex] = {}
-        self.warnings: list[Lint] = []
+        self.lints: list[Lint] = []
         self.rest: deque[str] = deque(maxlen=_KEPT_LINES)
         """The lines that are not progress: the error for people."""
         self._finished = finished
@@ -209,9 +209,7 @@ class Progress:
         line = None
         if isinstance(ranges, list) and ranges and isinstance(ranges[0], dict):
             line = ranges[0].get("start", {}).get("line")
-        self.warnings.append(
-            Lint(logs.clean(_text(given.get("short"))), line, str(given.get("url") or ""))
-        )
+        self.lints.append(Lint(logs.clean(_text(given.get("short"))), line, str(given.get("url") or "")))
 
     def _report_stages(self) -> None:
         steps: dict[str, list[Vertex]] = {}

@@ -11,6 +11,7 @@ from invoke.collection import Collection
 from tests.automation.conftest import ROOT, Project, on_terminal
 
 NAMES = [
+    "build",
     "clean",
     "doctor",
     "down",
