@@ -201,6 +201,45 @@ def build(
 
 
 @task(
+    positional=["file"],
+    help={
+        "file": "The Dockerfile to review; without one, that of Docker's AI agent, or the project's own.",
+        "service": "Whose Dockerfile it is to be: backend, unless named, or frontend.",
+        "adopt": "Put it in the place of the project's own, after asking, when nothing stands against it.",
+        "yes": "Do not ask.",
+        "agent": "Fail where Docker's AI agent cannot be asked.",
+        "no-agent": "Do not ask Docker's AI agent.",
+        "json": JSON,
+        "debug": DEBUG,
+    },
+)
+def dockerfile_review(
+    _: Context,
+    file: str = "",
+    service: str = "",
+    adopt: bool = False,
+    yes: bool = False,
+    agent: bool = False,
+    no_agent: bool = False,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Review a Dockerfile against the gordon profile: lint it, build it, compare it."""
+    end(
+        commands.review.dockerfile_review(
+            file=file,
+            service=service,
+            adopt=adopt,
+            yes=yes,
+            agent=agent,
+            no_agent=no_agent,
+            json_lines=json,
+            debug=debug,
+        )
+    )
+
+
+@task(
     help={
         "data": "Delete the embedded database too, which nothing can make again.",
         "yes": "Do not ask.",
@@ -244,5 +283,17 @@ def lock(
 
 
 namespace = Collection(
-    build, up, down, status, logs, install, doctor, env_init, env_check, profiles, clean, lock
+    build,
+    dockerfile_review,
+    up,
+    down,
+    status,
+    logs,
+    install,
+    doctor,
+    env_init,
+    env_check,
+    profiles,
+    clean,
+    lock,
 )

@@ -10,7 +10,7 @@ from automation import contract, files
 from automation.contract import Frontend, Profile
 from automation.docker import Docker
 from automation.errors import AutomationError
-from automation.events import Emit, Notice, Step, step
+from automation.events import Emit, Notice, step
 from automation.images import plan, revision
 from automation.review import adoption, agent, candidate, dangers, dockerfile, lint, request, trial
 from automation.review.candidate import Candidate, visible
