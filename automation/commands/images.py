@@ -88,15 +88,15 @@ def _told(outcomes: Sequence[Outcome], times: Times) -> list[str]:
         lines.append(f"{each.plan.service:<10} {each.plan.reference}   {names}")
     built = [each for each in outcomes if each.built]
     lines += [
-        _time(f"{each.plan.service} from nothing", each.seconds, times.build_max_s)
+        _time(f"the {each.plan.service}'s build", each.seconds, times.build_max_s)
         for each in built
-        if each.from_nothing
+        if not each.rebuilt
     ]
-    cached = [each for each in built if not each.from_nothing]
+    cached = [each for each in built if each.rebuilt]
     if cached:
         # Both are built at the same time.
         longest = max(each.seconds for each in cached)
-        lines.append(_time("rebuilt from the cache", longest, times.cached_rebuild_max_s))
+        lines.append(_time("rebuilding what changed", longest, times.cached_rebuild_max_s))
     for old, new in {pair: None for each in outcomes for pair in each.plan.bases.items()}:
         lines.append(f"base       {old} is replaced by {new}")
     lines += [

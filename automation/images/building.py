@@ -30,8 +30,6 @@ class Outcome:
     """Whether it was built now; it was there already otherwise."""
     seconds: float = 0.0
     """The time of the build."""
-    from_nothing: bool = False
-    """Whether no step was taken from the cache."""
     steps: int = 0
     cached: int = 0
     """How many of the steps were taken from the cache."""
@@ -40,6 +38,11 @@ class Outcome:
     tagged: tuple[str, ...] = ()
     """The names that it has got now."""
     lints: tuple[Lint, ...] = ()
+
+    @property
+    def rebuilt(self) -> bool:
+        """Whether this was a build after a small change: most of its steps came from the cache."""
+        return self.built and self.cached * 2 > self.steps
 
     def to_mapping(self) -> dict[str, Any]:
         """Return what a program wants to know."""
@@ -51,7 +54,7 @@ class Outcome:
             "id": self.id,
             "built": self.built,
             "seconds": round(self.seconds, 2),
-            "from_nothing": self.from_nothing,
+            "rebuilt": self.rebuilt,
             "steps": self.steps,
             "cached": self.cached,
             "stages": {name: round(seconds, 2) for name, seconds in self.stages.items()},
@@ -136,12 +139,7 @@ async def _converge(
                 )
             return Outcome(plan, state.id, built=False, tagged=state.missing)
         outcome = await _build(docker, plan, emit, running, no_cache=no_cache, pull=pull)
-        how = (
-            "from nothing"
-            if outcome.from_nothing
-            else f"{outcome.cached} of {outcome.steps} steps from the cache"
-        )
-        running.detail = f"{plan.reference} built, {how}"
+        running.detail = f"{plan.reference} built, {outcome.cached} of {outcome.steps} steps from the cache"
         return outcome
 
 
@@ -188,9 +186,8 @@ async def _build(
         str(image["Id"]),
         built=True,
         seconds=seconds,
-        from_nothing=progress.from_nothing,
         steps=len(progress.steps),
-        cached=sum(1 for each in progress.steps if each.cached),
+        cached=progress.cached,
         stages=progress.stages(),
         tagged=plan.references,
         lints=tuple(progress.lints),

@@ -20,6 +20,7 @@ SERVICES = ("backend", "frontend")
 VERSION_TAG = "vX.Y.Z"
 """What stands for the version among a contract's tags."""
 
+_IMAGES = ("PYTHON_IMAGE", "NODE_IMAGE", "NGINX_IMAGE")
 _CONTENT_LENGTH = 12
 _TAG = re.compile(r"[\w][\w.-]{0,127}", re.ASCII)
 _REFERENCE = re.compile(r"[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?", re.ASCII)
@@ -173,16 +174,14 @@ async def _plan(
     target = _target(read, profile.name, shown, options)
     version = read_version(settings, profile, options.version)
     wanted = image_arguments(profile, service, version)
-    arguments = {name: value for name, value in wanted.items() if name in read.arguments}
-    # An image that the contract does not speak of, such as the one with the build's tools.
-    arguments |= {n: v for n, v in read.arguments.items() if n.endswith("_IMAGE") and n not in arguments}
-    bases = {value for name, value in arguments.items() if name.endswith("_IMAGE")}
-    replaced = dict(_replacements(arguments, service, each.base, (*settings.bases, *options.bases)))
+    # Images that the contract does not speak of, such as the one with the build's tools, have the default.
+    images = {name: wanted.get(name, read.arguments[name]) for name in read.images(target)}
+    replaced = dict(_replacements(images, service, each.base, (*settings.bases, *options.bases)))
     arguments = {
-        name: replaced.get(value, value) if name.endswith("_IMAGE") else value
-        for name, value in arguments.items()
+        **{name: value for name, value in wanted.items() if name in read.arguments and name not in _IMAGES},
+        **{name: replaced.get(value, value) for name, value in images.items()},
+        **each.environment.build_arguments,
     }
-    arguments |= each.environment.build_arguments
     seen = context.load(settings.root, shown)
     paths = sorted(seen.files())
     content = _content(read, seen.fingerprint(paths), target, arguments, options.platform)
@@ -203,17 +202,17 @@ async def _plan(
         bases=replaced,
         secrets=settings.build_secrets,
     )
-    return made, bases
+    return made, set(images.values())
 
 
 def _target(read: Dockerfile, name: str, shown: str, options: Options) -> str:
-    if name in read.stages:
+    if name in read.names:
         return name
     if options.development:
         return ""  # alike for every profile
     raise AutomationError(
         f"{shown} has no stage for the profile {name}",
-        why=f"its stages are {', '.join(read.stages)}" if read.stages else "its stages have no names",
+        why=f"its stages are {', '.join(read.names)}" if read.names else "its stages have no names",
         remedies=[f"add   FROM … AS {name}   to {shown}"],
     )
 
@@ -224,14 +223,13 @@ def _content(read: Dockerfile, files: str, target: str, arguments: Mapping[str, 
 
 
 def _replacements(
-    arguments: Mapping[str, str], service: str, runtime: str, given: Sequence[str]
+    images: Mapping[str, str], service: str, runtime: str, given: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
     """Yield each base image that is replaced, and by what; of several wishes the last counts."""
-    used = {value for name, value in arguments.items() if name.endswith("_IMAGE")}
     for wish in given:
         old, _, new = wish.partition("=")
         old = runtime if old == service else old
-        if old in used and new != old:
+        if old in images.values() and new != old:
             yield old, new
 
 

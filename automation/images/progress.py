@@ -144,9 +144,9 @@ class Progress:
         return sum(1 for each in self.steps if each.completed is not None and not each.error)
 
     @property
-    def from_nothing(self) -> bool:
-        """Whether no step but the base images was taken from the cache."""
-        return not any(each.cached for each in self.steps if not each.text.startswith("FROM "))
+    def cached(self) -> int:
+        """How many of the steps were taken from the cache."""
+        return sum(1 for each in self.steps if each.cached)
 
     @property
     def failed(self) -> Vertex | None:
