@@ -16,6 +16,7 @@ JSON = "Print events and the result as lines of JSON."
 DEBUG = "Show the traceback of an error."
 DRY_RUN = "Say what would be done, and do nothing."
 SERVICE = "Only this one: backend or frontend."
+ENGINE = "What runs it: compose or native. The one that runs already; else compose where Docker answers."
 PROFILE = "The profile whose rules apply: standalone unless named."
 
 
@@ -28,6 +29,7 @@ def end(code: int) -> None:
 @task(
     help={
         "profile": PROFILE,
+        "engine": ENGINE,
         "prod": "Run the built frontend, and a backend that does not reload.",
         "detach": "Return when everything is healthy, and leave it running.",
         "host": "The address the frontend listens on: 127.0.0.1, or 0.0.0.0 for other machines too.",
@@ -42,6 +44,7 @@ def end(code: int) -> None:
 def up(
     _: Context,
     profile: str = "",
+    engine: str = "",
     prod: bool = False,
     detach: bool = False,
     host: str = "",
@@ -56,6 +59,7 @@ def up(
     end(
         commands.application.up(
             profile=profile,
+            engine=engine,
             prod=prod,
             detach=detach,
             host=host,
@@ -100,6 +104,74 @@ def logs(
 ) -> None:
     """Show what the backend and the frontend have written."""
     end(commands.application.logs(service=service, lines=lines, follow=follow, json_lines=json, debug=debug))
+
+
+@task(
+    help={
+        "profile": PROFILE,
+        "dev": "Run the development images: the sources are mounted, and a change is seen at once.",
+        "database": "sqlite, or postgres for a real one in a container. Unset, what DATABASE_URL says.",
+        "detach": "Return when everything is healthy, and leave it running.",
+        "host": "The address the frontend is published on: 127.0.0.1, or 0.0.0.0 for other machines too.",
+        "frontend-port": "The frontend's port: 3000 unless given.",
+        "backend-port": "The backend's port: 8000 unless given.",
+        "auto-port": "Take the next free port instead of failing on one that is taken.",
+        "dry-run": DRY_RUN,
+        "json": JSON,
+        "debug": DEBUG,
+    }
+)
+def compose_up(
+    _: Context,
+    profile: str = "",
+    dev: bool = False,
+    database: str = "",
+    detach: bool = False,
+    host: str = "",
+    frontend_port: str = "",
+    backend_port: str = "",
+    auto_port: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Run the images with Docker Compose, and build those that are missing."""
+    end(
+        commands.compose.up(
+            profile=profile,
+            dev=dev,
+            database=database,
+            detach=detach,
+            host=host,
+            frontend_port=frontend_port,
+            backend_port=backend_port,
+            auto_port=auto_port,
+            dry_run=dry_run,
+            json_lines=json,
+            debug=debug,
+        )
+    )
+
+
+@task(
+    help={
+        "volumes": "Delete the data too, which nothing can make again.",
+        "yes": "Do not ask.",
+        "dry-run": DRY_RUN,
+        "json": JSON,
+        "debug": DEBUG,
+    }
+)
+def compose_down(
+    _: Context,
+    volumes: bool = False,
+    yes: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Stop the containers and remove them; the data stays."""
+    end(commands.compose.down(volumes=volumes, yes=yes, dry_run=dry_run, json_lines=json, debug=debug))
 
 
 @task(help={"profile": PROFILE, "dry-run": DRY_RUN, "json": JSON, "debug": DEBUG})
@@ -289,6 +361,8 @@ namespace = Collection(
     down,
     status,
     logs,
+    compose_up,
+    compose_down,
     install,
     doctor,
     env_init,

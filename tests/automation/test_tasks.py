@@ -13,6 +13,8 @@ from tests.automation.conftest import ROOT, Project, on_terminal
 NAMES = [
     "build",
     "clean",
+    "compose-down",
+    "compose-up",
     "doctor",
     "down",
     "env-check",
