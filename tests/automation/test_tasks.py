@@ -15,6 +15,7 @@ NAMES = [
     "clean",
     "compose-down",
     "compose-up",
+    "dockerfile-review",
     "doctor",
     "down",
     "env-check",
