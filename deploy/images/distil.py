@@ -99,6 +99,7 @@ class Root:
         links: Entries = {}
         resolved = PurePosixPath("/")
         todo = list(reversed(path.parts[1:]))
+        followed = 0
         while todo:
             part = todo.pop()
             if part == "..":
@@ -110,7 +111,8 @@ class Root:
                 continue
             target = str(self.host(candidate).readlink())
             links[candidate] = Link(target)
-            if len(links) > LINKS_LIMIT:
+            followed += 1
+            if followed > LINKS_LIMIT:
                 raise DistilError(f"{path}: too many links, one after another")
             parts = PurePosixPath(target).parts
             if parts[:1] == ("/",):
@@ -279,7 +281,10 @@ def read_symbols(path: Path) -> tuple[frozenset[str], frozenset[str]]:
 def _read_elf(file: BinaryIO, header: bytes) -> Elf:
     def at(offset: int, size: int) -> bytes:
         file.seek(offset)
-        return file.read(size)
+        found = file.read(size)
+        if len(found) < size:
+            raise ValueError("an offset beyond the end")
+        return found
 
     machine = int.from_bytes(header[18:20], "little")
     segments_at = int.from_bytes(header[32:40], "little")
@@ -682,17 +687,23 @@ class Apk:
         for block in self._blocks:
             if next(line[2:] for line in block if line.startswith("P:")) in packages:
                 lines: list[str] = []
+                directory: list[str] = []
                 for path, group in self._files(block):
-                    if path is None or path in kept:
+                    if group[0].startswith("F:"):
+                        directory = group
+                    elif path is None:
                         lines += group
+                    elif path in kept:
+                        lines += directory + group
+                        directory = []
                 blocks.append("".join(f"{line}\n" for line in lines))
         _, links = self._root.resolve(self._path.parent)
         return {**links, self._root.real(self._path): Text("\n".join(blocks))}
 
     def _files(self, block: Sequence[str]) -> Iterator[tuple[PurePosixPath | None, list[str]]]:
-        """Yield the block in pieces: each file with all of its lines; the rest belongs to no file."""
+        """Yield the block in pieces: what is said of the package, of each directory, of each file."""
         directory = PurePosixPath("/")
-        files: list[tuple[PurePosixPath | None, list[str]]] = [(None, [])]
+        files: list[tuple[PurePosixPath | None, list[str]]] = []
         for line in block:
             key, value = line[:2], line[2:]
             if key == "F:":
@@ -700,8 +711,10 @@ class Apk:
                 files.append((None, [line]))
             elif key == "R:":
                 files.append((directory / value, [line]))
-            else:
+            elif files:
                 files[-1][1].append(line)
+            else:
+                files.append((None, [line]))
         yield from files
 
 
