@@ -1,5 +1,6 @@
 """A review from beginning to end: whose candidate, what is wrong with it, and how it differs."""
 
+import contextlib
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,12 +11,15 @@ from automation import contract, files
 from automation.contract import Frontend, Profile
 from automation.docker import Docker
 from automation.errors import AutomationError
-from automation.events import Emit, Notice, step
+from automation.events import Emit, Notice, Step, step
 from automation.images import plan, revision
 from automation.review import adoption, agent, candidate, dangers, dockerfile, lint, request, trial
 from automation.review.candidate import Candidate, visible
 from automation.review.findings import Finding
 from automation.settings import Settings
+from automation.verification.dockerfile import DockerfileError
+from automation.verification.examining import examine
+from automation.verification.findings import Outcome
 
 PROFILE = "gordon"
 """The profile whose contract a candidate is held against."""
@@ -94,26 +98,29 @@ async def review(
     file = settings.root / service / "Dockerfile"
     present = adoption.present(file, settings.root)
     given = plan.image_arguments(profile, service, plan.read_version(settings, profile))
-    found: list[Finding] = []
-    with step(emit, "text") as running:
+    ingredients = await _ingredients(settings, profile, service, proposed.text, present, given)
+    findings: list[Finding] = []
+    with _part(emit, "text", "nothing in it that must not be built") as (found, _):
         found += dangers.look(proposed.text, present, _repositories(settings.root), given)
-        running.detail = _count(found, "nothing that must not be built")
-    with step(emit, "lint") as running:
+    dangerous = bool(found)
+    findings += found
+    with _part(emit, "lint", "hadolint finds nothing") as (found, _):
         pragmas = not dangers.silencers(proposed.text, present)
-        linted = await lint.hadolint(proposed.text, settings.root, settings.environ, pragmas=pragmas)
-        found += linted
-        running.detail = _count(linted, "hadolint finds nothing")
-    if not any(each.source == "candidate" for each in found):
-        ingredients = await _ingredients(settings, profile, service, proposed.text, present, given)
+        found += await lint.hadolint(proposed.text, settings.root, settings.environ, pragmas=pragmas)
+    findings += found
+    if dangerous:
+        with _part(emit, "contract", "not built; the text says what it must") as (found, _):
+            found += await _hold(settings, profile, proposed.text, ingredients)
+        findings += found
+    else:
         limit = float(rules.times.build_max_s) if seconds is None else seconds
-        with trial.folder(proposed.text, ingredients, settings.root) as arguments:
-            found += await _try(docker, arguments, limit, emit)
+        findings += await _try(settings, docker, profile, proposed.text, ingredients, limit, emit)
     return Review(
         service=service,
         candidate=proposed,
         present=present,
         file=file,
-        findings=tuple(sorted(found, key=lambda each: (not each.blocking, each.line or 10**6))),
+        findings=tuple(sorted(findings, key=lambda each: (not each.blocking, each.line or 10**6))),
         difference=tuple(_difference(present, proposed, f"{service}/Dockerfile")),
     )
 
@@ -129,17 +136,90 @@ def describe(found: Sequence[Finding]) -> Iterator[str]:
             yield f"{'':18} try   {each.remedy}"
 
 
-async def _try(docker: Docker, arguments: Sequence[str], limit: float, emit: Emit) -> list[Finding]:
-    with step(emit, "checks") as running:
-        found = await lint.builder_checks(docker, arguments)
-        running.detail = _count(found, "the builder's checks find nothing")
-    with step(emit, "build") as running:
-        async with trial.image(docker, arguments, running, limit) as built:
-            if isinstance(built, Finding):
-                running.detail = "it does not build"
-                return [*found, built]
-            running.detail = f"builds within the {limit:.0f} s that it may take"
-    return found
+async def _try(
+    settings: Settings,
+    docker: Docker,
+    profile: Profile,
+    text: str,
+    ingredients: trial.Ingredients,
+    limit: float,
+    emit: Emit,
+) -> list[Finding]:
+    """Build the text, and return what the builder and the contract have against it."""
+    findings: list[Finding] = []
+    with trial.folder(text, ingredients, settings.root) as arguments:
+        with _part(emit, "checks", "the builder's own checks find nothing") as (found, _):
+            found += await lint.builder_checks(docker, arguments)
+        findings += found
+        async with contextlib.AsyncExitStack() as images:
+            with _part(emit, "build", _built(ingredients)) as (found, running):
+                built = await images.enter_async_context(trial.image(docker, arguments, running, limit))
+                if isinstance(built, Finding):
+                    found.append(built)
+            findings += found
+            with _part(emit, "contract", f"as the profile {profile.name} requires") as (found, running):
+                image = built if isinstance(built, str) else ""
+                running.progress("reading the image" if image else "reading the text")
+                found += await _hold(settings, profile, text, ingredients, docker, image)
+            findings += found
+    return findings
+
+
+def _built(ingredients: trial.Ingredients) -> str:
+    others = [f"{new} for {old}" for old, new in ingredients.bases.items()]
+    return f"built, with {', '.join(others)}" if others else "built"
+
+
+class _BlockedError(AutomationError):
+    """Something stands against the candidate, and the review goes on."""
+
+
+@contextlib.contextmanager
+def _part(emit: Emit, name: str, nothing: str) -> Iterator[tuple[list[Finding], Step]]:
+    """Frame a part of the review as a step, which fails when something that is found blocks."""
+    found: list[Finding] = []
+    with contextlib.suppress(_BlockedError), step(emit, name) as running:
+        yield found, running
+        blocking = sum(1 for each in found if each.blocking)
+        remarks = len(found) - blocking
+        counts = [
+            *([f"{blocking} against it"] if blocking else []),
+            *([f"{remarks} remarked"] if remarks else []),
+        ]
+        if blocking:
+            raise _BlockedError(", ".join(counts))
+        running.detail = counts[0] if counts else nothing
+
+
+async def _hold(
+    settings: Settings,
+    profile: Profile,
+    text: str,
+    ingredients: trial.Ingredients,
+    docker: Docker | None = None,
+    image: str = "",
+) -> list[Finding]:
+    """Return the rules of the contract that the text, and the image where there is one, do not keep."""
+    try:
+        held = await examine(
+            settings,
+            profile,
+            ingredients.service,
+            text,
+            docker=docker,
+            image=image,
+            target=ingredients.target,
+            arguments=ingredients.arguments,
+        )
+    except DockerfileError as error:
+        return [
+            Finding("contract", "dockerfile", f"{error.what}. {error.why}".strip(), remedy="see the line")
+        ]
+    return [
+        Finding("contract", each.rule, f"{each.required}; it is {each.observed}", remedy=each.remedy)
+        for each in held
+        if each.outcome is Outcome.FAILED
+    ]
 
 
 async def _ask(settings: Settings, docker: Docker, service: str, version: str, emit: Emit) -> Candidate:
@@ -178,6 +258,7 @@ async def _ingredients(
     }
     each = profile.service(service)
     arguments = {name: value for name, value in given.items() if name in declared}
+    used = {dockerfile.expand(stage.base, file.values(arguments)) for stage in file.stages}
     made = await revision.find(settings, ["."], [], "candidate")
     labels = {
         "version": given["VERSION"], "created": made.created, "revision": made.name, "source": made.source
@@ -191,7 +272,7 @@ async def _ingredients(
             **({} if text == present else _SEPARATE_CACHES),
         },
         labels={f"org.opencontainers.image.{name}": value for name, value in labels.items()},
-        bases=dict(_bases(settings.bases)),
+        bases={old: new for old, new in _bases(settings.bases) if old in used},
         secrets={
             name: secret for name, secret in settings.build_secrets.items() if name in dangers.secrets(text)
         },
@@ -221,10 +302,3 @@ def _difference(present: str, proposed: Candidate, name: str) -> Iterator[str]:
         present.splitlines(), proposed.text.splitlines(), name, f"{name} ({proposed.source})", lineterm=""
     )
     return (visible(line) for line in lines)
-
-
-def _count(found: Sequence[Finding], none: str) -> str:
-    blocking = sum(1 for each in found if each.blocking)
-    if not found:
-        return none
-    return f"{blocking} findings that block, {len(found) - blocking} remarks"
