@@ -312,6 +312,84 @@ def dockerfile_review(
 
 
 @task(
+    iterable=["base"],
+    help={
+        "profile": PROFILE,
+        "all": "Every profile, one after another.",
+        "service": SERVICE,
+        "image": "Any image by its name instead, which has no budget.",
+        "base": "The base images the build was told to use, as for build; repeatable.",
+        "json": JSON,
+        "debug": DEBUG,
+    },
+)
+def size_check(
+    _: Context,
+    base: list[str],
+    profile: str = "",
+    all: bool = False,  # noqa: A002 - the name of the flag
+    service: str = "",
+    image: str = "",
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Weigh the images, show what takes the bytes, and fail over the budget."""
+    end(
+        commands.images.size_check(
+            profile=profile,
+            all_profiles=all,
+            service=service,
+            image=image,
+            bases=base,
+            json_lines=json,
+            debug=debug,
+        )
+    )
+
+
+@task(
+    iterable=["base"],
+    help={
+        "registry": "Where to: a host, a user or both; DOCKER_REGISTRY of .env unless given.",
+        "version": "The version, as in v1.2.3.",
+        "profile": PROFILE,
+        "service": SERVICE,
+        "base": "Use another base image, as for build; repeatable.",
+        "force": "Also what is not committed, and over another image of this version.",
+        "dry-run": DRY_RUN,
+        "json": JSON,
+        "debug": DEBUG,
+    },
+)
+def push(
+    _: Context,
+    base: list[str],
+    registry: str = "",
+    version: str = "",
+    profile: str = "",
+    service: str = "",
+    force: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Publish the images as a version and as the latest, and compare what the registry then has."""
+    end(
+        commands.images.push(
+            registry_name=registry,
+            version=version,
+            profile=profile,
+            service=service,
+            bases=base,
+            force=force,
+            dry_run=dry_run,
+            json_lines=json,
+            debug=debug,
+        )
+    )
+
+
+@task(
     help={
         "data": "Delete the embedded database too, which nothing can make again.",
         "yes": "Do not ask.",
@@ -356,6 +434,8 @@ def lock(
 
 namespace = Collection(
     build,
+    size_check,
+    push,
     dockerfile_review,
     up,
     down,

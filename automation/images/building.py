@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -111,13 +111,18 @@ async def converge(
     With `no_cache` or `pull` it builds whatever is there. Raises the first error when all have ended.
     """
     states = await look(docker, plans)
-    results = await asyncio.gather(
-        *(
-            _converge(docker, plan, state, emit, no_cache=no_cache, pull=pull)
-            for plan, state in zip(plans, states, strict=True)
-        ),
-        return_exceptions=True,
+    return await all_of(
+        _converge(docker, plan, state, emit, no_cache=no_cache, pull=pull)
+        for plan, state in zip(plans, states, strict=True)
     )
+
+
+async def all_of(builds: Iterable[Coroutine[Any, Any, Outcome]]) -> tuple[Outcome, ...]:
+    """Run the builds at once and return what has become of them.
+
+    One that fails leaves the others to their end: what they have done is kept. Raises the first error then.
+    """
+    results = await asyncio.gather(*builds, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result

@@ -100,6 +100,14 @@ def explain(plan: Plan, progress: Progress, environ: Mapping[str, str]) -> Autom
     """Return the error for a failed build from what it told."""
     step = progress.failed
     said = "\n".join(progress.rest)
+    if step is None and re.search(r"exporter is not supported for the docker driver", said, re.IGNORECASE):
+        return AutomationError(
+            "this Docker cannot write OCI archives, without which no build is reproducible",
+            why="its image store is not containerd's",
+            remedies=[
+                'add   "features": {"containerd-snapshotter": true}   to Docker\'s daemon.json and restart it'
+            ],
+        )
     if step is None:
         return docker.explain(said, f"building {plan.dockerfile}", environ)
     if base := re.match(r"\[internal\] load metadata for (\S+)", step.name):

@@ -2,8 +2,8 @@
 
 The size of an image is the sum of the bytes of the regular files in its layers, as the archive of
 `docker image save` has them. A file that a later layer replaces counts twice, because it is stored twice;
-links and folders count nothing. It does not depend on how Docker stores images, as `docker image ls` does: with the
-containerd store that shows compressed and unpacked bytes added up, otherwise unpacked ones.
+links and folders count nothing. It does not depend on how Docker stores images, as `docker image ls` does:
+with the containerd store that shows compressed and unpacked bytes added up, otherwise unpacked ones.
 
 The compressed size is that of the layers with gzip: what a registry holds and a machine downloads. Where
 Docker stores layers unpacked, it is what gzip would make of them: nearly what Docker will push.

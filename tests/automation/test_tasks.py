@@ -24,6 +24,8 @@ NAMES = [
     "lock",
     "logs",
     "profiles",
+    "push",
+    "size-check",
     "status",
     "up",
 ]
