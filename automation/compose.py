@@ -46,6 +46,8 @@ class Container:
     """`healthy`, `unhealthy`, `starting`, or nothing where nobody asks."""
     exit_code: int
     out_of_memory: bool
+    restarts: int
+    """How often Docker has started it again."""
     pid: int
     """The process on the machine that runs Docker; 0 when it does not run."""
     image: str
@@ -256,6 +258,7 @@ def _container(document: Mapping[str, Any]) -> Container:
         health=health.get("Status", ""),
         exit_code=state["ExitCode"],
         out_of_memory=state["OOMKilled"],
+        restarts=document["RestartCount"],
         pid=state["Pid"],
         image=document["Image"],
         configuration=labels.get(f"{_LABEL}.config-hash", ""),

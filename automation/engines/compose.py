@@ -546,6 +546,8 @@ async def _failure(project: Project, container: Container, settings: Settings) -
 def _end(container: Container, code: int) -> str:
     if container.out_of_memory:
         return "was killed: it needed more memory than there is"
+    if container.restarts:
+        return "stops again and again, as often as Docker starts it"
     if container.state == "running":
         return f"is not healthy: {container.probe}" if container.probe else "is not healthy"
     if code > _FIRST_SIGNAL_CODE:
