@@ -14,6 +14,8 @@ from automation.errors import AutomationError
 from automation.review.candidate import visible
 from automation.review.findings import Finding
 
+UNREADABLE = "unreadable"
+
 _SECONDS = 30.0
 _BLOCKING = {"error", "warning"}
 _WIKI = "https://github.com/hadolint/hadolint/wiki"
@@ -65,14 +67,14 @@ async def hadolint(text: str, root: Path, environ: Mapping[str, str], *, pragmas
 async def builder_checks(docker: Docker, arguments: Sequence[str]) -> list[Finding]:
     """Return what the builder's own checks find, given the arguments of the build. All of it blocks.
 
-    Nothing of the file is run. Raises DockerError when the builder does not work.
+    Nothing of the file is run. The rule UNREADABLE says that it cannot be built at all.
     """
     done = await docker.complete("buildx", "build", "--call=check,format=json", *arguments)
     try:
         report = json.loads(done.output)
     except ValueError:
         # It could not even be asked: the daemon has gone, or the file cannot be parsed.
-        return [Finding("buildx", "check", visible(_last(done.errors)), remedy="see the line it names")]
+        return [Finding("buildx", UNREADABLE, visible(_last(done.errors)), remedy="see the line it names")]
     found = [
         Finding(
             "buildx",
@@ -84,7 +86,17 @@ async def builder_checks(docker: Docker, arguments: Sequence[str]) -> list[Findi
         for each in report.get("warnings") or []
     ]
     if error := report.get("buildError"):
-        found.append(Finding("buildx", "check", visible(error["message"]), _line(error)))
+        message = visible(error["message"])
+        remedy = "check the name, its tag and the network, or let another stand in for it with TODO_BASES"
+        found.append(
+            Finding(
+                "buildx",
+                UNREADABLE,
+                message,
+                _line(error),
+                remedy=remedy if "source metadata" in message else "correct the line",
+            )
+        )
     return found
 
 

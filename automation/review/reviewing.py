@@ -3,7 +3,7 @@
 import contextlib
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,33 +94,20 @@ async def review(
     A build takes at most what the contract allows, or so many `seconds`. Raises AutomationError when that
     cannot be done; what is wrong with the candidate is in the review.
     """
-    profile, rules = contract.load(PROFILE, settings.root), contract.load_rules(settings.root)
+    profile = contract.load(PROFILE, settings.root)
     file = settings.root / service / "Dockerfile"
     present = adoption.present(file, settings.root)
+    limit = seconds or float(contract.load_rules(settings.root).times.build_max_s)
     given = plan.image_arguments(profile, service, plan.read_version(settings, profile))
     ingredients = await _ingredients(settings, profile, service, proposed.text, present, given)
-    findings: list[Finding] = []
-    with _part(emit, "text", "nothing in it that must not be built") as (found, _):
-        found += dangers.look(proposed.text, present, _repositories(settings.root), given)
-    dangerous = bool(found)
-    findings += found
-    with _part(emit, "lint", "hadolint finds nothing") as (found, _):
-        pragmas = not dangers.silencers(proposed.text, present)
-        found += await lint.hadolint(proposed.text, settings.root, settings.environ, pragmas=pragmas)
-    findings += found
-    if dangerous:
-        with _part(emit, "contract", "not built; the text says what it must") as (found, _):
-            found += await _hold(settings, profile, proposed.text, ingredients)
-        findings += found
-    else:
-        limit = float(rules.times.build_max_s) if seconds is None else seconds
-        findings += await _try(settings, docker, profile, proposed.text, ingredients, limit, emit)
+    reviewer = _Reviewer(settings, docker, profile, proposed.text, ingredients, emit)
+    await reviewer.work(present, given, limit)
     return Review(
         service=service,
         candidate=proposed,
         present=present,
         file=file,
-        findings=tuple(sorted(findings, key=lambda each: (not each.blocking, each.line or 10**6))),
+        findings=tuple(sorted(reviewer.findings, key=lambda each: (not each.blocking, each.line or 10**6))),
         difference=tuple(_difference(present, proposed, f"{service}/Dockerfile")),
     )
 
@@ -136,90 +123,98 @@ def describe(found: Sequence[Finding]) -> Iterator[str]:
             yield f"{'':18} try   {each.remedy}"
 
 
-async def _try(
-    settings: Settings,
-    docker: Docker,
-    profile: Profile,
-    text: str,
-    ingredients: trial.Ingredients,
-    limit: float,
-    emit: Emit,
-) -> list[Finding]:
-    """Build the text, and return what the builder and the contract have against it."""
-    findings: list[Finding] = []
-    with trial.folder(text, ingredients, settings.root) as arguments:
-        with _part(emit, "checks", "the builder's own checks find nothing") as (found, _):
-            found += await lint.builder_checks(docker, arguments)
-        findings += found
-        async with contextlib.AsyncExitStack() as images:
-            with _part(emit, "build", _built(ingredients)) as (found, running):
-                built = await images.enter_async_context(trial.image(docker, arguments, running, limit))
-                if isinstance(built, Finding):
-                    found.append(built)
-            findings += found
-            with _part(emit, "contract", f"as the profile {profile.name} requires") as (found, running):
-                image = built if isinstance(built, str) else ""
-                running.progress("reading the image" if image else "reading the text")
-                found += await _hold(settings, profile, text, ingredients, docker, image)
-            findings += found
-    return findings
-
-
-def _built(ingredients: trial.Ingredients) -> str:
-    others = [f"{new} for {old}" for old, new in ingredients.bases.items()]
-    return f"built, with {', '.join(others)}" if others else "built"
-
-
 class _BlockedError(AutomationError):
     """Something stands against the candidate, and the review goes on."""
 
 
-@contextlib.contextmanager
-def _part(emit: Emit, name: str, nothing: str) -> Iterator[tuple[list[Finding], Step]]:
-    """Frame a part of the review as a step, which fails when something that is found blocks."""
-    found: list[Finding] = []
-    with contextlib.suppress(_BlockedError), step(emit, name) as running:
-        yield found, running
-        blocking = sum(1 for each in found if each.blocking)
-        remarks = len(found) - blocking
-        counts = [
-            *([f"{blocking} against it"] if blocking else []),
-            *([f"{remarks} remarked"] if remarks else []),
-        ]
-        if blocking:
-            raise _BlockedError(", ".join(counts))
-        running.detail = counts[0] if counts else nothing
+@dataclass
+class _Reviewer:
+    """Looks at one candidate, part by part; each part is a step, and fails when something it finds blocks."""
 
+    settings: Settings
+    docker: Docker
+    profile: Profile
+    text: str
+    ingredients: trial.Ingredients
+    emit: Emit
+    findings: list[Finding] = field(default_factory=list)
 
-async def _hold(
-    settings: Settings,
-    profile: Profile,
-    text: str,
-    ingredients: trial.Ingredients,
-    docker: Docker | None = None,
-    image: str = "",
-) -> list[Finding]:
-    """Return the rules of the contract that the text, and the image where there is one, do not keep."""
-    try:
-        held = await examine(
-            settings,
-            profile,
-            ingredients.service,
-            text,
-            docker=docker,
-            image=image,
-            target=ingredients.target,
-            arguments=ingredients.arguments,
+    async def work(self, present: str, given: Mapping[str, str], limit: float) -> None:
+        """Do every part that what was found before allows."""
+        with self._part("text", "nothing in it that must not be built") as (found, _):
+            found += dangers.look(self.text, present, _repositories(self.settings.root), given)
+        dangerous = bool(self.findings)
+        with self._part("lint", "hadolint has nothing against it") as (found, _):
+            pragmas = not dangers.silencers(self.text, present)
+            found += await lint.hadolint(
+                self.text, self.settings.root, self.settings.environ, pragmas=pragmas
+            )
+        if dangerous:
+            await self._hold("")
+        else:
+            with trial.folder(self.text, self.ingredients, self.settings.root) as arguments:
+                await self._try(arguments, limit)
+
+    async def _try(self, arguments: Sequence[str], limit: float) -> None:
+        with self._part("checks", "the builder's own checks have nothing against it") as (found, _):
+            found += await lint.builder_checks(self.docker, arguments)
+        if any(each.rule == lint.UNREADABLE for each in self.findings):
+            await self._hold("")
+            return
+        others = [f"{new} for {old}" for old, new in self.ingredients.bases.items()]
+        async with contextlib.AsyncExitStack() as images:
+            with self._part("build", f"built, with {', '.join(others)}" if others else "built") as (
+                found,
+                running,
+            ):
+                built = await images.enter_async_context(trial.image(self.docker, arguments, running, limit))
+                if isinstance(built, Finding):
+                    found.append(built)
+            await self._hold("" if isinstance(built, Finding) else built)
+
+    async def _hold(self, image: str) -> None:
+        """Hold the text, and the image where there is one, against the contract."""
+        kept = (
+            f"as the profile {self.profile.name} requires" if image else "the text is right; no image to see"
         )
-    except DockerfileError as error:
-        return [
-            Finding("contract", "dockerfile", f"{error.what}. {error.why}".strip(), remedy="see the line")
-        ]
-    return [
-        Finding("contract", each.rule, f"{each.required}; it is {each.observed}", remedy=each.remedy)
-        for each in held
-        if each.outcome is Outcome.FAILED
-    ]
+        with self._part("contract", kept) as (found, running):
+            running.progress("reading the image" if image else "reading the text")
+            try:
+                held = await examine(
+                    self.settings,
+                    self.profile,
+                    self.ingredients.service,
+                    self.text,
+                    docker=self.docker if image else None,
+                    image=image,
+                    target=self.ingredients.target,
+                    arguments=self.ingredients.arguments,
+                )
+            except DockerfileError as error:
+                message = f"{error.what}. {error.why}".strip()
+                found.append(Finding("contract", "dockerfile", visible(message), remedy="see the line"))
+                return
+            found += [
+                Finding(
+                    "contract",
+                    each.rule,
+                    visible(f"{each.required}; it is {each.observed}"),
+                    remedy=visible(each.remedy),
+                )
+                for each in held
+                if each.outcome is Outcome.FAILED
+            ]
+
+    @contextlib.contextmanager
+    def _part(self, name: str, nothing: str) -> Iterator[tuple[list[Finding], Step]]:
+        found: list[Finding] = []
+        with contextlib.suppress(_BlockedError), step(self.emit, name) as running:
+            yield found, running
+            blocking = sum(1 for each in found if each.blocking)
+            if blocking:
+                raise _BlockedError(f"{blocking} finding{'s' if blocking > 1 else ''} against it")
+            running.detail = f"{nothing}, {len(found)} remarks" if found else nothing
+        self.findings += found
 
 
 async def _ask(settings: Settings, docker: Docker, service: str, version: str, emit: Emit) -> Candidate:
