@@ -78,6 +78,13 @@ def size_check(
         profiles = _choose(profile, current, all_profiles=all_profiles)
         services = plan.choose(service)
         plans = await plan.plan_all(current, profiles, services, Options(bases=tuple(bases)))
+        for one, state in zip(plans, await building.look(docker, plans), strict=True):
+            if not state.id:
+                raise AutomationError(
+                    f"the {one.service} of {one.profile} is not built as it is now",
+                    why=f"there is no image {one.reference}",
+                    remedies=[f"invoke build --profile {one.profile}"],
+                )
         history = size.History(current)
         together = contract.load_rules(current.root).memory.images_together_max_mb * size.MB
         failures: list[str] = []
@@ -164,8 +171,8 @@ def _weights(plans: Sequence[Plan], verdicts: Sequence[Verdict], together: int) 
 
 def _over(profile: Profile, plans: Sequence[Plan], verdicts: Sequence[Verdict], together: int) -> list[str]:
     over = [
-        f"the {each.service} of {profile.name} is {verdict.measurement.size - verdict.allowed:,} bytes over its "
-        f"budget of {verdict.allowed // size.MB} MB"
+        f"the {each.service} of {profile.name} is {verdict.measurement.size - verdict.allowed:,} bytes over "
+        f"its budget of {verdict.allowed // size.MB} MB"
         for each, verdict in zip(plans, verdicts, strict=True)
         if verdict.allowed is not None and not verdict.passed
     ]

@@ -126,9 +126,7 @@ async def measure(docker: Docker, reference: str, step: Step | None = None) -> M
     """Weigh an image by its name. Raises AutomationError when Docker has none of that name."""
     image = (await docker.images(reference)).get(reference)
     if image is None:
-        raise AutomationError(
-            f"there is no image {reference}", remedies=["invoke build", f"docker pull {reference}"]
-        )
+        raise AutomationError(f"there is no image {reference}", remedies=[f"docker pull {reference}"])
     told = 0.0
 
     def progress(count: int) -> None:
