@@ -21,7 +21,7 @@ _OVERLAP = 2**12
 _LARGEST_SETTINGS = 2**18
 _KEPT = re.compile(r"/etc/(passwd|group)")
 """Files whose text is kept, because checks read it."""
-_SETTINGS = re.compile(
+SETTINGS = re.compile(
     r"(?:^|/)(?:\.env[^/]*|\.npmrc|\.pypirc|\.netrc|pip\.conf|[^/]+\.(?:env|ini|cfg|conf|toml|ya?ml|properties))$"
 )
 """Files in which people write settings."""
@@ -219,7 +219,7 @@ def _searched(path: str, content: IO[bytes], size: int, search: Search) -> tuple
     if size <= _LARGEST_SETTINGS:
         data = content.read()
         found = dict.fromkeys(search.in_bytes(data))
-        if _SETTINGS.search(path) and not _ANYBODYS.search(path) and b"\0" not in data:
+        if SETTINGS.search(path) and not _ANYBODYS.search(path) and b"\0" not in data:
             found |= dict.fromkeys(search.in_text(data.decode("utf-8", "replace")))
         return tuple(found), data.decode("utf-8", "replace") if _KEPT.fullmatch(path) else None
     found = {}

@@ -33,13 +33,14 @@ async def examine(
     text is no Dockerfile or there is no such image.
     """
     asked = Asked(profile, contract.load_rules(settings.root), service)
+    search = inspection.search(settings, profile)
     facts: dict[type[Any], Any] = {
         Source: inspection.read_source(text, target=target, arguments=arguments, replaced=replaced),
-        Context: inspection.seen_by_build(settings.root, f"{service}/Dockerfile"),
-        Search: inspection.search(settings, profile),
+        Context: inspection.seen_by_build(settings.root, f"{service}/Dockerfile", search),
+        Search: search,
     }
     if docker is not None and image:
-        inspector = Inspector(docker, facts[Search])
+        inspector = Inspector(docker, search)
         facts[Config] = await inspector.config(image)
         facts[Content] = await inspector.content(image)
         facts[Locks] = inspection.locks(settings.root)

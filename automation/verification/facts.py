@@ -32,6 +32,8 @@ class Context:
     """The files that a build of the service sees."""
 
     files: tuple[str, ...]
+    leaks: tuple[str, ...] = ()
+    """The secrets in those of them that are settings, with the file; never the secret."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,8 @@ class Container:
     """The path of the contract, asked again and again."""
     health_pages: Mapping[str, Answer] = field(default_factory=dict)
     """Each of the paths under which every service tells its health."""
-    page: Answer = Answer(0, "", is_json=False, milliseconds=0)
-    """What is at `/`, asked for with gzip allowed."""
     page_encoding: str = ""
+    """How the page at `/` comes to those who take gzip."""
     processes: tuple[Process, ...] = ()
     writable: tuple[str, ...] = ()
     """The folders that the process may write to."""
@@ -154,6 +155,7 @@ class Configured:
     """A container started with every variable that the contract accepts, each with a value of its own."""
 
     failure: str = ""
+    remedy: str = ""
     missing: tuple[str, ...] = ()
     """The variables that did not reach the process with their values."""
     port: int = 0
@@ -179,6 +181,7 @@ class Reloading:
     """The development image at work."""
 
     failure: str = ""
+    remedy: str = ""
     absent: str = ""
     """Why nothing was measured."""
     milliseconds: float = 0.0
@@ -193,8 +196,10 @@ class Pair:
     remedy: str = ""
     address_reached: str = ""
     """What went wrong on the way to the address given at the start; empty where nothing did."""
-    service_to_service_ms: float = 0.0
-    database_connection_ms: float = 0.0
+    service_to_service_ms: float | None = 0.0
+    """None when the backend did not answer."""
+    database_connection_ms: float | None = 0.0
+    """None when the backend's health does not tell."""
     first_page_ms: float = 0.0
     first_page_files: int = 0
     end_to_end_ms: float = 0.0

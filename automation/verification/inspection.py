@@ -91,9 +91,15 @@ def development(root: Path, plan: Plan) -> Development:
     return Development(parse(text, target=plan.target, arguments=plan.arguments))
 
 
-def seen_by_build(root: Path, dockerfile: str) -> Context:
+def seen_by_build(root: Path, dockerfile: str, search: Search) -> Context:
     """Return the files that a build with this Dockerfile sees."""
-    return Context(tuple(sorted(context.load(root, dockerfile).files())))
+    seen = tuple(sorted(context.load(root, dockerfile).files()))
+    leaks = []
+    for name in seen:
+        if archive.SETTINGS.search(name):
+            data = (root / name).read_bytes()
+            leaks += [f"{kind} in {name}" for kind in search.in_text(data.decode("utf-8", "replace"))]
+    return Context(seen, tuple(dict.fromkeys(leaks)))
 
 
 def locks(root: Path) -> Locks:

@@ -237,13 +237,19 @@ def api_address(pair: Pair) -> Finding:
 @check("service-to-service-time", LIVE, per_service=False)
 def service_to_service_time(asked: Asked, pair: Pair) -> Finding:
     """From the frontend's container the backend answers in time."""
-    return _in_time(asked.rules.times.service_to_service_max_ms, pair.service_to_service_ms)
+    most = asked.rules.times.service_to_service_max_ms
+    if pair.service_to_service_ms is None:
+        return failed(f"at most {most} ms", "no answer", "put both on one network")
+    return _in_time(most, pair.service_to_service_ms)
 
 
 @check("database-connection-time", LIVE, per_service=False)
 def database_connection_time(asked: Asked, pair: Pair) -> Finding:
     """The backend's first answer about its database comes in time."""
-    return _in_time(asked.rules.times.database_connection_max_ms, pair.database_connection_ms)
+    most = asked.rules.times.database_connection_max_ms
+    if pair.database_connection_ms is None:
+        return failed(f"at most {most} ms", "its health does not tell", "answer with database.latency_ms")
+    return _in_time(most, pair.database_connection_ms)
 
 
 @check("first-page-time", LIVE, per_service=False)

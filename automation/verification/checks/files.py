@@ -164,6 +164,7 @@ def no_secret_instructions(source: Source) -> Finding:
 def context(asked: Asked, seen: Context) -> Finding:
     """The build sees no settings, keys, history, tests or installed packages of this machine."""
     found = [f"{file} ({what})" for file in seen.files for pattern, what in _UNWANTED if pattern.search(file)]
+    found += seen.leaks
     return judged(
         "no .env, .git, tests, node_modules",
         listed(found, 3) or f"none among {len(seen.files)} files",

@@ -26,6 +26,7 @@ DATA = "/data"
 
 _MB = 10**6
 _INITS = {"tini", "tini-static", "dumb-init", "catatonit"}
+_RELOADING = {"--reload", "dev", "--watch"}
 _HTTP_CLIENTS = {"curl", "wget"}
 _SHELLS = {"sh", "bash", "dash", "ash", "zsh", "busybox"}
 _PROGRAM_FOLDERS = re.compile(r"/(?:s?bin|libexec)/[^/]+$|/node_modules/\.bin/[^/]+$")
@@ -120,13 +121,14 @@ def workdir(asked: Asked, config: Config) -> Finding:
 def command(asked: Asked, config: Config) -> Finding:
     """The image runs the command of the contract, without a shell around it and without reloading."""
     wanted = asked.service.command
-    words = _command(config)
-    reloads = {"--reload", "dev", "--watch"} & {*words}
-    observed = " ".join(words) or "nothing"
+    words = _without_init((*config.entrypoint, *config.command))
+    # An entry point may prepare something and then start what it is given.
+    starts = wanted in {words[: len(wanted)], config.command[: len(wanted)]}
+    indirect = {PurePosixPath(word).name for word in words[:1]} & _SHELLS
     return judged(
         " ".join(wanted),
-        observed,
-        holds=words[: len(wanted)] == wanted and not reloads,
+        " ".join(words) or "nothing",
+        holds=starts and not indirect and not _RELOADING & {*words},
         remedy="CMD [" + ", ".join(f'"{word}"' for word in wanted) + "]",
     )
 
@@ -460,12 +462,10 @@ def _account(user: str, names: dict[int, str], groups: dict[int, str], passwd: s
     return uid, next((int(each[3]) for each in own if len(each) > 3 and each[2] == str(uid)), 0)
 
 
-def _command(config: Config) -> tuple[str, ...]:
-    """Return what runs, the init that runs it left out."""
-    words = (*config.entrypoint, *config.command)
+def _without_init(words: Sequence[str]) -> tuple[str, ...]:
     if words and PurePosixPath(words[0]).name in _INITS:
-        words = words[words.index("--") + 1 :] if "--" in words else words[1:]
-    return words
+        return tuple(words[words.index("--") + 1 :] if "--" in words else words[1:])
+    return tuple(words)
 
 
 def _times(interval: float, timeout: float, start_period: float, retries: int) -> str:
