@@ -31,7 +31,7 @@ const notLoaded = [
   // Fonts are the system's own.
   `${next}/server/capsize-font-metrics.json`,
   // There is no edge runtime.
-  `${next}/compiled/{@edge-runtime,edge-runtime}/**`,
+  `${next}/compiled/{@edge-runtime/{ponyfill,primitives},edge-runtime}/**`,
   // Pages are rendered by what Next has bundled, and not by its experimental bundle.
   "node_modules/react-dom/cjs/react-dom-server*",
   `${next}/compiled/next-server/app-page-turbo-experimental.*`,
