@@ -1,10 +1,12 @@
 """The tasks that people type: names and flags. What they do is in `automation`."""
 
+import sys
 from functools import partial
 
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
+from invoke.parser import Argument, ParserContext
 from invoke.tasks import task as invoke_task
 
 from automation import commands
@@ -18,6 +20,25 @@ DRY_RUN = "Say what would be done, and do nothing."
 SERVICE = "Only this one: backend or frontend."
 ENGINE = "What runs it: compose or native. The one that runs already; else compose where Docker answers."
 PROFILE = "The profile whose rules apply: standalone unless named."
+
+
+class Words(ParserContext):
+    """A task's flags and words. A word may be left out, which Invoke does not know of."""
+
+    @property
+    def missing_positional_args(self) -> list[Argument]:
+        """The words not given yet. The parser asks for each word that it meets, and once more at the end."""
+        at_the_end = sys._getframe(1).f_code.co_name == "complete_context"  # noqa: SLF001
+        return [] if at_the_end else [each for each in self.positional_args if each.raw_value is None]
+
+
+class Tasks(Collection):
+    """The tasks, with words that may be left out."""
+
+    def to_contexts(self, ignore_unknown_help: bool | None = None) -> list[ParserContext]:
+        """Return what the parser knows of the tasks."""
+        known = super().to_contexts(ignore_unknown_help)
+        return [Words(each.name, each.aliases, each.args.values()) for each in known]
 
 
 def end(code: int) -> None:
@@ -273,6 +294,48 @@ def build(
 
 
 @task(
+    iterable=["check", "base"],
+    help={
+        "profile": PROFILE,
+        "all": "Every profile, one after another.",
+        "check": "Only this check; can be given more than once.",
+        "list": "List the checks instead, with what each looks for.",
+        "base": "A base image that stands in for another, as `build` has it; can be given more than once.",
+        "image-backend": "Look at this image instead of building the backend's.",
+        "image-frontend": "Look at this image instead of building the frontend's.",
+        "json": JSON,
+        "debug": DEBUG,
+    },
+)
+def verify(
+    _: Context,
+    check: list[str],
+    base: list[str],
+    profile: str = "",
+    all: bool = False,  # noqa: A002 - the name of the flag
+    list: bool = False,  # noqa: A002
+    image_backend: str = "",
+    image_frontend: str = "",
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Hold the files, images and containers of a profile against every rule of its contract."""
+    end(
+        commands.verification.verify(
+            profile=profile,
+            all_profiles=all,
+            checks=check,
+            list_checks=list,
+            bases=base,
+            image_backend=image_backend,
+            image_frontend=image_frontend,
+            json_lines=json,
+            debug=debug,
+        )
+    )
+
+
+@task(
     positional=["file"],
     help={
         "file": "The Dockerfile to review; without one, that of Docker's AI agent, or the project's own.",
@@ -432,7 +495,7 @@ def lock(
     end(commands.upkeep.lock(check=check, upgrade=upgrade, dry_run=dry_run, json_lines=json, debug=debug))
 
 
-namespace = Collection(
+namespace = Tasks(
     build,
     size_check,
     push,
@@ -450,4 +513,5 @@ namespace = Collection(
     profiles,
     clean,
     lock,
+    verify,
 )

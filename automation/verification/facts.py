@@ -24,7 +24,9 @@ class Source:
 class Development:
     """The service's Dockerfile.dev."""
 
-    dockerfile: Dockerfile
+    dockerfile: Dockerfile = Dockerfile((), {})
+    failure: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True)

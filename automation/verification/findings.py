@@ -82,6 +82,10 @@ class Check:
         """The facts that it looks at."""
         return tuple(kind for kind in self.takes if kind is not Asked)
 
+    def to_mapping(self) -> dict[str, str]:
+        """Return the check as plain data."""
+        return {"name": self.name, "group": self.group, "service": self.only, "summary": self.summary}
+
     def evaluate(self, asked: Asked, facts: Mapping[type[Any], Any]) -> Finding:
         """Hold the facts against what is asked; a fact that could not be had fails the check."""
         for kind in self.needs:

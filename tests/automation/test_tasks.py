@@ -28,6 +28,7 @@ NAMES = [
     "size-check",
     "status",
     "up",
+    "verify",
 ]
 
 
