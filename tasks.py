@@ -1,12 +1,10 @@
 """The tasks that people type: names and flags. What they do is in `automation`."""
 
-import sys
 from functools import partial
 
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.parser import Argument, ParserContext
 from invoke.tasks import task as invoke_task
 
 from automation import commands
@@ -20,25 +18,6 @@ DRY_RUN = "Say what would be done, and do nothing."
 SERVICE = "Only this one: backend or frontend."
 ENGINE = "What runs it: compose or native. The one that runs already; else compose where Docker answers."
 PROFILE = "The profile whose rules apply: standalone unless named."
-
-
-class Words(ParserContext):
-    """A task's flags and words. A word may be left out, which Invoke does not know of."""
-
-    @property
-    def missing_positional_args(self) -> list[Argument]:
-        """The words not given yet. The parser asks for each word that it meets, and once more at the end."""
-        at_the_end = sys._getframe(1).f_code.co_name == "complete_context"  # noqa: SLF001
-        return [] if at_the_end else [each for each in self.positional_args if each.raw_value is None]
-
-
-class Tasks(Collection):
-    """The tasks, with words that may be left out."""
-
-    def to_contexts(self, ignore_unknown_help: bool | None = None) -> list[ParserContext]:
-        """Return what the parser knows of the tasks."""
-        known = super().to_contexts(ignore_unknown_help)
-        return [Words(each.name, each.aliases, each.args.values()) for each in known]
 
 
 def end(code: int) -> None:
@@ -336,40 +315,28 @@ def verify(
 
 
 @task(
-    positional=["file"],
     help={
-        "file": "The Dockerfile to review; without one, that of Docker's AI agent, or the project's own.",
+        "file": "The Dockerfile to review, or the word agent: then Docker's AI agent is asked for one.",
         "service": "Whose Dockerfile it is to be: backend, unless named, or frontend.",
         "adopt": "Put it in the place of the project's own, after asking, when nothing stands against it.",
         "yes": "Do not ask.",
-        "agent": "Fail where Docker's AI agent cannot be asked.",
-        "no-agent": "Do not ask Docker's AI agent.",
         "json": JSON,
         "debug": DEBUG,
     },
 )
 def dockerfile_review(
     _: Context,
-    file: str = "",
+    file: str,
     service: str = "",
     adopt: bool = False,
     yes: bool = False,
-    agent: bool = False,
-    no_agent: bool = False,
     json: bool = False,
     debug: bool = False,
 ) -> None:
     """Review a Dockerfile against the gordon profile: lint it, build it, compare it."""
     end(
         commands.review.dockerfile_review(
-            file=file,
-            service=service,
-            adopt=adopt,
-            yes=yes,
-            agent=agent,
-            no_agent=no_agent,
-            json_lines=json,
-            debug=debug,
+            file=file, service=service, adopt=adopt, yes=yes, json_lines=json, debug=debug
         )
     )
 
@@ -495,7 +462,7 @@ def lock(
     end(commands.upkeep.lock(check=check, upgrade=upgrade, dry_run=dry_run, json_lines=json, debug=debug))
 
 
-namespace = Tasks(
+namespace = Collection(
     build,
     size_check,
     push,

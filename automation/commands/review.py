@@ -9,9 +9,12 @@ from automation.docker import Docker
 from automation.errors import AutomationError, UsageError
 from automation.events import Difference, Emit, Notice, Result
 from automation.images.plan import SERVICES
-from automation.review import adoption, reviewing
+from automation.review import adoption, candidate, reviewing
 from automation.review.reviewing import Review
 from automation.settings import Settings
+
+AGENT = "agent"
+"""What stands in the place of a file to ask Docker's AI agent; a file of that name is ./agent."""
 
 
 def dockerfile_review(
@@ -20,13 +23,11 @@ def dockerfile_review(
     service: str,
     adopt: bool,
     yes: bool,
-    agent: bool,
-    no_agent: bool,
     json_lines: bool,
     debug: bool,
 ) -> int:
     """Review a candidate, and adopt it if that is asked for and nothing stands against it."""
-    given = Path(file).expanduser().absolute() if file else None
+    given = None if file == AGENT else Path(file).expanduser().absolute()
 
     async def work(current: Settings, emit: Emit) -> None:
         chosen = service or "backend"
@@ -34,22 +35,16 @@ def dockerfile_review(
             raise UsageError(
                 f"there is no service {service!r}", why=f"the services are {', '.join(SERVICES)}"
             )
-        if agent and (no_agent or file):
-            other = "--no-agent" if no_agent else "a file"
-            raise UsageError(f"--agent and {other} exclude each other", why="one candidate is reviewed")
         if yes and not adopt:
             raise UsageError("--yes answers the question that --adopt asks", remedies=["--adopt --yes"])
         if adopt and not yes and (json_lines or not sys.stdin.isatty()):
             raise UsageError("--adopt asks, and nobody is here to answer", remedies=["--adopt --yes"])
         docker = Docker.find(current)
         await docker.engine()
-        proposed = await reviewing.find(
-            current,
-            docker,
-            chosen,
-            given,
-            emit,
-            ask=True if agent else False if no_agent else None,
+        proposed = (
+            candidate.from_file(given, current.root)
+            if given
+            else await reviewing.ask(current, docker, chosen, emit)
         )
         done = await reviewing.review(current, docker, chosen, proposed, emit)
         _show(done, emit)
@@ -98,5 +93,5 @@ def _verdict(done: Review, current: Settings, *, adopted: bool) -> str:
     if adopted:
         return f"{shown} is now this candidate. Build it with   invoke build --profile {reviewing.PROFILE}"
     if not done.difference:
-        return f"{shown} is as it should be."
+        return f"{shown} is as it should be: nothing to adopt."
     return "Nothing stands against the candidate. Adopt it with   --adopt"

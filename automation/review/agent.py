@@ -29,7 +29,7 @@ _VERSION_S = 15.0
 _HEADING = re.compile(r"^--- Agent: .* ---$")
 _ENABLE = "Docker Desktop: Settings, AI, Enable Gordon"
 _LAST_LINES = 6
-_WITHOUT = "invoke dockerfile-review --no-agent"
+_WITHOUT = "invoke dockerfile-review FILE   reviews any Dockerfile without it"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from automation import contract, files
 from automation.contract import Frontend, Profile
 from automation.docker import Docker
 from automation.errors import AutomationError
-from automation.events import Emit, Notice, Step, step
+from automation.events import Emit, Step, step
 from automation.images import plan, revision
 from automation.review import adoption, agent, candidate, dangers, dockerfile, lint, request, trial
 from automation.review.candidate import Candidate, visible
@@ -58,26 +58,32 @@ class Review:
         }
 
 
-async def find(
-    settings: Settings, docker: Docker, service: str, file: Path | None, emit: Emit, *, ask: bool | None
-) -> Candidate:
-    """Return the candidate: the file, or the agent's, or where there is no agent the project's own.
+async def ask(settings: Settings, docker: Docker, service: str, emit: Emit) -> Candidate:
+    """Return the candidate of Docker's AI agent. Raises AutomationError when it cannot be had.
 
-    `ask` says whether the agent is asked: when it is there, without an opinion. Raises AutomationError.
+    What was answered is kept in the folder of the state, where a person can mend it.
     """
-    if file is not None:
-        return candidate.from_file(file, settings.root)
-    own = settings.root / service / "Dockerfile"
-    if ask is not False:
+    profile, rules = contract.load(PROFILE, settings.root), contract.load_rules(settings.root)
+    present = adoption.present(settings.root / service / "Dockerfile", settings.root)
+    with step(emit, "agent") as running:
+        version = await agent.version(docker)
+        prompt = await request.compose(settings, profile, rules, service, present)
+        answer = await agent.ask(docker, prompt, running)
+        kept = settings.state_dir / "review" / f"{service}.Dockerfile"
+        files.make_directory(kept.parent)
+        files.write_text(kept, answer)
         try:
-            version = await agent.version(docker)
-        except agent.AgentUnavailableError as error:
-            if ask:
-                raise
-            emit(Notice((f"{error.what}, so the project's own Dockerfile is reviewed.",)))
-        else:
-            return await _ask(settings, docker, service, version, emit)
-    return candidate.from_file(own, settings.root)
+            proposed = candidate.from_answer(answer, agent.NAME)
+        except AutomationError as error:
+            raise AutomationError(
+                error.what,
+                why=error.why,
+                details=error.details,
+                remedies=["the same command again", f"make a Dockerfile of the answer, which is in {kept}"],
+            ) from error
+        files.write_text(kept, proposed.text)
+        running.detail = f"{version}: {proposed.text.count(chr(10))} lines, in {kept}"
+        return replace(proposed, source=f"{agent.NAME} ({version})")
 
 
 async def review(
@@ -215,30 +221,6 @@ class _Reviewer:
                 raise _BlockedError(f"{blocking} finding{'s' if blocking > 1 else ''} against it")
             running.detail = f"{nothing}, {len(found)} remarks" if found else nothing
         self.findings += found
-
-
-async def _ask(settings: Settings, docker: Docker, service: str, version: str, emit: Emit) -> Candidate:
-    profile, rules = contract.load(PROFILE, settings.root), contract.load_rules(settings.root)
-    present = adoption.present(settings.root / service / "Dockerfile", settings.root)
-    with step(emit, "agent") as running:
-        prompt = await request.compose(settings, profile, rules, service, present)
-        answer = await agent.ask(docker, prompt, running)
-        # What was answered is not lost when it is not what was asked for.
-        kept = settings.state_dir / "review" / f"{service}.Dockerfile"
-        files.make_directory(kept.parent)
-        files.write_text(kept, answer)
-        try:
-            proposed = candidate.from_answer(answer, agent.NAME)
-        except AutomationError as error:
-            raise AutomationError(
-                error.what,
-                why=error.why,
-                details=error.details,
-                remedies=["the same command again", f"make a Dockerfile of the answer, which is in {kept}"],
-            ) from error
-        files.write_text(kept, proposed.text)
-        running.detail = f"{version}: {proposed.text.count(chr(10))} lines, in {kept}"
-        return replace(proposed, source=f"{agent.NAME} ({version})")
 
 
 async def _ingredients(
