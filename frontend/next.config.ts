@@ -35,9 +35,6 @@ const notLoaded = [
   // Pages are rendered by what Next has bundled, and not by its experimental bundle.
   "node_modules/react-dom/cjs/react-dom-server*",
   `${next}/compiled/next-server/app-page-turbo-experimental.*`,
-  `${next}/client/components/{segment-cache,router-reducer/reducers}/**`,
-  `${next}/server/app-render/{app-render.js,instant-validation/**}`,
-  `${next}/server/use-cache/use-cache-wrapper.js`,
   // Only `next dev` and `next build` do these.
   `${next}/server/dev/hot-reloader-*pack.js`,
   `${next}/compiled/{conf,tar,watchpack,ws,@mswjs}/**`,
