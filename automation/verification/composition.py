@@ -1,5 +1,6 @@
 """Asking Compose what it would start, without starting anything."""
 
+import json
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,9 +45,11 @@ async def _config(
     project = compose.Project(
         "verification", docker, compose.files(profile, development=development, database="sqlite"), given
     )
-    [document] = await docker.json(*project.command, "config", "--format", "json", environ=project.environ)
-    if not isinstance(document, Mapping):
-        raise DockerError("docker compose config answered with no project")
+    said = await docker.run(*project.command, "config", "--format", "json", environ=project.environ)
+    try:
+        document: Mapping[str, Any] = json.loads(said)
+    except ValueError as error:
+        raise DockerError("docker compose config answered with something else than JSON") from error
     return document
 
 

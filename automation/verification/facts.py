@@ -24,7 +24,7 @@ class Source:
 class Development:
     """The service's Dockerfile.dev."""
 
-    dockerfile: Dockerfile = Dockerfile((), {})
+    dockerfile: Dockerfile = field(default_factory=lambda: Dockerfile((), {}))
     failure: str = ""
     remedy: str = ""
 

@@ -41,16 +41,20 @@ def as_list(checks: Sequence[Check], width: int) -> tuple[str, ...]:
 
 
 def failures(verifications: Sequence[Verification]) -> tuple[str, ...]:
-    """Return what failed, with what is required and how to mend it."""
-    lines = []
+    """Return what failed, with what is required and how to mend it; one cause of several once."""
+    lines: list[str] = []
     for verification in verifications:
+        causes: dict[tuple[str, str], list[Finding]] = {}
         for each in verification.of(Outcome.FAILED):
-            where = " ".join(filter(None, (verification.profile, each.service)))
+            causes.setdefault((each.service, each.observed), []).append(each)
+        for (service, observed), found in causes.items():
+            where = " ".join(filter(None, (verification.profile, service)))
+            remedies = dict.fromkeys(each.remedy for each in found if each.remedy)
             lines += [
-                f"✗ {where}: {each.rule}",
-                f"    required   {each.required}",
-                f"    observed   {each.observed}",
-                *([f"    try        {each.remedy}"] if each.remedy else []),
+                f"✗ {where}: {', '.join(each.rule for each in found)}",
+                *([f"    required   {found[0].required}"] if len(found) == 1 else []),
+                f"    observed   {observed}",
+                *(f"    try        {remedy}" for remedy in remedies),
             ]
     return tuple(lines)
 

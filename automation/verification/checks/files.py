@@ -29,7 +29,12 @@ _MANIFEST = re.compile(
 )
 _UNWANTED = (
     (re.compile(r"(?:^|/)\.env(?!\.example$)(?:\.[^/]*)?$"), "settings with secrets"),
-    (re.compile(r"(?:^|/)(?:\.npmrc|\.pypirc|\.netrc|pip\.conf|id_\w+|[^/]+\.(?:pem|key|p12|pfx))$"), "keys"),
+    (
+        re.compile(
+            r"(?:^|/)(?:\.pypirc|\.netrc|pip\.conf|id_(?:rsa|dsa|ecdsa|ed25519)|[^/]+\.(?:pem|key|p12|pfx))$"
+        ),
+        "keys",
+    ),
     (re.compile(r"(?:^|/)\.git(?:/|$)"), "git's history"),
     (
         re.compile(r"(?:^|/)(?:node_modules|\.venv|venv|\.next|\.run|\.data|__pycache__)/"),
