@@ -6,7 +6,6 @@ and their outputs are those that the real ones had in the same case.
 
 import fcntl
 import hashlib
-import io
 import json
 import os
 import re
@@ -236,19 +235,6 @@ def refuse(message: str) -> int:
     """Give up as Docker does."""
     sys.stderr.write(f"{message}\n")
     return 1
-
-
-def save() -> None:
-    """Write the archive of an image without layers."""
-    parts = {
-        "manifest.json": json.dumps([{"Config": "config.json", "RepoTags": [], "Layers": []}]),
-        "config.json": json.dumps({"config": {}, "rootfs": {"type": "layers", "diff_ids": []}}),
-    }
-    with tarfile.open(fileobj=sys.stdout.buffer, mode="w|") as archive:
-        for name, text in parts.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(text)
-            archive.addfile(entry, io.BytesIO(text.encode()))
 
 
 def say(text: str) -> None:
