@@ -74,7 +74,7 @@ def repository(project: Project, tmp_path: Path) -> Repository:
     programs = tmp_path / "programs"
     programs.mkdir()
     double = programs / "double.py"
-    shutil.copy(Path(__file__).with_name("docker_double.py"), double)
+    shutil.copy(Path(__file__).with_name("agent_double.py"), double)
     docker = programs / "docker"
     docker.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{double}" "$@"\n', encoding="utf-8")
     docker.chmod(0o755)
