@@ -18,14 +18,15 @@ from typing import Any
 from automation import logs
 
 _KEPT_LINES = 200
-# [builder 3/6] RUN …, or [linux/arm64 builder 3/6] RUN …; [internal] and the exporter are nobody's stage.
+# [builder 3/6] RUN …, or [linux/arm64 builder 3/6] RUN …, or [2/3] RUN … in a file with one nameless stage.
 _STAGED = re.compile(
-    r"\[(?:[\w/]+/[\w/]+ )?(?P<stage>[\w.-]+)(?: +(?P<at>\d+)/(?P<of>\d+))?\] (?P<text>.*)", re.DOTALL
+    r"\[(?:[a-z]+/[\w/]+ )?(?:(?P<stage>[\w.-]+) +)?(?P<at>\d+)/(?P<of>\d+)\] (?P<text>.*)", re.DOTALL
 )
-_INTERNAL = {"internal", "auth"}
 _MOUNTS = re.compile(r"(?<=RUN) (?:--\S+ +)+")
 EXPORT = "export"
 """The name of what comes after the stages: writing the image."""
+NAMELESS = "image"
+"""The name of the one stage of a file that names none."""
 
 
 @dataclass
@@ -50,15 +51,15 @@ class Vertex:
     def stage(self) -> str:
         """The stage it belongs to; empty for what belongs to none."""
         found = _STAGED.fullmatch(self.name)
-        if found and found["stage"] not in _INTERNAL:
-            return found["stage"]
+        if found:
+            return found["stage"] or NAMELESS
         return EXPORT if self.name.startswith(("exporting", "sending tarball")) else ""
 
     @property
     def position(self) -> str:
         """Where in its stage it stands, as in 3/6."""
         found = _STAGED.fullmatch(self.name)
-        return f"{found['at']}/{found['of']}" if found and found["at"] else ""
+        return f"{found['at']}/{found['of']}" if found else ""
 
     @property
     def text(self) -> str:
