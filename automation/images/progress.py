@@ -206,10 +206,10 @@ class Progress:
             vertex.partial = vertex.partial[-(2**14) :]
 
     def _warning(self, given: dict[str, Any]) -> None:
-        ranges = given.get("range")
         line = None
-        if isinstance(ranges, list) and ranges and isinstance(ranges[0], dict):
-            line = ranges[0].get("start", {}).get("line")
+        for covered in _listed(given, "range")[:1]:
+            start = covered.get("start")
+            line = start.get("line") if isinstance(start, dict) else None
         self.lints.append(Lint(logs.clean(_text(given.get("short"))), line, str(given.get("url") or "")))
 
     def _report_stages(self) -> None:
