@@ -19,7 +19,7 @@ from automation import settings
 from automation.docker import Docker
 from automation.errors import AutomationError
 from automation.events import Event, Step, StepProgress
-from automation.review import agent, lint
+from automation.review import adoption, agent, lint
 from tests.automation.conftest import ROOT, Project, eventually, on_terminal
 
 OWN = 'FROM python:3.11-slim AS gordon\nUSER 1001\nCMD ["uvicorn"]\n'
@@ -79,7 +79,8 @@ def repository(project: Project, tmp_path: Path) -> Repository:
     docker.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{double}" "$@"\n', encoding="utf-8")
     docker.chmod(0o755)
     made = Repository(project, programs)
-    for name in ("deploy/rules.toml", "backend/pyproject.toml", "backend/requirements.txt"):
+    locks = [f"requirements/{name}.txt" for name in ("dev", "lint", "test")]
+    for name in ("deploy/rules.toml", "backend/pyproject.toml", "backend/requirements.txt", *locks):
         shutil.copy(ROOT / name, project.root / name)
     made.own.write_text(OWN, encoding="utf-8")
     made.own.with_name("Dockerfile.dockerignore").write_text("*\n!backend/src\n", encoding="utf-8")
@@ -200,6 +201,48 @@ def test_without_hadolint_it_says_how_to_get_it(
     with pytest.raises(AutomationError, match="hadolint is not installed") as raised:
         asyncio.run(lint.hadolint(OWN, ROOT, {"PATH": ""}, pragmas=True))
     assert "./dev" in raised.value.remedies
+
+
+# --- Adoption
+
+
+def test_adopting_replaces_the_text_and_keeps_the_permissions(tmp_path: Path) -> None:
+    own = tmp_path / "Dockerfile"
+    own.write_text(OWN, encoding="utf-8")
+    own.chmod(0o640)
+    adoption.adopt(BETTER, own, OWN, tmp_path)
+    assert own.read_text(encoding="utf-8") == BETTER
+    assert own.stat().st_mode & 0o777 == 0o640
+    assert list(tmp_path.iterdir()) == [own]
+
+
+def test_what_changed_since_it_was_shown_is_not_replaced(tmp_path: Path) -> None:
+    own = tmp_path / "Dockerfile"
+    own.write_text(WORSE, encoding="utf-8")
+    with pytest.raises(AutomationError, match="has changed since the review began"):
+        adoption.adopt(BETTER, own, OWN, tmp_path)
+    assert own.read_text(encoding="utf-8") == WORSE
+
+
+def test_a_link_in_the_place_of_the_projects_file_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text(OWN, encoding="utf-8")
+    (tmp_path / "Dockerfile").symlink_to("elsewhere")
+    with pytest.raises(AutomationError, match="is a link"):
+        adoption.adopt(BETTER, tmp_path / "Dockerfile", OWN, tmp_path)
+
+
+def test_changes_that_are_not_committed_are_seen(repository: Repository) -> None:
+    def changed() -> bool:
+        current = settings.load(repository.project.environ, repository.project.root)
+        return asyncio.run(adoption.uncommitted(repository.own, current))
+
+    assert not changed()
+    repository.own.write_text(BETTER, encoding="utf-8")
+    assert changed()
+    repository.git("add", "-A")
+    assert changed()
+    repository.git("commit", "-q", "-m", "better")
+    assert not changed()
 
 
 # --- The agent
