@@ -171,15 +171,17 @@ def _weights(plans: Sequence[Plan], verdicts: Sequence[Verdict], together: int) 
 
 def _over(profile: Profile, plans: Sequence[Plan], verdicts: Sequence[Verdict], together: int) -> list[str]:
     over = [
-        f"the {each.service} of {profile.name} is {verdict.measurement.size - verdict.allowed:,} bytes over "
-        f"its budget of {verdict.allowed // size.MB} MB"
+        f"the {each.service} of {profile.name} is {report.exact(verdict.measurement.size - verdict.allowed)} "
+        f"over its budget of {verdict.allowed // size.MB} MB"
         for each, verdict in zip(plans, verdicts, strict=True)
         if verdict.allowed is not None and not verdict.passed
     ]
     total = sum(verdict.measurement.size for verdict in verdicts)
     if total > together:
         budget = f"{together // size.MB} MB"
-        over.append(f"the images of {profile.name} are together {total - together:,} bytes over {budget}")
+        over.append(
+            f"the images of {profile.name} are together {report.exact(total - together)} over {budget}"
+        )
     return over
 
 

@@ -7,6 +7,7 @@ from automation.images.size import MB, Verdict, Weighed
 _BAR = 20
 _NAMED = 3
 _INSTRUCTION = 60
+_PATH = 40
 
 
 def image(name: str, verdict: Verdict) -> list[str]:
@@ -22,7 +23,7 @@ def image(name: str, verdict: Verdict) -> list[str]:
     lines = [head]
     if verdict.aim is not None:
         over = verdict.measurement.size - verdict.aim
-        state = "met" if verdict.aim_met else f"missed by {_exact(over)}"
+        state = "met" if verdict.aim_met else f"missed by {exact(over)}"
         lines.append(f"    aim {verdict.aim // MB} MB: {state}")
     # A bar has as many blocks as the part has twentieths of the image.
     lines.append("    " + "     ".join(_part(part, measured.size) for part in measured.groups if part.size))
@@ -47,7 +48,7 @@ def _against(size: int, allowed: int) -> str:
     bar = "█" * filled + "░" * (_BAR - filled)
     share = f"{size * 100 / allowed:.0f} %" if allowed else ""
     # A budget is exceeded by the byte, where a rounded figure would deny it.
-    over = f"   over by {_exact(size - allowed)}" if size > allowed else ""
+    over = f"   over by {exact(size - allowed)}" if size > allowed else ""
     return f"{_mb(size):>6} of {allowed / MB:.0f} MB  {bar}  {share}{over}"
 
 
@@ -55,8 +56,11 @@ def _mb(size: int) -> str:
     return f"{size / MB:.1f}"
 
 
-def _exact(size: int) -> str:
-    return f"{_mb(size)} MB" if size >= MB // 10 else f"{size:,} bytes"
+def exact(size: int) -> str:
+    """Return a difference as people say it: small ones to the byte."""
+    if size >= MB // 10:
+        return f"{_mb(size)} MB"
+    return f"{size:,} byte{'s' if size != 1 else ''}"
 
 
 def _change(size: int) -> str:
@@ -72,7 +76,12 @@ def _part(part: Weighed, whole: int) -> str:
 
 
 def _list(parts: Sequence[Weighed]) -> str:
-    return " · ".join(f"{part.name} {_mb(part.size)}" for part in parts[:_NAMED])
+    return " · ".join(f"{_end(part.name)} {_mb(part.size)}" for part in parts[:_NAMED])
+
+
+def _end(name: str) -> str:
+    """Return the end of a long path, which tells more than its beginning."""
+    return name if len(name) <= _PATH else f"…{name[-_PATH:]}"
 
 
 def _short(text: str) -> str:

@@ -16,6 +16,7 @@ from app.accounts.endpoints import account_error_response
 from app.accounts.endpoints import router as accounts_router
 from app.accounts.errors import AccountError
 from app.chat.endpoints import router as chat_router
+from app.chat.replies import RunningReplies
 from app.database import Database
 from app.expiry import expiring
 from app.metrics import Metrics
@@ -43,6 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.database_probe = health.DatabaseProbe(app.state.database)
     app.state.metrics = Metrics()
     app.state.rate_limiter = RateLimiter(app.state.database)
+    app.state.replies = RunningReplies()
     app.state.draining = False
     app.add_middleware(RequestMiddleware, metrics=app.state.metrics)
     app.exception_handler(AccountError)(account_error_response)
