@@ -84,14 +84,6 @@ class Notice:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """The lines of a unified diff."""
-
-    kind: ClassVar[str] = "difference"
-    lines: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Failed:
     """The whole command failed, outside any step."""
 
@@ -128,25 +120,13 @@ class Result:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-Event = (
-    StepStarted
-    | StepProgress
-    | StepFinished
-    | StepFailed
-    | StepStopped
-    | Line
-    | Notice
-    | Difference
-    | Failed
-    | Result
-)
+Event = StepStarted | StepProgress | StepFinished | StepFailed | StepStopped | Line | Notice | Failed | Result
 Emit = Callable[[Event], None]
 
 _KINDS: Mapping[str, type[Any]] = {
     event.kind: event
     for event in (
-        StepStarted, StepProgress, StepFinished, StepFailed, StepStopped, Line, Notice,
-        Difference, Failed, Result,
+        StepStarted, StepProgress, StepFinished, StepFailed, StepStopped, Line, Notice, Failed, Result
     )
 }  # fmt: skip
 
