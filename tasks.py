@@ -15,6 +15,8 @@ task = partial(invoke_task, auto_shortflags=False)
 JSON = "Print events and the result as lines of JSON."
 DEBUG = "Show the traceback of an error."
 DRY_RUN = "Say what would be done, and do nothing."
+SERVICE = "Only this one: backend or frontend."
+ENGINE = "What runs it: compose or native. The one that runs already; else compose where Docker answers."
 PROFILE = "The profile whose rules apply: standalone unless named."
 
 
@@ -27,6 +29,7 @@ def end(code: int) -> None:
 @task(
     help={
         "profile": PROFILE,
+        "engine": ENGINE,
         "prod": "Run the built frontend, and a backend that does not reload.",
         "detach": "Return when everything is healthy, and leave it running.",
         "host": "The address the frontend listens on: 127.0.0.1, or 0.0.0.0 for other machines too.",
@@ -41,6 +44,7 @@ def end(code: int) -> None:
 def up(
     _: Context,
     profile: str = "",
+    engine: str = "",
     prod: bool = False,
     detach: bool = False,
     host: str = "",
@@ -55,6 +59,7 @@ def up(
     end(
         commands.application.up(
             profile=profile,
+            engine=engine,
             prod=prod,
             detach=detach,
             host=host,
@@ -101,6 +106,74 @@ def logs(
     end(commands.application.logs(service=service, lines=lines, follow=follow, json_lines=json, debug=debug))
 
 
+@task(
+    help={
+        "profile": PROFILE,
+        "dev": "Run the development images: the sources are mounted, and a change is seen at once.",
+        "database": "sqlite, or postgres for a real one in a container. Unset, what DATABASE_URL says.",
+        "detach": "Return when everything is healthy, and leave it running.",
+        "host": "The address the frontend is published on: 127.0.0.1, or 0.0.0.0 for other machines too.",
+        "frontend-port": "The frontend's port: 3000 unless given.",
+        "backend-port": "The backend's port: 8000 unless given.",
+        "auto-port": "Take the next free port instead of failing on one that is taken.",
+        "dry-run": DRY_RUN,
+        "json": JSON,
+        "debug": DEBUG,
+    }
+)
+def compose_up(
+    _: Context,
+    profile: str = "",
+    dev: bool = False,
+    database: str = "",
+    detach: bool = False,
+    host: str = "",
+    frontend_port: str = "",
+    backend_port: str = "",
+    auto_port: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Run the images with Docker Compose, and build those that are missing."""
+    end(
+        commands.compose.up(
+            profile=profile,
+            dev=dev,
+            database=database,
+            detach=detach,
+            host=host,
+            frontend_port=frontend_port,
+            backend_port=backend_port,
+            auto_port=auto_port,
+            dry_run=dry_run,
+            json_lines=json,
+            debug=debug,
+        )
+    )
+
+
+@task(
+    help={
+        "volumes": "Delete the data too, which nothing can make again.",
+        "yes": "Do not ask.",
+        "dry-run": DRY_RUN,
+        "json": JSON,
+        "debug": DEBUG,
+    }
+)
+def compose_down(
+    _: Context,
+    volumes: bool = False,
+    yes: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Stop the containers and remove them; the data stays."""
+    end(commands.compose.down(volumes=volumes, yes=yes, dry_run=dry_run, json_lines=json, debug=debug))
+
+
 @task(help={"profile": PROFILE, "dry-run": DRY_RUN, "json": JSON, "debug": DEBUG})
 def env_init(
     _: Context, profile: str = "", dry_run: bool = False, json: bool = False, debug: bool = False
@@ -140,6 +213,210 @@ def profiles(
 ) -> None:
     """Show side by side what the profiles require."""
     end(commands.profiles.show(profile=profile, schema=schema, json_lines=json, debug=debug))
+
+
+@task(
+    iterable=["tag", "base"],
+    help={
+        "profile": PROFILE,
+        "all": "Every profile, one after another.",
+        "service": SERVICE,
+        "dev": "The development images, from Dockerfile.dev.",
+        "tag": "A further tag; can be given more than once.",
+        "version": "The version, as in v1.2.3: VERSION of .env unless given.",
+        "platform": "Build for another platform, as in linux/arm64.",
+        "base": "Use another base image: node:24-alpine=node:24-slim, or frontend=node:24-slim; repeatable.",
+        "no-cache": "Run every step again.",
+        "pull": "Ask the registries for newer base images.",
+        "reproducible": "Build each image twice without a cache, and fail with what differs.",
+        "dry-run": DRY_RUN,
+        "json": JSON,
+        "debug": DEBUG,
+    },
+)
+def build(
+    _: Context,
+    tag: list[str],
+    base: list[str],
+    profile: str = "",
+    all: bool = False,  # noqa: A002 - the name of the flag
+    service: str = "",
+    dev: bool = False,
+    version: str = "",
+    platform: str = "",
+    no_cache: bool = False,
+    pull: bool = False,
+    reproducible: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Build the images of a profile, unless those of this content are there."""
+    end(
+        commands.images.build(
+            profile=profile,
+            all_profiles=all,
+            service=service,
+            dev=dev,
+            tags=tag,
+            version=version,
+            platform=platform,
+            bases=base,
+            no_cache=no_cache,
+            pull=pull,
+            reproducible=reproducible,
+            dry_run=dry_run,
+            json_lines=json,
+            debug=debug,
+        )
+    )
+
+
+@task(
+    iterable=["check", "base"],
+    help={
+        "profile": PROFILE,
+        "all": "Every profile, one after another.",
+        "check": "Only this check; can be given more than once.",
+        "list": "List the checks instead, with what each looks for.",
+        "base": "A base image that stands in for another, as `build` has it; can be given more than once.",
+        "image-backend": "Look at this image instead of building the backend's.",
+        "image-frontend": "Look at this image instead of building the frontend's.",
+        "json": JSON,
+        "debug": DEBUG,
+    },
+)
+def verify(
+    _: Context,
+    check: list[str],
+    base: list[str],
+    profile: str = "",
+    all: bool = False,  # noqa: A002 - the name of the flag
+    list: bool = False,  # noqa: A002
+    image_backend: str = "",
+    image_frontend: str = "",
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Hold the files, images and containers of a profile against every rule of its contract."""
+    end(
+        commands.verification.verify(
+            profile=profile,
+            all_profiles=all,
+            checks=check,
+            list_checks=list,
+            bases=base,
+            image_backend=image_backend,
+            image_frontend=image_frontend,
+            json_lines=json,
+            debug=debug,
+        )
+    )
+
+
+@task(
+    help={
+        "file": "The Dockerfile to review, or the word agent: then Docker's AI agent is asked for one.",
+        "service": "Whose Dockerfile it is to be: backend, unless named, or frontend.",
+        "adopt": "Put it in the place of the project's own, after asking, when nothing stands against it.",
+        "yes": "Do not ask.",
+        "json": JSON,
+        "debug": DEBUG,
+    },
+)
+def dockerfile_review(
+    _: Context,
+    file: str,
+    service: str = "",
+    adopt: bool = False,
+    yes: bool = False,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Review a Dockerfile against the gordon profile: lint it, build it, compare it."""
+    end(
+        commands.review.dockerfile_review(
+            file=file, service=service, adopt=adopt, yes=yes, json_lines=json, debug=debug
+        )
+    )
+
+
+@task(
+    iterable=["base"],
+    help={
+        "profile": PROFILE,
+        "all": "Every profile, one after another.",
+        "service": SERVICE,
+        "image": "Any image by its name instead, which has no budget.",
+        "base": "The base images the build was told to use, as for build; repeatable.",
+        "json": JSON,
+        "debug": DEBUG,
+    },
+)
+def size_check(
+    _: Context,
+    base: list[str],
+    profile: str = "",
+    all: bool = False,  # noqa: A002 - the name of the flag
+    service: str = "",
+    image: str = "",
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Weigh the images, show what takes the bytes, and fail over the budget."""
+    end(
+        commands.images.size_check(
+            profile=profile,
+            all_profiles=all,
+            service=service,
+            image=image,
+            bases=base,
+            json_lines=json,
+            debug=debug,
+        )
+    )
+
+
+@task(
+    iterable=["base"],
+    help={
+        "registry": "Where to: a host, a user or both; DOCKER_REGISTRY of .env unless given.",
+        "version": "The version, as in v1.2.3.",
+        "profile": PROFILE,
+        "service": SERVICE,
+        "base": "Use another base image, as for build; repeatable.",
+        "force": "Also what is not committed, and over another image of this version.",
+        "dry-run": DRY_RUN,
+        "json": JSON,
+        "debug": DEBUG,
+    },
+)
+def push(
+    _: Context,
+    base: list[str],
+    registry: str = "",
+    version: str = "",
+    profile: str = "",
+    service: str = "",
+    force: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Publish the images as a version and as the latest, and compare what the registry then has."""
+    end(
+        commands.images.push(
+            registry_name=registry,
+            version=version,
+            profile=profile,
+            service=service,
+            bases=base,
+            force=force,
+            dry_run=dry_run,
+            json_lines=json,
+            debug=debug,
+        )
+    )
 
 
 @task(
@@ -185,4 +462,23 @@ def lock(
     end(commands.upkeep.lock(check=check, upgrade=upgrade, dry_run=dry_run, json_lines=json, debug=debug))
 
 
-namespace = Collection(up, down, status, logs, install, doctor, env_init, env_check, profiles, clean, lock)
+namespace = Collection(
+    build,
+    size_check,
+    push,
+    dockerfile_review,
+    up,
+    down,
+    status,
+    logs,
+    compose_up,
+    compose_down,
+    install,
+    doctor,
+    env_init,
+    env_check,
+    profiles,
+    clean,
+    lock,
+    verify,
+)

@@ -11,6 +11,7 @@ from typing import Self, TextIO
 
 from automation.errors import AutomationError
 from automation.events import (
+    Difference,
     Event,
     Failed,
     Line,
@@ -116,7 +117,7 @@ class PlainConsole(Console):
                 self._write(self._errors, "\n".join(lines))
             case Line(source, text):
                 self._write(self._output, f"{source:<8} | {text}")
-            case Notice(lines):
+            case Notice(lines) | Difference(lines):
                 self._write(self._output, "\n".join(f"  {line}" if line else "" for line in lines))
             case Result() | StepStarted() | StepProgress():
                 pass
@@ -144,7 +145,7 @@ class JsonConsole(EventStream):
     """The same for a program, which takes the result where a person reads notices."""
 
     def _show(self, event: Event) -> None:
-        if not isinstance(event, Notice):
+        if not isinstance(event, Notice | Difference):
             super()._show(event)
 
 

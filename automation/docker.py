@@ -33,6 +33,9 @@ from automation.settings import Settings
 PATIENCE_S = 60.0
 """Seconds that a short command may take: a daemon that is stuck accepts a connection and never answers."""
 
+NO_SPACE = re.compile(r"no space left on device|ENOSPC|disk quota exceeded", re.IGNORECASE)
+"""How programs say that a disk is full."""
+
 _ANSWER_S = 15.0
 _LAST_LINES = 8
 _T = TypeVar("_T")
@@ -275,6 +278,12 @@ def _not_running(found: re.Match[str], host: str) -> DockerError:
     return DockerUnavailableError("the Docker daemon is not running", why=why, remedies=remedies)
 
 
+def _gone(_found: re.Match[str], _host: str) -> DockerError:
+    return DockerUnavailableError(
+        "the Docker daemon has ended meanwhile", remedies=["docker version", "the same command again"]
+    )
+
+
 def _not_permitted(_found: re.Match[str], _host: str) -> DockerError:
     return DockerUnavailableError(
         "this user may not talk to the Docker daemon",
@@ -319,9 +328,10 @@ def _no_space(_found: re.Match[str], _host: str) -> DockerError:
 
 
 _CAUSES: Sequence[tuple[str, _Make]] = (
-    (r"no space left on device|disk quota exceeded", _no_space),
+    (NO_SPACE.pattern, _no_space),
     (r"permission denied while trying to connect to the docker", _not_permitted),
     (r"cannot connect to the docker daemon at (\S+)", _not_running),
+    (r"rpc error: code = Unavailable|error reading from server|http2: frame too large", _gone),
     (r"context \"?([^\"\s]+)\"?: context not found", _no_context),
     (r"unknown command: docker (buildx|compose)\b", _no_plugin),
     (r"'(buildx|compose)' is not a docker command", _no_plugin),

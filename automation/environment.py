@@ -22,6 +22,7 @@ from dotenv.parser import parse_stream
 from automation import files
 from automation.contract import Profile
 from automation.errors import AutomationError
+from automation.events import Emit, Notice, step
 from automation.settings import Settings
 
 TEMPLATE = ".env.example"
@@ -116,6 +117,44 @@ def initialise(settings: Settings, profile: Profile, *, dry_run: bool = False) -
     if not dry_run:
         files.write_private(target, text, exclusive=True)
     return wanted
+
+
+def prepare(settings: Settings, profile: Profile, emit: Emit, also: Sequence[str] = ()) -> Environment:
+    """Make the settings file where there is none, generate the secrets `also` needed, and read it.
+
+    Raises EnvironmentInvalidError with everything that the application cannot start with.
+    """
+    name = settings.env_file_name
+    with step(emit, "environment") as current:
+        made = initialise(settings, profile)
+        added = [secret for secret in also if add_secret(settings, secret)]
+        values = read(settings, profile)
+        values.require_valid(name)
+        current.detail = f"{name} made from {TEMPLATE}, secret generated" if made else name
+        if added:
+            current.detail += f", {' and '.join(added)} generated"
+        if values.from_shell:
+            current.detail += f"; {', '.join(values.from_shell)} from the shell"
+    warnings = [str(problem) for problem in values.problems]
+    if warnings:
+        emit(Notice(tuple(f"note: {warning}" for warning in warnings)))
+    return values
+
+
+def add_secret(settings: Settings, name: str) -> bool:
+    """Generate a secret that neither the settings file nor the shell has; return whether that was needed.
+
+    The rest of the file stays as it is. Raises AutomationError.
+    """
+    in_file = _read_file(settings.env_file, settings.env_file_name, [name], problems=[])
+    # Whoever reads the file next is told what makes it unusable.
+    if in_file is None or in_file.get(name) or settings.environ.get(name):
+        return False
+    text = settings.env_file.read_text(encoding="utf-8-sig")
+    line = f"{name}={secrets.token_urlsafe(48)}"
+    text, filled = re.subn(rf"(?m)^{name}=[ \t]*$", line, text, count=1)
+    files.write_private(settings.env_file.resolve(), text if filled else f"{text.rstrip()}\n\n{line}\n")
+    return True
 
 
 def read(settings: Settings, profile: Profile) -> Environment:
@@ -246,6 +285,13 @@ def _secret(value: str, _values: Mapping[str, str]) -> str:
     )
 
 
+def _database_password(value: str, _values: Mapping[str, str]) -> str:
+    # It becomes a part of a URL as it is.
+    if not re.fullmatch(r"[A-Za-z0-9._~-]+", value):
+        return "contains something else than letters, digits, dots, dashes, _ and ~"
+    return ""
+
+
 def _model_key(value: str, _values: Mapping[str, str]) -> str:
     if not value.isascii() or " " in value:
         return "contains a blank or a character outside ASCII, which no key has"
@@ -333,4 +379,5 @@ _RULES: Mapping[str, Rule] = {
     "LOG_LEVEL": lambda value, values: _one_of(*_LEVELS)(value.lower(), values),
     "LOG_FORMAT": _one_of("json", "console"),
     "FORWARDED_ALLOW_IPS": _anything,
+    "POSTGRES_PASSWORD": _database_password,
 }

@@ -84,6 +84,14 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """The lines of a unified diff."""
+
+    kind: ClassVar[str] = "difference"
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Failed:
     """The whole command failed, outside any step."""
 
@@ -120,13 +128,25 @@ class Result:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-Event = StepStarted | StepProgress | StepFinished | StepFailed | StepStopped | Line | Notice | Failed | Result
+Event = (
+    StepStarted
+    | StepProgress
+    | StepFinished
+    | StepFailed
+    | StepStopped
+    | Line
+    | Notice
+    | Difference
+    | Failed
+    | Result
+)
 Emit = Callable[[Event], None]
 
 _KINDS: Mapping[str, type[Any]] = {
     event.kind: event
     for event in (
-        StepStarted, StepProgress, StepFinished, StepFailed, StepStopped, Line, Notice, Failed, Result
+        StepStarted, StepProgress, StepFinished, StepFailed, StepStopped, Line, Notice,
+        Difference, Failed, Result,
     )
 }  # fmt: skip
 

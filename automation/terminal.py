@@ -12,6 +12,7 @@ from rich.text import Text
 
 from automation.console import INDENT, NAME_WIDTH, Console, explanation, marks
 from automation.events import (
+    Difference,
     Event,
     Failed,
     Line,
@@ -26,6 +27,7 @@ from automation.events import (
 from automation.settings import Settings
 
 _WIDEST = 100
+_DIFFERENCE = (("+++", "bold"), ("---", "bold"), ("@@", "cyan"), ("+", "green"), ("-", "red"))
 _SERVICE_COLORS = {"backend": "cyan", "frontend": "magenta"}
 
 
@@ -94,6 +96,10 @@ class TerminalConsole(Console):
             case Notice(lines):
                 for line in lines:
                     self._rich.print(Text(f"  {line}" if line else ""), soft_wrap=True)
+            case Difference(lines):
+                for line in lines:
+                    style = next((each for start, each in _DIFFERENCE if line.startswith(start)), "")
+                    self._rich.print(Text(f"  {line}", style), soft_wrap=True)
             case Result():
                 pass
 

@@ -9,6 +9,7 @@
  */
 import path from "node:path";
 import type { NextConfig } from "next";
+import { sourceHash } from "./scripts/source-hash.mjs";
 
 const isStatic = process.env.BUILD_TARGET === "static";
 
@@ -22,6 +23,23 @@ const securityHeaders = [
   { key: "Permissions-Policy", value: "camera=(), microphone=(), geolocation=(), payment=(), usb=()" },
 ];
 
+// What Next's tracing takes for needed: half of the server's files, which it never loads.
+const next = "node_modules/next/dist";
+const notLoaded = [
+  // Photographs are not resized here.
+  "node_modules/{sharp,@img}/**",
+  // Fonts are the system's own.
+  `${next}/server/capsize-font-metrics.json`,
+  // There is no edge runtime.
+  `${next}/compiled/{@edge-runtime/{ponyfill,primitives},edge-runtime}/**`,
+  // Pages are rendered by what Next has bundled, and not by its experimental bundle.
+  "node_modules/react-dom/cjs/react-dom-server*",
+  `${next}/compiled/next-server/app-page-turbo-experimental.*`,
+  // Only `next dev` and `next build` do these.
+  `${next}/server/dev/hot-reloader-*pack.js`,
+  `${next}/compiled/{conf,tar,watchpack,ws,@mswjs}/**`,
+];
+
 const config: NextConfig = {
   output: isStatic ? "export" : "standalone",
   pageExtensions: isStatic ? ["tsx"] : ["tsx", "ts"],
@@ -31,13 +49,14 @@ const config: NextConfig = {
   devIndicators: false,
   // /api/x/ reaches the backend as it was asked for.
   skipTrailingSlashRedirect: true,
-  // sharp is 20 MB of native code that a page without photographs never calls.
   images: { unoptimized: true },
+  generateBuildId: () => sourceHash(import.meta.dirname),
+  // `npm run typecheck` does that; a build would only do it a second time.
+  typescript: { ignoreBuildErrors: true },
+  // The number of processors is written into the build, and would make it differ between machines.
+  experimental: { cpus: 1 },
   outputFileTracingRoot: path.resolve(import.meta.dirname),
-  outputFileTracingExcludes: {
-    "*": ["node_modules/sharp/**", "node_modules/@img/**"],
-    "next-server": ["node_modules/sharp/**", "node_modules/@img/**"],
-  },
+  outputFileTracingExcludes: { "*": notLoaded, "next-server": notLoaded },
   turbopack: { root: path.resolve(import.meta.dirname) },
   ...(isStatic ? {} : { headers: async () => [{ source: "/:path*", headers: securityHeaders }] }),
 };

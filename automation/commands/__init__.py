@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from automation.commands import application, profiles, upkeep
+    from automation.commands import application, compose, images, profiles, review, upkeep, verification
 
-__all__ = ["application", "profiles", "upkeep"]
+__all__ = ["application", "compose", "images", "profiles", "review", "upkeep", "verification"]
 
 
 def __getattr__(name: str) -> "ModuleType":

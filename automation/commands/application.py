@@ -3,11 +3,13 @@
 import asyncio
 import json
 import uuid
+from dataclasses import replace
 
 from automation import ports
 from automation.commands.edge import run
 from automation.engines import SERVICES, UNHEALTHY, Status, UpOptions
 from automation.engines.native import NativeEngine, in_background
+from automation.engines.selection import for_start, latest
 from automation.errors import FAILED, AutomationError, UsageError
 from automation.events import Emit, Failed, Notice, Result, StepFailed, from_mapping
 from automation.instance import CRASHED, STOPPED
@@ -18,7 +20,7 @@ _POLL_SECONDS = 0.05
 
 
 def up(
-    *, profile: str, prod: bool, detach: bool, host: str, frontend_port: str, backend_port: str,
+    *, profile: str, engine: str, prod: bool, detach: bool, host: str, frontend_port: str, backend_port: str,
     auto_port: bool, dry_run: bool, json_lines: bool, debug: bool,
 ) -> int:  # fmt: skip
     """Start the application."""
@@ -31,25 +33,32 @@ def up(
             frontend_port=ports.parse(frontend_port, "--frontend-port", UpOptions.frontend_port),
             backend_port=ports.parse(backend_port, "--backend-port", UpOptions.backend_port),
             auto_port=auto_port,
+            foreground=not detach,
         )
-        engine = NativeEngine(current)
-        if dry_run:
-            plan = engine.plan(options)
-            emit(Notice(plan))
-            emit(Result({"plan": plan}))
-        elif detach:
-            await _up_detached(current, options, emit)
-        else:
-            await engine.up(options, emit)
+        await start(current, options, emit, engine=engine, dry_run=dry_run)
 
     return run(work, json_lines=json_lines, debug=debug)
+
+
+async def start(current: Settings, options: UpOptions, emit: Emit, *, engine: str, dry_run: bool) -> None:
+    """Start the application with the engine of that name, or with the one that is there."""
+    chosen, reason = await for_start(current, engine)
+    options = replace(options, reason=reason)
+    if dry_run:
+        plan = await chosen.plan(options)
+        emit(Notice(plan))
+        emit(Result({"engine": chosen.name, "plan": plan}))
+    elif isinstance(chosen, NativeEngine) and not options.foreground:
+        await _up_detached(current, options, emit)
+    else:
+        await chosen.up(options, emit)
 
 
 def down(*, dry_run: bool, json_lines: bool, debug: bool) -> int:
     """Stop the application."""
 
     async def work(current: Settings, emit: Emit) -> None:
-        engine = NativeEngine(current)
+        engine = await latest(current)
         if dry_run:
             now = await engine.status()
             what = "do nothing" if now.state == STOPPED else "end it"
@@ -66,7 +75,7 @@ def status(*, json_lines: bool, debug: bool) -> int:
     """Show what runs. Fails when it runs and is not healthy, or was killed."""
 
     async def work(current: Settings, emit: Emit) -> int:
-        now = await NativeEngine(current).status()
+        now = await (await latest(current)).status()
         emit(Notice(_describe(now)))
         emit(Result(now.to_mapping()))
         return FAILED if now.state in {UNHEALTHY, CRASHED} else 0
@@ -87,7 +96,8 @@ def logs(*, service: str, lines: str, follow: bool, json_lines: bool, debug: boo
                 f"--lines {lines!r} is not a number of lines", why="it is a whole number, 0 or more"
             )
         chosen = (service,) if service else SERVICES
-        await NativeEngine(current).logs(chosen, int(lines), emit, follow=follow)
+        engine = await latest(current)
+        await engine.logs(chosen, int(lines), emit, follow=follow)
 
     return run(work, json_lines=json_lines, debug=debug)
 

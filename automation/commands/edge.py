@@ -60,8 +60,8 @@ def perform(console: Console, work: Coroutine[Any, Any, int | None], *, debug: b
     return code
 
 
-async def confirm(question: str) -> None:
-    """Ask a person; raise AutomationError unless the answer is yes."""
+async def confirm(question: str, otherwise: str = "nothing was removed") -> None:
+    """Ask a person; raise AutomationError, which says what is so `otherwise`, unless the answer is yes."""
     if not sys.stdin.isatty():
         raise UsageError(f"{question} Nobody is here to ask.", remedies=["--yes"])
     sys.stdout.write(f"  {question} [y/N] ")
@@ -76,7 +76,7 @@ async def confirm(question: str) -> None:
         finally:
             loop.remove_reader(sys.stdin)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise AutomationError("nothing was removed", why="the answer was not yes")
+        raise AutomationError(otherwise, why="the answer was not yes")
 
 
 def _trace(error: Exception, *, debug: bool) -> None:

@@ -4,7 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
+from automation.contract import Profile
+from automation.engines import addresses
+from automation.environment import Environment
 from automation.events import Emit
+from automation.settings import Settings
 
 HEALTHY, UNHEALTHY = "healthy", "unhealthy"
 SERVICES = ("backend", "frontend")
@@ -26,6 +30,10 @@ class UpOptions:
     """Take the next port that is free instead of failing on one that is not."""
     foreground: bool = True
     """Stay and show the services' output; otherwise only keep them running."""
+    database: str = ""
+    """`sqlite` or `postgres`, where the engine brings the database; what the settings name when empty."""
+    reason: str = ""
+    """Why this engine was taken, told with the address."""
 
 
 @dataclass(frozen=True)
@@ -85,3 +93,38 @@ class Engine(Protocol):
 
     def address(self) -> str | None:
         """Return the address that people open; None while nothing runs."""
+
+    async def plan(self, options: UpOptions) -> tuple[str, ...]:
+        """Return what `up` would do, a sentence each. Raises AutomationError as `up` would."""
+
+
+def welcome(
+    engine: str,
+    address: str,
+    options: UpOptions,
+    profile: Profile,
+    values: Environment,
+    settings: Settings,
+) -> tuple[str, ...]:
+    """Return what a person wants to know once everything is healthy."""
+    key = profile.backend.environment.model_key
+    provider = values.values.get("AGENT_PROVIDER", profile.backend.environment.provider)
+    agent = (
+        f"agent: {values.values.get('AGENT_MODEL') or provider}"
+        if values.values.get(f"{provider.upper()}_API_KEY")
+        else f"agent: offline. Put {key} into {settings.env_file_name} for a model."
+    )
+    others = [
+        f"http://{addresses.bracketed(host)}:{address.rpartition(':')[2]}"
+        for host in addresses.from_elsewhere(options.host)
+    ]
+    reason = f": {options.reason}" if options.reason else ""
+    end = "Ctrl-C stops everything" if options.foreground else "invoke down stops everything"
+    return (
+        "",
+        f"The to-do chatbot is at {address}      {engine} engine{reason}",
+        *([f"from other machines: {'  '.join(others)}"] if others else []),
+        agent,
+        f"{end} · invoke logs · invoke doctor",
+        "",
+    )

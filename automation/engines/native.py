@@ -32,7 +32,16 @@ from automation import (
     processes,
 )
 from automation.contract import Profile
-from automation.engines import HEALTHY, SERVICES, UNHEALTHY, ServiceStatus, Status, UpOptions
+from automation.engines import (
+    HEALTHY,
+    SERVICES,
+    UNHEALTHY,
+    ServiceStatus,
+    Status,
+    UpOptions,
+    addresses,
+    welcome,
+)
 from automation.environment import Environment
 from automation.errors import AutomationError, UsageError
 from automation.events import Emit, Line, Notice, Result, step
@@ -41,8 +50,6 @@ from automation.processes import Identity
 from automation.settings import Settings
 from automation.supervisor import Service, ServiceStoppedError, Supervisor
 
-_LOOPBACK = "127.0.0.1"
-_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - recognised here, not chosen
 _STATUS_SECONDS = 2.0
 _STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.1
@@ -133,7 +140,7 @@ class NativeEngine:
         record = self._instance.read()
         return record.address if record and record.state != instance.CRASHED else None
 
-    def plan(self, options: UpOptions) -> tuple[str, ...]:
+    async def plan(self, options: UpOptions) -> tuple[str, ...]:
         """Return what `up` would do, a sentence each. Raises AutomationError as `up` would."""
         profile = contract.load(options.profile, self._settings.root)
         record = self._instance.read()
@@ -160,7 +167,7 @@ class NativeEngine:
         plan = _Plan(self._settings, options, profile)
         mode = "production" if options.production else "development"
         record = self._instance.begin(self.name, mode, plan.frontend_address)
-        values = self._prepare_environment(profile, emit)
+        values = environment.prepare(self._settings, profile, emit)
         plan.choose_ports(emit)
         record = replace(record, address=plan.frontend_address)
         self._instance.write(record)
@@ -184,7 +191,7 @@ class NativeEngine:
                 if last_attempt:
                     raise plan.port_taken(error.service.name, error.service.port) from error
                 return False
-            emit(Notice(plan.welcome(values, foreground=options.foreground)))
+            emit(Notice(welcome(self.name, plan.frontend_address, options, profile, values, self._settings)))
             supervisor.mark_running()
             emit(Result((await self.status()).to_mapping()))
             await supervisor.run(show_output=options.foreground)
@@ -225,20 +232,6 @@ class NativeEngine:
         count = processes.kill_marked(record.mark)
         self._instance.forget()
         return count
-
-    def _prepare_environment(self, profile: Profile, emit: Emit) -> Environment:
-        name = self._settings.env_file_name
-        with step(emit, "environment") as current:
-            made = environment.initialise(self._settings, profile)
-            values = environment.read(self._settings, profile)
-            values.require_valid(name)
-            current.detail = f"{name} made from {environment.TEMPLATE}, secret generated" if made else name
-            if values.from_shell:
-                current.detail += f"; {', '.join(values.from_shell)} from the shell"
-        warnings = [str(problem) for problem in values.problems]
-        if warnings:
-            emit(Notice(tuple(f"note: {warning}" for warning in warnings)))
-        return values
 
     async def _prepare_frontend(
         self, base: Mapping[str, str], mark: str, emit: Emit, *, production: bool
@@ -296,14 +289,12 @@ class _Plan:
 
     @property
     def frontend_address(self) -> str:
-        host = self._options.host
-        name = "localhost" if host in {_LOOPBACK, *_EVERYWHERE} else f"[{host}]" if ":" in host else host
-        return f"http://{name}:{self._ports['frontend']}"
+        return addresses.public(self._options.host, self._ports["frontend"])
 
     @property
     def _hosts(self) -> dict[str, str]:
         # Only the frontend is for others: it passes /api on, so the backend stays on this machine.
-        return {"backend": _LOOPBACK, "frontend": self._options.host}
+        return {"backend": addresses.LOOPBACK, "frontend": self._options.host}
 
     def choose_ports(self, emit: Emit | None = None) -> None:
         """Settle the ports; every one that is taken is shown. Raises PortTakenError."""
@@ -334,9 +325,7 @@ class _Plan:
 
     def backend_environ(self, base: Mapping[str, str], values: Environment) -> dict[str, str]:
         """Return the backend's whole environment."""
-        port = self._ports["frontend"]
-        names = {"localhost", _LOOPBACK, *_own_addresses(self._options.host)}
-        origins = [f"http://{name}:{port}" for name in sorted(names)]
+        origins = addresses.origins(self._options.host, self._ports["frontend"])
         given = values.values
         return {
             **base,
@@ -386,7 +375,8 @@ class _Plan:
             command = node.node(script, "dev", "--hostname", host, "--port", str(port))
         else:
             command = node.node(str(build / "server.js"))
-        local = f"http://{_LOOPBACK if host in _EVERYWHERE else f'[{host}]' if ':' in host else host}:{port}"
+        near = addresses.LOOPBACK if host in addresses.EVERYWHERE else addresses.bracketed(host)
+        local = f"http://{near}:{port}"
         return Service(
             name="frontend",
             command=command,
@@ -403,28 +393,6 @@ class _Plan:
             address=self.frontend_address,
             health=f"{local}/health",
             warm_up=f"{local}/",
-        )
-
-    def welcome(self, values: Environment, *, foreground: bool) -> tuple[str, ...]:
-        """Return what a person wants to know once everything is healthy."""
-        key = self._profile.backend.environment.model_key
-        provider = values.values.get("AGENT_PROVIDER", self._profile.backend.environment.provider)
-        agent = (
-            f"agent: {values.values.get('AGENT_MODEL') or provider}"
-            if values.values.get(f"{provider.upper()}_API_KEY")
-            else f"agent: offline. Put {key} into {self._settings.env_file_name} for a model."
-        )
-        others = [
-            f"http://{address}:{self._ports['frontend']}" for address in _own_addresses(self._options.host)
-        ]
-        end = "Ctrl-C stops everything" if foreground else "invoke down stops everything"
-        return (
-            "",
-            f"The to-do chatbot is at {self.frontend_address}      native engine",
-            *([f"from other machines: {'  '.join(others)}"] if others else []),
-            agent,
-            f"{end} · invoke logs · invoke doctor",
-            "",
         )
 
 
@@ -474,18 +442,6 @@ def _base_environ(settings: Settings, profile: Profile, values: Environment) -> 
     own = {*values.values, *_FOREIGN}
     base = environment.without_application(settings.environ, profile)
     return {name: value for name, value in base.items() if name not in own}
-
-
-def _own_addresses(host: str) -> list[str]:
-    """Return the addresses under which other machines reach this one, if the host is all of them."""
-    if host not in _EVERYWHERE:
-        return [] if host in {_LOOPBACK, "localhost", "::1"} else [host]
-    return sorted(
-        address.address
-        for addresses in psutil.net_if_addrs().values()
-        for address in addresses
-        if address.family.name == "AF_INET" and not address.address.startswith("127.")
-    )
 
 
 def _count(number: int, noun: str) -> str:

@@ -22,6 +22,7 @@ call can add a user to the output of the first.
 # ruff: noqa: INP001 - a program that is copied into builds, not a package
 
 import argparse
+import functools
 import os
 import re
 import shutil
@@ -83,10 +84,11 @@ class Root:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._real: dict[PurePosixPath, PurePosixPath] = {}
 
     def host(self, path: PurePosixPath) -> Path:
         """Return where the path lies on this machine; its links are not followed."""
-        return self.path / path.relative_to("/")
+        return self.path.joinpath(*path.parts[1:])
 
     def resolve(self, path: PurePosixPath) -> tuple[PurePosixPath, Entries]:
         """Return the path without links, and the links on the way; nothing need be at its end.
@@ -97,6 +99,7 @@ class Root:
         links: Entries = {}
         resolved = PurePosixPath("/")
         todo = list(reversed(path.parts[1:]))
+        followed = 0
         while todo:
             part = todo.pop()
             if part == "..":
@@ -108,7 +111,8 @@ class Root:
                 continue
             target = str(self.host(candidate).readlink())
             links[candidate] = Link(target)
-            if len(links) > LINKS_LIMIT:
+            followed += 1
+            if followed > LINKS_LIMIT:
                 raise DistilError(f"{path}: too many links, one after another")
             parts = PurePosixPath(target).parts
             if parts[:1] == ("/",):
@@ -118,7 +122,9 @@ class Root:
 
     def real(self, path: PurePosixPath) -> PurePosixPath:
         """Return the path without links."""
-        return self.resolve(path)[0]
+        if path not in self._real:
+            self._real[path] = self.resolve(path)[0]
+        return self._real[path]
 
     def exists(self, path: PurePosixPath) -> bool:
         """Say whether there is something at the path, links followed."""
@@ -194,12 +200,14 @@ def take_tree(root: Root, path: PurePosixPath, excluded: Patterns) -> Entries:
         return take(root, path)
     for directory, names, files in os.walk(root.host(real)):
         here = real / Path(directory).relative_to(root.host(real))
-        links = [name for name in names if (Path(directory) / name).is_symlink()]
         names[:] = [name for name in names if not excluded.match(here / name)]
-        for name in (*files, *links):
-            child = here / name
-            if not excluded.match(child) and not excluded.match(root.real(child)):
-                entries.update(take(root, child))
+        for name in (*names, *files):
+            child, host = here / name, Path(directory, name)
+            if host.is_symlink():
+                if not excluded.match(child) and not excluded.match(root.real(child)):
+                    entries.update(take(root, child))
+            elif host.is_file() and not excluded.match(child):
+                entries[child] = File(host)
     return entries
 
 
@@ -219,9 +227,6 @@ class Elf:
     """The versions that it requires of each library."""
     offered: frozenset[str] = frozenset()
     """The versions that it defines."""
-    undefined: frozenset[str] = frozenset()
-    """The symbols that it takes from libraries."""
-    defined: frozenset[str] = frozenset()
     aligned: bool = True
     """Whether the kernel can map its segments."""
 
@@ -236,23 +241,54 @@ _SYMBOL = struct.Struct("<IBBHQQ")
 _DYNAMIC = struct.Struct("<qQ")
 
 
+@functools.cache
 def read_elf(path: Path) -> Elf | None:
-    """Return what the loader reads of a file; None when it is no 64-bit little-endian ELF file."""
+    """Return what the loader reads of a file; None when it is no 64-bit little-endian ELF file.
+
+    Raises:
+        DistilError: when it says of itself what cannot be.
+    """
     with path.open("rb") as file:
         header = file.read(64)
         if len(header) < 64 or header[:6] != b"\x7fELF\x02\x01":
             return None
-        return _read_elf(file, header)
+        try:
+            return _read_elf(file, header)
+        except (struct.error, ValueError, IndexError):
+            raise DistilError(f"{path} is a damaged ELF file") from None
+
+
+def read_symbols(path: Path) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names that a shared library takes from others, and those that it offers them."""
+    undefined: set[str] = set()
+    defined: set[str] = set()
+    with path.open("rb") as file:
+        header = file.read(64)
+        file.seek(int.from_bytes(header[40:48], "little"))
+        count = int.from_bytes(header[60:62], "little")
+        sections = list(_SECTION.iter_unpack(file.read(count * _SECTION.size)))
+        for _, kind, _, _, offset, size, link, *_ in sections:
+            if kind == SHT_DYNSYM:
+                file.seek(sections[link][4])
+                strings = file.read(sections[link][5])
+                file.seek(offset)
+                for name, _, _, index, _, _ in _SYMBOL.iter_unpack(file.read(size)):
+                    text = strings[name : strings.index(b"\0", name)].decode()
+                    (defined if index else undefined).add(text)
+    return frozenset(undefined - {""}), frozenset(defined - {""})
 
 
 def _read_elf(file: BinaryIO, header: bytes) -> Elf:
     def at(offset: int, size: int) -> bytes:
         file.seek(offset)
-        return file.read(size)
+        found = file.read(size)
+        if len(found) < size:
+            raise ValueError("an offset beyond the end")
+        return found
 
     machine = int.from_bytes(header[18:20], "little")
-    segments_at, sections_at = struct.unpack_from("<QQ", header, 32)
-    segments_count, _, sections_count = struct.unpack_from("<HHH", header, 56)
+    segments_at = int.from_bytes(header[32:40], "little")
+    segments_count = int.from_bytes(header[56:58], "little")
     segments = list(_SEGMENT.iter_unpack(at(segments_at, segments_count * _SEGMENT.size)))
     loads = [segment for segment in segments if segment[0] == PT_LOAD]
 
@@ -260,7 +296,7 @@ def _read_elf(file: BinaryIO, header: bytes) -> Elf:
         for _, _, offset, start, _, size, _, _ in loads:
             if start <= address < start + size:
                 return int(address - start + offset)
-        raise DistilError(f"{file.name} is a damaged ELF file")
+        raise ValueError("an address outside of all segments")
 
     interpreter, dynamic = "", {}
     needed_at: list[int] = []
@@ -301,12 +337,6 @@ def _read_elf(file: BinaryIO, header: bytes) -> Elf:
         first, following = struct.unpack_from("<II", at(position, 20), 12)
         offered.add(text(int.from_bytes(at(position + first, 4), "little")))
         position += following
-    undefined: set[str] = set()
-    defined: set[str] = set()
-    for section in _SECTION.iter_unpack(at(sections_at, sections_count * _SECTION.size)):
-        if section[1] == SHT_DYNSYM:
-            for name, _, _, index, _, _ in _SYMBOL.iter_unpack(at(section[4], section[5])):
-                (defined if index else undefined).add(text(name))
     return Elf(
         machine=machine,
         interpreter=interpreter,
@@ -315,8 +345,6 @@ def _read_elf(file: BinaryIO, header: bytes) -> Elf:
         runpath=paths(DT_RUNPATH),
         required=required,
         offered=frozenset(offered),
-        undefined=frozenset(undefined - {""}),
-        defined=frozenset(defined - {""}),
         aligned=all(
             (offset - address) % max(align, 1) == 0 for _, _, offset, address, _, _, _, align in loads
         ),
@@ -391,19 +419,23 @@ class Glibc(Loader):
                 yield from self._expand(each, each.elf.rpath)
 
     def directories(self) -> list[PurePosixPath]:
-        return [*self._configured(PurePosixPath("/etc/ld.so.conf")), *self._defaults()]
+        return [*self._configured, *self._defaults()]
 
     def link_for(self, path: PurePosixPath) -> PurePosixPath | None:
         directory = self._root.real(path.parent)
-        configured = {self._root.real(each) for each in self._configured(PurePosixPath("/etc/ld.so.conf"))}
-        if directory in {self._root.real(each) for each in self._defaults()} or directory not in configured:
+        if directory in map(self._root.real, self._defaults()):
             return None
-        return self.home / path.name
+        return self.home / path.name if directory in map(self._root.real, self._configured) else None
 
     def _defaults(self) -> tuple[PurePosixPath, ...]:
         return (self.home, *map(PurePosixPath, ("/lib64", "/usr/lib64", "/lib", "/usr/lib")))
 
-    def _configured(self, file: PurePosixPath) -> Iterator[PurePosixPath]:
+    @functools.cached_property
+    def _configured(self) -> tuple[PurePosixPath, ...]:
+        """The directories that ld.so.conf names."""
+        return tuple(self._read_configuration(PurePosixPath("/etc/ld.so.conf")))
+
+    def _read_configuration(self, file: PurePosixPath) -> Iterator[PurePosixPath]:
         host = self._root.host(self._root.real(file))
         if not host.is_file():
             return
@@ -415,7 +447,7 @@ class Glibc(Loader):
                 except DistilError:
                     continue
                 for each in included:
-                    yield from self._configured(each)
+                    yield from self._read_configuration(each)
             elif line.startswith("/"):
                 yield PurePosixPath(line)
 
@@ -533,13 +565,18 @@ def duplicates(root: Root, closure: Closure) -> dict[PurePosixPath, Link]:
     # What a bundled library takes from another counts no longer once it is a link itself: libssl, libcrypto.
     for _ in range(len(candidates)):
         for path, (base, own) in candidates.items():
-            dependents = [
-                elf for other, elf in closure.elves.items() if other not in links and path.name in elf.needed
-            ]
-            symbols = {symbol for elf in dependents for symbol in elf.undefined & closure.elves[path].defined}
-            versions = {version for elf in dependents for version in elf.required.get(path.name, ())}
-            if symbols <= own.defined and versions <= own.offered:
-                links[path] = Link(str(base))
+            dependents = {
+                other: elf
+                for other, elf in closure.elves.items()
+                if other not in links and path.name in elf.needed
+            }
+            versions = {each for elf in dependents.values() for each in elf.required.get(path.name, ())}
+            if versions <= own.offered:
+                _, bundled = read_symbols(root.host(path))
+                _, offered = read_symbols(root.host(root.real(base)))
+                wanted = {each for other in dependents for each in read_symbols(root.host(other))[0]}
+                if wanted & bundled <= offered:
+                    links[path] = Link(str(base))
     return links
 
 
@@ -650,17 +687,23 @@ class Apk:
         for block in self._blocks:
             if next(line[2:] for line in block if line.startswith("P:")) in packages:
                 lines: list[str] = []
+                directory: list[str] = []
                 for path, group in self._files(block):
-                    if path is None or path in kept:
+                    if group[0].startswith("F:"):
+                        directory = group
+                    elif path is None:
                         lines += group
+                    elif path in kept:
+                        lines += directory + group
+                        directory = []
                 blocks.append("".join(f"{line}\n" for line in lines))
         _, links = self._root.resolve(self._path.parent)
         return {**links, self._root.real(self._path): Text("\n".join(blocks))}
 
     def _files(self, block: Sequence[str]) -> Iterator[tuple[PurePosixPath | None, list[str]]]:
-        """Yield the block in pieces: each file with all of its lines; the rest belongs to no file."""
+        """Yield the block in pieces: what is said of the package, of each directory, of each file."""
         directory = PurePosixPath("/")
-        files: list[tuple[PurePosixPath | None, list[str]]] = [(None, [])]
+        files: list[tuple[PurePosixPath | None, list[str]]] = []
         for line in block:
             key, value = line[:2], line[2:]
             if key == "F:":
@@ -668,8 +711,10 @@ class Apk:
                 files.append((None, [line]))
             elif key == "R:":
                 files.append((directory / value, [line]))
-            else:
+            elif files:
                 files[-1][1].append(line)
+            else:
+                files.append((None, [line]))
         yield from files
 
 
@@ -763,13 +808,18 @@ class Output:
         return top / path.relative_to("/")
 
     def _place(self, path: PurePosixPath) -> Path:
-        """Return where to write, with the directories above it made as they are in the root."""
+        """Return where to write, with the directories above it made."""
         target = self._host(path)
-        missing = [above for above in target.parents if not above.exists()]
-        for above in reversed(missing):
-            above.mkdir()
-            above.chmod(0o755)
+        _make_directories(target.parent)
         return target
+
+
+def _make_directories(path: Path) -> None:
+    """Make the directory and those above it, whatever this process's umask."""
+    if not path.exists():
+        _make_directories(path.parent)
+        path.mkdir()
+        path.chmod(0o755)
 
 
 def strip(path: Path) -> None:

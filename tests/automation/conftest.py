@@ -239,7 +239,13 @@ def project(tmp_path: Path) -> Iterator[Project]:
         shutil.copy(ROOT / name, root / name)
     backend_port, frontend_port = free_ports(2)
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
-    environ = {**kept, "MINIATURE": str(root), "PYTHONUTF8": "1", "npm_config_cache": str(tmp_path / "npm")}
+    environ = {
+        **kept,
+        "MINIATURE": str(root),
+        "PYTHONUTF8": "1",
+        "TODO_ENGINE": "native",
+        "npm_config_cache": str(tmp_path / "npm"),
+    }
     made = Project(root, backend_port, frontend_port, environ)
     yield made
     for running in made.started:

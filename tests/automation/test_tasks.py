@@ -11,7 +11,11 @@ from invoke.collection import Collection
 from tests.automation.conftest import ROOT, Project, on_terminal
 
 NAMES = [
+    "build",
     "clean",
+    "compose-down",
+    "compose-up",
+    "dockerfile-review",
     "doctor",
     "down",
     "env-check",
@@ -20,8 +24,11 @@ NAMES = [
     "lock",
     "logs",
     "profiles",
+    "push",
+    "size-check",
     "status",
     "up",
+    "verify",
 ]
 
 

@@ -29,8 +29,10 @@ class Application:
 
 
 @contextmanager
-def native_application(folder: Path, agent: str, settings: Mapping[str, str]) -> Iterator[Application]:
-    """Run the built application as processes of this machine, with its state in `folder`."""
+def own_application(
+    folder: Path, agent: str, settings: Mapping[str, str], *, engine: str, profile: str
+) -> Iterator[Application]:
+    """Run what is deployed, with its state in `folder`: built processes of this machine, or containers."""
     env_file = folder / ".env"
     lines = {"BETTER_AUTH_SECRET": secrets.token_urlsafe(32), **settings}
     env_file.touch(mode=0o600)
@@ -56,7 +58,8 @@ def native_application(folder: Path, agent: str, settings: Mapping[str, str]) ->
 
     ports = [f"--{service}-port={free_port()}" for service in ("frontend", "backend")]
     try:
-        started = invoke("up", "--prod", "--detach", "--auto-port", *ports)
+        flags = ["--engine", engine, "--profile", profile, "--prod", "--detach", "--auto-port"]
+        started = invoke("up", *flags, *ports)
         assert started.returncode == 0, f"the application did not start\n{started.stdout}{started.stderr}"
         status: dict[str, Any] = json.loads(invoke("status", "--json").stdout.splitlines()[-1])
         yield Application(status["address"], agent)
@@ -64,7 +67,8 @@ def native_application(folder: Path, agent: str, settings: Mapping[str, str]) ->
         sys.stderr.write(invoke("logs", "--lines", "100").stdout)
         raise
     finally:
-        stopped = invoke("down")
+        # Only the data of containers is outside the folder.
+        stopped = invoke("compose-down", "--volumes", "--yes") if engine == "compose" else invoke("down")
         assert stopped.returncode == 0, stopped.stderr
 
 
@@ -80,8 +84,26 @@ APPLICATION_VARIABLES = {
     "OPENAI_API_KEY",
     "OPENAI_BASE_URL",
     "OPENROUTER_API_KEY",
+    "COMPOSE_PROJECT_NAME",
+    "TODO_ENGINE",
 }
 """What a developer's shell may have set and the test must not take over."""
+
+
+def address_for_containers() -> str:
+    """Return an address of this machine that containers reach too: that of Docker's own network.
+
+    Where containers run in a machine of their own, as with Docker Desktop, it is the loopback, and the
+    application is given the name that stands for this machine.
+    """
+    form = "{{(index .IPAM.Config 0).Gateway}}"
+    command = ["docker", "network", "inspect", "bridge", "--format", form]
+    gateway = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        socket.create_server((gateway, 0)).close()
+    except OSError:
+        return "127.0.0.1"
+    return gateway
 
 
 def free_port() -> int:

@@ -3,12 +3,13 @@
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserType, Page, expect
 
-from tests.e2e.application import ROOT, Application, native_application
+from tests.e2e.application import ROOT, Application, address_for_containers, own_application
 from tests.e2e.person import Person
 from tests.model_server import model_server
 from tests.provision.browser import launch_any
@@ -19,7 +20,8 @@ expect.set_options(timeout=15_000)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("application")
-    group.addoption("--engine", choices=["native"], default="native", help="what runs the application")
+    group.addoption("--engine", choices=["native", "compose"], default="native", help="what runs it")
+    group.addoption("--profile", default="standalone", help="the profile that is run")
     group.addoption("--address", help="test the application that runs there, instead of starting one")
     group.addoption("--agent", choices=AGENTS, help="the agent that answers there, or the only one to test")
 
@@ -39,15 +41,16 @@ def application(
     if address := request.config.getoption("--address"):
         yield Application(address, agent)
         return
-    folder = tmp_path_factory.mktemp(agent)
+    engine, profile = request.config.getoption("--engine"), request.config.getoption("--profile")
+    run = partial(own_application, tmp_path_factory.mktemp(agent), agent, engine=engine, profile=profile)
     if agent == "offline":
-        with native_application(folder, agent, {}) as application:
+        with run({}) as application:
             yield application
         return
     key = f"sk-{secrets.token_hex(24)}"
-    with model_server() as server:
-        settings = {"OPENAI_API_KEY": key, "OPENAI_BASE_URL": server.url}
-        with native_application(folder, agent, settings) as application:
+    with model_server(address_for_containers() if engine == "compose" else "127.0.0.1") as server:
+        settings = {"AGENT_PROVIDER": "openai", "OPENAI_API_KEY": key, "OPENAI_BASE_URL": server.url}
+        with run(settings) as application:
             yield application
 
 

@@ -27,29 +27,29 @@ class RequestRefusedError(Exception):
 
 
 class ModelServer(ThreadingHTTPServer):
-    """Listens on 127.0.0.1 and remembers the bodies of all requests it was sent."""
+    """Listens on one address and remembers the bodies of all requests it was sent."""
 
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+    def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
+        super().__init__((host, port), _Handler)
         self.requests: list[dict[str, Any]] = []
         self.closing = threading.Event()
 
     @property
     def url(self) -> str:
         """The base URL that a client is given."""
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+        return f"http://{self.server_address[0]!s}:{self.server_address[1]}/v1"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: clients that leave early are what the tests are about."""
 
 
 @contextmanager
-def model_server() -> Iterator[ModelServer]:
+def model_server(host: str = "127.0.0.1") -> Iterator[ModelServer]:
     """Run a server on a free port while the block lasts."""
-    server = ModelServer()
+    server = ModelServer(host=host)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

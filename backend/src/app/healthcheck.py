@@ -3,7 +3,7 @@
 An image without curl and without a shell asks itself. It does so every few seconds for as long as it runs, so
 this imports nothing of the application, nor an HTTP client: reading the first line of an answer needs none.
 
-PORT and HEALTH_PATH are the server's own; without them, 8000 and /health.
+HOST, PORT and HEALTH_PATH are the server's own; without them this asks 127.0.0.1, 8000 and /health.
 """
 
 import os
@@ -13,22 +13,30 @@ import time
 
 TIMEOUT_S = 1.0
 """A server that takes longer is not healthy, by the rules of every profile."""
+LINE_LIMIT = 1024
+"""Bytes; no status line is longer."""
+EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - recognised here, not chosen
 
 
-def problem(port: int, path: str) -> str:
-    """Return what is wrong with the server on this machine; nothing when it answers 200 in time."""
+def problem(host: str, port: int, path: str) -> str:
+    """Return what is wrong with the server; nothing when it answers 200 in time."""
     deadline = time.monotonic() + TIMEOUT_S
+    answer = b""
     try:
-        with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as connection:
+        with socket.create_connection((host, port), TIMEOUT_S) as connection:
             request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             connection.sendall(request.encode())
-            answer = b""
-            while b"\r\n" not in answer and len(answer) < 1024:
-                connection.settimeout(max(deadline - time.monotonic(), 0.001))
-                received = connection.recv(1024)
+            while b"\r\n" not in answer and len(answer) < LINE_LIMIT:
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    raise TimeoutError
+                connection.settimeout(remaining)
+                received = connection.recv(LINE_LIMIT)
                 if not received:
                     break
                 answer += received
+    except TimeoutError:
+        return f"no answer within {TIMEOUT_S:g} s"
     except OSError as error:
         return str(error)
     status = answer.split(b"\r\n")[0].decode("latin-1")
@@ -37,10 +45,14 @@ def problem(port: int, path: str) -> str:
 
 def main() -> int:
     """Ask the server that the environment names; return the exit code."""
-    port, path = os.environ.get("PORT") or "8000", os.environ.get("HEALTH_PATH") or "/health"
-    usable = port.isdecimal() and int(port) <= 65535
-    wrong = problem(int(port), path) if usable else "PORT is no port"
-    sys.stdout.write(f"port {port}{path}: {wrong or 'ok'}\n")
+    host = os.environ.get("HOST", "")
+    port = os.environ.get("PORT") or "8000"
+    path = os.environ.get("HEALTH_PATH") or "/health"
+    if port.isascii() and port.isdecimal() and 0 < int(port) < 65536:
+        wrong = problem("127.0.0.1" if host in EVERYWHERE else host, int(port), path)
+    else:
+        wrong = "PORT is no port"
+    sys.stdout.write(f"{path} on port {port}: {wrong or 'ok'}\n")
     return 1 if wrong else 0
 
 

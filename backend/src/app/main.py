@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from types import FrameType
 
 import structlog
@@ -14,12 +15,15 @@ from app import health, logging, problems
 from app.accounts.endpoints import account_error_response
 from app.accounts.endpoints import router as accounts_router
 from app.accounts.errors import AccountError
-from app.accounts.ratelimits import RateLimiter
 from app.chat.endpoints import router as chat_router
+from app.chat.replies import RunningReplies
 from app.database import Database
+from app.expiry import expiring
 from app.metrics import Metrics
+from app.ratelimits import RateLimiter
 from app.requests import RequestMiddleware
 from app.settings import Settings, SettingsError, load_settings
+from app.tasks import idempotency
 from app.tasks.endpoints import router as tasks_router
 
 log = structlog.get_logger(__name__)
@@ -39,7 +43,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.database = Database(settings.database)
     app.state.database_probe = health.DatabaseProbe(app.state.database)
     app.state.metrics = Metrics()
-    app.state.rate_limiter = RateLimiter()
+    app.state.rate_limiter = RateLimiter(app.state.database)
+    app.state.replies = RunningReplies()
     app.state.draining = False
     app.add_middleware(RequestMiddleware, metrics=app.state.metrics)
     app.exception_handler(AccountError)(account_error_response)
@@ -52,9 +57,11 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     log.info("started", version=app.state.settings.version, database=app.state.database.kind)
-    with _draining_on_sigterm(app):
-        yield
-    await app.state.database.close()
+    database, limiter = app.state.database, app.state.rate_limiter
+    async with expiring((limiter.forget_past, partial(idempotency.forget_past, database))):
+        with _draining_on_sigterm(app):
+            yield
+    await database.close()
     log.info("stopped")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.database.connection import POSTGRESQL_FORM, database_url
@@ -109,6 +109,9 @@ class Settings(BaseSettings):
     agent_provider: Literal["openai", "gemini", "openrouter"] | None = None
     agent_model: str | None = None
     openai_base_url: HttpUrl | None = None
+
+    chat_streams: Annotated[int, Field(ge=1)] = 4
+    chat_messages_per_minute: Annotated[int, Field(ge=1)] = 30
 
     version: Annotated[str, AfterValidator(_semantic)] = "v0.0.0"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"

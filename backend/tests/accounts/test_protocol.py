@@ -5,8 +5,9 @@ from itertools import count
 
 from starlette.testclient import TestClient
 
-from app.accounts.ratelimits import WINDOW_S, RateLimiter
+from app.accounts.ratelimits import USUAL
 from app.main import create_app
+from app.ratelimits import RateLimiter
 from app.settings import Settings
 from backend.tests.accounts.conversation import ORIGIN, RECORDED, answers
 
@@ -14,7 +15,9 @@ from backend.tests.accounts.conversation import ORIGIN, RECORDED, answers
 def test_every_answer_is_better_auths(settings: Settings) -> None:
     app = create_app(settings)
     # A conversation without haste: the next call comes when the window is over.
-    app.state.rate_limiter = RateLimiter(clock=count(step=WINDOW_S).__next__)
+    app.state.rate_limiter = RateLimiter(
+        app.state.database, clock=count(1_800_000_000, USUAL.window_s).__next__
+    )
     with TestClient(app, base_url=ORIGIN) as client:
         ours = {step.name: answer for step, answer in answers(client)}
     assert ours == json.loads(RECORDED.read_text())

@@ -56,7 +56,7 @@ class Notebook:
             ToolDescription("list_tasks", "List tasks.", {"type": "object", "properties": {}}),
         ]
 
-    async def call(self, name: str, arguments: JsonObject) -> ToolOutcome:
+    async def call(self, name: str, arguments: JsonObject, call_id: str | None = None) -> ToolOutcome:  # noqa: ARG002
         if name == "add_task":
             task = {"id": f"t{len(self.tasks)}", **arguments}
             self.tasks.append(task)

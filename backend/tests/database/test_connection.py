@@ -96,7 +96,7 @@ async def test_a_connection_that_the_server_closed_is_replaced(
 async def test_a_statement_cannot_run_for_ever(database: Database, database_kind: str) -> None:
     async with database.transaction(read_only=True) as session:
         if database_kind == "postgresql":
-            assert await session.scalar(text("SHOW statement_timeout")) == "15s"
+            assert await session.scalar(text("SHOW statement_timeout")) == "5s"
         else:
             assert await session.scalar(text("PRAGMA busy_timeout")) == 10_000
             assert await session.scalar(text("PRAGMA journal_mode")) == "wal"

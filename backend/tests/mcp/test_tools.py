@@ -1,5 +1,6 @@
 """The tools: what they do, what they refuse, and whom they serve."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.accounts.models import User
-from app.agents.protocol import Tools
+from app.agents.protocol import ToolOutcome, Tools, ToolsUnavailableError
 from app.database import Database, new_id
 from app.mcp.client import task_tools
 
@@ -203,10 +204,50 @@ async def test_a_list_is_found_by_words_tag_priority_date_and_state(
         assert await titles(tools, status="completed") == []
 
 
-async def test_a_database_that_does_not_answer_is_a_sentence_too(
+async def test_a_database_that_does_not_answer_is_no_outcome(
     database: Database, people: tuple[str, str]
 ) -> None:
     gone = Database("postgresql://nobody:secret@127.0.0.1:1/none")
     async with tools_of(gone, people[0]) as tools:
-        outcome = await tools.call("list_tasks", {})
-    assert outcome.error == "The tasks cannot be reached at the moment."
+        with pytest.raises(ToolsUnavailableError, match=r"^The tasks cannot be reached at the moment\.$"):
+            await tools.call("list_tasks", {})
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("add_task", {"title": "Buy milk"}),
+        ("update_task", {"title": "Buy oat milk"}),
+        ("complete_task", {}),
+        ("delete_task", {}),
+    ],
+)
+async def test_a_call_that_is_repeated_changes_nothing_and_tells_the_same(
+    database: Database, people: tuple[str, str], name: str, arguments: dict[str, Any]
+) -> None:
+    async with task_tools(database, people[0], UTC, lambda: NOW, "reply") as tools:
+        if name != "add_task":
+            arguments = arguments | {"id": (await add(tools, "Buy milk"))["id"]}
+        first = await tools.call(name, arguments, "call_1")
+        left = await tools.call("list_tasks", {"status": "all"})
+        assert await tools.call(name, arguments, "call_1") == first
+        assert first.error is None
+        assert await tools.call("list_tasks", {"status": "all"}) == left
+        # Another call, and the same one of another reply, are calls of their own.
+        if name == "add_task":
+            await tools.call(name, arguments, "call_2")
+    if name == "add_task":
+        async with task_tools(database, people[0], UTC, lambda: NOW, "another") as tools:
+            await tools.call(name, arguments, "call_1")
+            assert await titles(tools) == ["Buy milk"] * 3
+
+
+async def test_calls_at_once_with_one_id_add_one_task(database: Database, people: tuple[str, str]) -> None:
+    async def call() -> ToolOutcome:
+        async with task_tools(database, people[0], UTC, lambda: NOW, "reply") as tools:
+            return await tools.call("add_task", {"title": "Buy milk"}, "call_1")
+
+    outcomes = await asyncio.gather(*(call() for _ in range(4)))
+    assert [outcome.output for outcome in outcomes] == [outcomes[0].output] * 4
+    async with tools_of(database, people[0]) as tools:
+        assert await titles(tools) == ["Buy milk"]

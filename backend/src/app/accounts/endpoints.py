@@ -14,22 +14,22 @@ from app.accounts.cookies import SessionCookies, expose
 from app.accounts.dependencies import AccountsDep
 from app.accounts.errors import WITHOUT_CODE, AccountError
 from app.accounts.origins import check_cookie_origin, check_sign_in_origin, check_urls
-from app.accounts.ratelimits import RateLimiter
+from app.accounts.ratelimits import retry_after
 from app.accounts.service import Accounts, Device, SignedIn
 
 PREFIX = "/api/auth"
 MAXIMUM_USER_AGENT = 500
 
 
-def limit_rate(request: Request) -> None:
+async def limit_rate(request: Request) -> None:
     """Refuse a caller who calls too often.
 
     Raises:
         AccountError: TOO_MANY_REQUESTS.
     """
-    limiter: RateLimiter = request.app.state.rate_limiter
     address = request.client.host if request.client else ""
-    seconds = limiter.retry_after(address, request.scope["route"].path.removeprefix(PREFIX))
+    path = request.scope["route"].path.removeprefix(PREFIX)
+    seconds = await retry_after(request.app.state.rate_limiter, address, path)
     if seconds is not None:
         raise AccountError("TOO_MANY_REQUESTS", headers={"X-Retry-After": str(seconds)})
 

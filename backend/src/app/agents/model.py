@@ -135,6 +135,9 @@ class ModelAgent:
             {"role": "user", "content": turn.message},
         ]
         spoken, used = 0, set[str]()
+        if turn.begun is not None:
+            messages += _assistant_messages(turn.begun, self.name)
+            spoken, used = len(turn.begun.text), {call.id for call in turn.begun.calls}
         for _ in range(ROUNDS):
             said = _Round()
             async with aclosing(self._ask(client, messages, tools, said)) as deltas:
@@ -161,7 +164,7 @@ class ModelAgent:
                     outcome = ToolOutcome(error="The arguments were not a JSON object.")
                     call.arguments = "{}"
                 else:
-                    outcome = await turn.tools.call(call.name, arguments)
+                    outcome = await turn.tools.call(call.name, arguments, call.id)
                 yield ToolResult(call.id, outcome)
                 results.append(_tool_message(call.id, outcome))
             messages.append(

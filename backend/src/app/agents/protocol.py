@@ -29,14 +29,27 @@ class ToolOutcome:
     error: str | None = None
 
 
+class ToolsUnavailableError(Exception):
+    """A tool could not be reached, or broke off. It is unknown whether it has done what it was called for."""
+
+
 class Tools(Protocol):
     """The tools of the person who is chatting, reached through an MCP client."""
 
     async def describe(self) -> Sequence[ToolDescription]:
         """Return every tool there is."""
 
-    async def call(self, name: str, arguments: JsonObject) -> ToolOutcome:
-        """Call one tool. What the tool refuses is an outcome, not an exception."""
+    async def call(self, name: str, arguments: JsonObject, call_id: str | None = None) -> ToolOutcome:
+        """Call one tool. What the tool refuses is an outcome, not an exception.
+
+        Args:
+            name: the tool's.
+            arguments: its arguments.
+            call_id: a second call with this id in the same reply changes nothing and has the same outcome.
+
+        Raises:
+            ToolsUnavailableError: when the tools cannot be reached.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +84,19 @@ class HistoryMessage:
         """Everything that was said in this message."""
         return "".join(part.text for part in self.parts if isinstance(part, TextPart))
 
+    @property
+    def calls(self) -> list[ToolPart]:
+        """The tool calls of this message."""
+        return [part for part in self.parts if isinstance(part, ToolPart)]
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One message of a person, and all that an agent may use to answer it.
 
-    `now` is aware; `time_zone` is the person's own, in which "tomorrow at 5" is meant.
+    `now` is aware, and the moment of the message; `time_zone` is the person's own, in which "tomorrow at 5"
+    is meant. `begun` is what this very reply had come to when it was interrupted: the agent goes on behind it
+    and does not yield it again. Each of its tool calls has an outcome.
     """
 
     message: str
@@ -84,6 +104,7 @@ class Turn:
     tools: Tools
     now: datetime
     time_zone: tzinfo
+    begun: HistoryMessage | None = None
 
     @property
     def local_now(self) -> datetime:

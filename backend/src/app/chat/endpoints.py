@@ -11,7 +11,7 @@ from app.agents.selection import choose_agent
 from app.chat import service
 from app.chat.models import Message
 from app.chat.parts import readable
-from app.chat.replies import stream_reply, stream_stored
+from app.chat.replies import RunningReplies, RunningReply, stream_stored
 from app.chat.schemas import (
     ChatRequest,
     ConversationDetail,
@@ -48,14 +48,33 @@ def _invalid_cursor(error: InvalidCursorError) -> Problem:
     return Problem(422, "Invalid request", f"cursor: {error}", "invalid_cursor")
 
 
+def _too_many(detail: str, code: str, seconds: int) -> Problem:
+    return Problem(
+        429,
+        "Too many messages",
+        f"{detail} Try again in a moment.",
+        code,
+        headers={"Retry-After": str(seconds)},
+    )
+
+
 @router.post("/chat", response_class=StreamingResponse)
 async def chat(
     request: Request, user: CurrentUser, database: DatabaseDep, body: ChatRequest
 ) -> StreamingResponse:
-    """Say something to the agent and receive its reply as server-sent events."""
-    agent = choose_agent(cast("Settings", request.app.state.settings))
+    """Say something to the agent and receive its reply as server-sent events.
+
+    A reply that is whole ends with a `finish` part. Where it breaks off, with an `abort` part or with none,
+    the same message with the same `idempotency_key` goes on with it: nothing is done twice, and what was
+    streamed before comes once more. While the reply is still being made elsewhere, that is a 409.
+    """
+    settings = cast("Settings", request.app.state.settings)
+    agent = choose_agent(settings)
+    limits = service.ChatLimits(
+        request.app.state.rate_limiter, settings.chat_messages_per_minute, settings.chat_streams
+    )
     try:
-        accepted = await service.accept_message(database, user.id, body, agent)
+        accepted = await service.accept_message(database, user.id, body, agent, limits)
     except service.ConversationNotFoundError:
         raise _not_found() from None
     except service.ReplyInProgressError:
@@ -73,10 +92,22 @@ async def chat(
             "idempotency_key: was used for a different message; each message needs its own.",
             "idempotency_key_reused",
         ) from None
+    except service.TooManyMessagesError as error:
+        raise _too_many(
+            f"At most {limits.messages_per_minute} messages a minute are answered.",
+            "too_many_messages",
+            error.seconds,
+        ) from None
+    except service.TooManyRepliesError:
+        raise _too_many(
+            f"At most {limits.streams} messages are answered at the same time.", "too_many_replies", 5
+        ) from None
     if isinstance(accepted, service.StoredReply):
         stream = stream_stored(accepted)
     else:
-        stream = stream_reply(database, agent, user.id, body.message, ZoneInfo(body.time_zone), accepted)
+        replies = cast("RunningReplies", request.app.state.replies)
+        time_zone = ZoneInfo(body.time_zone)
+        stream = replies.stream(RunningReply(database, agent, user.id, body.message, time_zone, accepted))
     return StreamingResponse(stream, media_type="text/event-stream", headers=_STREAM_HEADERS)
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, UtcDateTime, new_id
@@ -43,10 +43,15 @@ class Conversation(Base):
     __table_args__ = (Index(None, "user_id", "updated_at", "id"),)
 
 
+_RUNNING = text("state = 'running'")
+
+
 class Message(Base):
     """One message of a person, or one reply. A reply has `reply_to`, `agent` and `state`; a message has none.
 
-    `parts` are what was streamed, in order, in the form of `app.chat.parts`.
+    `parts` are what was streamed, in order, in the form of `app.chat.parts`. A reply that is running
+    belongs to the server that makes it, `leased_until` a moment that this server puts off while it lives.
+    `attempt` counts the servers that have had it: one that has lost it cannot write to it any more.
     """
 
     __tablename__ = "message"
@@ -63,9 +68,13 @@ class Message(Base):
     agent: Mapped[str | None] = mapped_column(Text)
     model: Mapped[str | None] = mapped_column(Text)
     state: Mapped[ReplyState | None] = mapped_column(String(16))
+    attempt: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
+    leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (
         UniqueConstraint("user_id", "idempotency_key"),
         UniqueConstraint("reply_to"),
         Index(None, "conversation_id", "created_at", "id"),
+        # Counted before each message: only the few that are running.
+        Index(None, "user_id", postgresql_where=_RUNNING, sqlite_where=_RUNNING),
     )

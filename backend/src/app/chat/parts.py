@@ -26,6 +26,7 @@ StreamPart = dict[str, Any]
 StoredPart = dict[str, Any]
 
 KEEP_ALIVE = b": keep-alive\n\n"
+FINISH: StreamPart = {"type": "finish"}
 DONE = b"data: [DONE]\n\n"
 
 
@@ -44,6 +45,11 @@ def start_part(reply_id: str, conversation_id: str, agent: str | None, model: st
         "conversation_id": conversation_id,
         "agent": {"name": agent, "model": model},
     }
+
+
+def abort_part(reason: str) -> StreamPart:
+    """Return the last part of a stream that breaks off: the same message and key again go on with the reply."""
+    return {"type": "abort", "reason": reason}
 
 
 def _storable(text: str) -> str:
@@ -65,14 +71,19 @@ def _storable_values(value: Any) -> Any:
 
 
 class Reply:
-    """A reply while it is made: turns events into parts to stream, and keeps the parts to store."""
+    """A reply while it is made: turns events into parts to stream, and keeps the parts to store.
 
-    def __init__(self) -> None:
-        self.stored: list[StoredPart] = []
+    Args:
+        begun: what it had come to when it was interrupted.
+    """
+
+    def __init__(self, begun: Sequence[StoredPart] = ()) -> None:
+        self.stored: list[StoredPart] = [dict(part) for part in begun]
         self.failed = False
-        self._calls: dict[str, StoredPart] = {}
+        self._calls = {part["toolCallId"]: part for part in self.stored if part["type"] == "tool"}
         self._text_open = False
-        self._texts = 0
+        # Behind the numbers that the parts of the beginning have where they are streamed again.
+        self._texts = len(self.stored)
 
     def take(self, event: AgentEvent) -> Iterator[StreamPart]:
         """Add an event to the reply and yield the parts that tell it."""
@@ -114,6 +125,12 @@ class Reply:
                 yield {"type": "error", "errorText": message}
 
     @property
+    def open_calls(self) -> list[ToolPart]:
+        """The tool calls that have no outcome yet."""
+        parts = _history_parts(self._calls.values())
+        return [part for part in parts if isinstance(part, ToolPart) and part.output is part.error is None]
+
+    @property
     def _text_id(self) -> str:
         return f"text-{self._texts}"
 
@@ -141,6 +158,12 @@ def _tool_output(part: StoredPart) -> Iterator[StreamPart]:
             "toolCallId": part["toolCallId"],
             "errorText": part["errorText"],
         }
+
+
+def resumable(stored: Sequence[StoredPart]) -> list[StoredPart]:
+    """Return the part of an interrupted reply that stands: up to its last tool call. The rest is said again."""
+    last = max((place for place, part in enumerate(stored, 1) if part["type"] == "tool"), default=0)
+    return list(stored[:last])
 
 
 def replayed(stored: Iterable[StoredPart]) -> Iterator[StreamPart]:
@@ -178,7 +201,12 @@ def history_message(message: Message) -> HistoryMessage:
     )
 
 
-def _history_parts(stored: Sequence[Mapping[str, Any]]) -> list[TextPart | ToolPart]:
+def begun_message(begun: Sequence[StoredPart], agent: str | None) -> HistoryMessage | None:
+    """Return the beginning of a reply as an agent reads it; None where nothing has begun."""
+    return HistoryMessage("assistant", _history_parts(begun), agent) if begun else None
+
+
+def _history_parts(stored: Iterable[Mapping[str, Any]]) -> list[TextPart | ToolPart]:
     parts: list[TextPart | ToolPart] = []
     for part in stored:
         if part["type"] == "text":

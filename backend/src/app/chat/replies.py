@@ -1,30 +1,81 @@
 """Run an agent on an accepted message: stream what it says, store what it did.
 
 The agent runs in a task of its own, because the stream belongs to the connection and may end at any moment.
-When the person presses Stop, the connection closes, the task is cancelled, and what was done until then is
-stored. No transaction is open while an agent thinks.
+No transaction is open while an agent thinks.
+
+A reply can be interrupted: the person presses Stop or loses the connection, the server is told to stop or is
+killed, the database goes away. What it has done until then is stored, and the same message with the same key
+goes on behind it, on any server. Nothing is done twice, because a tool call is stored before it is made, and
+what it does is stored under its id. The stream of an interrupted reply ends with an `abort` part and without
+a `finish`, or without either where nobody is left to send it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import anyio
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.agents.protocol import Agent, AgentError, ToolCall, ToolResult, Turn
+from app.agents.protocol import (
+    Agent,
+    AgentError,
+    AgentEvent,
+    ToolCall,
+    ToolResult,
+    Tools,
+    ToolsUnavailableError,
+    Turn,
+)
 from app.chat.models import ReplyState
-from app.chat.parts import DONE, KEEP_ALIVE, Reply, StreamPart, encode_part, replayed, start_part
-from app.chat.service import REPLY_LIMIT_S, AcceptedMessage, StoredReply, save_reply
+from app.chat.parts import (
+    DONE,
+    FINISH,
+    KEEP_ALIVE,
+    Reply,
+    StreamPart,
+    abort_part,
+    begun_message,
+    encode_part,
+    replayed,
+    start_part,
+)
+from app.chat.service import (
+    LEASE_S,
+    REPLY_LIMIT_S,
+    AcceptedMessage,
+    ReplyLostError,
+    StoredReply,
+    renew_lease,
+    save_reply,
+)
 from app.database import Database, utc_now
 from app.mcp.client import task_tools
 
 KEEP_ALIVE_S = 15.0
 """Proxies close a connection on which nothing moves, most of them after 60 seconds."""
+RENEWAL_S = LEASE_S / 3
+
+_SHUTDOWN = "This server is being replaced. Ask again for the rest of the reply."
+_DATABASE_AWAY = "The database does not answer. Ask again in a moment; nothing is done twice."
+_LOST = "This reply goes on elsewhere, or its conversation was deleted."
 
 log = structlog.get_logger(__name__)
+
+
+class _DatabaseAwayError(Exception):
+    """The database does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """The state in which a reply ends, and the parts that end its stream."""
+
+    state: ReplyState
+    parts: tuple[StreamPart, ...]
 
 
 async def stream_stored(reply: StoredReply) -> AsyncIterator[bytes]:
@@ -32,103 +83,190 @@ async def stream_stored(reply: StoredReply) -> AsyncIterator[bytes]:
     yield encode_part(start_part(reply.reply_id, reply.conversation_id, reply.agent, reply.model))
     for part in replayed(reply.parts):
         yield encode_part(part)
-    if reply.interrupted:
-        yield encode_part({"type": "error", "errorText": "This reply was interrupted."})
-    yield encode_part({"type": "finish"})
+    yield encode_part(FINISH)
     yield DONE
 
 
-async def stream_reply(
-    database: Database,
-    agent: Agent,
-    user_id: str,
-    message: str,
-    time_zone: ZoneInfo,
-    accepted: AcceptedMessage,
-) -> AsyncIterator[bytes]:
-    """Run the agent and stream its reply as server-sent events."""
-    parts: asyncio.Queue[StreamPart | None] = asyncio.Queue(maxsize=64)
-    running = asyncio.create_task(
-        _run(database, agent, user_id, message, time_zone, accepted, parts), name=f"reply {accepted.reply_id}"
-    )
-    try:
-        yield encode_part(start_part(accepted.reply_id, accepted.conversation_id, agent.name, agent.model))
-        while True:
-            try:
-                async with asyncio.timeout(KEEP_ALIVE_S):
-                    part = await parts.get()
-            except TimeoutError:
-                yield KEEP_ALIVE
-                continue
-            if part is None:
-                break
-            yield encode_part(part)
-        yield encode_part({"type": "finish"})
-        yield DONE
-    finally:
-        running.cancel()
-        # The connection is gone; what was done has still to be stored.
-        with anyio.CancelScope(shield=True):
-            await asyncio.wait([running])
+class RunningReplies:
+    """The replies that this process is making."""
+
+    def __init__(self) -> None:
+        self._replies: set[RunningReply] = set()
+
+    async def stream(self, reply: "RunningReply") -> AsyncIterator[bytes]:
+        """Make a reply and stream it as server-sent events."""
+        self._replies.add(reply)
+        try:
+            async with aclosing(reply.stream()) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self._replies.discard(reply)
+
+    def interrupt(self) -> None:
+        """End all streams, because the server stops: what they had still to say, another server will."""
+        for reply in self._replies:
+            reply.interrupt()
 
 
-async def _run(
-    database: Database,
-    agent: Agent,
-    user_id: str,
-    message: str,
-    time_zone: ZoneInfo,
-    accepted: AcceptedMessage,
-    parts: asyncio.Queue[StreamPart | None],
-) -> None:
-    """Fill the queue with the parts of the reply, then None; keep the stored reply up to date."""
-    reply, state = Reply(), ReplyState.STOPPED
+class RunningReply:
+    """A reply in the making.
 
-    async def fail(sentence: str) -> None:
-        for part in reply.take(AgentError(sentence)):
-            await parts.put(part)
+    Args:
+        database: where it is stored.
+        agent: makes it.
+        user_id: whose message is answered.
+        message: what was said.
+        time_zone: the person's.
+        accepted: the message as it was stored.
+    """
 
-    try:
+    def __init__(
+        self,
+        database: Database,
+        agent: Agent,
+        user_id: str,
+        message: str,
+        time_zone: ZoneInfo,
+        accepted: AcceptedMessage,
+    ) -> None:
+        self._database = database
+        self._agent = agent
+        self._user_id = user_id
+        self._message = message
+        self._time_zone = time_zone
+        self._accepted = accepted
+        self._reply = Reply(accepted.begun)
+        self._parts: asyncio.Queue[StreamPart | None] = asyncio.Queue(maxsize=64)
+        self._making: asyncio.Task[None] | None = None
+        self._is_left = False
+
+    def interrupt(self) -> None:
+        """Stop making the reply, and tell whoever reads it."""
+        if self._making is not None:
+            self._making.cancel()
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Make the reply and yield it as server-sent events."""
+        accepted, agent = self._accepted, self._agent
+        self._making = asyncio.create_task(self._make(), name=f"reply {accepted.reply_id}")
+        try:
+            yield encode_part(
+                start_part(accepted.reply_id, accepted.conversation_id, agent.name, agent.model)
+            )
+            for part in replayed(accepted.begun):
+                yield encode_part(part)
+            while True:
+                try:
+                    async with asyncio.timeout(KEEP_ALIVE_S):
+                        part_or_end = await self._parts.get()
+                except TimeoutError:
+                    yield KEEP_ALIVE
+                    continue
+                if part_or_end is None:
+                    break
+                yield encode_part(part_or_end)
+            yield DONE
+        finally:
+            self._is_left = True
+            self._making.cancel()
+            # The connection is gone; what was done has still to be stored.
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([self._making])
+
+    async def _make(self) -> None:
+        """Fill the queue with the parts of the reply, then None; keep the stored reply up to date."""
+        lease = asyncio.create_task(self._keep_lease())
+        try:
+            ending = await self._answer()
+        except asyncio.CancelledError:
+            ending = _Ending(ReplyState.STOPPED, (abort_part(_SHUTDOWN),))
+        finally:
+            lease.cancel()
+        ending = await self._store_end(ending)
+        if not self._is_left:
+            await self._put((*self._reply.end_text(), *ending.parts))
+            await self._parts.put(None)
+
+    async def _answer(self) -> _Ending:
+        reply, agent = self._reply, self._agent
         try:
             async with (
                 asyncio.timeout(REPLY_LIMIT_S),
-                task_tools(database, user_id, time_zone, utc_now) as tools,
-                aclosing(
-                    agent.answer(Turn(message, accepted.history, tools, utc_now(), time_zone))
-                ) as events,
+                task_tools(
+                    self._database, self._user_id, self._time_zone, utc_now, self._accepted.reply_id
+                ) as tools,
             ):
-                async for event in events:
-                    for part in reply.take(event):
-                        await parts.put(part)
-                    if isinstance(event, ToolCall):
-                        log.info("tool called", tool=event.name, agent=agent.name)
-                    if isinstance(event, ToolResult):
-                        # Also if the server is killed now, the conversation tells what was done.
-                        await _save(database, accepted.reply_id, reply, ReplyState.RUNNING)
+                await self._finish_calls(tools)
+                begun = begun_message(reply.stored, self._accepted.begun_by)
+                accepted = self._accepted
+                turn = Turn(self._message, accepted.history, tools, accepted.said_at, self._time_zone, begun)
+                async with aclosing(agent.answer(turn)) as events:
+                    async for event in events:
+                        await self._take(event)
+        except (_DatabaseAwayError, ToolsUnavailableError):
+            log.warning("reply interrupted", reason="database unavailable", agent=agent.name)
+            error: StreamPart = {"type": "error", "errorText": _DATABASE_AWAY}
+            return _Ending(ReplyState.STOPPED, (error, abort_part(_DATABASE_AWAY)))
+        except ReplyLostError:
+            return _Ending(ReplyState.STOPPED, (abort_part(_LOST),))
         except TimeoutError:
             log.warning("reply timed out", agent=agent.name)
-            await fail("This took too long, so I stopped. What was done until now is kept.")
+            await self._fail("This took too long, so I stopped. What was done until now is kept.")
         except Exception:
             log.exception("agent failed", agent=agent.name)
-            await fail("Something went wrong on our side. Please try again.")
-        for part in reply.end_text():
-            await parts.put(part)
-        state = ReplyState.FAILED if reply.failed else ReplyState.FINISHED
-    finally:
-        # A person may leave at the very moment the whole reply is stored: it is stored all the same.
-        saving = asyncio.create_task(_save(database, accepted.reply_id, reply, state))
+            await self._fail("Something went wrong on our side. Please try again.")
+        await self._put(reply.end_text())
+        return _Ending(ReplyState.FAILED if reply.failed else ReplyState.FINISHED, (FINISH,))
+
+    async def _finish_calls(self, tools: Tools) -> None:
+        """Make the call at which the reply was interrupted: nobody knows whether it was made."""
+        for call in self._reply.open_calls:
+            await self._take(ToolResult(call.id, await tools.call(call.name, call.input, call.id)))
+
+    async def _take(self, event: AgentEvent) -> None:
+        parts = list(self._reply.take(event))
+        if isinstance(event, ToolCall):
+            log.info("tool called", tool=event.name, agent=self._agent.name)
+        if isinstance(event, ToolCall | ToolResult):
+            # Before the call is made: whoever goes on with this reply must know of it. And after, so that the
+            # conversation tells what was done even if nobody goes on.
+            await self._save(ReplyState.RUNNING)
+        await self._put(parts)
+
+    async def _put(self, parts: Iterable[StreamPart]) -> None:
+        for part in parts:
+            await self._parts.put(part)
+
+    async def _fail(self, sentence: str) -> None:
+        await self._put(self._reply.take(AgentError(sentence)))
+
+    async def _store_end(self, ending: _Ending) -> _Ending:
+        """Store the whole reply, and return how it has ended then."""
+        # A person may leave at the very moment it is stored: it is stored all the same.
+        saving = asyncio.create_task(self._save(ending.state))
         try:
-            await asyncio.shield(saving)
-        except asyncio.CancelledError:
-            await saving
-            raise
-        if state != ReplyState.STOPPED:
-            await parts.put(None)
+            while not saving.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.shield(saving)
+            saving.result()
+        except ReplyLostError:
+            return _Ending(ending.state, (abort_part(_LOST),))
+        except _DatabaseAwayError:
+            log.error("reply not stored", reply_id=self._accepted.reply_id)
+            error: StreamPart = {"type": "error", "errorText": _DATABASE_AWAY}
+            return _Ending(ending.state, (error, abort_part(_DATABASE_AWAY)))
+        return ending
 
+    async def _save(self, state: ReplyState) -> None:
+        try:
+            await save_reply(self._database, self._accepted, self._reply.stored, state)
+        except (SQLAlchemyError, TimeoutError) as error:
+            raise _DatabaseAwayError from error
 
-async def _save(database: Database, reply_id: str, reply: Reply, state: ReplyState) -> None:
-    """Store a reply. The person has seen it already, so a failure is for the log, not for the stream."""
-    try:
-        await save_reply(database, reply_id, reply.stored, state)
-    except (SQLAlchemyError, TimeoutError) as error:
-        log.error("reply not stored", reply_id=reply_id, error=type(error).__name__)
+    async def _keep_lease(self) -> None:
+        while True:
+            await asyncio.sleep(RENEWAL_S)
+            # A lease that cannot be renewed is noticed where it matters: before the next call of a tool.
+            with suppress(SQLAlchemyError, TimeoutError, ReplyLostError):
+                await renew_lease(self._database, self._accepted)

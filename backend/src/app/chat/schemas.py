@@ -41,7 +41,7 @@ def _one_line(value: object) -> object:
 class ChatRequest(BaseModel):
     """A message to the agent.
 
-    The same `idempotency_key` again answers with the stored reply and does nothing twice. `time_zone` is the
+    The same `idempotency_key` again answers with the same reply and does nothing twice. `time_zone` is the
     one in which dates are meant; UTC when it is left out.
     """
 

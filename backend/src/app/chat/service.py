@@ -2,25 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, func, literal_column, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.agents.protocol import Agent, HistoryMessage
 from app.chat.models import CONVERSATION_TITLE_LENGTH, Conversation, Message, ReplyState, Role
-from app.chat.parts import StoredPart, history_message
+from app.chat.parts import StoredPart, history_message, resumable
 from app.chat.schemas import ChatRequest
 from app.database import Database, new_id, utc_now
 from app.pagination import cursor_instant, decode_cursor, encode_cursor
+from app.ratelimits import Limit, RateLimiter
 from app.tasks.schemas import iso_instant
 
 HISTORY_MESSAGES = 40
 """How many earlier messages an agent sees."""
 MESSAGES_PER_PAGE = 200
 REPLY_LIMIT_S = 300
-"""No reply takes longer. One that is still marked as running then has lost its server."""
+"""No reply takes longer."""
+LEASE_S = 15.0
+"""A reply whose server has not said for so long that it lives is free for another one to go on with."""
 
 _NEWEST_FIRST = "updated desc"
 _BACKWARDS = "messages desc"
@@ -38,13 +42,50 @@ class KeyReusedError(ValueError):
     """The key was used for a different message."""
 
 
+class ReplyLostError(Exception):
+    """The reply is no longer this server's: another one goes on with it, or its conversation was deleted."""
+
+
+class TooManyMessagesError(Exception):
+    """The person has to wait before the next message.
+
+    Args:
+        seconds: how long.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+class TooManyRepliesError(Exception):
+    """So many replies to this person are being made that another one has to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatLimits:
+    """What one person may ask for, on all servers together."""
+
+    limiter: RateLimiter
+    messages_per_minute: int
+    streams: int
+
+
 @dataclass(frozen=True, slots=True)
 class AcceptedMessage:
-    """A message that is stored, and the empty reply that waits to be filled."""
+    """A message that is stored, and its reply, which this server is to make.
+
+    `begun` is what the reply had come to when it was interrupted, `attempt` the number of servers that have
+    had it.
+    """
 
     conversation_id: str
     reply_id: str
+    attempt: int
+    said_at: datetime
     history: Sequence[HistoryMessage]
+    begun: Sequence[StoredPart] = ()
+    begun_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,32 +97,35 @@ class StoredReply:
     agent: str | None
     model: str | None
     parts: Sequence[StoredPart]
-    interrupted: bool
 
 
 async def accept_message(
-    database: Database, user_id: str, request: ChatRequest, agent: Agent
+    database: Database, user_id: str, request: ChatRequest, agent: Agent, limits: ChatLimits
 ) -> AcceptedMessage | StoredReply:
-    """Store a person's message and an empty reply to it; for a repeated key return the reply that exists.
+    """Store a person's message and an empty reply to it.
+
+    For a repeated key, return the reply that exists; where that was interrupted, because its server was lost or
+    the person's connection broke, return what is to be gone on with.
 
     Raises:
         ConversationNotFoundError: when it names a conversation that is not theirs.
         ReplyInProgressError: when the message with this key is still being answered.
         KeyReusedError: when the key belongs to a different message.
+        TooManyMessagesError, TooManyRepliesError: when it is more than the limits allow.
     """
     try:
         async with database.transaction() as session:
-            return await _accept(session, user_id, request, agent)
+            return await _accept(session, user_id, request, agent, limits)
     except IntegrityError:
         # Another request with the same key was faster, or the conversation has just been deleted.
         if request.idempotency_key is None:
             raise ConversationNotFoundError(request.conversation_id) from None
         async with database.transaction() as session:
-            return await _accept(session, user_id, request, agent)
+            return await _accept(session, user_id, request, agent, limits)
 
 
 async def _accept(
-    session: AsyncSession, user_id: str, request: ChatRequest, agent: Agent
+    session: AsyncSession, user_id: str, request: ChatRequest, agent: Agent, limits: ChatLimits
 ) -> AcceptedMessage | StoredReply:
     if request.idempotency_key is not None:
         earlier = await session.scalar(
@@ -90,7 +134,8 @@ async def _accept(
             )
         )
         if earlier is not None:
-            return await _reply_to(session, earlier, request)
+            return await _reply_to(session, earlier, request, agent, limits)
+    await _check_limits(session, user_id, limits)
     now = utc_now()
     if request.conversation_id is None:
         conversation = Conversation(
@@ -102,13 +147,7 @@ async def _accept(
     else:
         conversation = await get_conversation(session, user_id, request.conversation_id)
         conversation.updated_at = now
-        latest = await session.scalars(
-            select(Message)
-            .where(Message.conversation_id == conversation.id)
-            .order_by(Message.created_at.desc(), Message.id.desc())
-            .limit(HISTORY_MESSAGES)
-        )
-        history = [history_message(message) for message in reversed(latest.all())]
+        history = await _history(session, conversation.id)
     message = Message(
         id=new_id(),
         conversation_id=conversation.id,
@@ -132,30 +171,93 @@ async def _accept(
         agent=agent.name,
         model=agent.model,
         state=ReplyState.RUNNING,
+        attempt=1,
+        leased_until=_lease(),
     )
     session.add(reply)
     await session.flush()
-    return AcceptedMessage(conversation.id, reply.id, history)
+    return AcceptedMessage(conversation.id, reply.id, reply.attempt, message.created_at, history)
 
 
-async def _reply_to(session: AsyncSession, message: Message, request: ChatRequest) -> StoredReply:
+async def _reply_to(
+    session: AsyncSession, message: Message, request: ChatRequest, agent: Agent, limits: ChatLimits
+) -> AcceptedMessage | StoredReply:
     said = message.parts[0]["text"]
     if said != request.message or request.conversation_id not in (None, message.conversation_id):
         raise KeyReusedError(request.idempotency_key)
     reply = await session.scalar(select(Message).where(Message.reply_to == message.id))
     if reply is None:
         raise ReplyInProgressError
-    running = reply.state == ReplyState.RUNNING
-    if running and utc_now() - reply.created_at < timedelta(seconds=REPLY_LIMIT_S):
+    if reply.state not in (ReplyState.RUNNING, ReplyState.STOPPED):
+        return StoredReply(reply.conversation_id, reply.id, reply.agent, reply.model, reply.parts)
+    if reply.state == ReplyState.RUNNING and reply.leased_until and reply.leased_until > utc_now():
         raise ReplyInProgressError
-    return StoredReply(
-        conversation_id=reply.conversation_id,
-        reply_id=reply.id,
-        agent=reply.agent,
-        model=reply.model,
-        parts=reply.parts,
-        interrupted=running or reply.state == ReplyState.STOPPED,
+    return await _take_over(session, message, reply, agent, limits)
+
+
+async def _take_over(
+    session: AsyncSession, message: Message, reply: Message, agent: Agent, limits: ChatLimits
+) -> AcceptedMessage:
+    """Make an interrupted reply this server's own.
+
+    Raises:
+        ReplyInProgressError: when another request has been faster.
+        TooManyMessagesError, TooManyRepliesError: when it is more than the limits allow.
+    """
+    await _check_limits(session, message.user_id, limits)
+    begun, begun_by, attempt = resumable(reply.parts), reply.agent, reply.attempt + 1
+    taken = await session.execute(
+        update(Message)
+        .where(Message.id == reply.id, Message.attempt == reply.attempt)
+        .values(
+            parts=begun,
+            state=ReplyState.RUNNING,
+            attempt=attempt,
+            leased_until=_lease(),
+            agent=agent.name,
+            model=agent.model,
+        )
+        .returning(Message.id)
+        .execution_options(synchronize_session=False)
     )
+    if taken.one_or_none() is None:
+        raise ReplyInProgressError
+    history = await _history(session, message.conversation_id, before=message)
+    return AcceptedMessage(
+        message.conversation_id, reply.id, attempt, message.created_at, history, begun, begun_by
+    )
+
+
+async def _check_limits(session: AsyncSession, user_id: str, limits: ChatLimits) -> None:
+    limit = Limit(limits.messages_per_minute, window_s=60)
+    # This locks the person's row until the transaction ends, so nobody else counts the replies meanwhile.
+    seconds = await limits.limiter.retry_after_in(session, f"{user_id}|/api/chat", limit)
+    if seconds is not None:
+        raise TooManyMessagesError(seconds)
+    being_made = (
+        Message.user_id == user_id,
+        # As it stands in the condition of the index.
+        Message.state == literal_column("'running'"),
+        Message.leased_until > utc_now(),
+    )
+    running = await session.scalar(select(func.count()).select_from(Message).where(*being_made))
+    if (running or 0) >= limits.streams:
+        raise TooManyRepliesError
+
+
+async def _history(
+    session: AsyncSession, conversation_id: str, *, before: Message | None = None
+) -> list[HistoryMessage]:
+    """Return the latest messages of a conversation, or the latest before one of them, oldest first."""
+    statement = select(Message).where(Message.conversation_id == conversation_id)
+    if before is not None:
+        statement = statement.where(Message.created_at < before.created_at)
+    statement = statement.order_by(Message.created_at.desc(), Message.id.desc()).limit(HISTORY_MESSAGES)
+    return [history_message(message) for message in reversed((await session.scalars(statement)).all())]
+
+
+def _lease() -> datetime:
+    return utc_now() + timedelta(seconds=LEASE_S)
 
 
 def _title_from(message: str) -> str:
@@ -166,13 +268,32 @@ def _title_from(message: str) -> str:
 
 
 async def save_reply(
-    database: Database, reply_id: str, parts: Sequence[StoredPart], state: ReplyState
+    database: Database, accepted: AcceptedMessage, parts: Sequence[StoredPart], state: ReplyState
 ) -> None:
-    """Store what a reply has come to. A conversation that was deleted meanwhile stays deleted."""
+    """Store what a reply has come to; while it is running, for as long as its lease.
+
+    Raises:
+        ReplyLostError: when the reply is no longer this server's; nothing is stored then.
+    """
+    leased_until = _lease() if state == ReplyState.RUNNING else None
+    await _update(database, accepted, parts=list(parts), state=state, leased_until=leased_until)
+
+
+async def renew_lease(database: Database, accepted: AcceptedMessage) -> None:
+    """Say that the server of a reply lives.
+
+    Raises:
+        ReplyLostError: when the reply is no longer this server's.
+    """
+    await _update(database, accepted, leased_until=_lease())
+
+
+async def _update(database: Database, accepted: AcceptedMessage, **values: Any) -> None:
+    mine = (Message.id == accepted.reply_id, Message.attempt == accepted.attempt)
     async with database.transaction() as session:
-        await session.execute(
-            update(Message).where(Message.id == reply_id).values(parts=list(parts), state=state)
-        )
+        statement = update(Message).where(*mine).values(**values).returning(Message.id)
+        if (await session.execute(statement)).one_or_none() is None:
+            raise ReplyLostError(accepted.reply_id)
 
 
 async def get_conversation(session: AsyncSession, user_id: str, conversation_id: str) -> Conversation:

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, tzinfo
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from app.agents.protocol import JsonObject, ToolDescription, ToolOutcome, Tools
+from app.agents.protocol import JsonObject, ToolDescription, ToolOutcome, Tools, ToolsUnavailableError
 from app.database import Database
 
 if TYPE_CHECKING:
@@ -32,13 +32,22 @@ class ClientTools:
             ToolDescription(tool.name, tool.description or "", tool.input_schema) for tool in listed.tools
         ]
 
-    async def call(self, name: str, arguments: JsonObject) -> ToolOutcome:
-        """Call one tool; what it refuses, and what goes wrong in it, becomes the outcome's `error`."""
+    async def call(self, name: str, arguments: JsonObject, call_id: str | None = None) -> ToolOutcome:
+        """Call one tool; what it refuses, and what goes wrong in it, becomes the outcome's `error`.
+
+        Raises:
+            ToolsUnavailableError: when the database of the tasks cannot be reached.
+        """
         from mcp.shared.exceptions import MCPError
 
+        from app.mcp.server import CALL_ID, DATABASE_UNAVAILABLE
+
+        meta: Any = None if call_id is None else {CALL_ID: call_id}
         try:
-            result = await self._client.call_tool(name, arguments)
+            result = await self._client.call_tool(name, arguments, meta=meta)
         except MCPError as error:
+            if error.code == DATABASE_UNAVAILABLE:
+                raise ToolsUnavailableError(str(error)) from None
             log.warning("tool refused", tool=name, error=str(error))
             return ToolOutcome(error=f"The tool {name} cannot be called.")
         text = "".join(getattr(content, "text", "") for content in result.content)
@@ -51,9 +60,21 @@ class ClientTools:
 
 @asynccontextmanager
 async def task_tools(
-    database: Database, user_id: str, time_zone: tzinfo, now: Callable[[], datetime]
+    database: Database,
+    user_id: str,
+    time_zone: tzinfo,
+    now: Callable[[], datetime],
+    reply_id: str | None = None,
 ) -> AsyncIterator[Tools]:
-    """Connect to the tools of one person. Enter and leave it in the same task."""
+    """Connect to the tools of one person. Enter and leave it in the same task.
+
+    Args:
+        database: where the tasks are.
+        user_id: whose tasks they are.
+        time_zone: by which the person means dates.
+        now: the clock.
+        reply_id: the reply in which the tools are called; what its calls have done is stored under their ids.
+    """
     # Imported at the first chat: half a second that the start should not pay. In a thread, so that the other
     # requests of that half second are answered.
     await asyncio.to_thread(import_module, "app.mcp.server")
@@ -61,5 +82,5 @@ async def task_tools(
 
     from app.mcp.server import Person, task_server
 
-    async with Client(task_server(Person(database, user_id, time_zone, now))) as client:
+    async with Client(task_server(Person(database, user_id, time_zone, now, reply_id))) as client:
         yield ClientTools(client)

@@ -5,28 +5,34 @@ could name anyone else, and an argument that a tool does not know is refused, so
 Import this module late: the MCP library takes a second.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import cache
+from functools import cache, partial
 from types import MethodType
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
+from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
-from app.tasks import service
-from app.tasks.models import DESCRIPTION_LENGTH, TAG_LENGTH, TAGS_PER_TASK, TITLE_LENGTH, Priority
+from app.tasks import idempotency, service
+from app.tasks.models import DESCRIPTION_LENGTH, TAG_LENGTH, TAGS_PER_TASK, TITLE_LENGTH, Priority, Task
 from app.tasks.schemas import TaskCreate, TaskOut, TaskQuery, TaskUpdate
 
 LIST_LIMIT = 100
+CALL_ID = "todo/callId"
+"""The member of a request's `_meta` that names a call, so that a repeated one is not carried out again."""
+DATABASE_UNAVAILABLE = -32050
+"""The code of the error that answers a call when it is unknown whether it has done anything."""
 
 Title = Annotated[
     str, Field(min_length=1, max_length=TITLE_LENGTH, description="What has to be done, in a few words.")
@@ -60,12 +66,27 @@ class TasksResult(BaseModel):
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call that its caller may repeat."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+_CALL: ContextVar[_Call | None] = ContextVar("call", default=None)
+
+
 class _Server(MCPServer[Any]):
     """An MCP server whose refusals are sentences that a person can read."""
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
+        meta = context.request_context.meta if context is not None else None
+        call_id = meta.get(CALL_ID) if meta else None
+        call = _CALL.set(_Call(call_id, name, arguments) if isinstance(call_id, str) else None)
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
@@ -75,8 +96,11 @@ class _Server(MCPServer[Any]):
             if isinstance(cause, ToolError):
                 raise ToolError(str(cause)) from None
             if isinstance(cause, SQLAlchemyError | TimeoutError):
-                raise ToolError("The tasks cannot be reached at the moment.") from cause
+                message = "The tasks cannot be reached at the moment."
+                raise MCPError(DATABASE_UNAVAILABLE, message) from cause
             raise
+        finally:
+            _CALL.reset(call)
 
 
 def _sentence(error: ValidationError) -> str:
@@ -131,12 +155,13 @@ def _end_of(text: str, time_zone: tzinfo) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whose tasks the tools work on, and the clock by which that person means dates."""
+    """Whose tasks the tools work on, the clock by which that person means dates, and the reply that calls."""
 
     database: Database
     user_id: str
     time_zone: tzinfo
     now: Callable[[], datetime]
+    reply_id: str | None = None
 
 
 @asynccontextmanager
@@ -146,6 +171,18 @@ async def _transaction(person: Person, *, read_only: bool = False) -> AsyncItera
             yield session
     except service.TaskNotFoundError:
         raise ToolError("There is no task with this id; list_tasks tells the ids.") from None
+
+
+async def _changed(person: Person, change: Callable[[AsyncSession], Awaitable[Task]]) -> TaskResult:
+    """Make a change, or return what it has come to when the same call made it before."""
+    call = _CALL.get()
+    async with _transaction(person) as session:
+        if call is None or person.reply_id is None:
+            return TaskResult(task=TaskOut.of(await change(session)))
+        key = f"reply {person.reply_id} {call.id}"
+        request = {"tool": call.name, "arguments": call.arguments}
+        work = partial(change, session)
+        return TaskResult(task=await idempotency.once(session, person.user_id, key, request, work))
 
 
 async def add_task(
@@ -168,8 +205,7 @@ async def add_task(
             "all_day": all_day,
         }
     )
-    async with _transaction(person) as session:
-        return TaskResult(task=TaskOut.of(await service.create_task(session, person.user_id, new)))
+    return await _changed(person, lambda session: service.create_task(session, person.user_id, new))
 
 
 async def list_tasks(
@@ -222,15 +258,14 @@ async def complete_task(
     completed: Annotated[bool, Field(description="false marks a task as not done again.")] = True,
 ) -> TaskResult:
     """Mark a task as done, or as not done again."""
-    async with _transaction(person) as session:
-        task = await service.set_completed(session, person.user_id, id, completed=completed)
-        return TaskResult(task=TaskOut.of(task))
+    return await _changed(
+        person, lambda session: service.set_completed(session, person.user_id, id, completed=completed)
+    )
 
 
 async def delete_task(person: Person, id: TaskId) -> TaskResult:  # noqa: A002 - the name on the wire
     """Delete a task for good. To mark it as done, use complete_task instead."""
-    async with _transaction(person) as session:
-        return TaskResult(task=TaskOut.of(await service.delete_task(session, person.user_id, id)))
+    return await _changed(person, lambda session: service.delete_task(session, person.user_id, id))
 
 
 async def update_task(
@@ -257,9 +292,8 @@ async def update_task(
         changes["due_at"] = None
     if not changes:
         raise ToolError("Nothing to change was given.")
-    async with _transaction(person) as session:
-        update = TaskUpdate.model_validate(changes)
-        return TaskResult(task=TaskOut.of(await service.update_task(session, person.user_id, id, update)))
+    update = TaskUpdate.model_validate(changes)
+    return await _changed(person, lambda session: service.update_task(session, person.user_id, id, update))
 
 
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)

@@ -1,14 +1,16 @@
 """HTTP for tasks."""
 
+import re
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 
 from app.accounts.dependencies import CurrentUser
 from app.database.dependencies import SessionDep
 from app.pagination import InvalidCursorError
 from app.problems import Problem
-from app.tasks import service
+from app.tasks import idempotency, service
 from app.tasks.schemas import TaskCreate, TaskOut, TaskPage, TaskQuery, TaskUpdate
 
 router = APIRouter(prefix="/api/tasks", tags=["tasks"])
@@ -33,11 +35,49 @@ async def list_tasks(
 
 
 @router.post("", status_code=201)
-async def create_task(user: CurrentUser, session: SessionDep, new: TaskCreate, response: Response) -> TaskOut:
-    """Add a task."""
-    task = await service.create_task(session, user.id, new)
+async def create_task(
+    user: CurrentUser,
+    session: SessionDep,
+    new: TaskCreate,
+    response: Response,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> TaskOut:
+    """Add a task.
+
+    A client that may have to repeat the request sends an `Idempotency-Key` of its own making, such as a UUID
+    (draft-ietf-httpapi-idempotency-key-header; the quotes may be left out). For a day, the same key with the
+    same task answers what the first request was answered and adds nothing, and the same key with another task
+    is a 422. While the first request is still at work, a second one waits for it.
+    """
+    if idempotency_key is None:
+        task = TaskOut.of(await service.create_task(session, user.id, new))
+    else:
+        add = partial(service.create_task, session, user.id, new)
+        key = f"{router.prefix} {_idempotency_key(idempotency_key)}"
+        try:
+            task = await idempotency.once(session, user.id, key, new.model_dump(mode="json"), add)
+        except idempotency.KeyReusedError:
+            raise Problem(
+                422,
+                "Idempotency key reused",
+                "Idempotency-Key: was used for a different task; each task needs its own.",
+                "idempotency_key_reused",
+            ) from None
     response.headers["Location"] = f"{router.prefix}/{task.id}"
-    return TaskOut.of(task)
+    return task
+
+
+def _idempotency_key(header: str) -> str:
+    """Return the key that a header holds, with or without the quotes of a structured field."""
+    quoted = re.fullmatch(r'"([!#-\[\]-~]{1,200})"|([!#-\[\]-~]{1,200})', header, re.ASCII)
+    if quoted is None:
+        raise Problem(
+            422,
+            "Invalid request",
+            "Idempotency-Key: must be 1 to 200 printable ASCII characters without spaces, such as a UUID.",
+            "invalid_idempotency_key",
+        )
+    return quoted[1] or quoted[2]
 
 
 @router.get("/{task_id}")

@@ -5,6 +5,7 @@ sentence to say. So none of them does any input or output itself; `OfflineAgent.
 """
 
 import secrets
+from collections import deque
 from collections.abc import AsyncGenerator, Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,7 +33,16 @@ from app.agents.offline.intents import (
     Update,
 )
 from app.agents.offline.matching import matches, search_words
-from app.agents.protocol import AgentEvent, JsonObject, TextDelta, ToolCall, ToolOutcome, ToolResult, Turn
+from app.agents.protocol import (
+    AgentError,
+    AgentEvent,
+    JsonObject,
+    TextDelta,
+    ToolCall,
+    ToolOutcome,
+    ToolResult,
+    Turn,
+)
 
 LINES_SHOWN = 15
 AT_ONCE = 100
@@ -62,9 +72,13 @@ class OfflineAgent:
     model = None
 
     async def answer(self, turn: Turn) -> AsyncGenerator[AgentEvent, None]:
-        """Answer one message; the same message in the same conversation gets the same answer."""
+        """Answer one message; the same message in the same conversation gets the same answer.
+
+        So a reply that was interrupted is gone through again, with the outcomes that its calls had.
+        """
         steps = _Turn(turn).answer()
         outcome: ToolOutcome | None = None
+        done = deque(turn.begun.calls if turn.begun else ())
         while True:
             try:
                 # The first step of a generator takes nothing.
@@ -72,9 +86,17 @@ class OfflineAgent:
             except StopIteration as end:
                 yield TextDelta(end.value)
                 return
+            if done:
+                earlier = done.popleft()
+                if (earlier.name, earlier.input) != (wanted.name, wanted.input):
+                    # Begun by a model, or by a version of this grammar that understood something else.
+                    yield AgentError("I was interrupted, and stopped. What was done until now is kept.")
+                    return
+                outcome = ToolOutcome(earlier.output, earlier.error)
+                continue
             call = ToolCall(f"call_{secrets.token_hex(8)}", wanted.name, wanted.input)
             yield call
-            outcome = await turn.tools.call(call.name, call.input)
+            outcome = await turn.tools.call(call.name, call.input, call.id)
             yield ToolResult(call.id, outcome)
 
 

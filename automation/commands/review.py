@@ -1,0 +1,97 @@
+"""The task that reviews a Dockerfile."""
+
+import sys
+from pathlib import Path
+
+from automation import paths
+from automation.commands.edge import confirm, run
+from automation.docker import Docker
+from automation.errors import AutomationError, UsageError
+from automation.events import Difference, Emit, Notice, Result
+from automation.images.plan import SERVICES
+from automation.review import adoption, candidate, reviewing
+from automation.review.reviewing import Review
+from automation.settings import Settings
+
+AGENT = "agent"
+"""What stands in the place of a file to ask Docker's AI agent; a file of that name is ./agent."""
+
+
+def dockerfile_review(
+    *,
+    file: str,
+    service: str,
+    adopt: bool,
+    yes: bool,
+    json_lines: bool,
+    debug: bool,
+) -> int:
+    """Review a candidate, and adopt it if that is asked for and nothing stands against it."""
+    given = None if file == AGENT else Path(file).expanduser().absolute()
+
+    async def work(current: Settings, emit: Emit) -> None:
+        chosen = service or "backend"
+        if chosen not in SERVICES:
+            raise UsageError(
+                f"there is no service {service!r}", why=f"the services are {', '.join(SERVICES)}"
+            )
+        if yes and not adopt:
+            raise UsageError("--yes answers the question that --adopt asks", remedies=["--adopt --yes"])
+        if adopt and not yes and (json_lines or not sys.stdin.isatty()):
+            raise UsageError("--adopt asks, and nobody is here to answer", remedies=["--adopt --yes"])
+        docker = Docker.find(current)
+        await docker.engine()
+        proposed = (
+            candidate.from_file(given, current.root)
+            if given
+            else await reviewing.ask(current, docker, chosen, emit)
+        )
+        done = await reviewing.review(current, docker, chosen, proposed, emit)
+        _show(done, emit)
+        adopted = False
+        try:
+            if done.blocking:
+                count = "a finding" if len(done.blocking) == 1 else f"{len(done.blocking)} findings"
+                raise AutomationError(
+                    f"the candidate must not be adopted: {count} against it",
+                    remedies=["mend it, then   invoke dockerfile-review FILE"],
+                )
+            if adopt and done.difference:
+                await _adopt(done, current, yes=yes)
+                adopted = True
+        finally:
+            emit(Result({**done.to_mapping(), "adopted": adopted}))
+        emit(Notice((_verdict(done, current, adopted=adopted),)))
+
+    return run(work, json_lines=json_lines, debug=debug)
+
+
+def _show(done: Review, emit: Emit) -> None:
+    if done.difference:
+        emit(Notice(("",)))
+        emit(Difference(done.difference))
+    if done.findings:
+        emit(Notice(("", *reviewing.describe(done.findings))))
+    emit(Notice(("",)))
+
+
+async def _adopt(done: Review, current: Settings, *, yes: bool) -> None:
+    shown = paths.readable(done.file, current.root)
+    if not yes:
+        if await adoption.uncommitted(done.file, current):
+            raise AutomationError(
+                f"{shown} has changes that are not committed",
+                why="they would be lost",
+                remedies=[f"git commit {shown}", "--adopt --yes"],
+            )
+        await confirm(f"Replace {shown} with this candidate?", otherwise="nothing was adopted")
+    adoption.adopt(done.candidate.text, done.file, done.present, current.root)
+
+
+def _verdict(done: Review, current: Settings, *, adopted: bool) -> str:
+    shown = paths.readable(done.file, current.root)
+    if adopted:
+        return f"{shown} is now this candidate. Build it with   invoke build --profile {reviewing.PROFILE}"
+    if not done.difference:
+        return f"{shown} is as it should be: nothing to adopt."
+    return "Nothing stands against the candidate. Adopt it with   --adopt"

@@ -1,0 +1,35 @@
+"""Where the application is reached: from this machine, and where wished from others."""
+
+import psutil
+
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised here, not chosen
+
+
+def public(host: str, port: int) -> str:
+    """Return the address that people of this machine open, for a server that listens on `host`."""
+    name = "localhost" if host in {LOOPBACK, *EVERYWHERE} else bracketed(host)
+    return f"http://{name}:{port}"
+
+
+def bracketed(host: str) -> str:
+    """Return the host as a URL has it."""
+    return f"[{host}]" if ":" in host else host
+
+
+def from_elsewhere(host: str) -> list[str]:
+    """Return the hosts under which other machines reach this one, for a server that listens on `host`."""
+    if host not in EVERYWHERE:
+        return [] if host in {LOOPBACK, "localhost", "::1"} else [host]
+    return sorted(
+        address.address
+        for addresses in psutil.net_if_addrs().values()
+        for address in addresses
+        if address.family.name == "AF_INET" and not address.address.startswith("127.")
+    )
+
+
+def origins(host: str, port: int) -> list[str]:
+    """Return the origins that a browser may name when it shows pages of that server."""
+    names = {"localhost", LOOPBACK, *from_elsewhere(host)}
+    return [f"http://{bracketed(name)}:{port}" for name in sorted(names)]

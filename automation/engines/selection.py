@@ -1,0 +1,82 @@
+"""Which engine is meant: the one that runs, the one that is asked for, or the one that this machine has."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from automation import instance
+from automation.docker import Docker, DockerError
+from automation.engines import Engine
+from automation.engines.compose import ComposeEngine
+from automation.engines.native import NativeEngine
+from automation.errors import AutomationError, UsageError
+from automation.settings import Settings
+
+ENGINES: Mapping[str, Callable[[Settings], Engine]] = {
+    ComposeEngine.name: ComposeEngine,
+    NativeEngine.name: NativeEngine,
+}
+VARIABLE = "TODO_ENGINE"
+
+_ANSWER_SECONDS = 1.5
+
+
+async def for_start(settings: Settings, asked: str) -> tuple[Engine, str]:
+    """Return the engine that is to start the application, and why, unless it was asked for or runs already.
+
+    Raises UsageError for an unknown name, and AutomationError when the other engine runs the application.
+    """
+    name, origin = (asked, "--engine") if asked else (settings.environ.get(VARIABLE, ""), VARIABLE)
+    if name and name not in ENGINES:
+        raise UsageError(f"{origin} {name!r} is unknown", why=f"it is one of {', '.join(ENGINES)}")
+    runs = await running(settings)
+    if runs and name in {"", runs.name}:
+        return runs, ""
+    if runs:
+        raise AutomationError(
+            f"the application runs already, with the {runs.name} engine",
+            why=f"it is at {runs.address()}",
+            remedies=["invoke down, then the same command again"],
+        )
+    if name:
+        return ENGINES[name](settings), ""
+    obstacle, version = await _docker(settings)
+    if obstacle:
+        return NativeEngine(settings), obstacle
+    return ComposeEngine(settings), f"Docker {version} answers; --engine native does without"
+
+
+async def running(settings: Settings) -> Engine | None:
+    """Return the engine that runs the application; None when none does, or one was killed."""
+    native, composed = NativeEngine(settings), ComposeEngine(settings)
+    if native.address():
+        return native
+    # Without a daemon no container runs.
+    with suppress(DockerError):
+        if composed.recorded and (await composed.status()).state != instance.STOPPED:
+            return composed
+    return None
+
+
+async def latest(settings: Settings) -> Engine:
+    """Return the engine that runs the application or did so last."""
+    composed = ComposeEngine(settings)
+    return await running(settings) or (composed if composed.recorded else NativeEngine(settings))
+
+
+async def _docker(settings: Settings) -> tuple[str, str]:
+    """Return what keeps Docker from being used, empty when nothing does, and its version."""
+    try:
+        docker = Docker.find(settings)
+    except DockerError:
+        return "no Docker found", ""
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            engine, compose = await asyncio.gather(docker.engine(), docker.complete("compose", "version"))
+    except (DockerError, TimeoutError):
+        return "Docker does not answer", ""
+    if compose.code:
+        return "Docker has no Compose here", ""
+    if engine.operating_system != "linux":
+        return f"Docker runs {engine.operating_system} containers", ""
+    return "", engine.version

@@ -1,0 +1,284 @@
+"""From a contract and flags to a plan: everything about one image before Docker is asked for anything."""
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from automation import contract, environment
+from automation.contract import Frontend, Profile, Rules
+from automation.errors import AutomationError, UsageError
+from automation.images import context, dockerfile, revision
+from automation.images.dockerfile import Dockerfile
+from automation.images.revision import Revision
+from automation.settings import BUILD_SECRETS, Settings
+
+SERVICES = ("backend", "frontend")
+VERSION_TAG = "vX.Y.Z"
+"""What stands for the version among a contract's tags."""
+
+_IMAGES = ("PYTHON_IMAGE", "NODE_IMAGE", "NGINX_IMAGE")
+_CONTENT_LENGTH = 12
+_TAG = re.compile(r"[\w][\w.-]{0,127}", re.ASCII)
+_REFERENCE = re.compile(r"[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?", re.ASCII)
+_PLATFORMS = re.compile(r"[a-z0-9]+/[a-z0-9]+(/v?[0-9]+)?(,[a-z0-9]+/[a-z0-9]+(/v?[0-9]+)?)*")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person chose for a build."""
+
+    development: bool = False
+    """Build `Dockerfile.dev`, tagged as development images are."""
+    tags: tuple[str, ...] = ()
+    """Tags beside those of the contract."""
+    version: str = ""
+    """The version; that of the settings without one."""
+    platform: str = ""
+    """Platforms as Docker writes them; the machine's own without any."""
+    bases: tuple[str, ...] = ()
+    """Base images to use instead of others: `reference=reference` or `service=reference`."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One image: what it is made from, and what it is called."""
+
+    profile: str
+    service: str
+    image: str
+    """The repository, without a registry."""
+    dockerfile: str
+    """Relative to the project's root, which is the context."""
+    target: str
+    """The stage to build; empty for the last."""
+    arguments: Mapping[str, str]
+    platform: str
+    content: str
+    """The beginning of the hash of everything above and of every file that the build sees."""
+    revision: Revision
+    version: str
+    tags: tuple[str, ...]
+    """The tags beside the one of the content."""
+    bases: Mapping[str, str]
+    """The base images that are replaced, and what replaces them."""
+    secrets: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def reference(self) -> str:
+        """The name that changes with the content."""
+        return f"{self.image}:{self.content}"
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Every name that the image gets."""
+        return (self.reference, *(f"{self.image}:{tag}" for tag in self.tags))
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The labels that say what the image is."""
+        named = {
+            "version": self.version,
+            "created": self.revision.created,
+            "revision": self.revision.name,
+            "source": self.revision.source,
+        }
+        return {f"org.opencontainers.image.{name}": value for name, value in named.items() if value}
+
+
+def choose(service: str) -> tuple[str, ...]:
+    """Return the services that a flag names: both without one. Raises UsageError."""
+    if service and service not in SERVICES:
+        raise UsageError(f"there is no service {service!r}", why=f"the services are {', '.join(SERVICES)}")
+    return (service,) if service else SERVICES
+
+
+async def plan_all(
+    settings: Settings, profiles: Sequence[Profile], services: Sequence[str], options: Options
+) -> tuple[Plan, ...]:
+    """Return a plan for each service of each profile.
+
+    A name that several of them would get goes to the default profile's, or else to the first. Raises
+    UsageError for options that mean nothing here, and AutomationError.
+    """
+    rules = contract.load_rules(settings.root)
+    _check(options, settings, services)
+    made = await asyncio.gather(
+        *(_plan(settings, profile, service, rules, options) for profile in profiles for service in services)
+    )
+    plans = tuple(each for each, _ in made)
+    asked = [base.partition("=")[0] for base in options.bases]
+    known = {base for _, bases in made for base in bases}
+    for base in asked:
+        if base not in known and base not in services:
+            raise UsageError(
+                f"--base {base}=…: nothing is built from {base}",
+                why=f"the base images are {', '.join(sorted(known))}",
+            )
+    return _without_contests(plans)
+
+
+def read_version(settings: Settings, profile: Profile, given: str = "") -> str:
+    """Return the version to build, semantic and with its v: as given, or as the settings say.
+
+    Raises UsageError for one that is not semantic.
+    """
+    values = environment.read(settings, profile).values
+    version = given or values.get("VERSION", "") or f"v{_project_version(settings.root)}"
+    problems = environment.check({"VERSION": version}, profile)
+    if any(problem.name == "VERSION" for problem in problems):
+        where = "--version" if given else f"VERSION in {settings.env_file_name}"
+        raise UsageError(
+            f"{where} is {version!r}, which is not a semantic version", why="write it as in v1.2.3"
+        )
+    if "+" in version:
+        raise UsageError(
+            f"{version} cannot be the tag of an image",
+            why="a tag has no +",
+            remedies=[version.replace("+", "-")],
+        )
+    return version
+
+
+def image_arguments(profile: Profile, service: str, version: str) -> dict[str, str]:
+    """Return the build arguments that follow from the contract, whether or not a Dockerfile declares them."""
+    each = profile.service(service)
+    arguments = {
+        "USER_NAME": each.user.name,
+        "GROUP_NAME": each.user.group,
+        "UID": str(each.user.uid),
+        "GID": str(each.user.gid),
+        "PORT": str(each.port),
+        "HEALTH_PATH": each.health.path,
+        "WRITABLE": " ".join(each.writable),
+        "VERSION": version,
+    }
+    if isinstance(each, Frontend):
+        arguments |= {"NODE_IMAGE": each.build_base, "OUTPUT": each.output}
+        arguments["NGINX_IMAGE" if each.output == "static" else "NODE_IMAGE"] = each.base
+    else:
+        arguments |= {"PYTHON_IMAGE": each.base, "PACKAGES": each.packages}
+    return arguments
+
+
+async def _plan(
+    settings: Settings, profile: Profile, service: str, rules: Rules, options: Options
+) -> tuple[Plan, set[str]]:
+    """Return the plan, and the base images that it would have without replacing any."""
+    each = profile.service(service)
+    shown = f"{service}/Dockerfile{'.dev' if options.development else ''}"
+    read = dockerfile.read(settings.root / shown, shown)
+    target = _target(read, profile.name, shown, options)
+    version = read_version(settings, profile, options.version)
+    wanted = image_arguments(profile, service, version)
+    # Images that the contract does not speak of, such as the one with the build's tools, have the default.
+    images = {name: wanted.get(name, read.arguments[name]) for name in read.images(target)}
+    replaced = dict(_replacements(images, service, each.base, (*settings.bases, *options.bases)))
+    arguments = {
+        **{name: value for name, value in wanted.items() if name in read.arguments and name not in _IMAGES},
+        **{name: replaced.get(value, value) for name, value in images.items()},
+        **each.environment.build_arguments,
+    }
+    seen = context.load(settings.root, shown)
+    paths = sorted(seen.files())
+    content = _content(read, seen.fingerprint(paths), target, arguments, options.platform)
+    tags = rules.development_tag if options.development else ""
+    of_contract = (tags,) if tags else tuple(version if tag == VERSION_TAG else tag for tag in each.tags)
+    made = Plan(
+        profile=profile.name,
+        service=service,
+        image=each.image,
+        dockerfile=shown,
+        target=target,
+        arguments=arguments,
+        platform=options.platform,
+        content=content,
+        revision=await revision.find(settings, (*seen.allowed, shown), [*paths, shown], content),
+        version=version,
+        tags=tuple(dict.fromkeys((*of_contract, *options.tags))),
+        bases=replaced,
+        secrets=settings.build_secrets,
+    )
+    return made, set(images.values())
+
+
+def _target(read: Dockerfile, name: str, shown: str, options: Options) -> str:
+    if name in read.names:
+        return name
+    if options.development:
+        return ""  # alike for every profile
+    raise AutomationError(
+        f"{shown} has no stage for the profile {name}",
+        why=f"its stages are {', '.join(read.names)}" if read.names else "its stages have no names",
+        remedies=[f"add   FROM … AS {name}   to {shown}"],
+    )
+
+
+def _content(read: Dockerfile, files: str, target: str, arguments: Mapping[str, str], platform: str) -> str:
+    parts = (read.text, files, target, sorted(arguments.items()), platform)
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:_CONTENT_LENGTH]
+
+
+def _replacements(
+    images: Mapping[str, str], service: str, runtime: str, given: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield each base image that is replaced, and by what; of several wishes the last counts."""
+    for wish in given:
+        old, _, new = wish.partition("=")
+        old = runtime if old == service else old
+        if old in images.values() and new != old:
+            yield old, new
+
+
+def _check(options: Options, settings: Settings, services: Sequence[str]) -> None:
+    for tag in options.tags:
+        if not _TAG.fullmatch(tag):
+            raise UsageError(
+                f"--tag {tag!r} is not a tag",
+                why="a tag has letters, digits, dots, dashes and underscores, at most 128",
+            )
+    if options.platform and not _PLATFORMS.fullmatch(options.platform):
+        raise UsageError(
+            f"--platform {options.platform!r} is not a platform", why="write it as in linux/arm64"
+        )
+    for origin, wishes in (("--base", options.bases), ("TODO_BASES:", settings.bases)):
+        for wish in wishes:
+            old, equals, new = wish.partition("=")
+            if not (equals and old and _REFERENCE.fullmatch(new)):
+                raise UsageError(
+                    f"{origin} {wish!r} does not name a base image and another",
+                    why="write it as in node:24-alpine=node:24-slim, or frontend=node:24-slim",
+                )
+            if old in SERVICES and old not in services and origin == "--base":
+                raise UsageError(f"--base {wish}: the {old} is not built here", remedies=[f"--service {old}"])
+    for name, file in settings.build_secrets.items():
+        if not file.exists():
+            raise AutomationError(
+                f"{BUILD_SECRETS[name]} names {file}, which is not there",
+                why="it is the file of an optional build secret",
+                remedies=[f"unset {BUILD_SECRETS[name]}"],
+            )
+
+
+def _without_contests(plans: Sequence[Plan]) -> tuple[Plan, ...]:
+    holders: dict[str, Plan] = {}
+    for each in sorted(plans, key=lambda each: each.profile != contract.DEFAULT_PROFILE):
+        for reference in each.references:
+            holders.setdefault(reference, each)
+    return tuple(
+        replace(each, tags=tuple(tag for tag in each.tags if holders[f"{each.image}:{tag}"] is each))
+        for each in plans
+    )
+
+
+def _project_version(root: Path) -> str:
+    import tomllib
+
+    try:
+        document = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+        return str(document["project"]["version"])
+    except (OSError, ValueError, KeyError):
+        return "0.0.0"

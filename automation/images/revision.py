@@ -1,0 +1,95 @@
+"""Where the files of a build come from: the commit that last touched them, and the project's address."""
+
+import asyncio
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from automation.settings import Settings
+
+_PROJECT_URLS = ("source", "repository", "homepage")
+
+
+@dataclass(frozen=True)
+class Revision:
+    """The state of the files that a build is made from."""
+
+    name: str
+    """The commit, with `-dirty` where files differ from it; without a commit, what the content is called."""
+    epoch: int
+    """Seconds since 1970 of that commit; without one, of the youngest file."""
+    source: str
+    """The address of the project, without credentials; empty where nobody says it."""
+
+    @property
+    def created(self) -> str:
+        """The time as RFC 3339, which labels use."""
+        return datetime.fromtimestamp(self.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    @property
+    def dirty(self) -> bool:
+        """Whether files differ from the commit, or there is no commit."""
+        return re.fullmatch(r"[0-9a-f]{40,64}", self.name) is None
+
+
+async def find(settings: Settings, paths: Sequence[str], files: Sequence[str], content: str) -> Revision:
+    """Return the revision of the paths, which are relative to the root and may be patterns.
+
+    Outside a checkout, or without git, the name of the content stands for it, and the time of the files.
+    """
+    specified = [f":(glob){path}" if any(c in path for c in "*?[") else path for path in paths]
+    commit, changes, remote = await asyncio.gather(
+        _git(settings, "log", "-1", "--format=%H %ct", "--", *specified),
+        _git(settings, "status", "--porcelain", "--untracked-files=all", "--", *specified),
+        _git(settings, "remote", "get-url", "origin"),
+    )
+    source = _address(remote) or _declared_source(settings.root)
+    if not commit:
+        return Revision(f"unversioned-{content}", _youngest(settings.root, files), source)
+    name, seconds = commit.split()
+    return Revision(f"{name}-dirty" if changes else name, int(seconds), source)
+
+
+async def _git(settings: Settings, *arguments: str) -> str:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "git", "--no-optional-locks", *arguments,
+            cwd=settings.root,
+            env=dict(settings.environ),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+    except OSError:
+        return ""
+    output, _ = await process.communicate()
+    return output.decode("utf-8", "replace").strip() if process.returncode == 0 else ""
+
+
+def _address(remote: str) -> str:
+    """Return the web address of a remote: no user, no password, no token."""
+    if found := re.fullmatch(r"(?:[^@/\s]+@)?([\w.-]+\.[\w-]+):(?!//)(\S+)", remote):
+        return f"https://{found[1]}/{found[2].removesuffix('.git').lstrip('/')}"
+    parts = urlsplit(remote)
+    if parts.scheme not in {"http", "https", "ssh", "git"} or not parts.hostname:
+        return ""
+    scheme = parts.scheme if parts.scheme in {"http", "https"} else "https"
+    port = f":{parts.port}" if parts.port and scheme == parts.scheme else ""
+    return f"{scheme}://{parts.hostname}{port}{parts.path.removesuffix('.git')}"
+
+
+def _declared_source(root: Path) -> str:
+    try:
+        project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
+    except (OSError, ValueError):
+        return ""
+    urls = {name.lower(): str(url) for name, url in project.get("urls", {}).items()}
+    return next((urls[name] for name in _PROJECT_URLS if name in urls), "")
+
+
+def _youngest(root: Path, files: Sequence[str]) -> int:
+    return max((int((root / file).lstat().st_mtime) for file in files), default=0)

@@ -1,0 +1,58 @@
+"""Putting a candidate in the place of the project's own file, without losing anybody's work."""
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+from automation import files, paths
+from automation.errors import AutomationError
+from automation.settings import Settings
+
+
+def present(file: Path, root: Path) -> str:
+    """Return the project's own text; empty when there is none yet. Raises AutomationError."""
+    shown = paths.readable(file, root)
+    if file.is_symlink():
+        raise AutomationError(
+            f"{shown} is a link",
+            why="a review compares with the project's own file",
+            remedies=[f"ls -l {shown}"],
+        )
+    try:
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise AutomationError(f"{shown} cannot be read", why=files.reason(error)) from error
+
+
+async def uncommitted(file: Path, settings: Settings) -> bool:
+    """Return whether the file has changes that git does not have yet; without git nobody knows of any."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "git", "--no-optional-locks", "status", "--porcelain", "--", str(file),
+            cwd=settings.root,
+            env=dict(settings.environ),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+    except OSError:
+        return False
+    output, _ = await process.communicate()
+    return bool(output.strip())
+
+
+def adopt(text: str, file: Path, seen: str, root: Path) -> None:
+    """Write the text, whole or not at all; the file keeps its permissions.
+
+    Raises AutomationError when the file is no longer as it was `seen`.
+    """
+    shown = paths.readable(file, root)
+    if present(file, root) != seen:
+        raise AutomationError(
+            f"{shown} has changed since the review began",
+            why="what was shown is not what would be replaced",
+            remedies=["the same command again"],
+        )
+    with suppress(FileExistsError):
+        file.parent.mkdir(parents=True)
+    files.write_text(file, text)

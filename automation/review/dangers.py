@@ -1,0 +1,207 @@
+"""What must not be in a candidate that is going to be built on somebody's machine.
+
+A build runs what the file says, with the network and the project's sources at hand. So the text is judged
+first: where it would take images and files from, which privileges it asks for, what it would hide from
+whoever reads it, and which secrets it wants.
+
+A secret of the build is given only to steps that the project's own build runs with the same inputs: the same
+command, after the same commands, on the same base. Such a step can tell nobody what it may not tell already.
+"""
+
+import hashlib
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+from automation.review.candidate import hidden
+from automation.review.dockerfile import Dockerfile, Instruction, directives, expand, read
+from automation.review.findings import Finding
+
+_SYNTAX = re.compile(r"^\s*(?:#|//)\s*syntax\s*=|^\s*\{.*\"syntax\"\s*:", re.IGNORECASE)
+_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|\bgit@|\$", re.IGNORECASE)
+_SILENCER = re.compile(r"#\s*(hadolint\s+.*ignore\b.*|check\s*=.*|shellcheck\s+disable.*)", re.IGNORECASE)
+_KNOWN = {
+    "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER",
+    "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
+}  # fmt: skip
+_MOUNTS = ("bind", "cache", "secret", "tmpfs")
+
+
+def look(text: str, present: str, repositories: Collection[str], given: Mapping[str, str]) -> list[Finding]:
+    """Return what stands against building the text; all of it blocks.
+
+    `present` is the project's own file, `repositories` are the images that the contracts build on, `given`
+    are the build's arguments.
+    """
+    file, own = read(text), read(present)
+    found = [*_hidden_characters(text), *_directives(text, present)]
+    for instruction in file.instructions():
+        found += _instruction(instruction)
+    found += _images(file, repositories, given)
+    found += _secrets(file, own)
+    return sorted(found, key=lambda each: each.line or 0)
+
+
+def silencers(text: str, present: str) -> list[tuple[int, str]]:
+    """Return line and text of what switches off checks here, and does not in the project's own file."""
+    accepted = {match[0].strip() for match in _SILENCER.finditer(present)}
+    return [
+        (number, match[0].strip())
+        for number, line in enumerate(text.split("\n"), 1)
+        if (match := _SILENCER.search(line)) and match[0].strip() not in accepted
+    ]
+
+
+def secrets(text: str) -> set[str]:
+    """Return the names of the build secrets that the text asks for."""
+    return {
+        _secret_name(mount)
+        for instruction in read(text).instructions()
+        for mount in instruction.mounts
+        if mount["type"] == "secret"
+    }
+
+
+def _hidden_characters(text: str) -> Iterator[Finding]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if codes := sorted({f"U+{ord(each):04X}" for each in line if hidden(each)}):
+            yield _finding(
+                "hidden-character",
+                f"holds {', '.join(codes)}, which nobody sees and which can make a line look like another",
+                number,
+                "write the line without it",
+            )
+
+
+def _directives(text: str, present: str) -> Iterator[Finding]:
+    first = text.partition("\n")[0]
+    known = directives(text)
+    # The builder also takes a syntax line that is commented as in C, or is JSON.
+    if "syntax" in known or _SYNTAX.match(first):
+        line = known.get("syntax", (1, ""))[0]
+        yield _finding(
+            "syntax",
+            "has the file read by a program from a registry",
+            line,
+            "remove the line: the builder's own syntax will do",
+        )
+    for number, silencer in silencers(text, present):
+        yield _finding(
+            "silenced-check",
+            f"switches off a check: {silencer[:80]}",
+            number,
+            "mend what the check finds, or accept it in the project's own file first",
+        )
+
+
+def _instruction(instruction: Instruction) -> Iterator[Finding]:
+    keyword, line = instruction.keyword, instruction.line
+    if keyword == "ONBUILD":
+        yield _finding(
+            "onbuild", "leaves commands for builds to come", line, "write the command where it runs"
+        )
+    elif keyword not in _KNOWN:
+        yield _finding("unknown-instruction", f"is no instruction: {keyword[:40]}", line, "see the line")
+    if keyword == "ADD" and _REMOTE.search(instruction.text):
+        yield _finding(
+            "remote-file",
+            "adds a file from an address, or from one that only the build would know",
+            line,
+            "put the file into the repository and COPY it, or install it from a lock with hashes",
+        )
+    for name, wrong in (("security", {"insecure"}), ("network", {"host"}), ("device", None)):
+        for value in instruction.flag(name):
+            if wrong is None or value.lower() in wrong:
+                yield _finding(
+                    "privilege", f"asks for --{name}={value}", line, "a build needs no privilege: remove it"
+                )
+    for mount in instruction.mounts:
+        if mount["type"] == "ssh":
+            yield _finding(
+                "ssh",
+                "asks for the keys of this machine's SSH agent",
+                line,
+                "install from a registry instead",
+            )
+        elif mount["type"] not in _MOUNTS:
+            yield _finding(
+                "mount", f"mounts a {mount['type'][:40]}", line, f"mount one of {', '.join(_MOUNTS)}"
+            )
+
+
+def _images(file: Dockerfile, repositories: Collection[str], given: Mapping[str, str]) -> Iterator[Finding]:
+    values = file.values(given)
+    if not file.stages:
+        yield _finding("no-from", "has no FROM: it builds nothing", 1, "begin with FROM")
+    for at in range(len(file.stages)):
+        for name, line in _references(file, at):
+            image = expand(name, values)
+            if image is None:
+                yield _finding(
+                    "image", f"{name} names an image that only the build would know", line, "write its name"
+                )
+            elif file.stage(image, at) is None and _repository(image) not in {*repositories, "scratch"}:
+                yield _finding(
+                    "image",
+                    f"{image} is none of the images that the contracts build on",
+                    line,
+                    f"use one of {', '.join(sorted(repositories))}",
+                )
+
+
+def _references(file: Dockerfile, at: int) -> Iterator[tuple[str, int]]:
+    """Yield the images and stages that a stage takes something from, with the line."""
+    stage = file.stages[at]
+    yield stage.base, stage.instructions[0].line
+    for instruction in stage.instructions:
+        for name in (*instruction.flag("from"), *(mount.get("from", "") for mount in instruction.mounts)):
+            if name:
+                yield name, instruction.line
+
+
+def _repository(image: str) -> str:
+    name = image.partition("@")[0]
+    path, _, last = name.rpartition("/")
+    name = f"{path}/{last.partition(':')[0]}" if path else last.partition(":")[0]
+    return name.removeprefix("docker.io/").removeprefix("index.docker.io/").removeprefix("library/")
+
+
+def _secrets(file: Dockerfile, own: Dockerfile) -> Iterator[Finding]:
+    trusted = {inputs for instruction, inputs in _steps(own) if _wanted(instruction)}
+    for instruction, inputs in _steps(file):
+        if (names := _wanted(instruction)) and inputs not in trusted:
+            yield _finding(
+                "secret",
+                f"wants the build's {', '.join(names)} for a step that the project's own build does not have",
+                instruction.line,
+                "keep such a step, and what comes before it in its stage, as the project has it",
+            )
+
+
+def _wanted(instruction: Instruction) -> list[str]:
+    return [_secret_name(mount) for mount in instruction.mounts if mount["type"] == "secret"]
+
+
+def _secret_name(mount: Mapping[str, str]) -> str:
+    target = mount.get("target") or mount.get("dst") or mount.get("destination") or ""
+    return mount.get("id") or target.rpartition("/")[2]
+
+
+def _steps(file: Dockerfile) -> Iterator[tuple[Instruction, str]]:
+    """Yield each step with a hash of all that decides what it does: those before it, and what they take."""
+    ends: list[str] = []
+    for stage in file.stages:
+        inputs = hashlib.sha256(repr([(each.keyword, each.text) for each in file.arguments]).encode())
+        for instruction in stage.instructions:
+            names = [*instruction.flag("from"), *(mount.get("from", "") for mount in instruction.mounts)]
+            if instruction.keyword == "FROM":
+                names.append(stage.base)
+            found = (file.stage(name, len(ends)) for name in names)
+            sources = [ends[at] for at in found if at is not None]
+            step = (instruction.keyword, instruction.flags, instruction.text, sources)
+            inputs.update(repr(step).encode("utf-8", "surrogatepass"))
+            yield instruction, inputs.hexdigest()
+        ends.append(inputs.hexdigest())
+
+
+def _finding(rule: str, message: str, line: int, remedy: str) -> Finding:
+    return Finding("candidate", rule, message, line, blocking=True, remedy=remedy)

@@ -1,0 +1,135 @@
+"""What two linters say of a candidate: hadolint, and the builder's own checks."""
+
+import asyncio
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from automation.docker import Docker
+from automation.errors import AutomationError
+from automation.review.candidate import visible
+from automation.review.findings import Finding
+
+UNREADABLE = "unreadable"
+
+_SECONDS = 30.0
+_BLOCKING = {"error", "warning"}
+_WIKI = "https://github.com/hadolint/hadolint/wiki"
+_SHELLCHECK = "https://www.shellcheck.net/wiki"
+
+
+async def hadolint(text: str, root: Path, environ: Mapping[str, str], *, pragmas: bool) -> list[Finding]:
+    """Return what hadolint finds, with the project's own configuration. Errors and warnings block.
+
+    With `pragmas`, the file's own comments may switch rules off. Raises AutomationError when there is no
+    hadolint or it does not work.
+    """
+    program = _find(environ)
+    options = ["--format", "json", "--no-fail", *(() if pragmas else ("--disable-ignore-pragma",))]
+    # Its settings are the project's, not those of whoever runs it.
+    kept = {name: value for name, value in environ.items() if not name.startswith(("HADOLINT_", "XDG_"))}
+    process = await asyncio.create_subprocess_exec(
+        program, *options, "-",
+        cwd=root,
+        env=kept,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(_SECONDS):
+            output, errors = await process.communicate(text.encode())
+    except TimeoutError:
+        message = f"hadolint did not finish within {_SECONDS:.0f} s"
+        return [Finding("hadolint", "timeout", message, remedy="write it more simply")]
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    try:
+        found = json.loads(output)
+    except ValueError as error:
+        raise AutomationError(
+            "hadolint failed",
+            why="it says:",
+            details=errors.decode("utf-8", "replace").splitlines()[:5],
+            remedies=[f"{program} --version"],
+        ) from error
+    return [_from_hadolint(each) for each in found]
+
+
+async def builder_checks(docker: Docker, arguments: Sequence[str]) -> list[Finding]:
+    """Return what the builder's own checks find, given the arguments of the build. All of it blocks.
+
+    Nothing of the file is run. The rule UNREADABLE says that it cannot be built at all.
+    """
+    done = await docker.complete("buildx", "build", "--call=check,format=json", *arguments)
+    try:
+        report = json.loads(done.output)
+    except ValueError:
+        # It could not even be asked: the daemon has gone, or the file cannot be parsed.
+        return [Finding("buildx", UNREADABLE, visible(_last(done.errors)), remedy="see the line it names")]
+    found = [
+        Finding(
+            "buildx",
+            each["ruleName"],
+            visible(each["detail"]),
+            _line(each),
+            remedy=each.get("url", ""),
+        )
+        for each in report.get("warnings") or []
+    ]
+    if error := report.get("buildError"):
+        message = visible(error["message"])
+        remedy = "check the name, its tag and the network, or let another stand in for it with TODO_BASES"
+        found.append(
+            Finding(
+                "buildx",
+                UNREADABLE,
+                message,
+                _line(error),
+                remedy=remedy if "source metadata" in message else "correct the line",
+            )
+        )
+    return found
+
+
+def _find(environ: Mapping[str, str]) -> str:
+    beside = str(Path(sys.executable).parent)
+    program = shutil.which("hadolint", path=beside) or shutil.which("hadolint", path=environ.get("PATH"))
+    if program is None:
+        raise AutomationError(
+            "hadolint is not installed",
+            why="it comes with the environment in .venv, except on Windows, and can be on PATH",
+            remedies=["./dev", "install it as https://github.com/hadolint/hadolint#install says"],
+        )
+    return program
+
+
+def _from_hadolint(found: Mapping[str, Any]) -> Finding:
+    code = found["code"]
+    wiki = _SHELLCHECK if code.startswith("SC") else _WIKI
+    return Finding(
+        "hadolint",
+        code,
+        visible(" ".join(found["message"].split())),
+        found["line"],
+        blocking=found["level"] in _BLOCKING,
+        remedy=f"{wiki}/{code}" if code != "DL1000" else "correct what cannot be read",
+    )
+
+
+def _line(found: Mapping[str, Any]) -> int | None:
+    ranges = (found.get("location") or {}).get("ranges") or []
+    return int(ranges[0]["start"]["line"]) if ranges else None
+
+
+def _last(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].removeprefix("ERROR: ") if lines else "the builder's checks gave no answer"

@@ -1,0 +1,102 @@
+"""What Docker's AI agent is told: the project's structure and dependencies, and what the image must be.
+
+Everything here comes from files that git has and from the contract. No setting, no secret and no content of
+a source file is in it; of the files only names, and the present Dockerfile.
+"""
+
+import asyncio
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from automation import files
+from automation.contract import Frontend, Profile, Rules
+from automation.settings import Settings
+
+LONGEST = 24_000
+"""Characters that a request may have: Windows takes 32 767 on a command line."""
+
+_FORM = (
+    "Answer with the complete Dockerfile in one Markdown code block and with nothing else: no other code"
+    " block, no tool, no question. All that you need is below."
+)
+_DEPTH = 4
+_DIRECTORIES = 60
+
+
+async def compose(settings: Settings, profile: Profile, rules: Rules, service: str, present: str) -> str:
+    """Return the request for the service's Dockerfile."""
+    requirements = "\n".join(f"- {each}" for each in _requirements(profile, rules, service))
+    dependencies = "\n".join(_dependencies(settings.root, service))
+    structure = "\n".join(await _structure(settings, service))
+    parts = [
+        f"Write the production Dockerfile of this project's {service}. The repository's root is the context.",
+        _FORM,
+        f"What the image must be:\n{requirements}",
+        f"Dependencies:\n{dependencies}",
+        f"Folders, with their number of files:\n{structure}",
+    ]
+    if present:
+        parts.append(f"The present Dockerfile:\n{present}")
+    text = "\n\n".join(parts)
+    return text if len(text) <= LONGEST else text[:LONGEST] + "\n…"
+
+
+def _requirements(profile: Profile, rules: Rules, service: str) -> Iterator[str]:
+    each = profile.service(service)
+    builds = f", built in {each.build_base}" if isinstance(each, Frontend) else ""
+    yield f"assembled from {each.base}{builds}, by an ARG whose default that is; no other image, no latest"
+    yield f"several stages, at least {', '.join(each.stages)}; locks are installed before sources are copied"
+    yield f"the last stage is called {profile.name}; working directory {each.workdir}; port {each.port}"
+    user = each.user
+    yield f"runs as {user.name}:{user.group} ({user.uid}:{user.gid}) on a read-only root file system"
+    yield f"command {' '.join(each.command)}, in exec form"
+    health = each.health
+    yield (
+        f"HEALTHCHECK of {health.path} every {health.interval_s} s, timeout {health.timeout_s} s, "
+        f"start period {health.start_period_s} s, {health.retries} retries, without curl or a shell"
+    )
+    yield f"at most {each.size_max_mb} MB unpacked"
+    yield f"none of {', '.join(rules.forbidden_programs)} in the image"
+    yield "no secret in ENV, ARG or a layer; nothing that differs between environments is built in"
+    yield "no syntax line, no ADD from an address, no ssh mount, no pragma that switches off a linter"
+
+
+def _dependencies(root: Path, service: str) -> Iterator[str]:
+    if service == "frontend":
+        manifest = files.read_json(root / "frontend" / "package.json") or {}
+        for part in ("dependencies", "devDependencies"):
+            packages = ", ".join(f"{name} {version}" for name, version in manifest.get(part, {}).items())
+            yield f"- frontend/package.json, {part}: {packages}"
+        return
+    try:
+        document = tomllib.loads((root / "backend" / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    yield f"- backend/pyproject.toml: {', '.join(document.get('project', {}).get('dependencies', ()))}"
+    yield "- backend/requirements.txt: their lock, with hashes"
+
+
+async def _structure(settings: Settings, service: str) -> Sequence[str]:
+    """Return the folders that git has files in, with how many, and the service's own top files by name."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "git", "ls-files", "-z", "--", service, "requirements", "deploy/images",
+            cwd=settings.root,
+            env=dict(settings.environ),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+    except OSError:
+        return []
+    output, _ = await process.communicate()
+    names = [name for name in output.decode("utf-8", "replace").split("\0") if name]
+    folders = Counter("/".join(name.split("/")[:-1][:_DEPTH]) for name in names)
+    top = [name for name in names if name.count("/") == 1 and not re.search(r"(^|/)\.", name)]
+    return [
+        *(f"- {folder}/: {count}" for folder, count in sorted(folders.items())[:_DIRECTORIES]),
+        f"- by name: {', '.join(top)}",
+    ]

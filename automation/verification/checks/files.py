@@ -1,0 +1,276 @@
+"""Checks of the files that images are built from: nothing needs to be built, and no Docker be there."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+
+from automation.verification.dockerfile import Dockerfile, Instruction, Stage, exec_form, pairs
+from automation.verification.facts import Context, Development, Source
+from automation.verification.findings import (
+    STATIC,
+    Asked,
+    Finding,
+    check,
+    failed,
+    judged,
+    listed,
+    not_applicable,
+    passed,
+)
+from automation.verification.leaks import SECRET_NAME, Search
+
+_INSTALLS = re.compile(
+    r"\b(?:npm (?:ci|install|i)|yarn(?: install)?$|pnpm (?:install|i)|pip3? install|uv (?:pip install|sync)"
+    r"|poetry install|apk add|apt(?:-get)? (?:-\S+ )*install)\b|\S*install\S*\.(?:sh|py)\b"
+)
+_MANIFEST = re.compile(
+    r"(?:package(?:-lock)?|npm-shrinkwrap)\.json|(?:requirements|constraints|bootstrap)[\w.-]*\.(?:txt|in)|.*\.lock"
+    r"|pyproject\.toml|setup\.cfg|Pipfile|pnpm-(?:lock|workspace)\.yaml|\.npmrc|\.yarnrc.*|uv\.toml|.*\.sh"
+)
+_UNWANTED = (
+    (re.compile(r"(?:^|/)\.env(?!\.example$)(?:\.[^/]*)?$"), "settings with secrets"),
+    (
+        re.compile(
+            r"(?:^|/)(?:\.pypirc|\.netrc|pip\.conf|id_(?:rsa|dsa|ecdsa|ed25519)|[^/]+\.(?:pem|key|p12|pfx))$"
+        ),
+        "keys",
+    ),
+    (re.compile(r"(?:^|/)\.git(?:/|$)"), "git's history"),
+    (
+        re.compile(r"(?:^|/)(?:node_modules|\.venv|venv|\.next|\.run|\.data|__pycache__)/"),
+        "what can be made again",
+    ),
+    (
+        re.compile(
+            r"(?:^|/)(?:tests?|__tests__)/|(?:^|/)(?:test_[^/]+\.py|[^/]+\.(?:test|spec)\.[cm]?[jt]sx?)$"
+        ),
+        "tests",
+    ),
+)
+_SECRET_FILES = _UNWANTED[0][0], _UNWANTED[1][0]
+_ADDRESS = re.compile(r"NEXT_PUBLIC_\w+|\w*_URL|\w*_HOST")
+
+
+@check("multi-stage", STATIC)
+def multi_stage(asked: Asked, source: Source) -> Finding:
+    """The image is built in stages, and what builds stays out of what runs."""
+    wanted = asked.service.stages
+    dockerfile = source.dockerfile
+    required = f"at least {len(wanted)} stages ({', '.join(wanted)})"
+    names = [stage.name for stage in dockerfile.stages]
+    observed = f"{len(names)}: {', '.join(names)}"
+    copies = any(
+        instruction.flag("from")
+        for stage in dockerfile.lineage(dockerfile.target)
+        for instruction in stage.all("COPY")
+    )
+    if not copies:
+        observed = f"{observed}; the last takes nothing from another" if len(names) > 1 else observed
+    return judged(
+        required,
+        observed,
+        holds=len(names) >= len(wanted) and copies,
+        remedy="build in stages of their own, and COPY --from= only the result into the last",
+    )
+
+
+@check("base", STATIC)
+def base(asked: Asked, source: Source) -> Finding:
+    """The runtime comes from the base image of the contract."""
+    return _named_base(asked.service.base, source)
+
+
+@check("build-base", STATIC, only="frontend")
+def build_base(asked: Asked, source: Source) -> Finding:
+    """The frontend is built in the image of the contract."""
+    return _named_base(asked.profile.frontend.build_base, source)
+
+
+@check("base-tags", STATIC)
+def base_tags(source: Source) -> Finding:
+    """Every base image has a specific tag, never `latest`."""
+    return _specific(source.dockerfile)
+
+
+@check("development-base-tags", STATIC)
+def development_base_tags(development: Development) -> Finding:
+    """Every base image of Dockerfile.dev has a specific tag, never `latest`."""
+    return _specific(development.dockerfile)
+
+
+@check("layer-order", STATIC)
+def layer_order(source: Source) -> Finding:
+    """Dependencies are installed before the sources are copied: changing a line does not reinstall them."""
+    required = "dependencies first, then the sources"
+    for stage in source.dockerfile.stages:
+        copied: Instruction | None = None
+        for instruction in _instructions(source.dockerfile, stage):
+            if instruction.keyword in {"COPY", "ADD"} and not instruction.flag("from"):
+                if any(_is_source(stage.expand(each)) for each in instruction.words[:-1]):
+                    copied = copied or instruction
+            elif instruction.keyword == "RUN" and _INSTALLS.search(instruction.text):
+                mounted = any(_mounts_source(each) for each in instruction.flag("mount"))
+                if copied is not None or mounted:
+                    what = f"copied in line {copied.line}" if copied is not None else "mounted"
+                    return failed(
+                        required,
+                        f"line {instruction.line} installs after the sources are {what}",
+                        "COPY only the lock files before installing, and the sources afterwards",
+                    )
+    return passed(required, "in this order")
+
+
+@check("no-secret-arguments", STATIC)
+def no_secret_arguments(source: Source) -> Finding:
+    """No ARG and no ENV of the Dockerfile is for a secret: both stay in the image's config and history."""
+    found = [
+        f"{instruction.keyword} {name} in line {instruction.line}"
+        for stage in source.dockerfile.stages
+        for instruction in stage.all("ARG", "ENV")
+        for name, value in pairs(instruction).items()
+        if SECRET_NAME.search(name) or any(Search({}).in_variable(name, value))
+    ]
+    found += [
+        f"ARG {name}"
+        for name in source.dockerfile.defaults
+        if SECRET_NAME.search(name) and not any(f"ARG {name} " in each for each in found)
+    ]
+    return judged(
+        "none",
+        listed(found) or "none",
+        holds=not found,
+        remedy="give secrets to the container when it starts, or to the build with RUN --mount=type=secret",
+    )
+
+
+@check("no-secret-instructions", STATIC)
+def no_secret_instructions(source: Source) -> Finding:
+    """No instruction has a secret written into it, or copies a file of secrets."""
+    found = []
+    for stage in source.dockerfile.stages:
+        for instruction in stage.instructions:
+            kinds = (
+                dict.fromkeys(Search({}).in_text(instruction.text)) if instruction.keyword == "RUN" else {}
+            )
+            found += [f"{kind} in line {instruction.line}" for kind in kinds]
+            if instruction.keyword in {"COPY", "ADD"} and not instruction.flag("from"):
+                sources = instruction.words[:-1]
+                secret = [each for each in sources if any(p.search(each) for p in _SECRET_FILES)]
+                found += [f"{each} copied in line {instruction.line}" for each in secret]
+    return judged(
+        "none",
+        listed(found) or "none",
+        holds=not found,
+        remedy="use RUN --mount=type=secret for what a build needs, and the environment for the rest",
+    )
+
+
+@check("context", STATIC)
+def context(asked: Asked, seen: Context) -> Finding:
+    """The build sees no settings, keys, history, tests or installed packages of this machine."""
+    found = [f"{file} ({what})" for file in seen.files for pattern, what in _UNWANTED if pattern.search(file)]
+    found += seen.leaks
+    return judged(
+        "no .env, .git, tests, node_modules",
+        listed(found, 3) or f"none among {len(seen.files)} files",
+        holds=not found,
+        remedy=f"leave them out in {asked.name}/Dockerfile.dockerignore",
+    )
+
+
+@check("build-arguments", STATIC)
+def build_arguments(asked: Asked, source: Source) -> Finding:
+    """The Dockerfile has the build arguments of the contract, with its values as defaults."""
+    wanted = asked.service.environment.build_arguments
+    if not wanted:
+        return not_applicable("–", "the contract names none")
+    defaults = source.dockerfile.defaults
+    return judged(
+        " ".join(f"{name}={value}" for name, value in wanted.items()),
+        " ".join(f"{name}={defaults[name]}" if name in defaults else f"no {name}" for name in wanted),
+        holds=all(defaults.get(name) == value for name, value in wanted.items()),
+        remedy=" and ".join(f"ARG {name}={value}" for name, value in wanted.items()),
+    )
+
+
+@check("no-baked-addresses", STATIC)
+def no_baked_addresses(source: Source) -> Finding:
+    """No address is built in: no ARG and no ENV of the Dockerfile gives one a value."""
+    found = [
+        f"{instruction.keyword} {name} in line {instruction.line}"
+        for stage in source.dockerfile.stages
+        for instruction in stage.all("ARG", "ENV")
+        for name, value in pairs(instruction).items()
+        if _ADDRESS.fullmatch(name) and (value or instruction.keyword == "ARG")
+    ]
+    return judged(
+        "none",
+        listed(found) or "none",
+        holds=not found,
+        remedy="read it from the environment when the container starts",
+    )
+
+
+@check("development-command", STATIC)
+def development_command(asked: Asked, development: Development) -> Finding:
+    """Dockerfile.dev runs the development server of the contract, which reloads what changes."""
+    wanted = asked.service.development_command
+    lineage = development.dockerfile.lineage(development.dockerfile.target)
+    commands = [instruction for stage in lineage for instruction in stage.all("CMD")]
+    words = commands[-1].words if commands else ()
+    return judged(
+        " ".join(wanted),
+        " ".join(words) or "no CMD",
+        holds=words[: len(wanted)] == wanted and exec_form(commands[-1].text) is not None,
+        remedy=f"CMD {_as_json(wanted)}, with whatever arguments it needs",
+    )
+
+
+def _named_base(wanted: str, source: Source) -> Finding:
+    if wanted in source.replaced:
+        return not_applicable(wanted, f"built on {source.replaced[wanted]} instead of {wanted}")
+    external = source.dockerfile.external
+    return judged(
+        wanted,
+        wanted if wanted in external else listed(external) or "no image at all",
+        holds=wanted in external,
+        remedy=f"FROM {wanted}, or change base in the contract",
+    )
+
+
+def _specific(dockerfile: Dockerfile) -> Finding:
+    vague = [name for name in dockerfile.external if _is_vague(name)]
+    return judged(
+        "a tag other than latest",
+        listed(vague or dockerfile.external) or "no image at all",
+        holds=not vague,
+        remedy="name the version: python:3.13-slim, not python or python:latest",
+    )
+
+
+def _is_vague(reference: str) -> bool:
+    name, _, digest = reference.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    return not digest and tag in {"", "latest"}
+
+
+def _instructions(dockerfile: Dockerfile, stage: Stage) -> Iterator[Instruction]:
+    for each in dockerfile.lineage(stage):
+        yield from each.instructions
+
+
+def _is_source(path: str) -> bool:
+    """Whether a path of the context holds sources, and not a list of dependencies or a tool of the build."""
+    pure = PurePosixPath(path)
+    return not (_MANIFEST.fullmatch(pure.name) or {"requirements", "deploy"} & {*pure.parts[:1]})
+
+
+def _mounts_source(mount: str) -> bool:
+    fields = dict(part.partition("=")[::2] for part in mount.split(","))
+    if fields.get("type", "bind") != "bind" or fields.get("from"):
+        return False
+    return _is_source(fields.get("source") or fields.get("src") or ".")
+
+
+def _as_json(words: Iterable[str]) -> str:
+    return "[" + ", ".join(f'"{word}"' for word in words) + "]"

@@ -1,0 +1,160 @@
+"""Gathering what files and images say, without running anything."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from automation import environment, files, paths
+from automation.contract import Profile
+from automation.docker import Docker
+from automation.errors import AutomationError
+from automation.images import context
+from automation.images.building import record_file
+from automation.images.plan import Plan
+from automation.settings import Settings
+from automation.verification import archive
+from automation.verification.archive import Content, Layer
+from automation.verification.dockerfile import parse
+from automation.verification.facts import Builds, Config, Context, Development, HealthCheck, Locks, Source
+from automation.verification.leaks import SECRET_NAME, Search
+
+_NANOSECONDS = 10**9
+_PYTHON_LOCKS = ("dev", "lint", "test")
+_LOCKED = re.compile(r"^([A-Za-z0-9][\w.-]*)==", re.MULTILINE)
+
+
+class Inspector:
+    """Looks at images; a layer that several of them have is read once."""
+
+    def __init__(self, docker: Docker, search: Search) -> None:
+        """Look for these secrets."""
+        self._docker = docker
+        self._search = search
+        self._layers: dict[str, Layer] = {}
+
+    async def config(self, reference: str) -> Config:
+        """Return what the image says of itself. Raises AutomationError when there is none."""
+        found = await self._docker.images(reference)
+        if reference not in found:
+            raise AutomationError(f"there is no image {reference}", remedies=["invoke build"])
+        return read_config(reference, found[reference])
+
+    async def content(self, reference: str) -> Content:
+        """Return what the image holds. Raises AutomationError."""
+
+        def read(stream: IO[bytes]) -> Content:
+            return archive.read(stream, self._search, self._layers)
+
+        return await self._docker.save(reference, read)
+
+
+def read_config(reference: str, document: Mapping[str, Any]) -> Config:
+    """Return what `docker image inspect` says of an image."""
+    config = document.get("Config") or {}
+    health = config.get("Healthcheck") or {}
+    return Config(
+        reference=reference,
+        tags=tuple(document.get("RepoTags") or ()),
+        user=config.get("User") or "",
+        ports=tuple(sorted(config.get("ExposedPorts") or ())),
+        environment=dict(each.split("=", 1) for each in config.get("Env") or () if "=" in each),
+        entrypoint=tuple(config.get("Entrypoint") or ()),
+        command=tuple(config.get("Cmd") or ()),
+        workdir=config.get("WorkingDir") or "",
+        labels=config.get("Labels") or {},
+        health=_health_check(health) if health.get("Test") else None,
+    )
+
+
+def read_source(
+    text: str,
+    *,
+    target: str = "",
+    arguments: Mapping[str, str] | None = None,
+    replaced: Mapping[str, str] | None = None,
+) -> Source:
+    """Return a Dockerfile as it is built with these arguments. Raises AutomationError."""
+    return Source(parse(text, target=target, arguments=arguments), replaced or {})
+
+
+def source(root: Path, plan: Plan) -> Source:
+    """Return the Dockerfile of a plan. Raises AutomationError."""
+    text = _text(root, plan.dockerfile)
+    return read_source(text, target=plan.target, arguments=plan.arguments, replaced=plan.bases)
+
+
+def development(root: Path, plan: Plan) -> Development:
+    """Return the Dockerfile.dev of a plan. Raises AutomationError."""
+    text = _text(root, plan.dockerfile)
+    return Development(parse(text, target=plan.target, arguments=plan.arguments))
+
+
+def seen_by_build(root: Path, dockerfile: str, search: Search) -> Context:
+    """Return the files that a build with this Dockerfile sees."""
+    seen = tuple(sorted(context.load(root, dockerfile).files()))
+    leaks = []
+    for name in seen:
+        if archive.SETTINGS.search(name):
+            data = (root / name).read_bytes()
+            leaks += [f"{kind} in {name}" for kind in search.in_text(data.decode("utf-8", "replace"))]
+    return Context(seen, tuple(dict.fromkeys(leaks)))
+
+
+def locks(root: Path) -> Locks:
+    """Return the packages that only development needs, by the locks. Raises AutomationError."""
+    shipped = _python_packages(root, ["backend/requirements.txt"])
+    python = _python_packages(root, [f"requirements/{name}.txt" for name in _PYTHON_LOCKS])
+    try:
+        lock = json.loads(_text(root, paths.readable(paths.frontend(root) / "package-lock.json", root)))
+        installed: Mapping[str, Mapping[str, Any]] = lock["packages"]
+    except (ValueError, KeyError) as error:
+        raise AutomationError("frontend/package-lock.json is no lock of npm", why=str(error)) from error
+    names = {key: key.rpartition("node_modules/")[2] for key in installed if key}
+    kept = {names[key] for key, each in installed.items() if key and not each.get("dev")}
+    return Locks(python - shipped, frozenset(names.values()) - kept)
+
+
+def search(settings: Settings, profile: Profile) -> Search:
+    """Return what is looked for: the secrets of this machine's settings, beside what looks like one."""
+    values = environment.read(settings, profile).values
+    return Search({name: value for name, value in values.items() if SECRET_NAME.search(name)})
+
+
+def builds(settings: Settings, plan: Plan) -> Builds:
+    """Return the times of the last build, as far as one is on record."""
+    try:
+        record = json.loads(record_file(settings, plan).read_text(encoding="utf-8"))
+        seconds, rebuilt = float(record["seconds"]), bool(record["rebuilt"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Builds(None, None)
+    return Builds(None, seconds) if rebuilt else Builds(seconds, None)
+
+
+def _health_check(document: Mapping[str, Any]) -> HealthCheck:
+    def seconds(name: str, default: float) -> float:
+        return float(document.get(name) or default * _NANOSECONDS) / _NANOSECONDS
+
+    # Docker's own values where the image says nothing.
+    return HealthCheck(
+        tuple(document["Test"]),
+        seconds("Interval", 30),
+        seconds("Timeout", 30),
+        seconds("StartPeriod", 0),
+        int(document.get("Retries") or 3),
+    )
+
+
+def _python_packages(root: Path, names: Iterable[str]) -> frozenset[str]:
+    found = {name for file in names for name in _LOCKED.findall(_text(root, file))}
+    return frozenset(name.lower().replace("_", "-") for name in found)
+
+
+def _text(root: Path, name: str) -> str:
+    try:
+        return (root / name).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AutomationError(
+            f"{name} cannot be read", why=files.reason(error), remedies=[f"git checkout -- {name}"]
+        ) from error

@@ -1,0 +1,112 @@
+"""Changing a source file under a running development image, and waiting until the change is served.
+
+The sources are a copy: what is changed here is nobody's work.
+"""
+
+import asyncio
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx2
+
+from automation.contract import Rules
+from automation.errors import AutomationError
+from automation.images.plan import Plan
+from automation.verification.facts import Reloading
+from automation.verification.findings import Asked
+from automation.verification.laboratory import HARDENED, Laboratory
+
+_SOURCES = "/app"
+"""Where a development image has the service's folder."""
+_COPIED_APART = (".next", "node_modules", "__pycache__", ".data")
+_READY_S = 60.0
+_POLL_S = 0.02
+
+
+async def measure(laboratory: Laboratory, asked: Asked, plan: Plan) -> Reloading:
+    """Return how soon the development image of a service serves a changed file."""
+    if plan.reference not in await laboratory.docker.images(plan.reference):
+        return Reloading(absent="there is no development image: invoke build --dev makes it")
+    settings = laboratory.docker.settings
+    with _copied(settings.root / asked.name, settings.state_dir / "verification") as folder:
+        container = await laboratory.create(
+            plan.reference,
+            options=_options(asked, folder),
+            environ=dict.fromkeys(asked.profile.backend.environment.required, secrets.token_urlsafe(48)),
+        )
+        try:
+            await laboratory.start(container)
+            port = await laboratory.host_port(container, asked.service.port)
+            return await _change(laboratory, container, f"http://127.0.0.1:{port}", asked, folder)
+        except AutomationError as error:
+            return Reloading(failure=f"the development container {error.what}")
+        finally:
+            await laboratory.remove(container)
+
+
+async def _change(
+    laboratory: Laboratory, container: str, address: str, asked: Asked, folder: Path
+) -> Reloading:
+    page = f"/verification-{secrets.token_hex(4)}"
+    async with httpx2.AsyncClient(trust_env=False, timeout=_READY_S) as client:
+        if not await _answers(client, f"{address}/health", _READY_S):
+            await laboratory.require_running(container)
+            return Reloading(failure=f"the development container did not answer within {_READY_S:.0f} s")
+        # What serves a page that is missing is ready to serve it.
+        with suppress(httpx2.HTTPError):
+            await client.get(f"{address}{page}")
+        _add_page(asked.name, folder, page)
+        began = time.monotonic()
+        if not await _answers(client, f"{address}{page}", _patience(asked.rules)):
+            return Reloading(failure=f"a changed file was not served within {_patience(asked.rules):.0f} s")
+        return Reloading(milliseconds=(time.monotonic() - began) * 1000)
+
+
+def _patience(rules: Rules) -> float:
+    return rules.times.hot_reload_max_ms / 1000 * 3
+
+
+async def _answers(client: httpx2.AsyncClient, address: str, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(httpx2.HTTPError):
+            if (await client.get(address)).status_code == httpx2.codes.OK:
+                return True
+        await asyncio.sleep(_POLL_S)
+    return False
+
+
+def _add_page(service: str, folder: Path, page: str) -> None:
+    if service == "backend":
+        file = folder / "src" / "app" / "health.py"
+        added = f'\n\n@router.get("{page}")\nasync def verification() -> str:\n    return "changed"\n'
+        file.write_text(file.read_text(encoding="utf-8") + added, encoding="utf-8")
+    else:
+        file = folder / "app" / page.strip("/") / "page.tsx"
+        file.parent.mkdir()
+        file.write_text("export default function Page() {\n  return <p>changed</p>;\n}\n", encoding="utf-8")
+
+
+def _options(asked: Asked, folder: Path) -> Sequence[str]:
+    volumes = ("--volume", f"{_SOURCES}/node_modules", "--volume", f"{_SOURCES}/.next")
+    return (
+        *HARDENED,
+        "--publish", f"127.0.0.1::{asked.service.port}",
+        "--mount", f"type=bind,src={folder},dst={_SOURCES}",
+        *(volumes if asked.name == "frontend" else ()),
+    )  # fmt: skip
+
+
+@contextmanager
+def _copied(source: Path, below: Path) -> Iterator[Path]:
+    """Give a copy of a service's folder, which the container's user may read."""
+    folder = below / f"{source.name}-{secrets.token_hex(4)}"
+    try:
+        shutil.copytree(source, folder, ignore=shutil.ignore_patterns(*_COPIED_APART), symlinks=True)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

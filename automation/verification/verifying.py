@@ -1,0 +1,253 @@
+"""From names of profiles and checks to findings: what is missing is built, facts are gathered, checks judge.
+
+Only the facts that the chosen checks look at are gathered. What waits is done at once; what measures time is
+done alone.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from automation import contract
+from automation.contract import Profile
+from automation.docker import Docker
+from automation.errors import AutomationError
+from automation.events import Emit, Step, step
+from automation.images import building, plan
+from automation.images.plan import Options, Plan
+from automation.settings import Settings
+from automation.verification import composition, inspection, laboratory, reloading
+from automation.verification.archive import Content
+from automation.verification.facts import (
+    Builds,
+    Config,
+    Configured,
+    Container,
+    Contents,
+    Context,
+    Developing,
+    Development,
+    Locks,
+    Names,
+    Pair,
+    Production,
+    Reloading,
+    Source,
+    Unconfigured,
+)
+from automation.verification.findings import Asked, Check, Finding, Outcome
+from automation.verification.inspection import Inspector
+from automation.verification.laboratory import Laboratory
+from automation.verification.leaks import Search
+from automation.verification.live import Stage
+
+SERVICES = ("backend", "frontend")
+
+_OF_IMAGES: set[type[Any]] = {Config, Content, Contents, Names, Builds}
+_RUNNING: set[type[Any]] = {Container, Pair}
+_STARTED: set[type[Any]] = {Configured, Unconfigured, Reloading}
+Facts = dict[type[Any], Any]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found of a profile."""
+
+    profile: str
+    findings: tuple[Finding, ...]
+    replaced: Mapping[str, str]
+    """Base images that stood in for others."""
+    seconds: float
+
+    def of(self, outcome: Outcome) -> tuple[Finding, ...]:
+        """Return the findings with this outcome."""
+        return tuple(each for each in self.findings if each.outcome is outcome)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the findings as plain data."""
+        return {
+            "profile": self.profile,
+            "passed": len(self.of(Outcome.PASSED)),
+            "failed": len(self.of(Outcome.FAILED)),
+            "not_applicable": len(self.of(Outcome.NOT_APPLICABLE)),
+            "bases": dict(self.replaced),
+            "seconds": round(self.seconds, 1),
+            "findings": [asdict(each) for each in self.findings],
+        }
+
+
+class Verifier:
+    """Verifies profiles one after another; what they share is looked at once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        checks: Sequence[Check],
+        emit: Emit,
+        *,
+        images: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take the checks, and by service the images to look at instead of the project's own."""
+        self._settings = settings
+        self._checks = checks
+        self._emit = emit
+        self._given = {name: reference for name, reference in (images or {}).items() if reference}
+        self._rules = contract.load_rules(settings.root)
+        self._needs = {kind for each in checks for kind in each.needs}
+        self._inspector: Inspector | None = None
+
+    async def plans(self, profiles: Sequence[Profile], bases: Sequence[str]) -> tuple[Plan, ...]:
+        """Return what the images of the profiles are built from. Raises AutomationError."""
+        return await plan.plan_all(self._settings, profiles, SERVICES, Options(bases=tuple(bases)))
+
+    async def verify(self, profile: Profile, plans: Sequence[Plan]) -> Verification:
+        """Hold a profile against its contract. Raises AutomationError when facts cannot be gathered."""
+        began = time.monotonic()
+        own = {each.service: each for each in plans if each.profile == profile.name}
+        whole: Facts = {}
+        facts: dict[str, Facts] = {name: {} for name in SERVICES}
+        await self._read_files(profile, own, whole, facts)
+        if self._needs & (_OF_IMAGES | _RUNNING | _STARTED):
+            docker = Docker.find(self._settings)
+            images = await self._build(docker, own)
+            if self._needs & (_RUNNING | _STARTED):
+                await self._run(docker, profile, images, whole, facts)
+            if self._needs & _OF_IMAGES:
+                await self._inspect(docker, profile, images, own, whole, facts)
+        replaced = {old: new for each in own.values() for old, new in each.bases.items()}
+        findings = tuple(self._judge(profile, whole, facts))
+        return Verification(profile.name, findings, replaced, time.monotonic() - began)
+
+    async def _read_files(
+        self, profile: Profile, plans: Mapping[str, Plan], whole: Facts, facts: Mapping[str, Facts]
+    ) -> None:
+        root = self._settings.root
+        with step(self._emit, "files") as running:
+            search = inspection.search(self._settings, profile)
+            locks = inspection.locks(root) if Locks in self._needs else None
+            for name, own in plans.items():
+                facts[name] |= {Search: search, Locks: locks}
+                if Source in self._needs:
+                    facts[name][Source] = inspection.source(root, own)
+                if Context in self._needs:
+                    facts[name][Context] = inspection.seen_by_build(root, own.dockerfile, search)
+            if Development in self._needs:
+                for name in SERVICES:
+                    facts[name][Development] = await self._development(profile, name)
+            asked = self._asked(profile)
+            if {Production, Developing} & self._needs:
+                docker = Docker.find(self._settings)
+                whole[Production], whole[Developing] = await asyncio.gather(
+                    composition.production(docker, asked), composition.developing(docker, asked)
+                )
+            running.detail = "Dockerfiles, contexts, Compose"
+
+    async def _development(self, profile: Profile, service: str) -> Development:
+        try:
+            return inspection.development(self._settings.root, await self._development_plan(profile, service))
+        except AutomationError as error:
+            return Development(failure=error.what, remedy=" or ".join(error.remedies))
+
+    async def _development_plan(self, profile: Profile, service: str) -> Plan:
+        [made] = await plan.plan_all(self._settings, [profile], [service], Options(development=True))
+        return made
+
+    async def _build(self, docker: Docker, plans: Mapping[str, Plan]) -> dict[str, str]:
+        """Build what is missing, and return the images by service."""
+        missing = [each for name, each in plans.items() if name not in self._given]
+        built = {name: each.reference for name, each in plans.items()}
+        if missing:
+            for outcome in await building.converge(docker, missing, self._emit):
+                building.record(self._settings, outcome)
+        return {**built, **self._given}
+
+    async def _run(
+        self,
+        docker: Docker,
+        profile: Profile,
+        images: Mapping[str, str],
+        whole: Facts,
+        facts: Mapping[str, Facts],
+    ) -> None:
+        with step(self._emit, "containers") as running:
+            async with laboratory.opened(docker, images["backend"]) as lab:
+                stage = Stage(lab, profile, self._rules, images, running)
+                if self._needs & _RUNNING:
+                    observed = await stage.observe()
+                    whole[Pair] = observed.pair
+                    for name in SERVICES:
+                        facts[name][Container] = observed.containers[name]
+                if Configured in self._needs:
+                    running.progress("variables")
+                    seen = await asyncio.gather(*(stage.configured(name) for name in SERVICES))
+                    for name, each in zip(SERVICES, seen, strict=True):
+                        facts[name][Configured] = each
+                if Unconfigured in self._needs:
+                    facts["backend"][Unconfigured] = await stage.unconfigured()
+                for name in SERVICES if Reloading in self._needs else ():
+                    running.progress("reloading")
+                    facts[name][Reloading] = await self._reloading(lab, profile, name)
+            running.detail = "started, asked, left idle, stopped"
+
+    async def _reloading(self, lab: Laboratory, profile: Profile, service: str) -> Reloading:
+        try:
+            made = await self._development_plan(profile, service)
+        except AutomationError as error:
+            return Reloading(failure=error.what, remedy=" or ".join(error.remedies))
+        return await reloading.measure(lab, self._asked(profile, service), made)
+
+    async def _inspect(
+        self,
+        docker: Docker,
+        profile: Profile,
+        images: Mapping[str, str],
+        plans: Mapping[str, Plan],
+        whole: Facts,
+        facts: Mapping[str, Facts],
+    ) -> None:
+        with step(self._emit, "images") as running:
+            if self._inspector is None:
+                self._inspector = Inspector(docker, inspection.search(self._settings, profile))
+            inspector = self._inspector
+            for name in SERVICES:
+                own = plans[name]
+                facts[name][Config] = await inspector.config(images[name])
+                facts[name][Names] = Names(own.references, own.version)
+                facts[name][Builds] = inspection.builds(self._settings, own)
+            if {Content, Contents} & self._needs:
+                await self._read_layers(inspector, images, whole, facts, running)
+            running.detail = " · ".join(images[name] for name in SERVICES)
+
+    async def _read_layers(
+        self,
+        inspector: Inspector,
+        images: Mapping[str, str],
+        whole: Facts,
+        facts: Mapping[str, Facts],
+        running: Step,
+    ) -> None:
+        contents = []
+        for name in SERVICES:
+            running.progress(f"reading the layers of {images[name]}")
+            contents.append(await inspector.content(images[name]))
+        backend, frontend = contents
+        facts["backend"][Content], facts["frontend"][Content] = backend, frontend
+        whole[Contents] = Contents(backend, frontend)
+
+    def _judge(self, profile: Profile, whole: Facts, facts: Mapping[str, Facts]) -> list[Finding]:
+        found = []
+        for each in self._checks:
+            if not each.per_service:
+                found.append(each.evaluate(self._asked(profile), whole))
+            else:
+                found += [
+                    each.evaluate(self._asked(profile, name), facts[name])
+                    for name in SERVICES
+                    if each.only in {"", name}
+                ]
+        return found
+
+    def _asked(self, profile: Profile, name: str = "") -> Asked:
+        return Asked(profile, self._rules, name)

@@ -1,0 +1,86 @@
+"""Changes that are made once, however often they are asked for: what came of it is stored under a key.
+
+A request may reach its end without its answer reaching anybody: the connection breaks, the server is killed.
+Whoever then asks again, with the same key, is told what came of it the first time.
+"""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, String, Text, bindparam, delete, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database import Base, Database, UtcDateTime, utc_now
+from app.tasks.models import Task
+from app.tasks.schemas import TaskOut
+
+JsonObject = dict[str, Any]
+KEPT = timedelta(days=1)
+"""How long an outcome can be asked for again."""
+
+
+class IdempotencyKey(Base):
+    """A key, a hash of what was asked for under it, and the task that came of it, in the form of the wire."""
+
+    __tablename__ = "idempotency_key"
+
+    user_id: Mapped[str] = mapped_column(Text, ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    outcome: Mapped[JsonObject] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class KeyReusedError(ValueError):
+    """The key was used for something else."""
+
+
+# Both databases understand this. On PostgreSQL it waits for another transaction that has the key.
+_CLAIM = text(
+    "INSERT INTO idempotency_key (user_id, key, fingerprint, outcome, created_at)"
+    " VALUES (:user_id, :key, :fingerprint, '{}', :now) ON CONFLICT DO NOTHING RETURNING key"
+).bindparams(bindparam("now", type_=UtcDateTime))
+
+
+async def once(
+    session: AsyncSession,
+    user_id: str,
+    key: str,
+    request: JsonObject,
+    work: Callable[[], Awaitable[Task]],
+) -> TaskOut:
+    """Change a task in this transaction and return it; for a repeated key, return what the first time did.
+
+    Args:
+        session: a transaction that ends with the change: both are stored, or neither.
+        user_id: whose key it is.
+        key: the key, with the name of the thing that it is for.
+        request: what is asked for.
+        work: does it.
+
+    Raises:
+        KeyReusedError: when the key belongs to a different request.
+    """
+    canonical = json.dumps(request, sort_keys=True, separators=(",", ":"))
+    fingerprint = hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+    parameters = {"user_id": user_id, "key": key, "fingerprint": fingerprint, "now": utc_now()}
+    of_key = (IdempotencyKey.user_id == user_id, IdempotencyKey.key == key)
+    if (await session.execute(_CLAIM, parameters)).one_or_none() is not None:
+        task = TaskOut.of(await work())
+        outcome = task.model_dump(mode="json")
+        await session.execute(update(IdempotencyKey).where(*of_key).values(outcome=outcome))
+        return task
+    first = (await session.scalars(select(IdempotencyKey).where(*of_key))).one()
+    if first.fingerprint != fingerprint:
+        raise KeyReusedError(key)
+    return TaskOut.model_validate(first.outcome)
+
+
+async def forget_past(database: Database) -> None:
+    """Delete the keys that are too old to be asked for again."""
+    async with database.transaction() as session:
+        await session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < utc_now() - KEPT))

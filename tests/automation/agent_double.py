@@ -1,0 +1,93 @@
+"""A stand-in for Docker with its AI agent, as a program on PATH: answers in the form of the real one.
+
+What it is asked for is kept in `calls.txt` beside it. AI_ANSWER says how the agent behaves: the name of a
+file to print, or one of the words below. A build succeeds at once, and its image is empty.
+"""
+
+import io
+import json
+import os
+import pathlib
+import sys
+import tarfile
+import time
+
+WITHOUT_END = "word " * 2000
+
+
+def main(arguments: list[str]) -> int:
+    """Answer as Docker does."""
+    with pathlib.Path(__file__).with_name("calls.txt").open("a", encoding="utf-8") as calls:
+        here = [each.name for each in pathlib.Path().iterdir()]
+        calls.write(json.dumps({"arguments": arguments, "cwd": here, "names": sorted(os.environ)}) + "\n")
+    behaviour = os.environ.get("AI_ANSWER", "")
+    match arguments:
+        case ["version", *_]:
+            say(json.dumps({"Version": "28.5.2", "Os": "linux", "Arch": "amd64"}))
+        case ["ai", *_] if not behaviour:
+            return fail("docker: unknown command: docker ai\n\nRun 'docker --help' for more information")
+        case ["ai", "version"]:
+            say("v1.30.0")
+        case ["ai", _]:
+            return answer(behaviour)
+        case ["buildx", "build", "--call=check,format=json", *_]:
+            say(json.dumps({"warnings": None}))
+        case ["image", "inspect", *references]:
+            say(json.dumps([{"Config": {}} for _ in references]))
+        case ["image", "save", _]:
+            save()
+        case _:
+            pass
+    return 0
+
+
+def answer(behaviour: str) -> int:
+    """Answer a prompt."""
+    match behaviour:
+        case "signed out":
+            return fail("❌ sorry, you first need to sign in Docker Desktop to use the Docker AI Gateway")
+        case "switched off":
+            return fail("Gordon is not enabled. Enable it in Docker Desktop under Settings > AI")
+        case "not running":
+            say("Docker Desktop is not running")
+        case "broken":
+            say("thinking about it")
+            return fail("panic: runtime error: index out of range")
+        case "without end":
+            while True:
+                say(WITHOUT_END)
+        case "hanging":
+            say("\n--- Agent: root ---\nLet me see")
+            time.sleep(600)
+        case file:
+            say(f"\n--- Agent: root ---\n{pathlib.Path(file).read_text(encoding='utf-8')}")
+    return 0
+
+
+def save() -> None:
+    """Write the archive of an image without layers."""
+    parts = {
+        "manifest.json": json.dumps([{"Config": "config.json", "RepoTags": [], "Layers": []}]),
+        "config.json": json.dumps({"config": {}, "rootfs": {"type": "layers", "diff_ids": []}}),
+    }
+    with tarfile.open(fileobj=sys.stdout.buffer, mode="w|") as archive:
+        for name, text in parts.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+
+
+def say(text: str) -> None:
+    """Print at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def fail(text: str) -> int:
+    """Complain, and return the exit code."""
+    sys.stderr.write(f"{text}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,399 @@
+"""Each rule of the contracts is judged by a check, and each check fails when its rule is broken, alone."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from automation import contract
+from automation.errors import UsageError
+from automation.verification.archive import Content, File, Layer, Leak
+from automation.verification.facts import (
+    Builds,
+    ComposeService,
+    Config,
+    Configured,
+    Container,
+    Contents,
+    Context,
+    Developing,
+    Development,
+    HealthCheck,
+    Names,
+    Pair,
+    Process,
+    Production,
+    Reloading,
+    Source,
+    Stop,
+    Unconfigured,
+)
+from automation.verification.findings import Outcome, chosen, registered
+from tests.automation.verified import LABELS, OK, SERVICES, Scene, file, scene
+
+Break = Callable[[Scene], None]
+PROFILES = contract.names()
+MB = 10**6
+
+
+def config(**changes: Any) -> Break:
+    return lambda broken: broken.change("backend", Config, **changes)
+
+
+def container(**changes: Any) -> Break:
+    return lambda broken: broken.change("backend", Container, **changes)
+
+
+def context(*files: str) -> Break:
+    return lambda broken: broken.change("backend", Context, files=files)
+
+
+def pair(**changes: Any) -> Break:
+    return lambda broken: broken.change("", Pair, **changes)
+
+
+def files(*added: File, service: str = "backend") -> Break:
+    return lambda broken: broken.add_files(service, *added)
+
+
+def instead(old: str, new: str, service: str = "backend", kind: type[Any] = Source) -> Break:
+    return lambda broken: broken.rewrite(service, lambda text: text.replace(old, new), kind)
+
+
+def compose(kind: type[Any], service: str, **changes: Any) -> Break:
+    def change(broken: Scene) -> None:
+        services: dict[str, ComposeService] = dict(broken.whole[kind].services)
+        services[service] = replace(services[service], **changes)
+        broken.change("", kind, services=services)
+
+    return change
+
+
+def environment(**variables: str) -> Break:
+    def change(broken: Scene) -> None:
+        now: Config = broken.facts["backend"][Config]
+        broken.change("backend", Config, environment={**now.environment, **variables})
+
+    return change
+
+
+def health(**changes: Any) -> Break:
+    def change(broken: Scene) -> None:
+        now: HealthCheck = broken.facts["backend"][Config].health
+        broken.change("backend", Config, health=replace(now, **changes))
+
+    return change
+
+
+def size(service: str, total: int) -> Break:
+    def change(broken: Scene) -> None:
+        missing = total - broken.facts[service][Content].size
+        broken.add_files(service, file("/app/large", size=missing))
+
+    return change
+
+
+def both_sizes(backend: int, frontend: int) -> Break:
+    def change(broken: Scene) -> None:
+        size("backend", backend)(broken)
+        size("frontend", frontend)(broken)
+
+    return change
+
+
+def leak(broken: Scene) -> None:
+    content: Content = broken.facts["backend"][Content]
+    layer = Layer((file("/app/key"),), (Leak("a private key", "/app/key"),), {})
+    gone = Layer((file("/app/.wh.key"),), (), {})
+    broken.facts["backend"][Content] = Content((*content.layers, layer, gone), content.history)
+
+
+def history(step: str) -> Break:
+    def change(broken: Scene) -> None:
+        content: Content = broken.facts["backend"][Content]
+        broken.facts["backend"][Content] = Content(content.layers, (*content.history, step))
+
+    return change
+
+
+def without(path: str, service: str) -> Break:
+    """Delete a file, as a later layer does."""
+    folder, _, name = path.rpartition("/")
+    return files(file(f"{folder}/.wh.{name}"), service=service)
+
+
+COPIED = "FROM scratch AS runner\nCOPY --from=base /usr /usr\nCOPY --from=builder /out /app\n"
+SHELL = File("/bin/sh", "link", 0o777, 0, 0, 0, "/bin/box")
+TYPESCRIPT = "/app/node_modules/typescript/package.json"
+TOKEN = "npm_" + "a1B2c3D4e" * 4
+TEXT = replace(OK, is_json=False)
+SITE = "/opt/venv/lib/python3.11/site-packages"
+KEY = "sk-proj-" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0z"
+
+BROKEN: list[tuple[str, str, Break]] = [
+    ("multi-stage", "one stage", lambda b: b.rewrite("backend", lambda _: "FROM python:3.11-slim\n")),
+    ("multi-stage", "takes nothing", instead(COPIED, "FROM builder AS runner\n")),
+    ("base", "another version", instead("python:3.11-slim", "python:3.10-slim")),
+    ("base-tags", "latest", instead("FROM scratch", "FROM debian:latest")),
+    ("base-tags", "no tag", instead("COPY --from=base /usr", "COPY --from=nginx /usr")),
+    ("development-base-tags", "latest", instead("python:3.11-slim", "python", kind=Development)),
+    ("layer-order", "all copied first", instead("COPY backend/requirements.txt ./", "COPY . .")),
+    ("layer-order", "sources first", instead("RUN pip", "COPY backend/src src\nRUN pip")),
+    ("layer-order", "mounted", instead("RUN pip", "RUN --mount=type=bind,target=/src pip")),
+    ("no-secret-arguments", "ARG", instead("RUN make", "ARG NPM_TOKEN\nRUN make")),
+    ("no-secret-arguments", "ENV", instead("RUN make", f"ENV SOMETHING={KEY}\nRUN make")),
+    ("no-secret-arguments", "outside", lambda b: b.rewrite("backend", lambda text: f"ARG API_KEY\n{text}")),
+    ("no-secret-instructions", "RUN", instead("RUN make", f"RUN OPENAI_API_KEY={KEY} make")),
+    ("no-secret-instructions", "COPY .env", instead("RUN make", "COPY backend/.env ./\nRUN make")),
+    ("context", ".env", context("backend/.env")),
+    ("context", ".git", context(".git/HEAD")),
+    ("context", "tests", context("backend/tests/test_main.py")),
+    ("context", "modules", context("frontend/node_modules/next/x.js")),
+    ("context", "a token", lambda b: b.change("frontend", Context, leaks=("an npm token in .npmrc",))),
+    ("no-baked-addresses", "ARG", instead("RUN make", "ARG NEXT_PUBLIC_API_URL\nRUN make", "frontend")),
+    ("no-baked-addresses", "ENV", instead("RUN make", "ENV API_URL=http://x\nRUN make", "frontend")),
+    ("development-command", "another", instead("app.reloading", "app.main", kind=Development)),
+    ("compose-services", "no waiting", compose(Production, "frontend", depends_on=())),
+    ("compose-network", "not on it", compose(Production, "backend", networks=("default",))),
+    ("compose-network", "driver", lambda b: b.change("", Production, networks={"todo-network": "overlay"})),
+    ("compose-ports", "another", compose(Production, "backend", ports=((8001, 8000),))),
+    ("compose-environment", "lost", compose(Production, "backend", environment={})),
+    ("restart-policy", "always", compose(Production, "backend", restart="always")),
+    ("development-restart-policy", "always", compose(Developing, "backend", restart="always")),
+    ("production-mode", "mounted", compose(Production, "backend", mounts={"/app": "backend"})),
+    ("production-mode", "reloading", compose(Production, "backend", command=("uvicorn", "--reload"))),
+    ("development-mounts", "none", compose(Developing, "backend", mounts={})),
+    ("development-mounts", "modules", compose(Developing, "frontend", volumes=("/app/.next",))),
+    ("development-tag", "latest", compose(Developing, "backend", image="todo-backend:latest")),
+    ("size", "one byte over", size("backend", 150 * MB + 1)),
+    ("user", "root", config(user="")),
+    ("user", "root by name", config(user="root")),
+    ("user", "another", config(user="1002:1002")),
+    ("port", "another", config(ports=("8080/tcp",))),
+    ("port", "one more", config(ports=("22/tcp", "8000/tcp"))),
+    ("workdir", "root", config(workdir="/")),
+    ("command", "another", config(command=("python", "main.py"))),
+    ("command", "a shell", config(entrypoint=("/usr/bin/tini", "--", "/bin/sh", "-c"))),
+    ("command", "reloading", lambda b: config(command=(*b.profile.backend.command, "--reload"))(b)),
+    ("init", "none", config(entrypoint=())),
+    ("health-check", "none", config(health=None)),
+    ("health-check-times", "interval", health(interval_s=60.0)),
+    ("health-check-times", "retries", health(retries=1)),
+    ("health-check-program", "curl", health(test=("CMD", "curl", "-f", "http://localhost:8000/health"))),
+    ("health-check-program", "shell form", health(test=("CMD-SHELL", "python -m app.healthcheck"))),
+    ("health-check-program", "a shell", health(test=("CMD", "sh", "-c", "python -m app.healthcheck"))),
+    ("labels", "missing", config(labels={k: v for k, v in LABELS.items() if not k.endswith("revision")})),
+    ("labels", "no version", config(labels={**LABELS, "org.opencontainers.image.version": "newest"})),
+    ("labels", "no time", config(labels={**LABELS, "org.opencontainers.image.created": "today"})),
+    ("tags", "latest", config(tags=("todo-backend:v1.0.0",))),
+    ("fixed-environment", "lost", lambda b: b.change("frontend", Config, environment={"PORT": "3000"})),
+    ("open-environment", "an address", environment(DATABASE_URL="postgresql://db.internal/todo")),
+    ("path", "not first", environment(PATH="/usr/bin:/opt/venv/bin")),
+    ("packages", "elsewhere", files(file("/usr/lib/python3/site-packages/six-1.0.dist-info/METADATA"))),
+    ("output", "no server", without("/app/server.js", "frontend")),
+    ("programs", "a shell", files(file("/bin/sh", mode=0o755))),
+    ("programs", "a compiler", files(file("/usr/bin/x86_64-linux-gnu-gcc-14", mode=0o755))),
+    ("programs", "npm", files(file("/usr/local/bin/npm", mode=0o755), service="frontend")),
+    ("programs", "pip", files(file("/opt/venv/bin/pip3.11", mode=0o755))),
+    ("programs", "curl", files(file("/usr/bin/curl", mode=0o755))),
+    ("programs", "a link", files(file("/bin/box", mode=0o755), SHELL)),
+    ("caches", "pip", files(file("/root/.cache/pip/http/a"))),
+    ("caches", "apt", files(file("/var/lib/apt/lists/deb_Packages"))),
+    ("caches", "deleted later", files(file("/root/.npm/_cacache/a"), file("/root/.wh..npm"))),
+    ("development-packages", "pytest", files(file(f"{SITE}/pytest-9.2.0.dist-info/METADATA"))),
+    ("development-packages", "tsc", files(file(TYPESCRIPT), service="frontend")),
+    ("package-database", "gone", without("/var/lib/dpkg/status.d/libc6", "backend")),
+    ("privileged-files", "setuid", files(file("/usr/bin/su", mode=0o4755))),
+    ("writable-places", "the application", files(file("/app/app/x.py", owner=1001))),
+    ("writable-places", "everybody's", files(file("/app", kind="directory", mode=0o777))),
+    ("no-secret-in-layers", "deleted later", leak),
+    ("no-secret-in-config", "a key", environment(SOMETHING=KEY)),
+    ("no-secret-in-config", "a label", config(labels={**LABELS, "built-with": KEY})),
+    ("no-secret-in-history", "an argument", history(f"RUN |1 NPM_TOKEN={TOKEN} /bin/sh -c npm")),
+    ("no-secret-in-history", "a word", history("RUN |1 PASSWORD=correct-horse-battery /bin/sh -c make")),
+    ("build-time", "slow", lambda b: b.change("backend", Builds, cold_s=300.5)),
+    ("rebuild-time", "slow", lambda b: b.change("backend", Builds, rebuild_s=60.5)),
+    ("start-time", "slow", container(first_answer_s=30.1)),
+    ("healthy", "never", container(healthy_s=None)),
+    ("health-answer", "500 once", container(health=(OK, replace(OK, status=500)))),
+    ("health-time", "over a second", container(health=(OK, replace(OK, milliseconds=1000.5)))),
+    ("health-json", "text", container(health_pages={"/health": OK, "/api/health": TEXT})),
+    ("process-user", "root", container(processes=(Process(1, 0, 0, "uvicorn"),))),
+    ("read-only-root", "writes", container(read_only="Read-only file system: /app/state")),
+    ("read-only-root", "may write", container(writable=("/data", "/app"))),
+    ("reaps-zombies", "left", container(zombies=1)),
+    ("graceful-stop", "killed", container(stop=Stop(10.0, -1, answered=True))),
+    ("graceful-stop", "dropped", container(stop=Stop(0.5, 143, answered=False))),
+    ("graceful-stop", "crashed", container(stop=Stop(0.5, 1, answered=True))),
+    ("idle-memory", "over", container(memory_mb=200.1)),
+    ("idle-processor", "busy", container(cpus=0.21)),
+    ("environment", "lost", lambda b: b.change("backend", Configured, missing=("DATABASE_URL",))),
+    ("port-setting", "deaf", lambda b: b.change("frontend", Configured, answers=False)),
+    ("api-address", "baked", pair(address_reached="GET /api/tasks: 502")),
+    ("service-to-service-time", "slow", pair(service_to_service_ms=500.5)),
+    ("service-to-service-time", "unreached", pair(service_to_service_ms=None)),
+    ("database-connection-time", "slow", pair(database_connection_ms=2000.5)),
+    ("database-connection-time", "untold", pair(database_connection_ms=None)),
+    ("first-page-time", "slow", pair(first_page_ms=3000.5)),
+    ("first-page-time", "empty", pair(first_page_files=0)),
+    ("end-to-end", "slow", pair(end_to_end_ms=5000.5)),
+    ("end-to-end", "broken", pair(end_to_end="POST /api/tasks: 500")),
+    ("model-key", "not read", lambda b: b.change("backend", Configured, agent="offline")),
+    ("required-environment", "started", lambda b: b.change("backend", Unconfigured, exit_code=None)),
+    ("required-environment", "silent", lambda b: b.change("backend", Unconfigured, named=())),
+    ("hot-reload-time", "slow", lambda b: b.change("backend", Reloading, milliseconds=3000.5)),
+]  # fmt: skip
+
+BROKEN_OF_TASKFLOW: list[tuple[str, str, Break]] = [
+    ("build-arguments", "no ARG", instead("ARG PYTHONUNBUFFERED=1", "")),
+    ("build-base", "another version", instead("node:24-alpine", "node:22-alpine", "frontend")),
+    ("gzip", "as it is", lambda b: b.change("frontend", Container, page_encoding="")),
+    ("packages", "an environment", files(file("/opt/venv/pyvenv.cfg"))),
+    ("writable-places", "no logs", without("/app/logs", "backend")),
+    ("output", "no pages", without("/usr/share/nginx/html/index.html", "frontend")),
+]
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_of_which_everything_holds_fails_nothing(name: str) -> None:
+    assert [each for each in scene(name).findings() if each.outcome is Outcome.FAILED] == []
+
+
+@pytest.mark.parametrize(("rule", "how", "broken"), BROKEN, ids=[f"{rule}: {how}" for rule, how, _ in BROKEN])
+def test_a_broken_rule_fails_its_check_and_no_other(rule: str, how: str, broken: Break) -> None:
+    made = scene()
+    broken(made)
+    assert made.failed() == {rule}
+    [*found] = [each for each in made.findings() if each.outcome is Outcome.FAILED]
+    assert all(each.required and each.observed and each.remedy for each in found)
+
+
+@pytest.mark.parametrize(
+    ("rule", "how", "broken"),
+    BROKEN_OF_TASKFLOW,
+    ids=[f"{rule}: {how}" for rule, how, _ in BROKEN_OF_TASKFLOW],
+)
+def test_a_broken_rule_of_the_static_profile_fails_its_check_and_no_other(
+    rule: str, how: str, broken: Break
+) -> None:
+    made = scene("taskflow")
+    broken(made)
+    assert made.failed() == {rule}
+
+
+def test_there_is_a_broken_example_for_each_check() -> None:
+    broken = {rule for rule, _, _ in (*BROKEN, *BROKEN_OF_TASKFLOW)}
+    assert {*broken, "size-together"} == {each.name for each in registered()}
+
+
+def test_a_budget_is_kept_to_the_byte() -> None:
+    made = scene()
+    both_sizes(150 * MB, 200 * MB)(made)
+    assert made.failed() == set()
+
+
+def test_two_images_can_be_too_large_together() -> None:
+    made = scene()
+    both_sizes(150 * MB, 200 * MB + 1)(made)
+    assert made.failed() == {"size", "size-together"}
+
+
+def test_a_base_that_was_replaced_is_said_and_not_judged() -> None:
+    made = scene()
+    for service, old in (("backend", "python:3.11-slim"), ("frontend", "node:24-alpine")):
+        text = made.dockerfile(service).replace(old, "debian:13")
+        made.rewrite(service, lambda _, text=text: text)  # type: ignore[misc]
+        made.change(service, Source, replaced={old: "debian:13"})
+    found = {each.rule: each for each in made.findings() if each.rule in {"base", "build-base"}}
+    assert {each.outcome for each in found.values()} == {Outcome.NOT_APPLICABLE}
+    assert found["build-base"].observed == "built on debian:13 instead of node:24-alpine"
+
+
+def test_a_tag_that_another_profile_holds_is_said_and_not_judged() -> None:
+    made = scene("uv")
+    for service in SERVICES:
+        made.change(service, Config, tags=(f"todo-{service}:0123456789ab",))
+        made.change(service, Names, planned=(f"todo-{service}:0123456789ab",))
+    [*found] = [each for each in made.findings() if each.rule == "tags"]
+    assert [each.outcome for each in found] == [Outcome.NOT_APPLICABLE] * 2
+    assert found[0].observed == "latest is another profile's here"
+
+
+def test_a_container_that_did_not_start_fails_what_looks_at_it_with_the_reason() -> None:
+    made = scene()
+    made.change("backend", Container, failure="ended with exit code 3", remedy="read its logs")
+    found = [each for each in made.findings() if each.outcome is Outcome.FAILED]
+    assert {each.observed for each in found} == {"ended with exit code 3"}
+    assert {each.service for each in found} == {"backend"}
+    assert {"start-time", "health-time", "idle-memory"} <= {each.rule for each in found}
+
+
+@dataclasses.dataclass
+class Reading:
+    """What has been read of a contract."""
+
+    keys: set[str] = dataclasses.field(default_factory=set)
+
+    def watch(self, value: Any, prefix: str) -> Any:
+        """Return the value, each of whose fields says when it is read."""
+        if not dataclasses.is_dataclass(value) or isinstance(value, type):
+            return value
+        names = {each.name for each in dataclasses.fields(value)}
+        keys = self.keys
+
+        def read(watched: Any, name: str) -> Any:
+            if name in names:
+                keys.add(f"{prefix}.{name}")
+            return object.__getattribute__(watched, name)
+
+        kind = type(value)
+        watched: Any = object.__new__(type(kind.__name__, (kind,), {"__getattribute__": read}))
+        for name in names:
+            object.__setattr__(watched, name, self.watch(getattr(value, name), f"{prefix}.{name}"))
+        return watched
+
+
+def keys_of(kind: Any, prefix: str) -> set[str]:
+    """Return every key of a contract that has a value."""
+    found = set()
+    for name, hint in typing.get_type_hints(kind).items():
+        if isinstance(hint, types.UnionType):
+            [hint] = [each for each in typing.get_args(hint) if each is not types.NoneType]
+        key = f"{prefix}.{name}"
+        found |= keys_of(hint, key) if dataclasses.is_dataclass(hint) else {key}
+    return found
+
+
+def test_every_key_of_the_contracts_is_read_by_a_check() -> None:
+    reading = Reading()
+    for name in PROFILES:
+        made = scene(name)
+        made.profile, made.rules = reading.watch(made.profile, "profile"), reading.watch(made.rules, "rules")
+        made.findings()
+    asked = keys_of(contract.Profile, "profile") | keys_of(contract.Rules, "rules")
+    unread = {key for key in asked - reading.keys if not key.startswith("profile.kubernetes")}
+    # A title, and the sentence below it.
+    assert unread == {"profile.name", "profile.summary"}
+
+
+def test_checks_are_chosen_by_name_and_near_names_are_told() -> None:
+    assert [each.name for each in chosen(["size", "port"])] == ["size", "port"]
+    assert len(chosen([])) == len(registered())
+    with pytest.raises(UsageError) as wrong:
+        chosen(["helth-time"])
+    assert "health-time" in wrong.value.why
+
+
+def test_each_check_says_what_it_looks_for() -> None:
+    for each in registered():
+        assert each.summary.endswith("."), each.name
+        assert each.needs, each.name
+
+
+def test_contents_are_of_both_images() -> None:
+    made = scene()
+    assert made.whole[Contents].backend is made.facts["backend"][Content]

@@ -1,0 +1,10 @@
+FROM python:3.11-slim AS builder
+RUN python -m venv /opt/venv
+
+FROM python:3.11-slim AS gordon
+COPY --from=builder /opt/venv /opt/venv
+WORKDIR /app
+EXPOSE 8000
+USER root
+HEALTHCHECK CMD ["python", "-m", "app.healthcheck"]
+CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8000"]

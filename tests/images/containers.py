@@ -1,0 +1,123 @@
+"""Containers of a test: hardened as in production, reached over HTTP, and gone with everything afterwards."""
+
+import json
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+ROOT = Path(__file__).parents[2]
+ORIGIN = "http://localhost:3000"
+SECRET = "only-for-tests-" + uuid.uuid4().hex
+HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+PATIENCE_S = 60.0
+
+
+def docker(*arguments: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a docker command to its end; fail with what it wrote unless that does not matter."""
+    done = subprocess.run(
+        ["docker", *arguments], capture_output=True, text=True, timeout=600, check=False, **options
+    )
+    if check:
+        assert done.returncode == 0, f"docker {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def build(*arguments: str) -> dict[str, Any]:
+    """Build images as people do, with `invoke build`; return what it says of the last one."""
+    command = [sys.executable, "-m", "invoke", "build", "--json", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    image: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])["images"][-1]
+    return image
+
+
+@dataclass(frozen=True)
+class Container:
+    """A running container."""
+
+    id: str
+    port: int
+    """The port inside."""
+
+    @property
+    def address(self) -> str:
+        """Where it is reached from this machine."""
+        published = docker("port", self.id, f"{self.port}/tcp").stdout.split()[0]
+        return f"http://{published}"
+
+    def wait(self, path: str = "/health") -> httpx2.Response:
+        """Return its first answer to the path."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return httpx2.get(f"{self.address}{path}")
+            except httpx2.TransportError:
+                assert self.state["Running"], self.logs()
+                assert time.monotonic() < deadline, self.logs()
+                time.sleep(0.02)
+
+    def python(self, program: str) -> str:
+        """Run a Python program inside, as the container's user; return what it wrote."""
+        return docker("exec", "--interactive", self.id, "python", "-", input=program).stdout.strip()
+
+    def person(self) -> httpx2.Client:
+        """Return a browser in which somebody new is signed in."""
+        browser = httpx2.Client(base_url=self.address, headers={"Origin": ORIGIN}, timeout=30)
+        account = {"name": "Ada", "email": f"{uuid.uuid4().hex}@example.org", "password": "correct horse"}
+        answer = browser.post("/api/auth/sign-up/email", json=account)
+        assert answer.status_code == 200, answer.text
+        return browser
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What Docker says of it."""
+        state: dict[str, Any] = json.loads(docker("inspect", "--format", "{{json .State}}", self.id).stdout)
+        return state
+
+    def logs(self) -> str:
+        """Return everything it wrote."""
+        done = docker("logs", self.id)
+        return done.stdout + done.stderr
+
+
+@contextmanager
+def volume() -> Iterator[str]:
+    """Yield the name of a volume of the test's own."""
+    name = docker("volume", "create").stdout.strip()
+    try:
+        yield name
+    finally:
+        docker("volume", "rm", "--force", name)
+
+
+@contextmanager
+def running(
+    image: str, *options: str, port: int = 8000, environment: Mapping[str, str] | None = None
+) -> Iterator[Container]:
+    """Run a container in the background, its port published on this machine, until the block ends."""
+    published = ("--publish", f"127.0.0.1::{port}")
+    started = docker("run", "--detach", *HARDENED, *published, *options, *_variables(environment), image)
+    container = Container(started.stdout.strip(), port)
+    try:
+        yield container
+    finally:
+        docker("rm", "--force", "--volumes", container.id)
+
+
+def migrate(image: str, *options: str, environment: Mapping[str, str] | None = None) -> str:
+    """Bring a database up to date as a deployment does, in a container of its own; return what was said."""
+    command = ("python", "-m", "app.database.migrate")
+    return docker("run", "--rm", *HARDENED, *options, *_variables(environment), image, *command).stdout
+
+
+def _variables(environment: Mapping[str, str] | None) -> list[str]:
+    values = {"BETTER_AUTH_SECRET": SECRET, **(environment or {})}
+    return [word for name, value in values.items() for word in ("--env", f"{name}={value}")]
