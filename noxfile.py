@@ -20,6 +20,7 @@ nox.options.error_on_missing_interpreters = True
 nox.options.reuse_venv = "yes"
 
 SOURCES = ("automation", "backend", "tests", "tasks.py", "noxfile.py", "dev")
+DOCKERFILES = tuple(f"{service}/{name}" for service in ("backend", "frontend") for name in ("Dockerfile", "Dockerfile.dev"))
 PYTEST = ("pytest", "-p", "tests.no_skips")
 # Half of the time these wait, for processes or for a database.
 AT_ONCE = ("--numprocesses", "3", "--dist", "worksteal")
@@ -27,12 +28,13 @@ AT_ONCE = ("--numprocesses", "3", "--dist", "worksteal")
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and structure: ruff, import-linter, eslint, prettier, shellcheck, yamllint."""
+    """Style and structure: ruff, import-linter, eslint, prettier, hadolint, shellcheck, yamllint."""
     install(session, "lint")
     session.run("ruff", "check", *SOURCES)
     session.run("ruff", "format", "--check", *SOURCES)
     session.run("lint-imports", "--no-cache", env={"PYTHONPATH": os.pathsep.join((".", "backend/src"))})
     session.run("shellcheck", ".ci/run")
+    session.run("hadolint", *DOCKERFILES)
     session.run("yamllint", "--strict", ".")
     npm(session, "lint")
     npm(session, "format:check")
@@ -70,9 +72,20 @@ def frontend(session: nox.Session) -> None:
 
 @nox.session
 def e2e(session: nox.Session) -> None:
-    """The whole application in a real browser; `-- --engine native` says what runs it."""
+    """The whole application in a real browser; `-- --engine compose` runs it in containers."""
     install(session, "test")
     session.run(*PYTEST, "tests/e2e", *session.posargs)
+
+
+@nox.session(default=False)
+def images(session: nox.Session) -> None:
+    """The images of all profiles: built, measured, held against their contracts. Needs Docker."""
+    install(session, "test")
+    if not session.posargs:
+        session.run("invoke", "build", "--all")
+        session.run("invoke", "size-check", "--all")
+        session.run("invoke", "verify", "--all")
+    session.run(*PYTEST, *(session.posargs or ["tests/images"]))
 
 
 def install(session: nox.Session, group: str) -> None:
