@@ -19,8 +19,8 @@ nox.options.error_on_external_run = True
 nox.options.error_on_missing_interpreters = True
 nox.options.reuse_venv = "yes"
 
-SOURCES = ("automation", "backend", "tests", "tasks.py", "noxfile.py", "dev")
-DOCKERFILES = tuple(f"{service}/{name}" for service in ("backend", "frontend") for name in ("Dockerfile", "Dockerfile.dev"))
+SOURCES = ("automation", "backend", "deploy", "tests", "tasks.py", "noxfile.py", "dev")
+DOCKERFILES = tuple(f"{each}/Dockerfile{kind}" for each in ("backend", "frontend") for kind in ("", ".dev"))
 PYTEST = ("pytest", "-p", "tests.no_skips")
 # Half of the time these wait, for processes or for a database.
 AT_ONCE = ("--numprocesses", "3", "--dist", "worksteal")
