@@ -3,15 +3,17 @@
 #
 # By uv, which pip fetches and which stays in a directory of its own. For Debian's shell and for Alpine's. Where a
 # company's proxy or mirror stands between, pip's settings are in /etc/pip.conf and its certificates in
-# /run/secrets/ca; both may be empty or missing.
+# /run/secrets/ca; both may be empty or missing. What is downloaded is kept in /var/cache/packages, for a build to
+# mount.
 set -eu
 
 packages=$1 lock=$2 bootstrap=$3
 if [ -s /run/secrets/ca ]; then
     export PIP_CERT=/run/secrets/ca SSL_CERT_FILE=/run/secrets/ca
 fi
-pip install --quiet --no-cache-dir --disable-pip-version-check --root-user-action=ignore \
-    --require-hashes --target /tmp/uv --requirement "$bootstrap"
+export PIP_CACHE_DIR=/var/cache/packages/pip UV_CACHE_DIR=/var/cache/packages/uv
+pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+    --require-hashes --no-compile --target /tmp/uv --requirement "$bootstrap"
 
 # uv does not read pip's settings, so it is told the indexes that these name.
 index=$(pip config get global.index-url 2>/dev/null || true)
