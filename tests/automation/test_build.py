@@ -41,7 +41,7 @@ def docker(project: Project) -> Path:
 
 def told(docker: Path, *words: str) -> list[list[str]]:
     """Return the commands that it was given and that begin so."""
-    calls: list[list[str]] = json.loads(docker.read_text())["calls"]
+    calls: list[list[str]] = json.loads(docker.read_text())["calls"] if docker.exists() else []
     return [call for call in calls if call[: len(words)] == list(words)]
 
 

@@ -1,4 +1,4 @@
-"""Candidates tried with a real Docker: a good one, and bad ones of every kind. None leaves anything behind."""
+"""Candidates tried with a real Docker: a good one, and bad ones of every kind. None leaves a thing behind."""
 
 import asyncio
 import json
@@ -131,7 +131,7 @@ def test_a_good_candidate_is_adopted_on_a_yes_and_on_nothing_else(tmp_path: Path
     assert "nothing was adopted" in drawn
 
     own.write_text(f"{before}# Not committed.\n", encoding="utf-8")
-    refused, drawn = on_terminal(command, 120, cwd=clone, **given)
+    refused, drawn = on_terminal(command, 120, cwd=clone, keys=b"", **given)
     assert refused == 1
     assert "has changes that are not committed" in drawn
     own.write_text(before, encoding="utf-8")
