@@ -95,18 +95,19 @@ def test_a_changed_line_is_served_and_a_broken_one_waited_out_while_developing(t
     server = Server(tmp_path, *command, source=source, BETTER_AUTH_SECRET=SECRET)
     try:
         server.connect().close()
-        endpoints = source / "app" / "accounts" / "endpoints.py"
-        endpoints.write_text(endpoints.read_text().replace('{"ok": True}', '{"ok": "changed"}'))
-        while server.get("/api/auth/ok") != {"ok": "changed"}:
+        endpoints = source / "app" / "health.py"
+        endpoints.write_text(endpoints.read_text().replace("settings.version", '"changed"'))
+        while (server.get("/health") or {}).get("version") != "changed":
             assert server.process.poll() is None
             time.sleep(0.1)
         working = endpoints.read_text()
         endpoints.write_text("This is not Python.")
-        while server.get("/api/auth/ok") is not None:
+        while server.get("/health") is not None:
             time.sleep(0.1)
         endpoints.write_text(working)
-        while server.get("/api/auth/ok") != {"ok": "changed"}:
+        while (server.get("/health") or {}).get("version") != "changed":
             assert server.process.poll() is None
+            time.sleep(0.1)
     finally:
         server.process.terminate()
         _, errors = server.process.communicate(timeout=30)

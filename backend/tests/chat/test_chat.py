@@ -11,12 +11,11 @@ from fastapi import FastAPI
 from sqlalchemy import update
 
 from app.chat.models import Message, ReplyState
-from app.chat.service import REPLY_LIMIT_S
 from app.database import utc_now
 from app.main import create_app
 from app.pagination import encode_cursor
 from backend.tests.browsers import Person
-from backend.tests.chat.stream import Talk, error_of, say, text_of
+from backend.tests.chat.stream import Part, Talk, error_of, say, text_of
 
 SignIn = Callable[..., Awaitable[httpx2.AsyncClient]]
 
@@ -212,16 +211,61 @@ async def test_simultaneous_requests_with_one_key_do_the_work_once(ada: httpx2.A
     assert len((await ada.get("/api/conversations")).json()["items"]) == 1
 
 
-async def test_a_reply_whose_server_was_killed_is_replayed_as_interrupted(
-    app: FastAPI, ada: httpx2.AsyncClient
-) -> None:
+@pytest.fixture
+async def interrupted(app: FastAPI, ada: httpx2.AsyncClient) -> list[Part]:
+    """The parts of a reply with the key "k1", stored as if its server had been killed in the middle."""
     first = await say(ada, "add buy milk", idempotency_key="k1")
-    began = utc_now() - timedelta(seconds=REPLY_LIMIT_S + 1)
+    await change_reply(app, first, state=ReplyState.RUNNING, leased_until=utc_now() - timedelta(seconds=1))
+    return first
+
+
+async def change_reply(app: FastAPI, reply: list[Part], **values: Any) -> None:
     async with app.state.database.transaction() as session:
-        reply = Message.id == first[0]["messageId"]
-        await session.execute(update(Message).where(reply).values(state=ReplyState.RUNNING, created_at=began))
+        await session.execute(update(Message).where(Message.id == reply[0]["messageId"]).values(**values))
+
+
+async def test_a_reply_whose_server_was_killed_is_gone_on_with(
+    ada: httpx2.AsyncClient, interrupted: list[Part]
+) -> None:
     again = await say(ada, "add buy milk", idempotency_key="k1")
-    assert error_of(again) == "This reply was interrupted."
+    assert again[:3] == interrupted[:3], "the reply, the call and its outcome are the same"
+    assert text_of(again) == text_of(interrupted)
+    assert again[-1] == {"type": "finish"}
+    assert await tasks(ada) == ["Buy milk"]
+    assert await say(ada, "add buy milk", idempotency_key="k1") == again
+
+
+async def test_a_call_of_which_nobody_knows_whether_it_was_made_is_made_once(
+    app: FastAPI, ada: httpx2.AsyncClient, interrupted: list[Part]
+) -> None:
+    conversation = await ada.get(f"/api/conversations/{interrupted[0]['conversation_id']}")
+    call, _ = conversation.json()["messages"][1]["parts"]
+    del call["output"]
+    await change_reply(app, interrupted, parts=[call])
+    again = await say(ada, "add buy milk", idempotency_key="k1")
+    assert again[1:3] == interrupted[1:3]
+    assert text_of(again) == text_of(interrupted)
+    assert await tasks(ada) == ["Buy milk"]
+
+
+async def test_a_reply_whose_server_lives_is_waited_for(
+    app: FastAPI, ada: httpx2.AsyncClient, interrupted: list[Part]
+) -> None:
+    await change_reply(app, interrupted, leased_until=utc_now() + timedelta(seconds=10))
+    response = await ada.post("/api/chat", json={"message": "add buy milk", "idempotency_key": "k1"})
+    assert (response.status_code, response.json()["code"]) == (409, "reply_in_progress")
+    assert response.headers["retry-after"] == "1"
+
+
+async def test_an_interrupted_reply_is_gone_on_with_by_one_of_many(
+    app: FastAPI, ada: httpx2.AsyncClient, interrupted: list[Part]
+) -> None:
+    body = {"message": "add buy milk", "idempotency_key": "k1"}
+    responses = await asyncio.gather(*(ada.post("/api/chat", json=body) for _ in range(6)))
+    assert {response.status_code for response in responses} <= {200, 409}
+    async with app.state.database.transaction(read_only=True) as session:
+        reply = await session.get_one(Message, interrupted[0]["messageId"])
+    assert (reply.state, reply.attempt) == (ReplyState.FINISHED, 2)
     assert await tasks(ada) == ["Buy milk"]
 
 

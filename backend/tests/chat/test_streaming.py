@@ -177,13 +177,53 @@ async def test_pressing_stop_keeps_what_was_done(
     assert reply["parts"][0]["output"]["task"]["title"] == "Half done"
     assert reply["parts"][1] == {"type": "text", "text": "Let me think"}
     assert [task["title"] for task in (await ada.get("/api/tasks")).json()["items"]] == ["Half done"]
-    again = await say(ada, "add it", idempotency_key="k1")
-    assert error_of(again) == "This reply was interrupted."
-    assert text_of(again) == "Let me think"
     answer_with("local-model")
     # The conversation goes on, with an interrupted reply in its history.
     following = await say(ada, "hello", conversation_id=parts[0]["conversation_id"])
     assert error_of(following) is None
+    await connection.client.aclose()
+
+
+async def test_what_was_interrupted_is_gone_on_with_behind_the_last_call(
+    signed_in: SignIn, answer_with: Callable[..., None], address: str
+) -> None:
+    answer_with("script:act-then-hang")
+    ada = await signed_in("Ada")
+    connection = Connection(ada, address)
+    parts = await connection.until(
+        "add half done", lambda part: part["type"] == "text-delta", idempotency_key="k1"
+    )
+    await stored(ada, parts, ready=lambda parts: len(parts) == 2)
+    answer_with("local-model")
+    again = await say(ada, "add half done", idempotency_key="k1")
+    assert again[0].items() >= {"messageId": parts[0]["messageId"], "type": "start"}.items()
+    assert [part for part in again if part["type"].startswith("tool")] == parts[1:3]
+    assert text_of(again) == "Added “Half done”.", "not what was said before it was interrupted"
+    assert again[-1] == {"type": "finish"}
+    assert [task["title"] for task in (await ada.get("/api/tasks")).json()["items"]] == ["Half done"]
+    reply = await stored(ada, again, ready=lambda parts: len(parts) == 2)
+    assert reply["id"] == parts[0]["messageId"]
+    await connection.client.aclose()
+
+
+async def test_a_server_that_stops_ends_its_streams_so_that_they_can_be_gone_on_with(
+    app: FastAPI, signed_in: SignIn, answer_with: Callable[..., None], address: str
+) -> None:
+    answer_with("script:act-then-hang")
+    ada = await signed_in("Ada")
+    connection = Connection(ada, address)
+
+    def interrupt(part: Part) -> bool:
+        if part["type"] == "text-delta":
+            app.state.replies.interrupt()
+        return False
+
+    parts = await connection.until("add half done", interrupt, idempotency_key="k1")
+    assert [part["type"] for part in parts[-2:]] == ["text-end", "abort"]
+    answer_with("local-model")
+    again = await say(ada, "add half done", idempotency_key="k1")
+    assert text_of(again) == "Added “Half done”."
+    assert [task["title"] for task in (await ada.get("/api/tasks")).json()["items"]] == ["Half done"]
     await connection.client.aclose()
 
 

@@ -48,7 +48,7 @@ def start_part(reply_id: str, conversation_id: str, agent: str | None, model: st
 
 
 def abort_part(reason: str) -> StreamPart:
-    """Return the last part of a stream that breaks off: the same message and key again go on with the reply."""
+    """Return the last part of a stream that breaks off: the same message and key go on with the reply."""
     return {"type": "abort", "reason": reason}
 
 
@@ -127,8 +127,10 @@ class Reply:
     @property
     def open_calls(self) -> list[ToolPart]:
         """The tool calls that have no outcome yet."""
-        parts = _history_parts(self._calls.values())
-        return [part for part in parts if isinstance(part, ToolPart) and part.output is part.error is None]
+        parts = _history_parts(
+            part for part in self._calls.values() if not {"output", "errorText"} & part.keys()
+        )
+        return [part for part in parts if isinstance(part, ToolPart)]
 
     @property
     def _text_id(self) -> str:
@@ -161,7 +163,7 @@ def _tool_output(part: StoredPart) -> Iterator[StreamPart]:
 
 
 def resumable(stored: Sequence[StoredPart]) -> list[StoredPart]:
-    """Return the part of an interrupted reply that stands: up to its last tool call. The rest is said again."""
+    """Return what stands of an interrupted reply: up to its last tool call. The rest is said again."""
     last = max((place for place, part in enumerate(stored, 1) if part["type"] == "tool"), default=0)
     return list(stored[:last])
 

@@ -11,7 +11,7 @@ a `finish`, or without either where nobody is left to send it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -138,18 +138,18 @@ class RunningReply:
         self._accepted = accepted
         self._reply = Reply(accepted.begun)
         self._parts: asyncio.Queue[StreamPart | None] = asyncio.Queue(maxsize=64)
-        self._making: asyncio.Task[None] | None = None
-        self._is_left = False
+        self._answering: asyncio.Task[_Ending] | None = None
 
     def interrupt(self) -> None:
         """Stop making the reply, and tell whoever reads it."""
-        if self._making is not None:
-            self._making.cancel()
+        if self._answering is not None:
+            self._answering.cancel()
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes, None]:
         """Make the reply and yield it as server-sent events."""
         accepted, agent = self._accepted, self._agent
-        self._making = asyncio.create_task(self._make(), name=f"reply {accepted.reply_id}")
+        self._answering = asyncio.create_task(self._answer(), name=f"reply {accepted.reply_id}")
+        making = asyncio.create_task(self._make(self._answering))
         try:
             yield encode_part(
                 start_part(accepted.reply_id, accepted.conversation_id, agent.name, agent.model)
@@ -168,25 +168,26 @@ class RunningReply:
                 yield encode_part(part_or_end)
             yield DONE
         finally:
-            self._is_left = True
-            self._making.cancel()
+            self._answering.cancel()
+            # Room for the parts that end the stream: nobody takes them out any more.
+            while not self._parts.empty():
+                self._parts.get_nowait()
             # The connection is gone; what was done has still to be stored.
             with anyio.CancelScope(shield=True):
-                await asyncio.wait([self._making])
+                await asyncio.wait([making])
 
-    async def _make(self) -> None:
+    async def _make(self, answering: asyncio.Task[_Ending]) -> None:
         """Fill the queue with the parts of the reply, then None; keep the stored reply up to date."""
         lease = asyncio.create_task(self._keep_lease())
         try:
-            ending = await self._answer()
+            ending = await answering
         except asyncio.CancelledError:
             ending = _Ending(ReplyState.STOPPED, (abort_part(_SHUTDOWN),))
         finally:
             lease.cancel()
         ending = await self._store_end(ending)
-        if not self._is_left:
-            await self._put((*self._reply.end_text(), *ending.parts))
-            await self._parts.put(None)
+        await self._put((*self._reply.end_text(), *ending.parts))
+        await self._parts.put(None)
 
     async def _answer(self) -> _Ending:
         reply, agent = self._reply, self._agent
@@ -243,13 +244,8 @@ class RunningReply:
 
     async def _store_end(self, ending: _Ending) -> _Ending:
         """Store the whole reply, and return how it has ended then."""
-        # A person may leave at the very moment it is stored: it is stored all the same.
-        saving = asyncio.create_task(self._save(ending.state))
         try:
-            while not saving.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.shield(saving)
-            saving.result()
+            await self._save(ending.state)
         except ReplyLostError:
             return _Ending(ending.state, (abort_part(_LOST),))
         except _DatabaseAwayError:

@@ -104,8 +104,8 @@ async def accept_message(
 ) -> AcceptedMessage | StoredReply:
     """Store a person's message and an empty reply to it.
 
-    For a repeated key, return the reply that exists; where that was interrupted, because its server was lost or
-    the person's connection broke, return what is to be gone on with.
+    For a repeated key, return the reply that exists; where that was interrupted, because its server was lost
+    or the person's connection broke, return what is to be gone on with.
 
     Raises:
         ConversationNotFoundError: when it names a conversation that is not theirs.
