@@ -207,8 +207,7 @@ class RunningReply:
                         await self._take(event)
         except (_DatabaseAwayError, ToolsUnavailableError):
             log.warning("reply interrupted", reason="database unavailable", agent=agent.name)
-            error: StreamPart = {"type": "error", "errorText": _DATABASE_AWAY}
-            return _Ending(ReplyState.STOPPED, (error, abort_part(_DATABASE_AWAY)))
+            return _Ending(ReplyState.STOPPED, (abort_part(_DATABASE_AWAY),))
         except ReplyLostError:
             return _Ending(ReplyState.STOPPED, (abort_part(_LOST),))
         except TimeoutError:
@@ -250,8 +249,7 @@ class RunningReply:
             return _Ending(ending.state, (abort_part(_LOST),))
         except _DatabaseAwayError:
             log.error("reply not stored", reply_id=self._accepted.reply_id)
-            error: StreamPart = {"type": "error", "errorText": _DATABASE_AWAY}
-            return _Ending(ending.state, (error, abort_part(_DATABASE_AWAY)))
+            return _Ending(ending.state, (abort_part(_DATABASE_AWAY),))
         return ending
 
     async def _save(self, state: ReplyState) -> None:
