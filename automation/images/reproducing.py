@@ -39,7 +39,7 @@ async def _reproduce(docker: Docker, plan: Plan, emit: Emit) -> Outcome:
     files.make_directory(folder)
     with step(emit, plan.service) as running, tempfile.TemporaryDirectory(dir=folder) as kept:
         first, second = Path(kept, "first.tar"), Path(kept, "second.tar")
-        # Only here: it is part of what each step is cached by, so after a commit nothing would be found there.
+        # Only here: it is part of what each step is cached by, and would change with every commit.
         times = {"SOURCE_DATE_EPOCH": str(plan.revision.epoch)}
         began = time.monotonic()
         # One after the other: the builder would do the work of two alike only once.
