@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -16,6 +15,7 @@ from sqlalchemy import make_url
 from app.main import create_app
 from backend.tests.browsers import Person, browser
 from backend.tests.conftest import settings_for
+from backend.tests.network import Network
 
 SignIn = Callable[..., Awaitable[Person]]
 
@@ -86,31 +86,6 @@ async def test_a_database_that_dies_later_is_a_problem_that_passes(
         assert (response.status_code, response.json()["code"]) == (503, "database_not_migrated")
     else:
         assert response.status_code == 200
-
-
-class Network:
-    """Forwards connections to a server, until it is frozen."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self.flowing = asyncio.Event()
-        self.flowing.set()
-        self.connections: list[asyncio.Task[None] | None] = []
-
-    async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections.append(asyncio.current_task())
-        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._port)
-        await asyncio.gather(self._forward(reader, server_writer), self._forward(server_reader, writer))
-
-    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            while data := await reader.read(65536):
-                await self.flowing.wait()
-                writer.write(data)
-                await writer.drain()
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"])

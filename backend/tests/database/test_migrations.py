@@ -1,18 +1,25 @@
 """Migrations: they make what the models describe, once, however often and wherever they are started."""
 
 import asyncio
+import re
+import socket
+import subprocess
+import sys
+from inspect import getsource
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, make_url, text
 
 import app.main  # noqa: F401  (imports every model)
 from app.database import Base, Database
 from app.database.migrate import configuration, main, migrate
 from app.database.migrations import head
+from backend.tests.network import Network
+from backend.tests.servers import SOURCE
 
 
 async def test_the_models_are_what_the_migrations_make(database: Database) -> None:
@@ -84,19 +91,26 @@ def test_the_command_names_what_it_did(
     assert capsys.readouterr().out == "The database is up to date.\n"
 
 
-async def test_a_database_of_a_newer_version_is_left_alone(
+@pytest.mark.parametrize(
+    ("revision", "code"), [("9999_future", 0), ("0002_of_another_branch", 1)], ids=["newer", "unknown"]
+)
+async def test_a_database_of_another_version_is_left_alone(
     database: Database,
     database_url: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    revision: str,
+    code: int,
 ) -> None:
     set_database(monkeypatch, database_url)
     current = await database.revision()
     async with database.transaction() as session:
-        await session.execute(text("UPDATE alembic_version SET version_num = '9999_future'"))
+        await session.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": revision})
     try:
-        assert await asyncio.to_thread(main) == 1
-        assert "9999_future" in capsys.readouterr().err
+        assert await asyncio.to_thread(main) == code
+        output = capsys.readouterr()
+        assert revision in (output.err if code else output.out)
+        assert await database.revision() == revision
     finally:
         async with database.transaction() as session:
             await session.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": current})
@@ -115,6 +129,49 @@ def test_an_unreachable_database_is_one_message(
     assert output.err.startswith("The database cannot be reached: ")
     assert output.err.count("\n") == 1
     assert "hidden" not in output.err + output.out
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+async def test_a_database_that_is_not_there_yet_is_waited_for(empty_database_url: str) -> None:
+    address = make_url(empty_database_url)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app.database.migrate", "--wait", "60"),
+        cwd=SOURCE,
+        env={
+            "BETTER_AUTH_SECRET": "x" * 32,
+            "DATABASE_URL": address.set(port=port).render_as_string(hide_password=False),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr
+    assert (await process.stderr.readline()).startswith(b"Waiting for the database: ")
+    network = Network(address.port or 0)
+    async with await asyncio.start_server(network.connect, "127.0.0.1", port):
+        output, errors = await process.communicate()
+        await asyncio.gather(*filter(None, network.connections))
+    assert (process.returncode, errors) == (0, b"")
+    assert output.startswith(b"applied 0001_accounts\n")
+
+
+def test_waiting_for_a_database_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_database(monkeypatch, "postgresql://somebody:hidden@127.0.0.1:1/todo")
+    assert main(["--wait", "1"]) == 3
+    told, failed = capsys.readouterr().err.splitlines()
+    assert told.startswith("Waiting for the database: ")
+    assert failed.startswith("The database cannot be reached: ")
+    assert "hidden" not in told + failed
+
+
+def test_no_migration_takes_away_what_the_version_before_it_uses() -> None:
+    """Its servers go on serving until they are replaced."""
+    for revision in ScriptDirectory.from_config(configuration()).walk_revisions():
+        source = getsource(revision.module.upgrade)
+        assert not re.search("drop_|rename_|alter_column|execute", source), revision.revision
 
 
 def test_a_place_that_cannot_be_written_is_one_message(

@@ -1,28 +1,38 @@
-"""Bring the schema up to date: `python -m app.database.migrate`.
+"""Bring the schema up to date: `python -m app.database.migrate [--wait SECONDS]`.
 
 All pending migrations run in one transaction that holds a lock, so they are applied wholly or not at all,
 and any number of processes may start this at once: one works, the others wait and then find nothing to do.
 
+A database that is newer than this version is left alone, which is no failure: migrations only add, so that
+the servers of the version before go on serving until they are replaced, and after an update was taken back.
+
 Exit codes: 0 done, 1 the migrations do not fit, 2 the environment is wrong, 3 the database is unreachable.
 """
 
+import argparse
 import asyncio
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.database.connection import Database
+from app.database.migrations import head
 from app.settings import SettingsError, load_settings
 
 ADVISORY_LOCK = 0x746F646F
 """Any number will do that nobody else locks in the same database ("todo" in ASCII)."""
+PAUSE_S = 0.5
+"""Between two attempts to reach a database that is waited for."""
 
 
 async def migrate(database: Database) -> list[str]:
@@ -30,7 +40,7 @@ async def migrate(database: Database) -> list[str]:
 
     Raises:
         OperationalError: when the database is unreachable.
-        CommandError: when the database is at a revision this version does not know.
+        CommandError: when the database is at an older revision that this version does not know.
     """
     async with database.engine.connect() as connection:
         if database.kind == "sqlite":
@@ -62,6 +72,9 @@ def _upgrade(connection: Connection) -> list[str]:
     def note(*, step: Any, **_: object) -> None:
         applied.append(step.up_revision_id)
 
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None and current > head():
+        return []
     config = configuration()
     config.attributes.update(connection=connection, on_version_apply=note)
     command.upgrade(config, "head")
@@ -73,31 +86,59 @@ async def _pragma(connection: AsyncConnection, pragma: str) -> None:
     await driver.execute(f"PRAGMA {pragma}")
 
 
-async def _run() -> list[str]:
+async def _run(wait_s: float) -> tuple[list[str], str | None]:
     database = Database(load_settings().database)
     try:
-        return await migrate(database)
+        await _reach(database, wait_s)
+        return await migrate(database), await database.revision()
     finally:
         await database.close()
 
 
-def main() -> int:
+async def _reach(database: Database, wait_s: float) -> None:
+    """Wait until the database answers, and say once why it does not yet."""
+    deadline, told = time.monotonic() + wait_s, False
+    while True:
+        try:
+            return await database.ping()
+        except (OperationalError, InterfaceError, TimeoutError) as error:
+            if time.monotonic() + PAUSE_S > deadline:
+                raise
+            if not told:
+                sys.stderr.write(f"Waiting for the database: {_reason(error)}\n")
+                told = True
+        await asyncio.sleep(PAUSE_S)
+
+
+def _reason(error: DBAPIError | TimeoutError) -> str:
+    return " ".join(str(error.orig).split()) if isinstance(error, DBAPIError) else "it does not answer"
+
+
+def main(arguments: Sequence[str] = ()) -> int:
     """Migrate the database that the environment names; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m app.database.migrate", allow_abbrev=False)
+    parser.add_argument(
+        "--wait", type=float, default=0, metavar="SECONDS", help="how long to wait for the database (0)"
+    )
     try:
-        applied = asyncio.run(_run())
+        applied, revision = asyncio.run(_run(parser.parse_args(arguments).wait))
     except SettingsError as error:
         return _fail(str(error), 2)
-    except (OperationalError, InterfaceError) as error:
-        return _fail(f"The database cannot be reached: {' '.join(str(error.orig).split())}", 3)
+    except (OperationalError, InterfaceError, TimeoutError) as error:
+        return _fail(f"The database cannot be reached: {_reason(error)}", 3)
     except OSError as error:
         return _fail(f"The database cannot be opened: {error}", 3)
     except CommandError as error:
         return _fail(f"The migrations do not fit this database: {error}", 1)
     except DBAPIError as error:
-        return _fail(f"A migration failed, and nothing was changed: {' '.join(str(error.orig).split())}", 1)
+        return _fail(f"A migration failed, and nothing was changed: {_reason(error)}", 1)
     for revision in applied:
         sys.stdout.write(f"applied {revision}\n")
-    if not applied:
+    if revision is not None and revision > head():
+        sys.stdout.write(
+            f"The database is at {revision}, newer than this version ({head()}). Left as it is.\n"
+        )
+    elif not applied:
         sys.stdout.write("The database is up to date.\n")
     return 0
 
@@ -108,4 +149,4 @@ def _fail(message: str, code: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
