@@ -25,6 +25,8 @@ OVERLAYS = "deploy/compose"
 MIGRATION = "migrate"
 DATABASE = "postgres"
 DATABASES = ("sqlite", DATABASE)
+VOLUMES_OF_CONTENT = ("packages", "next")
+"""The volumes of development that are named after the image that filled them."""
 DATABASE_PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105 - its name
 
 _LABEL = "com.docker.compose"
@@ -157,6 +159,19 @@ class Project:
             "volume", "ls", "--quiet", "--filter", f"label={_LABEL}.project={self.name}"
         )
         return tuple(sorted(names.split()))
+
+    async def remove_outdated_volumes(self) -> None:
+        """Remove the volumes that were filled by another image than the present one."""
+        content = self.variables["FRONTEND_CONTENT"]
+        for volume in VOLUMES_OF_CONTENT:
+            names = await self.docker.run(
+                "volume", "ls", "--quiet",
+                "--filter", f"label={_LABEL}.project={self.name}",
+                "--filter", f"label={_LABEL}.volume={volume}",
+            )  # fmt: skip
+            if outdated := [name for name in names.split() if not name.endswith(f"-{content}")]:
+                # One that something still uses goes the next time.
+                await self.docker.complete("volume", "rm", *outdated)
 
     async def output(self, container: Container, lines: int) -> tuple[str, ...]:
         """Return the last lines that a container wrote."""

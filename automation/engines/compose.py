@@ -424,6 +424,8 @@ class _Start:
             except asyncio.CancelledError:
                 self._give_up()
                 raise
+            if record.mode == "development":
+                await project.remove_outdated_volumes()
             return record
         raise AssertionError("the last try returns or raises")
 

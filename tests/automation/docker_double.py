@@ -19,6 +19,8 @@ STATE = Path(__file__).with_suffix(".json")
 BEHAVIOUR = os.environ.get("DOCKER", "")
 GIVEN = (
     "IMAGE",
+    "CONTENT",
+    "DEVELOPER",
     "PORT",
     "HOST",
     "PREFIX",
@@ -92,8 +94,10 @@ def docker(arguments: list[str], state: dict[str, Any]) -> int | Callable[[], ob
             say(state["containers"][name]["output"])
         case ["container", "top", *_]:
             say("PID RSS\n10 40000\n11 2000")
-        case ["volume", "ls", *_]:
-            say("\n".join(state["volumes"]))
+        case ["volume", "ls", *words]:
+            prefix = "label=com.docker.compose.volume="
+            volume = next((f"_{word.removeprefix(prefix)}" for word in words if prefix in word), "")
+            say("\n".join(name for name in state["volumes"] if volume in name))
         case ["volume", "rm", *names]:
             state["volumes"] = [each for each in state["volumes"] if each not in names]
         case ["events", *_]:
@@ -120,7 +124,10 @@ def compose(arguments: list[str], state: dict[str, Any]) -> int | Callable[[], o
         say("\n".join(f"{name} {value}" for name, value in hashes.items()))
     elif "up" in arguments:
         state["given"] = given
-        state["volumes"] = sorted({*state["volumes"], f"{project}_data"})
+        made = {f"{project}_data"}
+        if "deploy/compose/development.yml" in files:
+            made |= {f"{project}_{volume}-{given['FRONTEND_CONTENT']}" for volume in ("packages", "next")}
+        state["volumes"] = sorted({*state["volumes"], *made})
         return up(project, services, hashes, given, state)
     elif "down" in arguments:
         state["containers"] = {}
