@@ -63,9 +63,10 @@ class TerminalConsole(Console):
         """Draw the steps that run, as of now."""
         for running in tuple(self._running.values()):
             progress, seconds = running.progress, time.monotonic() - running.began
-            detail = Text(progress.detail, style="dim", overflow="ellipsis", no_wrap=True)
-            if progress.total:
-                detail = Text.assemble(_bar(progress.done or 0, progress.total), "  ", detail)
+            bar = _bar(progress.done or 0, progress.total) if progress.total else Text()
+            detail = Text.assemble(
+                bar, "  " if bar else "", (progress.detail, "dim"), overflow="ellipsis", no_wrap=True
+            )
             yield self._row(running.spinner.render(console.get_time()), running.name, detail, seconds)
 
     def _show(self, event: Event) -> None:

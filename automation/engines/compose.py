@@ -6,13 +6,15 @@ choices belong to the containers. The containers themselves are found by the pro
 
 import asyncio
 import re
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from automation import compose, contract, environment, files, instance, locking, ports, processes
+from automation import compose, contract, environment, files, instance, locking, paths, ports, processes
 from automation.compose import Change, ComposeError, Container, Project
 from automation.contract import Profile
 from automation.docker import Docker, explain
@@ -55,6 +57,7 @@ _FIRST_SIGNAL_CODE = 128
 # 0, and the codes after SIGTERM and SIGKILL: Docker was asked to stop it.
 _ASKED_TO_END = {0, 137, 143}
 _LAST_LINES = 20
+_VOLUMES_AMONG_SOURCES = ("node_modules", ".next")
 _STEP_NAMES = {compose.MIGRATION: "database", compose.DATABASE: "postgres"}
 _NAMES_A_SERVER = ("OPENAI_BASE_URL", "DATABASE_URL")
 
@@ -375,6 +378,7 @@ class _Start:
         self._profile = profile
         self._values = values.values
         self._images = {each.service: each.reference for each in plans}
+        self._frontend_content = next(each.content for each in plans if each.service == "frontend")
         self._options = options
         self._emit = emit
         self._began: dict[str, float] = {}
@@ -407,6 +411,8 @@ class _Start:
             prefix = given or compose.network_prefix(self._settings, attempt)
             record = replace(record, network_prefix=prefix)
             write(record)
+            if record.mode == "development":
+                self._make_mount_points()
             project = self._project(record)
             try:
                 async for change in project.up():
@@ -420,6 +426,11 @@ class _Start:
                 raise
             return record
         raise AssertionError("the last try returns or raises")
+
+    def _make_mount_points(self) -> None:
+        """Make the folders that volumes are mounted at, which Docker would make as root."""
+        for name in _VOLUMES_AMONG_SOURCES:
+            files.make_directory(paths.frontend(self._settings.root) / name)
 
     def _project(self, record: Record) -> Project:
         given = {
@@ -437,6 +448,8 @@ class _Start:
             "LOG_FORMAT": given.get("LOG_FORMAT", "console" if record.mode == "development" else "json"),
             "BACKEND_IMAGE": self._images["backend"],
             "FRONTEND_IMAGE": self._images["frontend"],
+            "FRONTEND_CONTENT": self._frontend_content,
+            "DEVELOPER": _owner(paths.frontend(self._settings.root)),
             "FRONTEND_HOST": record.host,
             "FRONTEND_PORT": str(record.ports["frontend"]),
             "BACKEND_PORT": str(record.ports["backend"]),
@@ -573,6 +586,14 @@ def _secrets(profile: Profile, wanted: Record) -> tuple[str, ...]:
     """Return the secrets that this start needs, and that a settings file made for another lacks."""
     of_database = (compose.DATABASE_PASSWORD,) if wanted.database == compose.DATABASE else ()
     return (*(name for name in profile.backend.environment.required if name == "JWT_SECRET"), *of_database)
+
+
+def _owner(folder: Path) -> str:
+    """Return user and group of a folder as Docker writes them; nothing where files have no such numbers."""
+    if sys.platform == "win32":
+        return ""
+    found = folder.stat()
+    return f"{found.st_uid}:{found.st_gid}"
 
 
 def _described(record: Record) -> str:

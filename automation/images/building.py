@@ -199,7 +199,14 @@ async def _build(
     )
 
 
-async def run(docker: Docker, plan: Plan, arguments: Sequence[str], emit: Emit, running: Step) -> Progress:
+async def run(
+    docker: Docker,
+    plan: Plan,
+    arguments: Sequence[str],
+    emit: Emit,
+    running: Step,
+    environ: Mapping[str, str] | None = None,
+) -> Progress:
     """Run one build to its end and tell how far it is. Raises AutomationError when it fails."""
 
     def stage_done(stage: StageDone) -> None:
@@ -209,8 +216,6 @@ async def run(docker: Docker, plan: Plan, arguments: Sequence[str], emit: Emit, 
             emit(Line(plan.service, f"{stage.name:<14} {steps:<28} {stage.seconds:6.1f} s"))
 
     progress = Progress(stage_done)
-    # The same inputs give the same times in the image.
-    environ = {"SOURCE_DATE_EPOCH": str(plan.revision.epoch)}
     told = 0.0
     async with docker.running(*arguments, environ=environ) as build:
         async for line in processes.lines(build):

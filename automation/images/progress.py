@@ -113,6 +113,7 @@ class Progress:
         """The lines that are not progress: the error for people."""
         self._finished = finished
         self._reported: set[str] = set()
+        self._described = "starting"
 
     def feed(self, line: str) -> None:
         """Take one line of the output."""
@@ -165,15 +166,15 @@ class Progress:
         return seconds
 
     def describe(self) -> str:
-        """Return what is being done now, in one line."""
-        now = [each for each in self.steps if each.running]
-        if not now:
-            other = [each for each in self.vertexes.values() if each.running]
-            return other[-1].text if other else "starting"
-        # Every stage at work, and of the longest-running step what it does.
-        heads = dict.fromkeys(f"{each.stage} {each.position}".rstrip() for each in now)
-        first = min(now, key=lambda each: each.started or 0.0)
-        return f"{' + '.join(heads)}   {_detail(first)}"
+        """Return what is being done now, in one line; between two steps, what was before."""
+        if now := [each for each in self.steps if each.running]:
+            # Every stage at work, and of the longest-running step what it does.
+            heads = dict.fromkeys(f"{each.stage} {each.position}".rstrip() for each in now)
+            first = min(now, key=lambda each: each.started or 0.0)
+            self._described = f"{' + '.join(heads)}   {_detail(first)}"
+        elif other := [each for each in self.vertexes.values() if each.running]:
+            self._described = other[-1].text
+        return self._described
 
     def _vertex(self, given: dict[str, Any]) -> None:
         digest = str(given.get("digest", ""))

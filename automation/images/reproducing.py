@@ -39,11 +39,13 @@ async def _reproduce(docker: Docker, plan: Plan, emit: Emit) -> Outcome:
     files.make_directory(folder)
     with step(emit, plan.service) as running, tempfile.TemporaryDirectory(dir=folder) as kept:
         first, second = Path(kept, "first.tar"), Path(kept, "second.tar")
+        # Only here: it is part of what each step is cached by, and would change with every commit.
+        times = {"SOURCE_DATE_EPOCH": str(plan.revision.epoch)}
         began = time.monotonic()
         # One after the other: the builder would do the work of two alike only once.
-        progress = await building.run(docker, plan, _command(plan, first), emit, running)
+        progress = await building.run(docker, plan, _command(plan, first), emit, running, times)
         seconds = time.monotonic() - began
-        await building.run(docker, plan, _command(plan, second), emit, running)
+        await building.run(docker, plan, _command(plan, second), emit, running, times)
         digests = [await asyncio.to_thread(_digest, each) for each in (first, second)]
         if digests[0] != digests[1]:
             running.progress("comparing what differs")

@@ -85,6 +85,7 @@ def build(words: list[str]) -> int:
     image = {
         "Id": f"sha256:{identity}",
         "Config": {"Labels": labels},
+        "Epoch": os.environ.get("SOURCE_DATE_EPOCH"),
         "Size": int(os.environ.get("SIZE", "5")),
     }
     with state() as now:

@@ -52,7 +52,10 @@ def main(arguments: list[str]) -> int:
         state["calls"].append(arguments)
         answer = compose if arguments[0] == "compose" else docker
         code = answer(arguments, state)
-        STATE.write_text(json.dumps(state))
+        # As a whole, for those who look while it is written.
+        written = STATE.with_suffix(".new")
+        written.write_text(json.dumps(state))
+        written.replace(STATE)
     if isinstance(code, int):
         return code
     # What never ends must not keep the others from asking.

@@ -106,6 +106,12 @@ def test_the_same_content_as_another_version_is_built_again_for_its_labels(
     assert "todo-backend:v7.0.0" in second
 
 
+def test_a_commit_changes_nothing_that_a_step_is_cached_by(committed: Project, docker: Path) -> None:
+    committed.invoke("build", "--service", "backend")
+    images = json.loads(docker.read_text())["images"]
+    assert {each["Epoch"] for each in images.values()} == {None}
+
+
 def test_a_failed_step_shows_its_own_lines_and_leaves_the_other_build_to_its_end(
     project: Project, docker: Path
 ) -> None:

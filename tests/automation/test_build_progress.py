@@ -117,6 +117,14 @@ def test_while_it_runs_it_tells_the_stages_at_work_and_what_the_oldest_does() ->
     assert progress.describe().endswith("RUN pip install: 2.5 of 10.0 MB")
 
 
+def test_between_two_steps_it_tells_the_one_before() -> None:
+    progress = Progress()
+    progress.feed(message(vertexes=[vertex("[builder 1/2] RUN true", started=STARTED)]))
+    running = progress.describe()
+    progress.feed(message(vertexes=[vertex("[builder 1/2] RUN true", started=STARTED, completed=COMPLETED)]))
+    assert progress.describe() == running
+
+
 def test_a_step_takes_the_time_of_all_its_runs_in_any_time_zone() -> None:
     progress = Progress()
     name = "[builder 1/1] RUN true"

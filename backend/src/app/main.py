@@ -1,5 +1,6 @@
 """The application: features, health and errors put together. Run with `uvicorn app.main:app`."""
 
+import asyncio
 import signal
 import sys
 import threading
@@ -59,30 +60,46 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     log.info("started", version=app.state.settings.version, database=app.state.database.kind)
     database, limiter = app.state.database, app.state.rate_limiter
     async with expiring((limiter.forget_past, partial(idempotency.forget_past, database))):
-        with _draining_on_sigterm(app):
+        with _draining_on_signals(app):
             yield
     await database.close()
     log.info("stopped")
 
 
 @contextmanager
-def _draining_on_sigterm(app: FastAPI) -> Iterator[None]:
-    """Turn readiness false as soon as the process is asked to stop, before the server stops listening."""
+def _draining_on_signals(app: FastAPI) -> Iterator[None]:
+    """Stop in order: first say that this server is not ready, then end the chat streams, then stop listening.
+
+    SIGTERM leaves DRAIN_SECONDS after the first step, in which whoever sends requests here learns of it and
+    every answer closes its connection: no request meets one that is just being closed.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    stop = signal.getsignal(signal.SIGTERM)
+    loop, state = asyncio.get_running_loop(), app.state
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, frame: FrameType | None = None) -> None:
+        loop.call_soon_threadsafe(state.replies.interrupt)
+        handler = handlers[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
 
     def drain(number: int, frame: FrameType | None) -> None:
-        app.state.draining = True
-        if callable(stop):
+        waits = number == signal.SIGTERM and state.settings.drain_seconds > 0 and not state.draining
+        state.draining = True
+        if waits:
+            loop.call_soon_threadsafe(lambda: loop.call_later(state.settings.drain_seconds, stop, number))
+        else:
             stop(number, frame)
 
-    signal.signal(signal.SIGTERM, drain)
+    for number in handlers:
+        signal.signal(number, drain)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, stop)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def __getattr__(name: str) -> FastAPI:

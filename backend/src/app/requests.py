@@ -63,6 +63,8 @@ class RequestMiddleware:
                 answer["content-security-policy"] = "default-src 'none'; frame-ancestors 'none'"
                 answer["referrer-policy"] = "no-referrer"
                 answer.setdefault("cache-control", "no-store")
+                if scope["app"].state.draining:
+                    answer["connection"] = "close"
             await send(message)
 
         try:

@@ -113,6 +113,8 @@ class Settings(BaseSettings):
     chat_streams: Annotated[int, Field(ge=1)] = 4
     chat_messages_per_minute: Annotated[int, Field(ge=1)] = 30
 
+    drain_seconds: Annotated[float, Field(ge=0, le=60)] = 0
+
     version: Annotated[str, AfterValidator(_semantic)] = "v0.0.0"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
     log_format: Literal["json", "console"] = "json"

@@ -81,6 +81,12 @@ async function say(message: string) {
   return server.sent.at(-1)!;
 }
 
+/** Returns the first, second, … request; between two for the same reply is a second. */
+async function nextRequest(number: number) {
+  await waitFor(() => expect(server.sent).toHaveLength(number), { timeout: 3_000 });
+  return server.sent[number - 1]!;
+}
+
 const start: StreamEvent = {
   type: "start",
   messageId: "m1",
@@ -171,21 +177,61 @@ describe("a message", () => {
 });
 
 describe("a message that is not answered", () => {
-  it("is tried again under the same key, and what had come is replaced", async () => {
+  it("is asked for again under the same key where the reply breaks off, and what had come is replaced", async () => {
     renderChat();
     const { body, reply } = await say("add milk");
     reply.send(start, { type: "text-start", id: "t" }, { type: "text-delta", id: "t", delta: "Half" });
     await waitFor(() => expect(log()).toHaveTextContent("Half"));
     reply.breakOff();
-    await userEvent.click(await screen.findByRole("button", { name: "Try again" }));
-    await waitFor(() => expect(server.sent).toHaveLength(2));
-    const again = server.sent[1]!;
-    expect(again.body.idempotency_key).toBe(body.idempotency_key);
+    const again = await nextRequest(2);
+    expect(again.body).toEqual({ ...body, conversation_id: "c1" });
     again.reply.send(start, { type: "text-start", id: "t" }, { type: "text-delta", id: "t", delta: "Whole" });
     again.reply.finish();
     await waitFor(() => expect(log()).toHaveTextContent("Whole"));
     expect(log()).not.toHaveTextContent("Half");
     expect(within(log()).getAllByText("add milk")).toHaveLength(1);
+    expect(screen.queryByRole("alert")).toBeNull();
+    expect(onInterrupted).not.toHaveBeenCalled();
+  });
+
+  it("is asked for again where its server stops, even while no other one is there yet", async () => {
+    renderChat();
+    const { reply } = await say("add milk");
+    server.answer = 503;
+    reply.send(start, { type: "abort", reason: "This server is being replaced." });
+    const refused = await nextRequest(2);
+    server.answer = 409;
+    await nextRequest(3);
+    server.answer = "stream";
+    const again = await nextRequest(4);
+    expect(again.body).toEqual(refused.body);
+    again.reply.send(start, { type: "text-delta", id: "t", delta: "Whole" });
+    again.reply.finish();
+    await waitFor(() => expect(log()).toHaveTextContent("Whole"));
+    expect(screen.queryByRole("alert")).toBeNull();
+  });
+
+  it("is asked for no more once it is stopped", async () => {
+    renderChat();
+    const { reply } = await say("add milk");
+    reply.send(start, { type: "text-delta", id: "t", delta: "Half" }, { type: "abort" });
+    await waitFor(() => expect(log()).toHaveTextContent("Half"));
+    await userEvent.click(screen.getByRole("button", { name: "Stop" }));
+    await screen.findByText("Stopped.", undefined, { timeout: 3_000 });
+    expect(server.sent).toHaveLength(1);
+  });
+
+  it("is tried again by hand where asking again does not help", async () => {
+    renderChat();
+    const { body, reply } = await say("add milk");
+    server.answer = 404;
+    reply.send(start);
+    reply.breakOff();
+    await nextRequest(2);
+    server.answer = "stream";
+    await userEvent.click(await screen.findByRole("button", { name: "Try again" }));
+    expect((await nextRequest(3)).body.idempotency_key).toBe(body.idempotency_key);
+    expect(onInterrupted).toHaveBeenCalledOnce();
   });
 
   it("says so when there is no network", async () => {

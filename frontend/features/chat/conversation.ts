@@ -36,6 +36,8 @@ export type StreamEvent =
   | { type: "tool-output-available"; toolCallId: string; output: unknown }
   | { type: "tool-output-error"; toolCallId: string; errorText: string }
   | { type: "error"; errorText: string }
+  /** The reply breaks off here: the same message again, with the same key, goes on with it. */
+  | { type: "abort"; reason?: string }
   | { type: "finish" };
 
 /** Returns the event that some data holds; null for one of an unknown form, which a newer server may send. */
@@ -53,7 +55,13 @@ export function parseStreamEvent(data: string): StreamEvent | null {
 export function applyStreamEvent(reply: Message, event: StreamEvent): Message {
   switch (event.type) {
     case "start":
-      return { ...reply, id: event.messageId ?? reply.id, agent: agentName(event.agent) ?? reply.agent };
+      // Another start: the reply is streamed once more, from its beginning.
+      return {
+        id: event.messageId ?? reply.id,
+        role: reply.role,
+        agent: agentName(event.agent) ?? reply.agent,
+        parts: [],
+      };
     case "text-start":
       return { ...reply, parts: [...reply.parts, { type: "text", id: event.id, text: "" }] };
     case "text-delta":

@@ -19,8 +19,11 @@ export type Unanswered = {
   isFinal: boolean;
 };
 
-/** How often a message whose reply is still being made elsewhere is asked for again, a second apart. */
-const MAX_POLLS = 60;
+/** How often a reply is asked for, a second apart, while it is being made elsewhere or its server is away. */
+const MAX_REQUESTS = 60;
+/** How often it may begin, and break off. */
+const MAX_STARTS = 6;
+const BROKE_OFF = "The reply broke off.";
 
 type ConversationOptions = {
   onToolResult: (result: ToolResult) => void;
@@ -76,13 +79,15 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
       };
       const shownAs = new Set([reply.id]);
       const toolNames = new Map<string, string>();
-      let failure: string | null = "The reply broke off.";
+      let failure: string | null = BROKE_OFF;
       let isFinal = false;
       const show = () =>
         setMessages((current) => [...(current ?? []).filter((message) => !shownAs.has(message.id)), reply]);
       try {
-        for await (const event of streamOnceFree(outgoing, controller.signal)) {
+        for await (const event of streamToEnd(outgoing, controller.signal)) {
           if (event.type === "start") {
+            failure = BROKE_OFF;
+            isFinal = false;
             shownAs.add(event.messageId);
             conversationId.current = event.conversation_id;
             setChosenId(event.conversation_id);
@@ -175,17 +180,38 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
   };
 }
 
-/** Streams the reply; where an interrupted request is still being answered, waits until that is done. */
-async function* streamOnceFree(outgoing: OutgoingMessage, signal: AbortSignal) {
-  for (let poll = 0; ; poll++) {
+/**
+ * Streams the reply. One that breaks off is asked for again with the same key, which does nothing twice: it begins
+ * with a start once more. One that is still being made elsewhere is waited for.
+ * @throws ApiError where there is no reply, or not to its end.
+ */
+async function* streamToEnd(outgoing: OutgoingMessage, signal: AbortSignal) {
+  let asked = outgoing;
+  for (let requests = 1, starts = 0; ; requests++) {
+    let failure: unknown = new ApiError(BROKE_OFF, 0);
     try {
-      yield* streamReply(outgoing, signal);
-      return;
+      for await (const event of streamReply(asked, signal)) {
+        if (event.type === "abort") {
+          if (event.reason) failure = new ApiError(event.reason, 0);
+          break;
+        }
+        if (event.type === "start") {
+          starts++;
+          // If it has been deleted meanwhile, the message must not begin another one.
+          asked = { ...outgoing, conversationId: event.conversation_id };
+        }
+        yield event;
+        if (event.type === "finish") return;
+      }
     } catch (error) {
-      const isUnderWay = error instanceof ApiError && error.status === 409;
-      if (!isUnderWay || poll >= MAX_POLLS) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
-      signal.throwIfAborted();
+      // What breaks a connection has no words for a person.
+      if (error instanceof ApiError || starts === 0) failure = error;
     }
+    signal.throwIfAborted();
+    const isElsewhere = failure instanceof ApiError && failure.status === 409;
+    const isAway = starts > 0 && failure instanceof ApiError && failure.isTemporary;
+    if (!(isElsewhere || isAway) || starts >= MAX_STARTS || requests >= MAX_REQUESTS) throw failure;
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    signal.throwIfAborted();
   }
 }

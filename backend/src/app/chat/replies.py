@@ -92,10 +92,13 @@ class RunningReplies:
 
     def __init__(self) -> None:
         self._replies: set[RunningReply] = set()
+        self._is_stopping = False
 
     async def stream(self, reply: "RunningReply") -> AsyncIterator[bytes]:
         """Make a reply and stream it as server-sent events."""
         self._replies.add(reply)
+        if self._is_stopping:
+            reply.interrupt()
         try:
             async with aclosing(reply.stream()) as events:
                 async for event in events:
@@ -105,6 +108,7 @@ class RunningReplies:
 
     def interrupt(self) -> None:
         """End all streams, because the server stops: what they had still to say, another server will."""
+        self._is_stopping = True
         for reply in self._replies:
             reply.interrupt()
 
@@ -139,9 +143,11 @@ class RunningReply:
         self._reply = Reply(accepted.begun)
         self._parts: asyncio.Queue[StreamPart | None] = asyncio.Queue(maxsize=64)
         self._answering: asyncio.Task[_Ending] | None = None
+        self._is_interrupted = False
 
     def interrupt(self) -> None:
         """Stop making the reply, and tell whoever reads it."""
+        self._is_interrupted = True
         if self._answering is not None:
             self._answering.cancel()
 
@@ -149,6 +155,8 @@ class RunningReply:
         """Make the reply and yield it as server-sent events."""
         accepted, agent = self._accepted, self._agent
         self._answering = asyncio.create_task(self._answer(), name=f"reply {accepted.reply_id}")
+        if self._is_interrupted:
+            self._answering.cancel()
         making = asyncio.create_task(self._make(self._answering))
         try:
             yield encode_part(
@@ -207,8 +215,7 @@ class RunningReply:
                         await self._take(event)
         except (_DatabaseAwayError, ToolsUnavailableError):
             log.warning("reply interrupted", reason="database unavailable", agent=agent.name)
-            error: StreamPart = {"type": "error", "errorText": _DATABASE_AWAY}
-            return _Ending(ReplyState.STOPPED, (error, abort_part(_DATABASE_AWAY)))
+            return _Ending(ReplyState.STOPPED, (abort_part(_DATABASE_AWAY),))
         except ReplyLostError:
             return _Ending(ReplyState.STOPPED, (abort_part(_LOST),))
         except TimeoutError:
@@ -250,8 +257,7 @@ class RunningReply:
             return _Ending(ending.state, (abort_part(_LOST),))
         except _DatabaseAwayError:
             log.error("reply not stored", reply_id=self._accepted.reply_id)
-            error: StreamPart = {"type": "error", "errorText": _DATABASE_AWAY}
-            return _Ending(ending.state, (error, abort_part(_DATABASE_AWAY)))
+            return _Ending(ending.state, (abort_part(_DATABASE_AWAY),))
         return ending
 
     async def _save(self, state: ReplyState) -> None:
