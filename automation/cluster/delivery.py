@@ -26,6 +26,8 @@ from automation.settings import Settings
 
 PROFILE = "cluster"
 CHARTS = Path("deploy/helm")
+DATABASE_IMAGE = "postgres:17"
+"""What the chart runs as PostgreSQL where no other is given."""
 
 Confirm = Callable[[str], Coroutine[Any, Any, None]]
 """Asks a person; raises AutomationError unless the answer is yes."""
@@ -89,6 +91,8 @@ async def deliver(settings: Settings, request: Request, emit: Emit, confirm: Con
     await check(place, emit, confirm)
     values = prepare(settings, profile, emit)
     loaded = await load(settings, profile, place.target, emit, registry=request.registry, bases=request.bases)
+    if not values.values.get("DATABASE_URL") and not request.registry:
+        await _spare_a_download(settings, place.target, rules, emit)
     installer = Installer(
         place.kubectl, place.helm, place.target, chart(settings, rules), rules, request.options, emit
     )
@@ -125,6 +129,14 @@ async def load(
         building.record(settings, outcome)
     allowed = kubernetes(profile).image_load_max_s
     loaded = await asyncio.gather(
-        *(loading.converge(loader, each, emit, allowed_s=allowed) for each in plans)
+        *(loading.converge(loader, each.service, each.reference, emit, allowed_s=allowed) for each in plans)
     )
     return {each.service: each for each in loaded}
+
+
+async def _spare_a_download(settings: Settings, target: Target, rules: Kubernetes, emit: Emit) -> None:
+    """Bring the database's image to a local cluster where Docker has it; or else they pull it."""
+    docker = Docker.find(settings)
+    if target.kind and await docker.images(DATABASE_IMAGE):
+        loader = loading.choose(target, settings, docker)
+        await loading.converge(loader, "postgresql", DATABASE_IMAGE, emit, allowed_s=rules.image_load_max_s)

@@ -15,7 +15,6 @@ from automation.cluster.kubectl import ClusterError, ClusterUnavailableError
 from automation.cluster.target import DOCKER_DESKTOP, KIND, MINIKUBE, Target
 from automation.docker import Docker
 from automation.events import Emit, step
-from automation.images.plan import Plan
 from automation.images.registry import check_registry
 from automation.programs import Program
 from automation.settings import Settings
@@ -28,16 +27,11 @@ class Loaded:
     """An image as the cluster has it."""
 
     service: str
-    repository: str
-    tag: str
+    name: str
+    """The name that pods ask for."""
     pull_policy: str
     seconds: float
     """0 for one that was there."""
-
-    @property
-    def reference(self) -> str:
-        """The name that pods ask for."""
-        return f"{self.repository}:{self.tag}"
 
 
 class Loader(Protocol):
@@ -47,13 +41,13 @@ class Loader(Protocol):
     def pull_policy(self) -> str:
         """What pods are to do where their node lacks the image."""
 
-    def repository(self, plan: Plan) -> str:
-        """Return the repository that pods are to name."""
+    def name(self, reference: str) -> str:
+        """Return the name by which pods are to ask for the image."""
 
-    async def has(self, plan: Plan) -> bool:
+    async def has(self, reference: str) -> bool:
         """Return whether the nodes have the image already."""
 
-    async def load(self, plan: Plan) -> None:
+    async def load(self, reference: str) -> None:
         """Bring it there. Raises ClusterError."""
 
 
@@ -65,21 +59,21 @@ class MinikubeLoader:
     profile: str
     pull_policy: str = "Never"
 
-    def repository(self, plan: Plan) -> str:
-        """Return the image's own name."""
-        return plan.image
+    def name(self, reference: str) -> str:
+        """Return the same name."""
+        return reference
 
-    async def has(self, plan: Plan) -> bool:
+    async def has(self, reference: str) -> bool:
         """Ask what the node has."""
         listed = await _run(self.program, "--profile", self.profile, "image", "ls")
         return any(
-            line.strip().endswith(f"/{plan.reference}") or line.strip() == plan.reference
+            line.strip().endswith(f"/{reference}") or line.strip() == reference
             for line in listed.splitlines()
         )
 
-    async def load(self, plan: Plan) -> None:
+    async def load(self, reference: str) -> None:
         """Hand the image over from the Docker daemon."""
-        await _run(self.program, "--profile", self.profile, "image", "load", plan.reference)
+        await _run(self.program, "--profile", self.profile, "image", "load", reference)
 
 
 @dataclass(frozen=True)
@@ -91,29 +85,27 @@ class KindLoader:
     cluster: str
     pull_policy: str = "Never"
 
-    def repository(self, plan: Plan) -> str:
-        """Return the image's own name."""
-        return plan.image
+    def name(self, reference: str) -> str:
+        """Return the same name."""
+        return reference
 
-    async def has(self, plan: Plan) -> bool:
+    async def has(self, reference: str) -> bool:
         """Ask what every node has."""
         nodes = (await _run(self.program, "get", "nodes", "--name", self.cluster)).split()
         for node in nodes:
             text = await self.docker.run("exec", node, "crictl", "images", "--output=json")
             tags = {tag for each in json.loads(text)["images"] for tag in each.get("repoTags") or ()}
-            if f"docker.io/library/{plan.reference}" not in tags:
+            if f"docker.io/library/{reference}" not in tags:
                 return False
         return bool(nodes)
 
-    async def load(self, plan: Plan) -> None:
+    async def load(self, reference: str) -> None:
         """Save the image into a file that kind takes and that is removed at once."""
         directory = self.docker.settings.state_dir / "images"
         directory.mkdir(parents=True, exist_ok=True)
-        archive = directory / f"{plan.image}-{plan.content}.tar"
+        archive = directory / f"{reference.replace(':', '-').replace('/', '-')}.tar"
         try:
-            await self.docker.run(
-                "image", "save", plan.reference, "--output", str(archive), seconds=PATIENCE_S
-            )
+            await self.docker.run("image", "save", reference, "--output", str(archive), seconds=PATIENCE_S)
             await _run(self.program, "load", "image-archive", str(archive), "--name", self.cluster)
         finally:
             archive.unlink(missing_ok=True)
@@ -126,15 +118,15 @@ class SharedLoader:
     docker: Docker
     pull_policy: str = "IfNotPresent"
 
-    def repository(self, plan: Plan) -> str:
-        """Return the image's own name."""
-        return plan.image
+    def name(self, reference: str) -> str:
+        """Return the same name."""
+        return reference
 
-    async def has(self, plan: Plan) -> bool:
+    async def has(self, reference: str) -> bool:
         """Ask the daemon."""
-        return plan.reference in await self.docker.images(plan.reference)
+        return reference in await self.docker.images(reference)
 
-    async def load(self, plan: Plan) -> None:
+    async def load(self, reference: str) -> None:
         """Find nothing to do."""
 
 
@@ -146,21 +138,21 @@ class RegistryLoader:
     registry: str
     pull_policy: str = "IfNotPresent"
 
-    def repository(self, plan: Plan) -> str:
+    def name(self, reference: str) -> str:
         """Return the image's name in the registry."""
-        return f"{self.registry}/{plan.image}"
+        return f"{self.registry}/{reference}"
 
-    async def has(self, plan: Plan) -> bool:
+    async def has(self, reference: str) -> bool:
         """Ask the registry."""
         done = await self.docker.complete(
-            "buildx", "imagetools", "inspect", f"{self.repository(plan)}:{plan.content}", seconds=PATIENCE_S
+            "buildx", "imagetools", "inspect", self.name(reference), seconds=PATIENCE_S
         )
         return done.code == 0
 
-    async def load(self, plan: Plan) -> None:
+    async def load(self, reference: str) -> None:
         """Push it."""
-        name = f"{self.repository(plan)}:{plan.content}"
-        await self.docker.run("image", "tag", plan.reference, name)
+        name = self.name(reference)
+        await self.docker.run("image", "tag", reference, name)
         await self.docker.run("image", "push", "--quiet", name, seconds=PATIENCE_S)
 
 
@@ -181,36 +173,37 @@ def choose(target: Target, settings: Settings, docker: Docker, registry: str = "
     )
 
 
-async def converge(loader: Loader, plan: Plan, emit: Emit, *, allowed_s: int) -> Loaded:
+async def converge(loader: Loader, service: str, reference: str, emit: Emit, *, allowed_s: int) -> Loaded:
     """Bring the image there unless it is, and read back that it is. Raises ClusterError."""
-    with step(emit, f"load {plan.service}") as running:
-        made = Loaded(plan.service, loader.repository(plan), plan.content, loader.pull_policy, 0.0)
+    with step(emit, f"load {service}") as running:
+        name = loader.name(reference)
         running.progress("asking what the cluster has")
-        if await loader.has(plan):
-            running.detail = f"{made.reference} is there"
-            return made
-        running.progress(f"{plan.reference} on its way")
+        if await loader.has(reference):
+            running.detail = f"{name} is there"
+            return Loaded(service, name, loader.pull_policy, 0.0)
+        running.progress(f"{reference} on its way")
         began = time.monotonic()
-        await loader.load(plan)
+        await loader.load(reference)
         seconds = time.monotonic() - began
         running.progress("reading back what the cluster has")
-        if not await loader.has(plan):
+        if not await loader.has(reference):
             raise ClusterError(
-                f"{plan.reference} was loaded and is not there",
+                f"{reference} was loaded and is not there",
                 why="the program that loads it ended without an error",
                 remedies=["minikube status", "minikube image ls", "invoke minikube-load"],
             )
         verdict = "" if seconds <= allowed_s else ", over the limit"
-        running.detail = f"{made.reference} loaded in {seconds:.1f} s of {allowed_s} s{verdict}"
-        return Loaded(made.service, made.repository, made.tag, made.pull_policy, seconds)
+        running.detail = f"{name} loaded in {seconds:.1f} s of {allowed_s} s{verdict}"
+        return Loaded(service, name, loader.pull_policy, seconds)
 
 
 def values(loaded: Mapping[str, Loaded]) -> dict[str, Any]:
     """Return the chart's values that name the images."""
-    return {
-        service: {"image": {"repository": each.repository, "tag": each.tag, "pullPolicy": each.pull_policy}}
-        for service, each in loaded.items()
-    }
+    made = {}
+    for service, each in loaded.items():
+        repository, _, tag = each.name.rpartition(":")
+        made[service] = {"image": {"repository": repository, "tag": tag, "pullPolicy": each.pull_policy}}
+    return made
 
 
 def _find(name: str, settings: Settings) -> Program:

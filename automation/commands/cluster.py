@@ -35,15 +35,15 @@ def load(
         loaded = await delivery.load(
             current, chosen, place.target, emit, service=service, registry=registry, bases=bases
         )
-        emit(Result({"images": [{**asdict(each), "reference": each.reference} for each in loaded.values()]}))
+        emit(Result({"images": [asdict(each) for each in loaded.values()]}))
 
     return run(work, json_lines=json_lines, debug=debug)
 
 
 def install(
     *, profile: str, namespace: str, release: str, context: str, values: Sequence[str],
-    settings: Sequence[str], registry: str, bases: Sequence[str], wait: bool, atomic: bool, timeout: str, yes: bool, dry_run: bool,
-    json_lines: bool, debug: bool,
+    settings: Sequence[str], registry: str, bases: Sequence[str], wait: bool, atomic: bool, timeout: str,
+    yes: bool, dry_run: bool, json_lines: bool, debug: bool,
 ) -> int:  # fmt: skip
     """Install the release, or upgrade it."""
 

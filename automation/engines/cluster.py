@@ -49,7 +49,7 @@ class ClusterEngine:
         return self._record() is not None
 
     async def up(self, options: UpOptions, emit: Emit) -> None:
-        """Install or upgrade the release, and follow its output when it is healthy. Raises AutomationError."""
+        """Install or upgrade the release, and follow its output once it is healthy.."""
         if options.profile not in {"", self._request.profile}:
             raise UsageError(
                 f"the profile {options.profile} is not one for Kubernetes",
