@@ -178,7 +178,7 @@ _UNREACHABLE = (
 _CAUSES: Sequence[tuple[str, _Make]] = (
     (r"context was not found for specified context: (\S+)", _no_context),
     (r'context "?([\w@:./-]+)"? (?:does not exist|not found)', _no_context),
-    (r"current-context is not set|no configuration has been provided|invalid configuration: no", _no_context),
+    (r"current-context is not set|current-context must exist|no configuration has been provided|invalid configuration: no", _no_context),
     (rf"[^\n]*(?:{_NOT_SIGNED_IN})[^\n]*", _not_signed_in),
     (r"[^\n]*(?:is forbidden: User|cannot \w+ resource)[^\n]*", _forbidden),
     (rf"[^\n]*(?:{_UNREACHABLE})[^\n]*", _unreachable),
