@@ -16,7 +16,7 @@ JSON = "Print events and the result as lines of JSON."
 DEBUG = "Show the traceback of an error."
 DRY_RUN = "Say what would be done, and do nothing."
 SERVICE = "Only this one: backend or frontend."
-ENGINE = "What runs it: compose or native. The one that runs already; else compose where Docker answers."
+ENGINE = "compose, native or cluster. The one that runs already; else compose where Docker answers."
 PROFILE = "The profile whose rules apply: standalone unless named."
 
 
@@ -462,6 +462,154 @@ def lock(
     end(commands.upkeep.lock(check=check, upgrade=upgrade, dry_run=dry_run, json_lines=json, debug=debug))
 
 
+CONTEXT = "kubectl's context: the current one unless named."
+REGISTRY = "A registry that the nodes pull from, for clusters that take no images otherwise."
+BASE = "Use another base image, as for build; repeatable."
+
+
+@task(
+    help={
+        "profile": "The profile whose rules apply: cluster unless named.",
+        "service": SERVICE,
+        "context": CONTEXT,
+        "registry": REGISTRY,
+        "base": BASE,
+        "dry-run": DRY_RUN,
+        "json": JSON,
+        "debug": DEBUG,
+    },
+    iterable=["base"],
+)
+def minikube_load(
+    _: Context,
+    profile: str = "",
+    service: str = "",
+    context: str = "",
+    registry: str = "",
+    base: list[str] | None = None,
+    dry_run: bool = False,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Bring the images to the nodes of minikube, kind or any cluster, unless they are there."""
+    end(
+        commands.cluster.load(
+            profile=profile,
+            service=service,
+            context=context,
+            registry=registry,
+            bases=base or (),
+            dry_run=dry_run,
+            json_lines=json,
+            debug=debug,
+        )
+    )
+
+
+@task(
+    help={
+        "profile": "The profile whose rules apply: cluster unless named.",
+        "namespace": "The namespace: todo-app-dev unless named.",
+        "release": "The release: todo unless named.",
+        "context": CONTEXT,
+        "values": "A file of values; repeatable, the last wins.",
+        "set": "One value, as in backend.replicaCount=2; repeatable. Never a secret: those are in .env.",
+        "registry": REGISTRY,
+        "base": BASE,
+        "wait": "Wait until the release is healthy, and explain why it is not; --no-wait does not.",
+        "atomic": "Go back to the revision before when this one does not become healthy.",
+        "timeout": "Seconds to wait at most.",
+        "yes": "Do not ask before a cluster is changed that is not of this machine.",
+        "dry-run": DRY_RUN,
+        "json": JSON,
+        "debug": DEBUG,
+    },
+    iterable=["values", "set", "base"],
+)
+def helm_install(
+    _: Context,
+    profile: str = "",
+    namespace: str = "",
+    release: str = "",
+    context: str = "",
+    values: list[str] | None = None,
+    set: list[str] | None = None,  # noqa: A002 - Helm's own word
+    registry: str = "",
+    base: list[str] | None = None,
+    wait: bool = True,
+    atomic: bool = False,
+    timeout: str = "180",
+    yes: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Install the release in the cluster, or upgrade it, and show its pods until it is healthy."""
+    end(
+        commands.cluster.install(
+            profile=profile,
+            namespace=namespace,
+            release=release,
+            context=context,
+            values=values or (),
+            settings=set or (),
+            registry=registry,
+            bases=base or (),
+            wait=wait,
+            atomic=atomic,
+            timeout=timeout,
+            yes=yes,
+            dry_run=dry_run,
+            json_lines=json,
+            debug=debug,
+        )
+    )
+
+
+@task(
+    help={
+        "namespace": "The namespace: todo-app-dev unless named.",
+        "release": "The release: todo unless named.",
+        "context": CONTEXT,
+        "data": "Delete the namespace too, with the data and the Secret in it.",
+        "yes": "Do not ask.",
+        "dry-run": DRY_RUN,
+        "json": JSON,
+        "debug": DEBUG,
+    }
+)
+def helm_uninstall(
+    _: Context,
+    namespace: str = "",
+    release: str = "",
+    context: str = "",
+    data: bool = False,
+    yes: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Remove the release from the cluster; the data stays."""
+    end(
+        commands.cluster.uninstall(
+            namespace=namespace,
+            release=release,
+            context=context,
+            data=data,
+            yes=yes,
+            dry_run=dry_run,
+            json_lines=json,
+            debug=debug,
+        )
+    )
+
+
+@task(help={"destination": "The directory: .artifacts/charts unless named.", "json": JSON, "debug": DEBUG})
+def helm_package(_: Context, destination: str = "", json: bool = False, debug: bool = False) -> None:
+    """Make the chart's archive."""
+    end(commands.cluster.package(destination=destination, json_lines=json, debug=debug))
+
+
 namespace = Collection(
     build,
     size_check,
@@ -473,6 +621,10 @@ namespace = Collection(
     logs,
     compose_up,
     compose_down,
+    minikube_load,
+    helm_install,
+    helm_uninstall,
+    helm_package,
     install,
     doctor,
     env_init,

@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from automation.commands import application, compose, images, profiles, review, upkeep, verification
+    from automation.commands import (
+        application,
+        cluster,
+        compose,
+        images,
+        profiles,
+        review,
+        upkeep,
+        verification,
+    )
 
-__all__ = ["application", "compose", "images", "profiles", "review", "upkeep", "verification"]
+__all__ = ["application", "cluster", "compose", "images", "profiles", "review", "upkeep", "verification"]
 
 
 def __getattr__(name: str) -> "ModuleType":

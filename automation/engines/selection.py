@@ -7,6 +7,7 @@ from contextlib import suppress
 from automation import instance
 from automation.docker import Docker, DockerError
 from automation.engines import Engine
+from automation.engines.cluster import ClusterEngine
 from automation.engines.compose import ComposeEngine
 from automation.engines.native import NativeEngine
 from automation.errors import AutomationError, UsageError
@@ -15,6 +16,7 @@ from automation.settings import Settings
 ENGINES: Mapping[str, Callable[[Settings], Engine]] = {
     ComposeEngine.name: ComposeEngine,
     NativeEngine.name: NativeEngine,
+    ClusterEngine.name: ClusterEngine,
 }
 VARIABLE = "TODO_ENGINE"
 
@@ -48,14 +50,15 @@ async def for_start(settings: Settings, asked: str) -> tuple[Engine, str]:
 
 async def running(settings: Settings) -> Engine | None:
     """Return the engine that runs the application; None when none does, or one was killed."""
-    native, composed = NativeEngine(settings), ComposeEngine(settings)
+    native, composed, cluster = NativeEngine(settings), ComposeEngine(settings), ClusterEngine(settings)
     if native.address():
         return native
     # Without a daemon no container runs.
     with suppress(DockerError):
         if composed.recorded and (await composed.status()).state != instance.STOPPED:
             return composed
-    return None
+    # It is not asked whether the cluster answers: a release goes on without anybody's looking.
+    return cluster if cluster.recorded else None
 
 
 async def latest(settings: Settings) -> Engine:

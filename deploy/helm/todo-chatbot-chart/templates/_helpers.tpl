@@ -87,7 +87,7 @@ affinity: {{ toYaml . | nindent 2 }}
 {{- define "todo.podAnnotations" -}}
 checksum/config: {{ include (print .root.Template.BasePath "/configmap.yaml") .root | sha256sum }}
 {{- with .root.Values.secret.checksum }}
-checksum/secret: {{ . }}
+checksum/secret: {{ . | quote }}
 {{- end }}
 {{- with (index .root.Values .component).podAnnotations }}
 {{ toYaml . }}

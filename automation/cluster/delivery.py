@@ -1,0 +1,142 @@
+"""From sources to a healthy release: built, loaded, installed, watched, reached."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from automation import contract, environment
+from automation.cluster import loading
+from automation.cluster import target as targets
+from automation.cluster.helm import Helm
+from automation.cluster.installing import DATABASE_PASSWORD, Installed, Installer, Options
+from automation.cluster.kubectl import Kubectl
+from automation.cluster.loading import Loaded
+from automation.cluster.target import Target
+from automation.contract import Kubernetes, Profile
+from automation.docker import Docker
+from automation.environment import Environment
+from automation.errors import UsageError
+from automation.events import Emit, step
+from automation.images import building
+from automation.images.plan import Options as BuildOptions
+from automation.images.plan import choose, plan_all
+from automation.settings import Settings
+
+PROFILE = "cluster"
+CHARTS = Path("deploy/helm")
+DATABASE_IMAGE = "postgres:17"
+"""What the chart runs as PostgreSQL where no other is given."""
+
+Confirm = Callable[[str], Coroutine[Any, Any, None]]
+"""Asks a person; raises AutomationError unless the answer is yes."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The cluster that is meant, and the programs that talk to it."""
+
+    kubectl: Kubectl
+    helm: Helm
+    target: Target
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be delivered, and where to."""
+
+    options: Options
+    profile: str = PROFILE
+    context: str = ""
+    """kubectl's context; the current one when empty."""
+    registry: str = ""
+    """A registry that the nodes pull from, instead of loading images into them."""
+    bases: tuple[str, ...] = ()
+
+
+def kubernetes(profile: Profile) -> Kubernetes:
+    """Return what a profile says about Kubernetes. Raises UsageError when that is nothing."""
+    if profile.kubernetes is None:
+        raise UsageError(
+            f"the profile {profile.name} is not one for Kubernetes", remedies=[f"--profile {PROFILE}"]
+        )
+    return profile.kubernetes
+
+
+async def find_place(settings: Settings, options: Options, context: str = "") -> Place:
+    """Return the cluster that a context means. Raises ClusterError."""
+    kubectl = Kubectl.find(settings, context=context)
+    target = targets.read(await kubectl.json("config", "view", "--minify"))
+    kubectl = Kubectl(kubectl.program, target.context, options.namespace)
+    helm = Helm.find(settings, context=target.context, namespace=options.namespace, release=options.release)
+    return Place(kubectl, helm, target)
+
+
+async def check(place: Place, emit: Emit, confirm: Confirm | None) -> None:
+    """See that the cluster answers; ask before one is touched that is not of this machine."""
+    with step(emit, "cluster") as running:
+        running.progress(f"asking {place.target}")
+        version = (await place.kubectl.json("version"))["serverVersion"]["gitVersion"]
+        running.detail = f"{place.target}, Kubernetes {version}"
+    if confirm is not None and not place.target.local:
+        await confirm(f"{place.target} is not a cluster of this machine. Change it?")
+
+
+async def deliver(settings: Settings, request: Request, emit: Emit, confirm: Confirm | None) -> Installed:
+    """Bring the release to what the sources and the settings say. Raises AutomationError."""
+    profile = contract.load(request.profile, settings.root)
+    rules = kubernetes(profile)
+    place = await find_place(settings, request.options, request.context)
+    await check(place, emit, confirm)
+    values = prepare(settings, profile, emit)
+    loaded = await load(settings, profile, place.target, emit, registry=request.registry, bases=request.bases)
+    if not values.values.get("DATABASE_URL") and not request.registry:
+        await _spare_a_download(settings, place.target, rules, emit)
+    installer = Installer(
+        place.kubectl, place.helm, place.target, chart(settings, rules), rules, request.options, emit
+    )
+    return await installer.install(values, loaded)
+
+
+def prepare(settings: Settings, profile: Profile, emit: Emit) -> Environment:
+    """Return the settings of a release; the secrets that it lacks are generated. Raises AutomationError."""
+    known = environment.read(settings, profile).values if settings.env_file.exists() else {}
+    secrets = ["JWT_SECRET", *([] if known.get("DATABASE_URL") else [DATABASE_PASSWORD])]
+    return environment.prepare(settings, profile, emit, also=secrets)
+
+
+def chart(settings: Settings, rules: Kubernetes) -> Path:
+    """Return the chart's directory."""
+    return settings.root / CHARTS / rules.chart
+
+
+async def load(
+    settings: Settings,
+    profile: Profile,
+    target: Target,
+    emit: Emit,
+    *,
+    service: str = "",
+    registry: str = "",
+    bases: Sequence[str] = (),
+) -> Mapping[str, Loaded]:
+    """Build what is missing and bring it to the nodes. Raises AutomationError."""
+    docker = Docker.find(settings)
+    loader = loading.choose(target, settings, docker, registry)
+    plans = await plan_all(settings, [profile], choose(service), BuildOptions(bases=tuple(bases)))
+    for outcome in await building.converge(docker, plans, emit):
+        building.record(settings, outcome)
+    allowed = kubernetes(profile).image_load_max_s
+    loaded = await asyncio.gather(
+        *(loading.converge(loader, each.service, each.reference, emit, allowed_s=allowed) for each in plans)
+    )
+    return {each.service: each for each in loaded}
+
+
+async def _spare_a_download(settings: Settings, target: Target, rules: Kubernetes, emit: Emit) -> None:
+    """Bring the database's image to a local cluster where Docker has it; or else they pull it."""
+    docker = Docker.find(settings)
+    if target.kind and await docker.images(DATABASE_IMAGE):
+        loader = loading.choose(target, settings, docker)
+        await loading.converge(loader, "postgresql", DATABASE_IMAGE, emit, allowed_s=rules.image_load_max_s)

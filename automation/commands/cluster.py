@@ -1,0 +1,127 @@
+"""The tasks that bring the application to a Kubernetes cluster."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from automation import contract
+from automation.cluster import delivery, installing
+from automation.cluster.delivery import Request
+from automation.cluster.helm import Helm
+from automation.cluster.installing import Options
+from automation.commands.edge import confirm, run
+from automation.contract import Kubernetes
+from automation.engines.cluster import ClusterEngine
+from automation.errors import UsageError
+from automation.events import Emit, Notice, Result, step
+from automation.settings import Settings
+
+_LONGEST_S = 86_400
+
+
+def load(
+    *, profile: str, service: str, context: str, registry: str, bases: Sequence[str], dry_run: bool,
+    json_lines: bool, debug: bool,
+) -> int:  # fmt: skip
+    """Bring the images to the nodes of the cluster."""
+
+    async def work(current: Settings, emit: Emit) -> None:
+        chosen = contract.load(profile or delivery.PROFILE, current.root)
+        rules = delivery.kubernetes(chosen)
+        place = await delivery.find_place(current, Options(rules.namespace), context)
+        if dry_run:
+            emit(Notice((f"The images of {chosen.name} would be built and brought to {place.target}.",)))
+            emit(Result({"context": place.target.context, "profile": chosen.name}))
+            return
+        loaded = await delivery.load(
+            current, chosen, place.target, emit, service=service, registry=registry, bases=bases
+        )
+        emit(Result({"images": [asdict(each) for each in loaded.values()]}))
+
+    return run(work, json_lines=json_lines, debug=debug)
+
+
+def install(
+    *, profile: str, namespace: str, release: str, context: str, values: Sequence[str],
+    settings: Sequence[str], registry: str, bases: Sequence[str], wait: bool, atomic: bool, timeout: str,
+    yes: bool, dry_run: bool, json_lines: bool, debug: bool,
+) -> int:  # fmt: skip
+    """Install the release, or upgrade it."""
+
+    async def work(current: Settings, emit: Emit) -> None:
+        rules = _rules(profile, current)
+        options = Options(
+            namespace=namespace or rules.namespace,
+            release=release or installing.RELEASE,
+            values_files=tuple(values),
+            settings=tuple(settings),
+            wait=wait,
+            atomic=atomic,
+            timeout_s=_seconds(timeout),
+        )
+        request = Request(options, profile or delivery.PROFILE, context, registry, tuple(bases))
+        engine = ClusterEngine(current, request)
+        if dry_run:
+            plan = await engine.describe()
+            emit(Notice(plan))
+            emit(Result({"plan": plan}))
+            return
+        installed = await engine.install(emit, None if yes else _ask)
+        emit(Result(asdict(installed)))
+
+    return run(work, json_lines=json_lines, debug=debug)
+
+
+def uninstall(
+    *, namespace: str, release: str, context: str, data: bool, yes: bool, dry_run: bool, json_lines: bool,
+    debug: bool,
+) -> int:  # fmt: skip
+    """Remove the release; the data stays unless told."""
+
+    async def work(current: Settings, emit: Emit) -> None:
+        rules = _rules("", current)
+        options = Options(namespace or rules.namespace, release or installing.RELEASE)
+        engine = ClusterEngine(current, Request(options, context=context))
+        if dry_run:
+            kept = "its data, its Secret and the namespace with it" if data else "and keep its data"
+            emit(Notice((f"helm-uninstall would remove {options.release} in {options.namespace}, {kept}.",)))
+            return
+        if data and not yes:
+            await confirm(
+                f"Delete the namespace {options.namespace} with every account, task and conversation in it? "
+                "Nothing can make it again."
+            )
+        await engine.uninstall(emit, None if yes else _ask, data=data)
+        emit(Result((await engine.status()).to_mapping()))
+
+    return run(work, json_lines=json_lines, debug=debug)
+
+
+def package(*, destination: str, json_lines: bool, debug: bool) -> int:
+    """Make the chart's archive."""
+
+    async def work(current: Settings, emit: Emit) -> None:
+        chart = delivery.chart(current, _rules("", current))
+        with step(emit, "chart") as running:
+            helm = Helm.find(current)
+            await helm.run("lint", "--strict", str(chart))
+            made = await installing.package(helm, chart, current.root / (destination or ".artifacts/charts"))
+            running.detail = made
+        emit(Result({"archive": made}))
+
+    return run(work, json_lines=json_lines, debug=debug)
+
+
+async def _ask(question: str) -> None:
+    await confirm(question, otherwise="nothing was changed")
+
+
+def _rules(profile: str, current: Settings) -> Kubernetes:
+    return delivery.kubernetes(contract.load(profile or delivery.PROFILE, current.root))
+
+
+def _seconds(text: str) -> float:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= _LONGEST_S):
+        raise UsageError(
+            f"--timeout {text!r} is not a number of seconds", why=f"it is from 1 to {_LONGEST_S}"
+        )
+    return float(text)

@@ -1,0 +1,209 @@
+"""Runs the application in a Kubernetes cluster, as a release of the project's chart."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from automation import contract, files, instance, processes
+from automation.cluster import delivery, installing, pods
+from automation.cluster.delivery import Confirm, Place, Request
+from automation.cluster.installing import Installed, Options
+from automation.engines import HEALTHY, SERVICES, UNHEALTHY, ServiceStatus, Status, UpOptions, welcome
+from automation.errors import UsageError
+from automation.events import Emit, Line, Notice, Result, step
+from automation.settings import Settings
+
+_SELECTOR = "--selector=app.kubernetes.io/instance={}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where the release was put."""
+
+    context: str
+    namespace: str
+    release: str
+    profile: str
+    address: str
+    since: float
+    """Seconds since the epoch."""
+
+
+class ClusterEngine:
+    """The engine whose services are pods."""
+
+    name = "cluster"
+
+    def __init__(self, settings: Settings, request: Request | None = None) -> None:
+        """Take the settings; without a request it is the release that was installed from here last."""
+        self._settings = settings
+        self._file = settings.state_dir / "cluster.json"
+        self._request = request or self._default()
+
+    @property
+    def recorded(self) -> bool:
+        """Whether a release was installed from here and has not been uninstalled again."""
+        return self._record() is not None
+
+    async def up(self, options: UpOptions, emit: Emit) -> None:
+        """Install or upgrade the release, and follow its output once it is healthy.."""
+        if options.profile not in {"", self._request.profile}:
+            raise UsageError(
+                f"the profile {options.profile} is not one for Kubernetes",
+                remedies=[f"--profile {self._request.profile}", "--engine compose"],
+            )
+        if options.database == "sqlite":
+            raise UsageError(
+                "replicas share a database, which SQLite in a file is not", remedies=["--database postgres"]
+            )
+        installed = await self.install(emit, None)
+        profile = contract.load(self._request.profile, self._settings.root)
+        values = delivery.prepare(self._settings, profile, _silent)
+        emit(Notice(welcome(self.name, installed.address, options, profile, values, self._settings)))
+        emit(Result((await self.status()).to_mapping()))
+        if options.foreground:
+            try:
+                await self.logs(SERVICES, 0, emit, follow=True)
+            except asyncio.CancelledError:
+                await self.down(emit)
+                raise
+
+    async def install(self, emit: Emit, confirm: Confirm | None) -> Installed:
+        """Deliver what the request says, and write down where it is. Raises AutomationError."""
+        installed = await delivery.deliver(self._settings, self._request, emit, confirm)
+        place = await self._place()
+        record = Record(
+            place.target.context,
+            self._request.options.namespace,
+            self._request.options.release,
+            self._request.profile,
+            installed.address,
+            time.time(),
+        )
+        files.make_directory(self._file.parent)
+        files.write_json(self._file, asdict(record))
+        return installed
+
+    async def down(self, emit: Emit) -> None:
+        """Remove the release. Its data, its Secret and the namespace stay."""
+        await self.uninstall(emit, None)
+
+    async def uninstall(self, emit: Emit, confirm: Confirm | None, *, data: bool = False) -> None:
+        """Remove the release, with `data` the namespace and everything in it too. Raises AutomationError."""
+        place = await self._place()
+        if confirm is not None and not place.target.local:
+            await confirm(f"{place.target} is not a cluster of this machine. Change it?")
+        options = self._request.options
+        there = bool(await place.helm.history())
+        if not there and not data:
+            self._file.unlink(missing_ok=True)
+            emit(Notice(("Nothing is running.",)))
+            return
+        with step(emit, "stop") as running:
+            running.progress("asking the pods to end")
+            await place.helm.uninstall()
+            await place.kubectl.run(
+                "wait", "--for=delete", "pods", _SELECTOR.format(options.release), "--timeout=25s"
+            )
+            running.detail = f"{options.release} is gone, the data stays"
+            if data:
+                running.progress("deleting the namespace")
+                await place.kubectl.run(
+                    "delete", "namespace", options.namespace, "--ignore-not-found", "--wait"
+                )
+                running.detail = f"{options.release} and the namespace {options.namespace} are gone"
+        self._file.unlink(missing_ok=True)
+
+    async def status(self) -> Status:
+        """Return the application as it is now."""
+        record = self._record()
+        if record is None:
+            return Status(self.name, instance.STOPPED)
+        place = await self._place()
+        snapshot = pods.read_snapshot(
+            await place.kubectl.items(installing.KINDS, _SELECTOR.format(record.release))
+        )
+        if not snapshot.workloads:
+            return Status(self.name, instance.STOPPED)
+        services = {}
+        for name in SERVICES:
+            own = [each for each in snapshot.pods if each.component == name and each.state != "Terminating"]
+            healthy = bool(own) and all(each.ready for each in own)
+            state = HEALTHY if healthy else (sorted(each.state for each in own) or ["absent"])[0]
+            address = record.address if name == "frontend" else f"http://todo-{name}-service:8080"
+            services[name] = ServiceStatus(state, address, 0, 0, 0)
+        good = all(each.state == HEALTHY for each in services.values())
+        state = instance.RUNNING if good else UNHEALTHY
+        return Status(self.name, state, "production", record.address, record.since, services=services)
+
+    async def logs(self, services: Sequence[str], lines: int, emit: Emit, *, follow: bool) -> None:
+        """Emit the last lines of the services' pods, and with `follow` what comes after."""
+        place = await self._place()
+        names = ",".join(f"todo-{each}" for each in services)
+        words = [
+            "logs",
+            f"--selector=app in ({names})",
+            "--prefix",
+            f"--tail={lines}",
+            "--max-log-requests=20",
+        ]
+        words += ["--follow"] if follow else []
+        where = [each for each in place.kubectl.where if not each.startswith("--request-timeout")]
+        async with place.kubectl.program.running(*where, *words, grace=1.0) as process:
+            async for line in processes.lines(process):
+                source, text = _split(line)
+                emit(Line(source, text))
+
+    def address(self) -> str | None:
+        """Return the address that people open; None while nothing was installed from here."""
+        record = self._record()
+        return record.address if record else None
+
+    async def plan(self, _options: UpOptions) -> tuple[str, ...]:
+        """Return what `up` would do, a sentence each. Raises AutomationError as `up` would."""
+        return await self.describe()
+
+    async def describe(self) -> tuple[str, ...]:
+        """Return what an installation would do, a sentence each. Raises AutomationError."""
+        place, options = await self._place(), self._request.options
+        history = await place.helm.history()
+        verb = (
+            f"Upgrade the release {options.release}" if history else f"Install the release {options.release}"
+        )
+        return (
+            f"Build the images of {self._request.profile}, unless they are there.",
+            f"Bring them to {self._request.registry or place.target}.",
+            f"Make the namespace {options.namespace}, and its Secret from {self._settings.env_file_name}.",
+            f"{verb} in {options.namespace}" + (", and wait until it is healthy." if options.wait else "."),
+        )
+
+    async def _place(self) -> Place:
+        return await delivery.find_place(self._settings, self._request.options, self._request.context)
+
+    def _default(self) -> Request:
+        record = self._record()
+        if record is None:
+            rules = delivery.kubernetes(contract.load(delivery.PROFILE, self._settings.root))
+            return Request(Options(rules.namespace))
+        return Request(Options(record.namespace, record.release), record.profile, record.context)
+
+    def _record(self) -> Record | None:
+        found: Any = files.read_json(self._file)
+        with suppress(TypeError):
+            return Record(**found) if found else None
+        return None
+
+
+def _silent(_event: object) -> None:
+    pass
+
+
+def _split(line: str) -> tuple[str, str]:
+    """Return the pod and the text of a line that kubectl prefixes with [pod/NAME/CONTAINER]."""
+    if line.startswith("[pod/") and "] " in line:
+        head, _, text = line.partition("] ")
+        return head.split("/")[1], text
+    return "cluster", line
