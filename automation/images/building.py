@@ -160,14 +160,14 @@ def command(plan: Plan, output: Sequence[str], *, no_cache: bool, pull: bool = F
         words += ["--platform", plan.platform]
     words += [word for name, value in plan.arguments.items() for word in ("--build-arg", f"{name}={value}")]
     words += [word for name, value in plan.labels.items() for word in ("--label", f"{name}={value}")]
-    words += [word for name, file in plan.secrets.items() for word in ("--secret", _secret(name, file))]
+    words += [word for name, file in plan.secrets.items() for word in ("--secret", secret(name, file))]
     words += ["--no-cache"] if no_cache else []
     words += ["--pull"] if pull else []
     return (*words, ".")
 
 
-def _secret(name: str, file: Path) -> str:
-    """Return the flag's value; it is read as a line of CSV, where a path may need quotes."""
+def secret(name: str, file: Path) -> str:
+    """Return the value of the flag --secret; it is read as a line of CSV, where a path may need quotes."""
     source = f"src={file}".replace('"', '""')
     return f'id={name},"{source}"'
 

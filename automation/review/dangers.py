@@ -61,6 +61,19 @@ def secrets(text: str) -> set[str]:
     }
 
 
+def own_caches(text: str, present: str) -> bool:
+    """Return whether the project's own build has every step that mounts a cache, with the same inputs.
+
+    Such steps leave nothing in the caches that is not there already.
+    """
+    own = {inputs for _, inputs in _steps(read(present))}
+    return all(
+        inputs in own
+        for instruction, inputs in _steps(read(text))
+        if any(mount["type"] == "cache" for mount in instruction.mounts)
+    )
+
+
 def _hidden_characters(text: str) -> Iterator[Finding]:
     for number, line in enumerate(text.split("\n"), 1):
         if codes := sorted({f"U+{ord(each):04X}" for each in line if hidden(each)}):

@@ -246,7 +246,7 @@ async def _ingredients(
         arguments={
             **arguments,
             **each.environment.build_arguments,
-            **({} if text == present else _SEPARATE_CACHES),
+            **({} if dangers.own_caches(text, present) else _SEPARATE_CACHES),
         },
         labels={f"org.opencontainers.image.{name}": value for name, value in labels.items()},
         bases={old: new for old, new in _bases(settings.bases) if old in used},

@@ -1,7 +1,8 @@
 """Building a candidate apart from the project's own builds: for a limited time, with nothing left behind.
 
-The context is what the project's own ignore file lets through, and caches have a place of their own, so a
-candidate can neither see more than the project's build nor leave something in the caches that it uses.
+The context is what the project's own ignore file lets through, and the caches of steps that are not the
+project's own have a place of their own. So a candidate can neither see more than the project's build nor leave
+something in the caches that it uses.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from automation import processes
 from automation.docker import Docker
 from automation.errors import AutomationError
 from automation.events import Step
+from automation.images import building
 from automation.images.progress import Progress
 from automation.review.candidate import visible
 from automation.review.findings import Finding
@@ -136,5 +138,5 @@ def _arguments(ingredients: Ingredients, file: Path, root: Path) -> Iterator[str
     for old, new in ingredients.bases.items():
         yield from ("--build-context", f"{old}=docker-image://{new}")
     for name, secret in ingredients.secrets.items():
-        yield from ("--secret", f"id={name},src={secret}")
+        yield from ("--secret", building.secret(name, secret))
     yield str(root)

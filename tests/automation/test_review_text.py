@@ -127,6 +127,15 @@ def test_a_step_with_a_secret_must_also_take_the_same_from_other_stages() -> Non
     assert rules(own.replace("RUN install", "RUN evil"), own) == [("secret", 4)]
 
 
+def test_the_projects_caches_are_for_the_projects_own_steps() -> None:
+    own = OWN.replace("--mount=type=secret,id=pipconf,target=/etc/pip.conf", "--mount=type=cache,target=/c")
+    assert dangers.own_caches(own, own)
+    assert dangers.own_caches(own.replace("USER 1001", "USER 1002"), own)
+    assert not dangers.own_caches(own.replace("pip install", "pip install --verbose"), own)
+    assert not dangers.own_caches(own.replace("FROM ${PYTHON_IMAGE} AS builder", "FROM evil AS builder"), own)
+    assert not dangers.own_caches(f"{own}RUN --mount=id=/c,type=cache,target=/d touch /d/evil\n", own)
+
+
 def test_a_file_of_many_stages_that_take_from_each_other_is_read_at_once() -> None:
     stages = [
         f"FROM python:3.11-slim AS s{at}\nCOPY --from=s{at - 1} / /a\nCOPY --from=s{at - 1} / /b"

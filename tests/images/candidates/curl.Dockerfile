@@ -1,4 +1,4 @@
-FROM python:3.11-slim AS gordon
+FROM scratch AS gordon
 WORKDIR /app
 USER 1001:1001
 HEALTHCHECK --interval=30s --timeout=10s --start-period=40s --retries=3 \

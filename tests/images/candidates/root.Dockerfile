@@ -1,8 +1,8 @@
 FROM python:3.11-slim AS builder
-RUN python -m venv /opt/venv
+RUN mkdir /out
 
-FROM python:3.11-slim AS gordon
-COPY --from=builder /opt/venv /opt/venv
+FROM scratch AS gordon
+COPY --from=builder /out /
 WORKDIR /app
 EXPOSE 8000
 USER root

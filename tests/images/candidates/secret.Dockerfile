@@ -1,4 +1,4 @@
-FROM python:3.11-slim AS gordon
+FROM scratch AS gordon
 ENV BETTER_AUTH_SECRET=4f1c0a9be27d4f0c8d1e6b5a7c3f2e10
 WORKDIR /app
 USER 1001:1001
