@@ -1,8 +1,8 @@
 """Building a candidate apart from the project's own builds: for a limited time, with nothing left behind.
 
 The context is what the project's own ignore file lets through, and the caches of steps that are not the
-project's own have a place of their own. So a candidate can neither see more than the project's build nor leave
-something in the caches that it uses.
+project's own have a place of their own. So a candidate can neither see more than the project's build nor
+leave something in the caches that it uses.
 """
 
 import asyncio
