@@ -170,6 +170,10 @@ def _forbidden(found: re.Match[str], _environ: Mapping[str, str]) -> ClusterErro
     )
 
 
+_NO_CONTEXT = (
+    "current-context is not set|current-context must exist|no configuration has been provided|"
+    "invalid configuration: no"
+)
 _NOT_SIGNED_IN = "certificate has expired|You must be logged in|Unauthorized|provide credentials"
 _UNREACHABLE = (
     r"connection refused|no route to host|i/o timeout|Client\.Timeout|no such host|TLS handshake timeout|"
@@ -178,7 +182,7 @@ _UNREACHABLE = (
 _CAUSES: Sequence[tuple[str, _Make]] = (
     (r"context was not found for specified context: (\S+)", _no_context),
     (r'context "?([\w@:./-]+)"? (?:does not exist|not found)', _no_context),
-    (r"current-context is not set|current-context must exist|no configuration has been provided|invalid configuration: no", _no_context),
+    (_NO_CONTEXT, _no_context),
     (rf"[^\n]*(?:{_NOT_SIGNED_IN})[^\n]*", _not_signed_in),
     (r"[^\n]*(?:is forbidden: User|cannot \w+ resource)[^\n]*", _forbidden),
     (rf"[^\n]*(?:{_UNREACHABLE})[^\n]*", _unreachable),
