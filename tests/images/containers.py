@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,18 @@ ORIGIN = "http://localhost:3000"
 SECRET = "only-for-tests-" + uuid.uuid4().hex
 HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 PATIENCE_S = 60.0
+SHELLS_AND_INSTALLERS = {
+    "apk", "apt", "apt-get", "ash", "bash", "busybox", "cc", "curl", "dash", "dpkg", "gcc", "ld", "npm",
+    "perl", "pip", "pip3", "sh", "strip", "uv", "wget",
+}  # fmt: skip
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition; fail when it never holds."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def docker(*arguments: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -58,23 +70,28 @@ class Container:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                return httpx2.get(f"{self.address}{path}")
+                return self.get(path)
             except httpx2.TransportError:
                 assert self.state["Running"], self.logs()
                 assert time.monotonic() < deadline, self.logs()
                 time.sleep(0.02)
 
+    def get(self, path: str) -> httpx2.Response:
+        """Return its answer to the path."""
+        return httpx2.get(f"{self.address}{path}", timeout=30)
+
     def python(self, program: str) -> str:
         """Run a Python program inside, as the container's user; return what it wrote."""
         return docker("exec", "--interactive", self.id, "python", "-", input=program).stdout.strip()
 
-    def person(self) -> httpx2.Client:
-        """Return a browser in which somebody new is signed in."""
-        browser = httpx2.Client(base_url=self.address, headers={"Origin": ORIGIN}, timeout=30)
-        account = {"name": "Ada", "email": f"{uuid.uuid4().hex}@example.org", "password": "correct horse"}
-        answer = browser.post("/api/auth/sign-up/email", json=account)
-        assert answer.status_code == 200, answer.text
-        return browser
+    @contextmanager
+    def person(self) -> Iterator[httpx2.Client]:
+        """Yield a browser in which somebody new is signed in."""
+        with httpx2.Client(base_url=self.address, headers={"Origin": ORIGIN}, timeout=30) as browser:
+            account = {"name": "Ada", "email": f"{uuid.uuid4().hex}@example.org", "password": "correct horse"}
+            answer = browser.post("/api/auth/sign-up/email", json=account)
+            assert answer.status_code == 200, answer.text
+            yield browser
 
     @property
     def state(self) -> dict[str, Any]:

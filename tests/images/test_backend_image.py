@@ -7,9 +7,8 @@ import socket
 import ssl
 import subprocess
 import tarfile
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,21 +26,18 @@ from automation.settings import load as load_settings
 from backend.tests.chat.stream import calls_of, parts_of, text_of
 from tests.images.containers import (
     HARDENED,
-    PATIENCE_S,
     ROOT,
     SECRET,
+    SHELLS_AND_INSTALLERS,
     build,
     docker,
     migrate,
     running,
     volume,
+    wait_until,
 )
 
 PROFILES = contract.names()
-SHELLS_AND_INSTALLERS = {
-    "apk", "apt", "apt-get", "ash", "bash", "busybox", "cc", "curl", "dash", "dpkg", "gcc", "ld", "npm",
-    "perl", "pip", "pip3", "sh", "strip", "uv", "wget",
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +57,11 @@ def image_of(profile: str) -> tuple[str, int]:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_people_and_their_tasks_survive_the_container(profile: str) -> None:
     image, port = image_of(profile)
-    with volume() as data, ExitStack() as first:
+    with volume() as data, ExitStack() as people, ExitStack() as first:
         assert "applied 0001_accounts" in migrate(image, "--volume", f"{data}:/data")
         container = first.enter_context(running(image, "--volume", f"{data}:/data", port=port))
         assert container.wait("/ready").status_code == 200
-        person = container.person()
+        person = people.enter_context(container.person())
         assert person.post("/api/tasks", json={"title": "Buy milk"}).status_code == 201
         chat = person.post("/api/chat", json={"message": "add water the plants tomorrow at 5pm"})
         assert "add_task" in calls_of(parts_of(chat.text))
@@ -173,14 +169,6 @@ def test_the_first_process_buries_orphans(standalone: str) -> None:
         wait_until(lambda: container.python(gone) == "False")
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition; fail when it never holds."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 @pytest.mark.parametrize("profile", ["cluster", "uv"])
 def test_the_port_can_be_chosen_when_it_starts(profile: str) -> None:
     image, _ = image_of(profile)
@@ -208,7 +196,8 @@ def test_a_model_streams_its_answer_and_calls_tools(standalone: str) -> None:
             )  # fmt: skip
             try:
                 container.wait("/ready")
-                reply = container.person().post("/api/chat", json={"message": "add buy milk"})
+                with container.person() as person:
+                    reply = person.post("/api/chat", json={"message": "add buy milk"})
             finally:
                 docker("rm", "--force", started.stdout.strip())
     parts = parts_of(reply.text)
@@ -275,9 +264,9 @@ def test_postgresql_is_spoken_to_over_tls_that_is_verified(
     assert "applied 0001_accounts" in migrate(standalone, *options, environment=trusted)
     with running(standalone, *options, environment=trusted) as container:
         assert container.wait("/ready").json() == {"status": "ready"}
-        person = container.person()
-        assert person.post("/api/tasks", json={"title": "Buy milk"}).status_code == 201
-        assert person.get("/api/tasks").json()["items"][0]["title"] == "Buy milk"
+        with container.person() as person:
+            assert person.post("/api/tasks", json={"title": "Buy milk"}).status_code == 201
+            assert person.get("/api/tasks").json()["items"][0]["title"] == "Buy milk"
     # The public authorities' certificates are there, and do not vouch for this one.
     public = {"DATABASE_URL": f"{url}&sslrootcert=system"}
     with running(standalone, *options, environment=public) as container:
@@ -291,16 +280,18 @@ def test_tokens_are_signed_and_passwords_checked(standalone: str) -> None:
         migrate(standalone, "--volume", f"{data}:/data")
         with running(standalone, "--volume", f"{data}:/data") as container:
             container.wait("/ready")
-            person = container.person()
-            token = person.get("/api/auth/token").json()["token"]
-            [key] = person.get("/api/auth/jwks").json()["keys"]
-            claims = jwt.decode(token, jwt.PyJWK(key), algorithms=["EdDSA"], audience="http://localhost:3000")
-            session: dict[str, Any] = person.get("/api/auth/get-session").json()
-            assert claims["sub"] == session["user"]["id"]
-            wrong = {"email": session["user"]["email"], "password": "wrong horse"}
-            assert person.post("/api/auth/sign-in/email", json=wrong).status_code == 401
-            right = {**wrong, "password": "correct horse"}
-            assert person.post("/api/auth/sign-in/email", json=right).status_code == 200
+            with container.person() as person:
+                token = person.get("/api/auth/token").json()["token"]
+                [key] = person.get("/api/auth/jwks").json()["keys"]
+                claims = jwt.decode(
+                    token, jwt.PyJWK(key), algorithms=["EdDSA"], audience="http://localhost:3000"
+                )
+                session: dict[str, Any] = person.get("/api/auth/get-session").json()
+                assert claims["sub"] == session["user"]["id"]
+                wrong = {"email": session["user"]["email"], "password": "wrong horse"}
+                assert person.post("/api/auth/sign-in/email", json=wrong).status_code == 401
+                right = {**wrong, "password": "correct horse"}
+                assert person.post("/api/auth/sign-in/email", json=right).status_code == 200
 
 
 @pytest.mark.parametrize("profile", ["standalone", "taskflow"])

@@ -1,0 +1,223 @@
+"""The frontend's images in use: a Node server or nginx, hardened, in front of the backend of its profile."""
+
+import re
+import shutil
+import socket
+import subprocess
+import tarfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from automation import contract
+from backend.tests.chat.stream import calls_of, parts_of
+from tests.images.containers import (
+    PATIENCE_S,
+    ROOT,
+    SHELLS_AND_INSTALLERS,
+    Container,
+    build,
+    docker,
+    migrate,
+    running,
+    volume,
+    wait_until,
+)
+
+PROFILES = contract.names()
+SERVERS = [name for name in PROFILES if contract.load(name).frontend.output == "server"]
+ADDRESS = re.compile(r'(?:src|href)="(/_next/static/[^"]+)"')
+
+
+def image_of(profile: str) -> tuple[str, list[str], int]:
+    """Return the image of a profile, built if it is not there, the options it runs with, and its port."""
+    wanted = contract.load(profile).frontend
+    image = build("--profile", profile, "--service", "frontend")["reference"]
+    owner = f"uid={wanted.user.uid},gid={wanted.user.gid}"
+    return image, [word for path in wanted.writable for word in ("--tmpfs", f"{path}:{owner}")], wanted.port
+
+
+@contextmanager
+def application(profile: str) -> Iterator[tuple[Container, Container]]:
+    """Run both images of a profile until the block ends; yield the frontend and the backend."""
+    backend_port = contract.load(profile).backend.port
+    backend_image = build("--profile", profile, "--service", "backend")["reference"]
+    image, options, port = image_of(profile)
+    name = f"images-{uuid.uuid4().hex}"
+    network = ("--network", name)
+    docker("network", "create", name)
+    try:
+        with volume() as data:
+            stored = ("--volume", f"{data}:/data")
+            migrate(backend_image, *stored)
+            alias = ("--network-alias", "backend")
+            address = {"API_URL": f"http://backend:{backend_port}"}
+            with (
+                running(backend_image, *network, *alias, *stored, port=backend_port) as backend,
+                running(image, *network, *options, port=port, environment=address) as frontend,
+            ):
+                backend.wait("/ready")
+                frontend.wait()
+                yield frontend, backend
+    finally:
+        docker("network", "rm", name)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_people_sign_up_add_tasks_and_chat_through_it(profile: str) -> None:
+    with application(profile) as (frontend, _), frontend.person() as person:
+        assert person.post("/api/tasks", json={"title": "Buy milk"}).status_code == 201
+        chat = person.post("/api/chat", json={"message": "add water the plants tomorrow at 5pm"})
+        assert chat.headers["content-type"].startswith("text/event-stream")
+        assert "add_task" in calls_of(parts_of(chat.text))
+        titles = {task["title"] for task in person.get("/api/tasks").json()["items"]}
+        assert titles == {"Buy milk", "Water the plants"}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_it_serves_its_pages_and_everything_that_they_name(profile: str) -> None:
+    image, options, port = image_of(profile)
+    with running(image, *options, port=port) as container:
+        assert container.wait().json()["status"] == "ok"
+        for path in ("/", "/sign-in", "/sign-up"):
+            page = container.get(path)
+            assert (page.status_code, page.headers["x-frame-options"]) == (200, "DENY")
+            files = set(ADDRESS.findall(page.text))
+            assert any(file.endswith(".js") for file in files)
+            assert any(file.endswith(".css") for file in files)
+            for file in files:
+                asset = container.get(file)
+                assert asset.status_code == 200, file
+                assert "immutable" in asset.headers["cache-control"]
+                assert asset.headers["content-encoding"] == "gzip" or len(asset.content) < 1000
+        assert container.get("/there-is-no-such-page").status_code == 404
+        # Nobody answers at the backend's address.
+        assert container.get("/api/tasks").json()["code"] == "backend_unreachable"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_it_holds_no_shell_and_its_user_owns_what_the_contract_says(profile: str, tmp_path: Path) -> None:
+    image, options, port = image_of(profile)
+    wanted = contract.load(profile).frontend
+    with running(image, *options, port=port) as container:
+        container.wait()
+        processes = docker("top", container.id, "-eo", "pid,uid,gid").stdout.splitlines()[1:]
+        assert {tuple(line.split()[1:]) for line in processes} == {
+            (str(wanted.user.uid), str(wanted.user.gid))
+        }
+        archive = tmp_path / "root.tar"
+        docker("export", "--output", str(archive), container.id)
+    with tarfile.open(archive) as members:
+        found = {f"/{member.name}": member for member in members}
+    programs = {Path(path).name for path, member in found.items() if not member.isdir()}
+    assert not SHELLS_AND_INSTALLERS & programs
+    writable = {
+        path
+        for path, member in found.items()
+        if member.isdir() and (member.uid != 0 or member.mode & 0o022) and path not in {"/dev/shm", "/tmp"}
+    }
+    assert writable == set(wanted.writable)
+    assert not [path for path, member in found.items() if member.isfile() and member.mode & 0o6022]
+    with tarfile.open(archive) as members:
+        content = members.extractfile("etc/passwd")
+        assert content is not None
+        user = f"{wanted.user.name}:x:{wanted.user.uid}:{wanted.user.gid}:"
+        assert [line for line in content.read().decode().splitlines() if line.startswith(user)]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_docker_sees_within_moments_that_it_is_healthy(profile: str) -> None:
+    image, options, port = image_of(profile)
+    with running(image, *options, port=port) as container:
+        wait_until(lambda: container.state["Health"]["Status"] == "healthy")
+        configured = docker("inspect", "--format", '{{join .Config.Healthcheck.Test "\\n"}}', image).stdout
+        check = configured.split("\n")[1:-1]
+        assert docker("exec", container.id, *check).returncode == 0
+        # Where nothing listens, and where something else than 200 is answered.
+        for wrong in ("PORT=9", "HEALTH_PATH=/there-is-no-such-page"):
+            assert docker("exec", "--env", wrong, container.id, *check, check=False).returncode == 1
+
+
+@pytest.mark.parametrize("profile", ["standalone", "taskflow"])
+def test_a_request_in_flight_is_answered_before_it_stops(profile: str) -> None:
+    body = b'{"email": "ada@example.org", "password": "wrong horse"}'
+    head = (
+        "POST /api/auth/sign-in/email HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    with application(profile) as (frontend, _):
+        host, port = frontend.address.removeprefix("http://").split(":")
+        with (
+            socket.create_connection((host, int(port)), 30) as connection,
+            connection.makefile("rb") as answer,
+        ):
+            connection.sendall(head.encode() + body[:10])
+            stopping = subprocess.Popen(["docker", "stop", frontend.id], stdout=subprocess.DEVNULL)
+            wait_until(lambda: not is_open(frontend))
+            connection.sendall(body[10:])
+            assert answer.readline() == b"HTTP/1.1 401 Unauthorized\r\n"
+            read_to_end(answer)
+        assert stopping.wait(30) == 0
+        # Neither killed, which is what happens to those who stay, nor failed.
+        assert frontend.state["ExitCode"] in {0, 143}, frontend.logs()
+
+
+def is_open(container: Container) -> bool:
+    """Say whether the server still listens, as other containers see it: Docker's own port forwards anyway."""
+    listening = docker("exec", container.id, *LISTENS[container.port], check=False)
+    return listening.returncode == 0
+
+
+LISTENS = {3000: ("node", "healthcheck.mjs"), 8080: ("healthcheck",)}
+
+
+def read_to_end(answer: IO[bytes]) -> None:
+    """Read until the server closes the connection."""
+    while answer.read(4096):
+        pass
+
+
+@pytest.mark.parametrize("profile", SERVERS[:1])
+def test_the_first_process_buries_orphans(profile: str) -> None:
+    image, options, port = image_of(profile)
+    with running(image, *options, port=port) as container:
+        container.wait()
+        orphan = docker("exec", container.id, "node", "--eval", LEAVE_AN_ORPHAN).stdout.strip()
+        gone = ("node", "--eval", f"process.exit(require('fs').existsSync('/proc/{orphan}') ? 1 : 0)")
+        wait_until(lambda: docker("exec", container.id, *gone, check=False).returncode == 0)
+
+
+LEAVE_AN_ORPHAN = """
+const child = require("child_process").spawn(process.execPath, ["--eval", "setTimeout(() => {}, 200)"],
+                                             { detached: true, stdio: "ignore" });
+child.unref();
+console.log(child.pid);
+"""
+
+
+def test_what_changes_is_served_from_sources_that_belong_to_somebody_else(tmp_path: Path) -> None:
+    image = build("--dev", "--service", "frontend")["reference"]
+    sources = tmp_path / "frontend"
+    names = subprocess.run(
+        ["git", "ls-files", "-z", "frontend"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    for name in filter(None, names):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    options = [
+        "--volume", f"{sources}:/app:ro", "--volume", "/app/node_modules", "--volume", "/app/.next",
+        "--tmpfs", "/tmp",
+    ]  # fmt: skip
+    with running(image, *options, port=3000) as container:
+        container.wait()
+        page = sources / "app" / "a-new-page" / "page.tsx"
+        page.parent.mkdir()
+        page.write_text("export default function Page() {\n  return <p>changed</p>;\n}\n")
+        deadline = time.monotonic() + PATIENCE_S
+        while container.get("/a-new-page").status_code != 200:
+            assert time.monotonic() < deadline, container.logs()
