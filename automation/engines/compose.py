@@ -6,12 +6,10 @@ choices belong to the containers. The containers themselves are found by the pro
 
 import asyncio
 import re
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from automation import compose, contract, environment, files, instance, locking, paths, ports, processes
@@ -451,7 +449,6 @@ class _Start:
             "BACKEND_IMAGE": self._images["backend"],
             "FRONTEND_IMAGE": self._images["frontend"],
             "FRONTEND_CONTENT": self._frontend_content,
-            "DEVELOPER": _owner(paths.frontend(self._settings.root)),
             "FRONTEND_HOST": record.host,
             "FRONTEND_PORT": str(record.ports["frontend"]),
             "BACKEND_PORT": str(record.ports["backend"]),
@@ -588,14 +585,6 @@ def _secrets(profile: Profile, wanted: Record) -> tuple[str, ...]:
     """Return the secrets that this start needs, and that a settings file made for another lacks."""
     of_database = (compose.DATABASE_PASSWORD,) if wanted.database == compose.DATABASE else ()
     return (*(name for name in profile.backend.environment.required if name == "JWT_SECRET"), *of_database)
-
-
-def _owner(folder: Path) -> str:
-    """Return user and group of a folder as Docker writes them; nothing where files have no such numbers."""
-    if sys.platform == "win32":
-        return ""
-    found = folder.stat()
-    return f"{found.st_uid}:{found.st_gid}"
 
 
 def _described(record: Record) -> str:

@@ -20,7 +20,6 @@ BEHAVIOUR = os.environ.get("DOCKER", "")
 GIVEN = (
     "IMAGE",
     "CONTENT",
-    "DEVELOPER",
     "PORT",
     "HOST",
     "PREFIX",
