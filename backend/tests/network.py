@@ -11,12 +11,17 @@ class Network:
         self._port = port
         self.flowing = asyncio.Event()
         self.flowing.set()
-        self.connections: list[asyncio.Task[None] | None] = []
+        self._connections: set[asyncio.Task[None] | None] = set()
 
     async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections.append(asyncio.current_task())
+        """Serve one connection: what `asyncio.start_server` takes."""
+        self._connections.add(asyncio.current_task())
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._port)
         await asyncio.gather(self._forward(reader, server_writer), self._forward(server_reader, writer))
+
+    async def end(self) -> None:
+        """Wait until all connections are closed."""
+        await asyncio.gather(*filter(None, self._connections))
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):

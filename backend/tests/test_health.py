@@ -107,7 +107,7 @@ async def test_a_frozen_database_does_not_freeze_health(database_url: str) -> No
             network.flowing.set()
             while await status() != "ok":
                 pass
-        await asyncio.gather(*filter(None, network.connections))
+        await network.end()
 
 
 async def test_a_database_without_tables_is_told_apart(empty_database_url: str) -> None:

@@ -66,7 +66,7 @@ def database_unavailable() -> Problem:
     return Problem(
         503,
         "Database unavailable",
-        "The database cannot be reached. Nothing was changed; try again in a moment.",
+        "The database cannot be reached. Try again in a moment.",
         "database_unavailable",
         headers={"Retry-After": "5"},
     )

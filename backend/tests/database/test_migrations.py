@@ -151,7 +151,7 @@ async def test_a_database_that_is_not_there_yet_is_waited_for(empty_database_url
     network = Network(address.port or 0)
     async with await asyncio.start_server(network.connect, "127.0.0.1", port):
         output, errors = await process.communicate()
-        await asyncio.gather(*filter(None, network.connections))
+        await network.end()
     assert (process.returncode, errors) == (0, b"")
     assert output.startswith(b"applied 0001_accounts\n")
 

@@ -82,5 +82,12 @@ async def task_tools(
 
     from app.mcp.server import Person, task_server
 
+    failure: Exception | None = None
     async with Client(task_server(Person(database, user_id, time_zone, now, reply_id))) as client:
-        yield ClientTools(client)
+        try:
+            yield ClientTools(client)
+        except Exception as error:  # noqa: BLE001 - raised again below
+            # Raised behind the client, which would wrap it in groups that nobody can catch by its type.
+            failure = error
+    if failure is not None:
+        raise failure
