@@ -1,5 +1,6 @@
 """What every request gets, whatever it asks for."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -85,6 +86,12 @@ HOSTILE: dict[str, Any] = {
     "half an object": b'{"title": ',
     "bytes that are not text": b"\xff\xfe\x00",
     "a deep body": b"[" * 100_000,
+    "a deep value": b'{"title": ' + b"[" * 900 + b"]" * 900 + b"}",
+    "a deep whole body": b'{"title": ' + b'{"a": ' * 15_000 + b"1" + b"}" * 15_000 + b"}",
+    "many members": b"{" + b",".join(b'"a%d": 1' % number for number in range(9_000)) + b"}",
+    "one member many times": b"{" + b'"title": [], ' * 8_000 + b'"title": []}',
+    "a long message": b'{"title": "' + b"x" * 120_000 + b'"}',
+    "a message of white space": b'{"title": "' + b" " * 120_000 + b'"}',
     "an endless number": b'{"title": ' + b"9" * 10_000 + b"}",
     "half a surrogate pair": b'{"title": "\\ud800"}',
     "NUL": b'{"title": "\\u0000"}',
@@ -94,13 +101,15 @@ HOSTILE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_a_body_that_cannot_be_read_is_a_problem(signed_in: SignIn, name: str) -> None:
+@pytest.mark.parametrize("path", ["/api/tasks", "/api/chat"])
+async def test_a_body_that_cannot_be_read_is_a_problem(signed_in: SignIn, name: str, path: str) -> None:
     ada = await signed_in("Ada")
-    response = await ada.post(
-        "/api/tasks", content=HOSTILE[name], headers={"content-type": "application/json"}
-    )
+    body = HOSTILE[name].replace(b"title", b"message") if path == "/api/chat" else HOSTILE[name]
+    async with asyncio.timeout(5):
+        response = await ada.post(path, content=body, headers={"content-type": "application/json"})
     assert response.status_code in {400, 422}
     assert response.headers["content-type"] == "application/problem+json"
+    assert len(response.content) < 20_000
 
 
 async def test_a_validation_problem_names_the_field_and_not_the_value(signed_in: SignIn) -> None:

@@ -13,8 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.metrics import Metrics
 from app.problems import Problem, internal_error, problem_response
 
-MAXIMUM_BODY: Final = 1024 * 1024
-"""Bytes; the largest thing anybody sends here is a chat message."""
+MAXIMUM_BODY: Final = 128 * 1024
+"""Bytes. The largest thing anybody sends here is a chat message: 4,000 characters, at most 12 bytes each."""
 CLIENT_GONE: Final = 499
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 QUIET = {"/health", "/api/health", "/ready", "/metrics"}
