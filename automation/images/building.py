@@ -1,6 +1,7 @@
 """Converging on the images of a plan: what is there stays, what is missing is built, names fit."""
 
 import asyncio
+import json
 import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -233,7 +234,18 @@ def record(settings: Settings, outcome: Outcome) -> None:
     if outcome.built:
         target = record_file(settings, outcome.plan)
         files.make_directory(target.parent)
-        files.write_json(target, {**outcome.to_mapping(), "at": time.time()})
+        kind = "rebuild_s" if outcome.rebuilt else "cold_s"
+        times = {**recorded(settings, outcome.plan), kind: round(outcome.seconds, 2)}
+        files.write_json(target, {**outcome.to_mapping(), "times": times, "at": time.time()})
+
+
+def recorded(settings: Settings, plan: Plan) -> dict[str, float]:
+    """Return the seconds of the last builds: `cold_s` from nothing, `rebuild_s` after a change."""
+    try:
+        times = json.loads(record_file(settings, plan).read_text(encoding="utf-8"))["times"]
+        return {name: float(times[name]) for name in ("cold_s", "rebuild_s") if name in times}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def record_file(settings: Settings, plan: Plan) -> Path:

@@ -77,6 +77,9 @@ def _service(document: Mapping[str, Any], root: Path) -> ComposeService:
         environment={
             name: value for name, value in (document.get("environment") or {}).items() if value is not None
         },
+        read_only=bool(document.get("read_only")),
+        cap_drop=tuple(document.get("cap_drop") or ()),
+        security_options=tuple(document.get("security_opt") or ()),
     )
 
 

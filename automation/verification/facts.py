@@ -21,6 +21,14 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Sources:
+    """The Dockerfiles of both services, read for a profile."""
+
+    backend: Dockerfile
+    frontend: Dockerfile
+
+
+@dataclass(frozen=True)
 class Development:
     """The service's Dockerfile.dev."""
 
@@ -149,6 +157,8 @@ class Container:
     """While nobody uses it; MB of 10^6 bytes."""
     cpus: float = 0.0
     """Processors that it keeps busy while nobody uses it."""
+    restarted_s: float | None = 0.0
+    """From the death of its process, as in production, to the next 200; None when none came."""
     stop: Stop = Stop(0, 0, answered=True)
 
 
@@ -179,13 +189,25 @@ class Unconfigured:
 
 
 @dataclass(frozen=True)
+class Misconfigured:
+    """A backend started with values that its environment's rules refuse."""
+
+    exit_code: int | None
+    """None when it started all the same."""
+    given: tuple[str, ...]
+    """The variables with such values."""
+    named: tuple[str, ...]
+    """Those of them that its last words name."""
+
+
+@dataclass(frozen=True)
 class Reloading:
     """The development image at work."""
 
     failure: str = ""
     remedy: str = ""
-    absent: str = ""
-    """Why nothing was measured."""
+    image: str = ""
+    """The development image that was measured: one for all profiles that differ only in account and port."""
     milliseconds: float = 0.0
     """From a change of a source file to the answer that shows it."""
 
@@ -207,6 +229,8 @@ class Pair:
     end_to_end_ms: float = 0.0
     end_to_end: str = ""
     """What went wrong from signing up to the list with the new task; empty where nothing did."""
+    chat: str = ""
+    """What went wrong from a message in the chat to the task that it asks for; empty where nothing did."""
 
 
 @dataclass(frozen=True)
@@ -222,9 +246,12 @@ class ComposeService:
     mounts: Mapping[str, str]
     """Folders of the project by where the container has them, relative to the project."""
     volumes: tuple[str, ...]
-    """Where the container has volumes."""
+    """Where the container has volumes with names or, in development, without."""
     command: tuple[str, ...]
     environment: Mapping[str, str]
+    read_only: bool
+    cap_drop: tuple[str, ...]
+    security_options: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -249,6 +276,20 @@ class Production(Composition):
 @dataclass(frozen=True)
 class Developing(Composition):
     """The project with the overlay for development."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """What a checkout says of settings and secrets."""
+
+    ignored: bool
+    """Whether git leaves .env out."""
+    names: tuple[str, ...]
+    """The variables in the template."""
+    leaks: tuple[str, ...]
+    """Secrets in the template."""
+    defaults: tuple[str, ...]
+    """Where code, Compose files or the chart have a value for a secret."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,17 +12,36 @@ from automation.contract import Profile
 from automation.docker import Docker
 from automation.errors import AutomationError
 from automation.images import context
-from automation.images.building import record_file
+from automation.images.building import recorded
 from automation.images.plan import Plan
 from automation.settings import Settings
 from automation.verification import archive
 from automation.verification.archive import Content, Layer
 from automation.verification.dockerfile import parse
-from automation.verification.facts import Builds, Config, Context, Development, HealthCheck, Locks, Source
+from automation.verification.facts import (
+    Builds,
+    Config,
+    Context,
+    Development,
+    HealthCheck,
+    Locks,
+    Source,
+    Template,
+)
 from automation.verification.leaks import SECRET_NAME, Search
 
 _NANOSECONDS = 10**9
 _PYTHON_LOCKS = ("dev", "lint", "test")
+_BUILT = ("backend/Dockerfile", "frontend/Dockerfile")
+_DEPLOYED = ("docker-compose*.yml", "deploy/compose/*", "deploy/helm/**/*")
+_CODE = {".py", ".ts", ".tsx", ".mjs", ".yml", ".yaml"}
+DEFAULT = re.compile(
+    r"""(?:\.get|getenv)\(\s*["'](?P<python>[A-Z][A-Z0-9_]+)["']\s*,\s*["'](?P<a>[^"']+)["']"""
+    r"""|\b(?P<node>[A-Z][A-Z0-9_]+)["']?\]?\s*(?:\?\?|\|\|)\s*["'](?P<b>[^"']+)["']"""
+    r"""|\$\{(?P<compose>[A-Z][A-Z0-9_]+):?-(?P<c>[^}\s]+)\}"""
+    r"""|^\s*(?:-\s+)?(?P<yaml>[A-Z][A-Z0-9_]+)\s*[:=]\s*["']?(?P<d>[^\s"'$]{8,})["']?\s*$"""
+)
+"""A value for a variable that nobody has set, in the ways of Python, JavaScript, Compose and YAML."""
 _LOCKED = re.compile(r"^([A-Za-z0-9][\w.-]*)==", re.MULTILINE)
 
 
@@ -122,14 +142,43 @@ def search(settings: Settings, profile: Profile) -> Search:
     return Search({name: value for name, value in values.items() if SECRET_NAME.search(name)})
 
 
+def template(root: Path, search: Search) -> Template:
+    """Return what the checkout says of settings, and where it has secrets. Raises AutomationError."""
+    text = _text(root, environment.TEMPLATE)
+    names = tuple(re.findall(r"^([A-Z][A-Z0-9_]*)=", text, re.MULTILINE))
+    ignored = subprocess.run(
+        ["git", "check-ignore", "--quiet", "--no-index", ".env"],
+        cwd=root, check=False, capture_output=True,
+    )  # fmt: skip
+    leaks = tuple(f"{kind} in {environment.TEMPLATE}" for kind in dict.fromkeys(search.in_text(text)))
+    return Template(ignored.returncode == 0, names, leaks, tuple(_defaults(root)))
+
+
+def _defaults(root: Path) -> Iterator[str]:
+    seen = {root / each for name in _BUILT for each in context.load(root, name).files()}
+    seen |= {
+        *root.glob("docker-compose*.yml"),
+        *root.glob("deploy/compose/*"),
+        *root.glob("deploy/helm/**/*"),
+    }
+    for each in sorted(seen):
+        if each.suffix in _CODE:
+            name = each.relative_to(root).as_posix()
+            for number, line in enumerate(_text(root, name).splitlines(), 1):
+                if any(is_default(found) for found in DEFAULT.finditer(line)):
+                    yield f"{name}:{number}"
+
+
+def is_default(found: re.Match[str]) -> bool:
+    """Whether what matched is a value for a secret."""
+    name, value = (each for each in found.groups() if each is not None)
+    return SECRET_NAME.search(name) is not None and not value.startswith(("$", "{", "?"))
+
+
 def builds(settings: Settings, plan: Plan) -> Builds:
-    """Return the times of the last build, as far as one is on record."""
-    try:
-        record = json.loads(record_file(settings, plan).read_text(encoding="utf-8"))
-        seconds, rebuilt = float(record["seconds"]), bool(record["rebuilt"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return Builds(None, None)
-    return Builds(None, seconds) if rebuilt else Builds(seconds, None)
+    """Return the times of the last builds, as far as they are on record."""
+    times = recorded(settings, plan)
+    return Builds(times.get("cold_s"), times.get("rebuild_s"))
 
 
 def _health_check(document: Mapping[str, Any]) -> HealthCheck:

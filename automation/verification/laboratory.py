@@ -102,15 +102,21 @@ class Laboratory:
 
     async def look_inside(self, container: str, user: str, **asked: Any) -> dict[str, Any]:
         """Return what the probe sees of a container: as this user, among its processes, on its network."""
+        seen: dict[str, Any] = json.loads(await self.docker.run(*self._probe(container, user, asked)))
+        return seen
+
+    async def kill_inside(self, container: str, user: str) -> bool:
+        """Kill what the container's first process has started; return whether the container ended with it."""
+        return (await self.docker.complete(*self._probe(container, user, {"kill": True}))).code != 0
+
+    def _probe(self, container: str, user: str, asked: Mapping[str, Any]) -> tuple[str, ...]:
         self._count += 1
-        said = await self.docker.run(
+        return (
             "run", "--rm", "--name", f"{self.name}-probe-{self._count}", "--label", f"{LABEL}={self.mark}",
             "--pid", f"container:{container}", "--network", f"container:{container}", "--user", user,
             READ_ONLY, *HARDENED, "--entrypoint", "python", "--no-healthcheck", "--env", "PYTHONPATH=",
             self.helper, "-I", "-c", _PROBE.read_text(encoding="utf-8"), json.dumps(asked),
         )  # fmt: skip
-        seen: dict[str, Any] = json.loads(said)
-        return seen
 
     async def remove(self, *containers: str) -> None:
         """Remove containers, running or not, and their anonymous volumes."""

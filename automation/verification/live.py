@@ -23,6 +23,7 @@ from automation.verification.facts import (
     Answer,
     Configured,
     Container,
+    Misconfigured,
     Pair,
     Process,
     Stop,
@@ -41,6 +42,15 @@ _SAMPLES = 10
 _POLL_S = 0.02
 _HEALTH_POLL_S = 0.2
 _ASSET = re.compile(r"""(?:src|href)="([^"#]+\.(?:js|css|svg|png|ico|woff2?)(?:\?[^"]*)?)\"""")
+_WRONG = {
+    "BETTER_AUTH_SECRET": "31-characters-are-one-too-few--",
+    "JWT_SECRET": "31-characters-are-one-too-few--",
+    "DATABASE_URL": "mysql://db.example/todo",
+    "FRONTEND_URL": "ftp://todo.example",
+    "OPENAI_API_KEY": "a-key-of-somebody-else",
+    "VERSION": "one",
+}
+"""Values that the rules of the environment refuse."""
 _UNITS = {"B": 1, "kB": 10**3, "KiB": 2**10, "MB": 10**6, "MiB": 2**20, "GB": 10**9, "GiB": 2**30}
 
 
@@ -77,9 +87,10 @@ class Stage:
         # No build can have known it.
         self._alias = f"backend-{secrets.token_hex(4)}"
         self._signing = secrets.token_urlsafe(48)
+        self._alive: Mapping[str, _Running] = {}
 
     async def observe(self) -> Observed:
-        """Start both, measure, and ask both to end while they are busy."""
+        """Start both and measure how fast they are. Nothing else should run meanwhile."""
         self._step.progress("starting")
         started = await self._start_both()
         containers = {name: each.seen for name, each in started.items()}
@@ -91,14 +102,23 @@ class Stage:
         containers |= {each.name: facts for each, facts in zip(alive.values(), seen, strict=True)}
         if not broken:
             pair = await self._together(started)
+        self._alive = alive
+        return Observed(containers, pair)
+
+    async def finish(self, observed: Observed) -> Observed:
+        """Leave both idle, kill what they run, and ask them to end while they are busy."""
+        containers = {**observed.containers}
         self._step.progress("idle")
-        containers |= await self._idle(alive, containers)
+        containers |= await self._idle(self._alive, containers)
+        self._step.progress("restarting")
+        restarted = await asyncio.gather(*(self._restart(each) for each in self._alive.values()))
+        for name, seconds in zip(self._alive, restarted, strict=True):
+            containers[name] = replace(containers[name], restarted_s=seconds)
         self._step.progress("stopping")
         for name in reversed(SERVICES):  # the frontend passes its last request on to the backend
-            if name in alive:
-                stop = await self._stop(alive[name])
-                containers[name] = replace(containers[name], stop=stop)
-        return Observed(containers, pair)
+            if name in self._alive and containers[name].restarted_s is not None:
+                containers[name] = replace(containers[name], stop=await self._stop(self._alive[name]))
+        return Observed(containers, observed.pair)
 
     async def configured(self, service: str) -> Configured:
         """Start the service with every variable it accepts, and see whether each arrives."""
@@ -132,18 +152,30 @@ class Stage:
 
     async def unconfigured(self) -> Unconfigured:
         """Start the backend without what it requires, and see whether it ends and says why."""
+        code, said = await self._last_words({})
+        required = self._profile.backend.environment.required
+        return Unconfigured(code, tuple(each for each in required if each in said))
+
+    async def misconfigured(self) -> Misconfigured:
+        """Start the backend with values that cannot be right, and see whether it ends and names each."""
+        names = {*accepted(self._asked("backend")), "VERSION"}
+        wrong = {name: value for name, value in _WRONG.items() if name in names}
+        code, said = await self._last_words({**self._required(), **wrong})
+        return Misconfigured(code, tuple(wrong), tuple(name for name in wrong if f"{name}:" in said))
+
+    async def _last_words(self, environ: Mapping[str, str]) -> tuple[int | None, str]:
+        """Start a backend that should not go on; return its exit code, None when it did, and what it said."""
         asked = self._asked("backend")
-        container = await self._lab.create(self._images["backend"], options=(READ_ONLY, *self._mounts(asked)))
+        container = await self._lab.create(
+            self._images["backend"], options=(READ_ONLY, *self._mounts(asked)), environ=environ
+        )
         await self._lab.start(container)
         try:
-            code = await self._exit_code(container, GRACE_S)
+            code = await self._exit_code(container, self._rules.times.start_max_s)
             done = await self._lab.docker.complete("container", "logs", container)
         finally:
             await self._lab.remove(container)
-        said = done.output + done.errors
-        return Unconfigured(
-            code, tuple(each for each in self._profile.backend.environment.required if each in said)
-        )
+        return code, done.output + done.errors
 
     async def _start_both(self) -> dict[str, _Running]:
         volume = f"{self._lab.name}-data"
@@ -275,6 +307,7 @@ class Stage:
             began = time.monotonic()
             problem = await _use(client, base)
             end_to_end_ms = (time.monotonic() - began) * 1000
+            chat = problem or await _chat(client, base)
         failed = next((each for each in answers if each["status"] != 200), None)
         return Pair(
             address_reached=reached,
@@ -284,6 +317,7 @@ class Stage:
             first_page_files=files,
             end_to_end_ms=end_to_end_ms,
             end_to_end=problem,
+            chat=chat,
         )
 
     async def _idle(
@@ -302,6 +336,29 @@ class Stage:
                 cpus=float(each["CPUPerc"].rstrip("%")) / 100,
             )
         return found
+
+    async def _restart(self, running: _Running) -> float | None:
+        """Kill the service's process, and return after how long its container answers again."""
+        docker = self._lab.docker
+        await docker.run(
+            "container", "update", f"--restart={self._rules.production_restart}", running.container
+        )
+        asked = self._asked(running.name)
+        began = time.monotonic()
+        try:
+            if not await self._lab.kill_inside(running.container, self._user(running.name)):
+                return None
+            while (await self._lab.inspect(running.container))["RestartCount"] == 0:
+                if time.monotonic() - began > self._rules.times.start_max_s:
+                    return None
+                await asyncio.sleep(_HEALTH_POLL_S)
+            # Docker may publish another port now.
+            running.port = await self._lab.host_port(running.container, asked.service.port)
+            address = f"http://127.0.0.1:{running.port}{asked.service.health.path}"
+            await self._first_answer(running.container, address)
+        except AutomationError:
+            return None
+        return time.monotonic() - began
 
     async def _stop(self, running: _Running) -> Stop:
         """Ask the container to end while a request is half sent, then send the rest."""
@@ -449,6 +506,24 @@ async def _use(client: httpx2.AsyncClient, base: str) -> str:
     except (httpx2.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"{method} {path}: {type(error).__name__}"
     return "" if title in listed else "the new task is not in the list"
+
+
+async def _chat(client: httpx2.AsyncClient, base: str) -> str:
+    """Ask the agent for a task, as whom `_use` has signed up; return what went wrong."""
+    title = f"water {secrets.token_hex(4)}"
+    try:
+        said = await client.post(
+            f"{base}/api/chat", json={"message": f"add {title}"}, headers={"origin": _ORIGIN}
+        )
+        if said.status_code != httpx2.codes.OK:
+            return f"POST /api/chat: {said.status_code}"
+        if "add_task" not in said.text:
+            return "the reply names no call of add_task"
+        listed = (await client.get(f"{base}/api/tasks")).json()["items"]
+        titles = [str(each.get("title")).lower() for each in listed]
+    except (httpx2.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"POST /api/chat: {type(error).__name__}"
+    return "" if title in titles else "the task that was asked for is not in the list"
 
 
 def _is_json(text: str) -> bool:

@@ -1,6 +1,7 @@
 """Changing a source file under a running development image, and waiting until the change is served.
 
-The sources are a copy: what is changed here is nobody's work.
+The sources are a copy: what is changed here is nobody's work. They are mounted one by one, because a mount of
+the whole folder would hide the image's packages, and a volume for those would first be filled with them.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -18,19 +20,17 @@ from automation.errors import AutomationError
 from automation.images.plan import Plan
 from automation.verification.facts import Reloading
 from automation.verification.findings import Asked
-from automation.verification.laboratory import HARDENED, Laboratory
+from automation.verification.laboratory import Laboratory
 
 _SOURCES = "/app"
 """Where a development image has the service's folder."""
-_COPIED_APART = (".next", "node_modules", "__pycache__", ".data")
+_LEFT_OUT = (".next", "node_modules", "__pycache__", ".data", "out", "tests", "*.test.*", "*.tsbuildinfo")
 _READY_S = 60.0
 _POLL_S = 0.02
 
 
 async def measure(laboratory: Laboratory, asked: Asked, plan: Plan) -> Reloading:
     """Return how soon the development image of a service serves a changed file."""
-    if plan.reference not in await laboratory.docker.images(plan.reference):
-        return Reloading(absent="there is no development image: invoke build --dev makes it")
     settings = laboratory.docker.settings
     with _copied(settings.root / asked.name, settings.state_dir / "verification") as folder:
         container = await laboratory.create(
@@ -41,11 +41,12 @@ async def measure(laboratory: Laboratory, asked: Asked, plan: Plan) -> Reloading
         try:
             await laboratory.start(container)
             port = await laboratory.host_port(container, asked.service.port)
-            return await _change(laboratory, container, f"http://127.0.0.1:{port}", asked, folder)
+            seen = await _change(laboratory, container, f"http://127.0.0.1:{port}", asked, folder)
         except AutomationError as error:
-            return Reloading(failure=f"the development container {error.what}")
+            seen = Reloading(failure=f"the development container {error.what}")
         finally:
             await laboratory.remove(container)
+    return replace(seen, image=plan.reference, remedy=f"docker run {plan.reference}   and read what it says")
 
 
 async def _change(
@@ -92,13 +93,8 @@ def _add_page(service: str, folder: Path, page: str) -> None:
 
 
 def _options(asked: Asked, folder: Path) -> Sequence[str]:
-    volumes = ("--volume", f"{_SOURCES}/node_modules", "--volume", f"{_SOURCES}/.next")
-    return (
-        *HARDENED,
-        "--publish", f"127.0.0.1::{asked.service.port}",
-        "--mount", f"type=bind,src={folder},dst={_SOURCES}",
-        *(volumes if asked.name == "frontend" else ()),
-    )  # fmt: skip
+    mounts = [f"--mount=type=bind,src={each},dst={_SOURCES}/{each.name}" for each in sorted(folder.iterdir())]
+    return ("--publish", f"127.0.0.1::{asked.service.port}", *mounts)
 
 
 @contextmanager
@@ -106,7 +102,7 @@ def _copied(source: Path, below: Path) -> Iterator[Path]:
     """Give a copy of a service's folder, which the container's user may read."""
     folder = below / f"{source.name}-{secrets.token_hex(4)}"
     try:
-        shutil.copytree(source, folder, ignore=shutil.ignore_patterns(*_COPIED_APART), symlinks=True)
+        shutil.copytree(source, folder, ignore=shutil.ignore_patterns(*_LEFT_OUT), symlinks=True)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

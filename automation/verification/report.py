@@ -1,4 +1,4 @@
-"""Findings as a table for a person, and what failed once more at its end."""
+"""Findings as a table for a person, the remedy below what failed, and what failed once more at its end."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -21,10 +21,16 @@ def as_table(findings: Sequence[Finding], width: int) -> tuple[str, ...]:
     ]
     left = width - sum(fixed) - len(_SEPARATOR) * (len(_HEAD) - 1)
     widths = [*fixed, *[max(left // 2, _NARROWEST)] * 2]
-    rows = [
-        (_MARKS[each.outcome], each.rule, each.service, each.required, each.observed) for each in findings
-    ]
-    return tuple(line for row in (_HEAD, *rows) for line in _wrapped(row, widths))
+    lines = [*_wrapped(_HEAD, widths)]
+    below = " " * (sum(fixed) + len(_SEPARATOR) * len(fixed))
+    for each in findings:
+        lines += _wrapped(
+            (_MARKS[each.outcome], each.rule, each.service, each.required, each.observed), widths
+        )
+        if each.remedy:
+            room = max(width - len(below), _NARROWEST)
+            lines += [f"{below}{line}" for line in textwrap.wrap(f"try  {each.remedy}", room)]
+    return tuple(lines)
 
 
 def as_list(checks: Sequence[Check], width: int) -> tuple[str, ...]:

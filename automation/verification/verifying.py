@@ -6,7 +6,7 @@ done alone.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -30,24 +30,29 @@ from automation.verification.facts import (
     Developing,
     Development,
     Locks,
+    Misconfigured,
     Names,
     Pair,
     Production,
     Reloading,
     Source,
+    Sources,
+    Template,
     Unconfigured,
 )
 from automation.verification.findings import Asked, Check, Finding, Outcome
 from automation.verification.inspection import Inspector
 from automation.verification.laboratory import Laboratory
 from automation.verification.leaks import Search
-from automation.verification.live import Stage
+from automation.verification.live import Observed, Stage
 
 SERVICES = ("backend", "frontend")
 
 _OF_IMAGES: set[type[Any]] = {Config, Content, Contents, Names, Builds}
 _RUNNING: set[type[Any]] = {Container, Pair}
-_STARTED: set[type[Any]] = {Configured, Unconfigured, Reloading}
+_STARTED: set[type[Any]] = {Configured, Unconfigured, Misconfigured, Reloading}
+_OF_ACCOUNTS = {"USER_NAME", "GROUP_NAME", "UID", "GID", "PORT", "HEALTH_PATH", "WRITABLE", "VERSION"}
+"""Arguments of a build that change nothing of how soon a change is served."""
 Facts = dict[type[Any], Any]
 
 
@@ -97,9 +102,19 @@ class Verifier:
         self._rules = contract.load_rules(settings.root)
         self._needs = {kind for each in checks for kind in each.needs}
         self._inspector: Inspector | None = None
+        self._developing: dict[tuple[str, str], Plan] = {}
+        self._unplanned: AutomationError | None = None
+        self._reloaded: dict[tuple[str, ...], Reloading] = {}
 
     async def plans(self, profiles: Sequence[Profile], bases: Sequence[str]) -> tuple[Plan, ...]:
         """Return what the images of the profiles are built from. Raises AutomationError."""
+        if {Development, Reloading} & self._needs:
+            options = Options(development=True, bases=tuple(bases))
+            try:
+                made = await plan.plan_all(self._settings, profiles, SERVICES, options)
+                self._developing = {(each.profile, each.service): each for each in made}
+            except AutomationError as error:
+                self._unplanned = error
         return await plan.plan_all(self._settings, profiles, SERVICES, Options(bases=tuple(bases)))
 
     async def verify(self, profile: Profile, plans: Sequence[Plan]) -> Verification:
@@ -113,8 +128,8 @@ class Verifier:
             docker = Docker.find(self._settings)
             images = await self._build(docker, own)
             if self._needs & (_RUNNING | _STARTED):
-                await self._run(docker, profile, images, whole, facts)
-            if self._needs & _OF_IMAGES:
+                await self._run(docker, profile, images, own, whole, facts)
+            elif self._needs & _OF_IMAGES:
                 await self._inspect(docker, profile, images, own, whole, facts)
         replaced = {old: new for each in own.values() for old, new in each.bases.items()}
         findings = tuple(self._judge(profile, whole, facts))
@@ -135,7 +150,13 @@ class Verifier:
                     facts[name][Context] = inspection.seen_by_build(root, own.dockerfile, search)
             if Development in self._needs:
                 for name in SERVICES:
-                    facts[name][Development] = await self._development(profile, name)
+                    facts[name][Development] = self._development(profile, name)
+            if Sources in self._needs:
+                whole[Sources] = Sources(
+                    *(inspection.source(root, plans[name]).dockerfile for name in SERVICES)
+                )
+            if Template in self._needs:
+                whole[Template] = inspection.template(root, search)
             asked = self._asked(profile)
             if {Production, Developing} & self._needs:
                 docker = Docker.find(self._settings)
@@ -144,15 +165,16 @@ class Verifier:
                 )
             running.detail = "Dockerfiles, contexts, Compose"
 
-    async def _development(self, profile: Profile, service: str) -> Development:
+    def _development(self, profile: Profile, service: str) -> Development:
         try:
-            return inspection.development(self._settings.root, await self._development_plan(profile, service))
+            return inspection.development(self._settings.root, self._development_plan(profile, service))
         except AutomationError as error:
             return Development(failure=error.what, remedy=" or ".join(error.remedies))
 
-    async def _development_plan(self, profile: Profile, service: str) -> Plan:
-        [made] = await plan.plan_all(self._settings, [profile], [service], Options(development=True))
-        return made
+    def _development_plan(self, profile: Profile, service: str) -> Plan:
+        if self._unplanned is not None:
+            raise self._unplanned
+        return self._developing[profile.name, service]
 
     async def _build(self, docker: Docker, plans: Mapping[str, Plan]) -> dict[str, str]:
         """Build what is missing, and return the images by service."""
@@ -168,35 +190,74 @@ class Verifier:
         docker: Docker,
         profile: Profile,
         images: Mapping[str, str],
+        plans: Mapping[str, Plan],
         whole: Facts,
         facts: Mapping[str, Facts],
     ) -> None:
-        with step(self._emit, "containers") as running:
-            async with laboratory.opened(docker, images["backend"]) as lab:
+        """Observe containers. What waits for them leaves time for reading the images."""
+        async with laboratory.opened(docker, images["backend"]) as lab:
+            with step(self._emit, "containers") as running:
                 stage = Stage(lab, profile, self._rules, images, running)
+                works: list[Coroutine[Any, Any, None]] = []
                 if self._needs & _RUNNING:
                     observed = await stage.observe()
-                    whole[Pair] = observed.pair
-                    for name in SERVICES:
-                        facts[name][Container] = observed.containers[name]
-                if Configured in self._needs:
-                    running.progress("variables")
-                    seen = await asyncio.gather(*(stage.configured(name) for name in SERVICES))
-                    for name, each in zip(SERVICES, seen, strict=True):
-                        facts[name][Configured] = each
-                if Unconfigured in self._needs:
-                    facts["backend"][Unconfigured] = await stage.unconfigured()
-                for name in SERVICES if Reloading in self._needs else ():
-                    running.progress("reloading")
-                    facts[name][Reloading] = await self._reloading(lab, profile, name)
-            running.detail = "started, asked, left idle, stopped"
+                    works.append(self._finish(stage, observed, whole, facts))
+                works.append(self._try_variables(stage, facts))
+                if self._needs & _OF_IMAGES:
+                    works.append(self._inspect(docker, profile, images, plans, whole, facts))
+                await _all_of(works)
+                running.detail = "started, asked, left idle, killed, stopped"
+            if Reloading in self._needs:
+                await self._reload(lab, profile, facts)
 
-    async def _reloading(self, lab: Laboratory, profile: Profile, service: str) -> Reloading:
+    async def _finish(
+        self, stage: Stage, observed: Observed, whole: Facts, facts: Mapping[str, Facts]
+    ) -> None:
+        finished = await stage.finish(observed)
+        whole[Pair] = finished.pair
+        for name in SERVICES:
+            facts[name][Container] = finished.containers[name]
+
+    async def _try_variables(self, stage: Stage, facts: Mapping[str, Facts]) -> None:
+        if Configured in self._needs:
+            seen = await asyncio.gather(*(stage.configured(name) for name in SERVICES))
+            for name, each in zip(SERVICES, seen, strict=True):
+                facts[name][Configured] = each
+        if Unconfigured in self._needs:
+            facts["backend"][Unconfigured] = await stage.unconfigured()
+        if Misconfigured in self._needs:
+            facts["backend"][Misconfigured] = await stage.misconfigured()
+
+    async def _reload(self, lab: Laboratory, profile: Profile, facts: Mapping[str, Facts]) -> None:
+        """Measure what no profile has measured yet with the same base images and the same command."""
+        keys = {name: self._reloading_key(profile, name) for name in SERVICES}
+        missing = [name for name in SERVICES if keys[name] not in self._reloaded]
         try:
-            made = await self._development_plan(profile, service)
+            plans = [self._development_plan(profile, name) for name in missing]
+            if plans:
+                for outcome in await building.converge(lab.docker, plans, self._emit):
+                    building.record(self._settings, outcome)
         except AutomationError as error:
-            return Reloading(failure=error.what, remedy=" or ".join(error.remedies))
-        return await reloading.measure(lab, self._asked(profile, service), made)
+            failure = Reloading(failure=error.what, remedy=" or ".join(error.remedies))
+            for name in SERVICES:
+                facts[name][Reloading] = self._reloaded.get(keys[name], failure)
+            return
+        if plans:
+            with step(self._emit, "development") as running:
+                for own in plans:
+                    running.progress(f"changing a line of the {own.service}")
+                    asked = self._asked(profile, own.service)
+                    self._reloaded[keys[own.service]] = await reloading.measure(lab, asked, own)
+                running.detail = " · ".join(own.reference for own in plans)
+        for name in SERVICES:
+            facts[name][Reloading] = self._reloaded[keys[name]]
+
+    def _reloading_key(self, profile: Profile, name: str) -> tuple[str, ...]:
+        if self._unplanned is not None:
+            return (name,)
+        arguments = self._development_plan(profile, name).arguments
+        kept = (f"{each}={value}" for each, value in arguments.items() if each not in _OF_ACCOUNTS)
+        return (name, *profile.service(name).development_command, *sorted(kept))
 
     async def _inspect(
         self,
@@ -251,3 +312,13 @@ class Verifier:
 
     def _asked(self, profile: Profile, name: str = "") -> Asked:
         return Asked(profile, self._rules, name)
+
+
+async def _all_of(works: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Do all of it at once; the first failure ends the rest and is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for each in works:
+                group.create_task(each)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None

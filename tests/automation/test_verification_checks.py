@@ -23,6 +23,7 @@ from automation.verification.facts import (
     Developing,
     Development,
     HealthCheck,
+    Misconfigured,
     Names,
     Pair,
     Process,
@@ -30,9 +31,11 @@ from automation.verification.facts import (
     Reloading,
     Source,
     Stop,
+    Template,
     Unconfigured,
 )
 from automation.verification.findings import Outcome, chosen, registered
+from automation.verification.inspection import DEFAULT, is_default
 from tests.automation.verified import LABELS, OK, SERVICES, Scene, file, scene
 
 Break = Callable[[Scene], None]
@@ -49,7 +52,7 @@ def container(**changes: Any) -> Break:
 
 
 def context(*files: str) -> Break:
-    return lambda broken: broken.change("backend", Context, files=files)
+    return lambda broken: broken.change("backend", Context, files=("backend/src/app/main.py", *files))
 
 
 def pair(**changes: Any) -> Break:
@@ -62,6 +65,18 @@ def files(*added: File, service: str = "backend") -> Break:
 
 def instead(old: str, new: str, service: str = "backend", kind: type[Any] = Source) -> Break:
     return lambda broken: broken.rewrite(service, lambda text: text.replace(old, new), kind)
+
+
+def template(**changes: Any) -> Break:
+    return lambda broken: broken.change("", Template, **changes)
+
+
+def caches(mount: str) -> Break:
+    def change(broken: Scene) -> None:
+        for service in SERVICES:
+            instead("RUN make", f"RUN --mount={mount} make", service)(broken)
+
+    return change
 
 
 def compose(kind: type[Any], service: str, **changes: Any) -> Break:
@@ -77,6 +92,15 @@ def environment(**variables: str) -> Break:
     def change(broken: Scene) -> None:
         now: Config = broken.facts["backend"][Config]
         broken.change("backend", Config, environment={**now.environment, **variables})
+
+    return change
+
+
+def lost(name: str) -> Break:
+    def change(broken: Scene) -> None:
+        now: Config = broken.facts["frontend"][Config]
+        kept = {each: value for each, value in now.environment.items() if each != name}
+        broken.change("frontend", Config, environment=kept)
 
     return change
 
@@ -157,6 +181,18 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("no-baked-addresses", "ARG", instead("RUN make", "ARG NEXT_PUBLIC_API_URL\nRUN make", "frontend")),
     ("no-baked-addresses", "ENV", instead("RUN make", "ENV API_URL=http://x\nRUN make", "frontend")),
     ("development-command", "another", instead("app.reloading", "app.main", kind=Development)),
+    ("builds-together", "one cache", caches("type=cache,target=/cache,sharing=locked")),
+    ("builds-together", "one from the other", instead("FROM scratch", "FROM todo-frontend:dev")),
+    ("development-user", "root", instead("USER 1001:1001\n", "", kind=Development)),
+    ("development-user", "root by name", instead("USER 1001:1001", "USER root", kind=Development)),
+    ("settings-template", "not ignored", template(ignored=False)),
+    ("settings-template", "no name", template(names=())),
+    ("settings-template", "a secret", template(leaks=("a Google key in .env.example",))),
+    ("no-default-secrets", "in the code", template(defaults=("backend/src/app/settings.py:7",))),
+    ("compose-hardening", "writable root", compose(Production, "backend", read_only=False)),
+    ("compose-hardening", "capabilities", compose(Production, "frontend", cap_drop=("NET_RAW",))),
+    ("compose-hardening", "new privileges", compose(Production, "frontend", security_options=())),
+    ("compose-data", "none", compose(Production, "backend", volumes=())),
     ("compose-services", "no waiting", compose(Production, "frontend", depends_on=())),
     ("compose-network", "not on it", compose(Production, "backend", networks=("default",))),
     ("compose-network", "driver", lambda b: b.change("", Production, networks={"todo-network": "overlay"})),
@@ -186,14 +222,17 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("health-check-program", "curl", health(test=("CMD", "curl", "-f", "http://localhost:8000/health"))),
     ("health-check-program", "shell form", health(test=("CMD-SHELL", "python -m app.healthcheck"))),
     ("health-check-program", "a shell", health(test=("CMD", "sh", "-c", "python -m app.healthcheck"))),
+    ("health-check-path", "another", environment(HEALTH_PATH="/")),
+    ("health-check-path", "in words", health(test=("CMD", "ask", "http://127.0.0.1:8000/api/health"))),
     ("labels", "missing", config(labels={k: v for k, v in LABELS.items() if not k.endswith("revision")})),
     ("labels", "no version", config(labels={**LABELS, "org.opencontainers.image.version": "newest"})),
     ("labels", "no time", config(labels={**LABELS, "org.opencontainers.image.created": "today"})),
     ("tags", "latest", config(tags=("todo-backend:v1.0.0",))),
-    ("fixed-environment", "lost", lambda b: b.change("frontend", Config, environment={"PORT": "3000"})),
+    ("fixed-environment", "lost", lost("NODE_ENV")),
     ("open-environment", "an address", environment(DATABASE_URL="postgresql://db.internal/todo")),
     ("path", "not first", environment(PATH="/usr/bin:/opt/venv/bin")),
     ("packages", "elsewhere", files(file("/usr/lib/python3/site-packages/six-1.0.dist-info/METADATA"))),
+    ("application", "elsewhere", without("/app/app/main.py", "backend")),
     ("output", "no server", without("/app/server.js", "frontend")),
     ("programs", "a shell", files(file("/bin/sh", mode=0o755))),
     ("programs", "a compiler", files(file("/usr/bin/x86_64-linux-gnu-gcc-14", mode=0o755))),
@@ -229,6 +268,8 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("graceful-stop", "killed", container(stop=Stop(10.0, -1, answered=True))),
     ("graceful-stop", "dropped", container(stop=Stop(0.5, 143, answered=False))),
     ("graceful-stop", "crashed", container(stop=Stop(0.5, 1, answered=True))),
+    ("restart", "stayed down", container(restarted_s=None)),
+    ("restart", "slow", container(restarted_s=30.1)),
     ("idle-memory", "over", container(memory_mb=200.1)),
     ("idle-processor", "busy", container(cpus=0.21)),
     ("environment", "lost", lambda b: b.change("backend", Configured, missing=("DATABASE_URL",))),
@@ -242,6 +283,9 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("first-page-time", "empty", pair(first_page_files=0)),
     ("end-to-end", "slow", pair(end_to_end_ms=5000.5)),
     ("end-to-end", "broken", pair(end_to_end="POST /api/tasks: 500")),
+    ("chat", "no tool", pair(chat="the reply names no call of add_task")),
+    ("refused-environment", "started", lambda b: b.change("backend", Misconfigured, exit_code=None)),
+    ("refused-environment", "silent", lambda b: b.change("backend", Misconfigured, named=("VERSION",))),
     ("model-key", "not read", lambda b: b.change("backend", Configured, agent="offline")),
     ("required-environment", "started", lambda b: b.change("backend", Unconfigured, exit_code=None)),
     ("required-environment", "silent", lambda b: b.change("backend", Unconfigured, named=())),
@@ -297,9 +341,9 @@ def test_a_budget_is_kept_to_the_byte() -> None:
 
 
 def test_two_images_can_be_too_large_together() -> None:
-    made = scene()
+    made = scene("cluster")
     both_sizes(150 * MB, 200 * MB + 1)(made)
-    assert made.failed() == {"size", "size-together"}
+    assert made.failed() == {"size-together"}
 
 
 def test_a_base_that_was_replaced_is_said_and_not_judged() -> None:
@@ -378,6 +422,32 @@ def test_every_key_of_the_contracts_is_read_by_a_check() -> None:
     unread = {key for key in asked - reading.keys if not key.startswith("profile.kubernetes")}
     # A title, and the sentence below it.
     assert unread == {"profile.name", "profile.summary"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'key = os.environ.get("API_KEY", "abcdef")',
+        'const secret = process.env.BETTER_AUTH_SECRET ?? "for-development";',
+        "  - ${JWT_SECRET:-change-me}",
+        "      BETTER_AUTH_SECRET: only-for-development",
+    ],
+)
+def test_a_value_for_a_secret_that_nobody_has_set_is_seen(line: str) -> None:
+    assert any(is_default(found) for found in DEFAULT.finditer(line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "JWT_SECRET: ${JWT_SECRET:?is not set}",
+        "API_KEY: Key | None = None",
+        "  - ${AGENT_PROVIDER:-openai}",
+        'key = os.environ.get("API_KEY", "")',
+    ],
+)
+def test_what_has_no_value_for_a_secret_is_left_alone(line: str) -> None:
+    assert not any(is_default(found) for found in DEFAULT.finditer(line))
 
 
 def test_checks_are_chosen_by_name_and_near_names_are_told() -> None:

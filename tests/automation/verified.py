@@ -22,12 +22,15 @@ from automation.verification.facts import (
     Development,
     HealthCheck,
     Locks,
+    Misconfigured,
     Names,
     Pair,
     Process,
     Production,
     Reloading,
     Source,
+    Sources,
+    Template,
     Unconfigured,
 )
 from automation.verification.findings import Asked, Finding, Outcome, registered
@@ -88,6 +91,7 @@ class Scene:
         changed = change(text)
         assert changed != text
         self.facts[service][kind] = kind(parse(changed))
+        self.whole[Sources] = Sources(*(self.facts[name][Source].dockerfile for name in SERVICES))
 
     def dockerfile(self, service: str) -> str:
         """Return a Dockerfile that keeps to the contract."""
@@ -108,7 +112,7 @@ class Scene:
         """Return a Dockerfile.dev that keeps to the contract."""
         each = self.profile.service(service)
         words = ", ".join(f'"{word}"' for word in each.development_command)
-        return f"FROM {each.base}\nCMD [{words}]\n"
+        return f"FROM {each.base}\nUSER 1001:1001\nCMD [{words}]\n"
 
 
 def file(path: str, *, mode: int = 0o644, size: int = 10, owner: int = 0, kind: str = "file") -> File:
@@ -128,6 +132,13 @@ def scene(name: str = "standalone") -> Scene:
         Pair: Pair(first_page_ms=100, first_page_files=5, service_to_service_ms=3, database_connection_ms=2),
         Production: _production(profile, rules),
         Developing: _developing(profile, rules),
+        Sources: Sources(*(made.facts[service][Source].dockerfile for service in SERVICES)),
+        Template: Template(
+            ignored=True,
+            names=(*profile.backend.environment.required, profile.backend.environment.model_key),
+            leaks=(),
+            defaults=(),
+        ),
     }
     return made
 
@@ -140,7 +151,7 @@ def _facts(made: Scene, service: str) -> Facts:
     return {
         Source: Source(parse(made.dockerfile(service))),
         Development: Development(parse(made.development_dockerfile(service))),
-        Context: Context((f"{service}/src/main", f"{service}/.env.example")),
+        Context: Context((f"{service}/src/app/main.py", f"{service}/.env.example")),
         Search: Search({}),
         Locks: Locks(frozenset({"pytest"}), frozenset({"typescript"})),
         Names: Names(references, "v1.0.0"),
@@ -150,7 +161,11 @@ def _facts(made: Scene, service: str) -> Facts:
             tags=references,
             user=f"{user.uid}:{user.gid}",
             ports=(f"{each.port}/tcp",),
-            environment={**each.environment.fixed, "PATH": f"{made.profile.backend.packages}/bin:/usr/bin"},
+            environment={
+                **each.environment.fixed,
+                "PATH": f"{made.profile.backend.packages}/bin:/usr/bin",
+                "HEALTH_PATH": health.path,
+            },
             entrypoint=("/usr/bin/tini", "--"),
             command=each.command,
             workdir=each.workdir,
@@ -180,7 +195,8 @@ def _facts(made: Scene, service: str) -> Facts:
             agent=made.profile.backend.environment.provider,
         ),
         Unconfigured: Unconfigured(2, ("BETTER_AUTH_SECRET",)),
-        Reloading: Reloading(milliseconds=500),
+        Misconfigured: Misconfigured(2, ("DATABASE_URL", "VERSION"), ("DATABASE_URL", "VERSION")),
+        Reloading: Reloading(milliseconds=500, image=f"{each.image}:dev"),
     }
 
 
@@ -232,6 +248,9 @@ def _production(profile: Profile, rules: Rules) -> Production:
                 volumes=("/data",),
                 command=(),
                 environment=given,
+                read_only=True,
+                cap_drop=("ALL",),
+                security_options=("no-new-privileges:true",),
             )
             for service in SERVICES
         },

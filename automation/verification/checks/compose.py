@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from automation.verification.checks.images import DATA
 from automation.verification.facts import Composition, Developing, Production
 from automation.verification.findings import STATIC, Asked, Finding, check, judged, not_applicable
 
@@ -101,6 +102,40 @@ def production_mode(production: Production) -> Finding:
         ", ".join(wrong) or "neither",
         holds=not wrong,
         remedy="keep mounts and reloading in the overlay for development",
+    )
+
+
+@check("compose-hardening", STATIC, per_service=False)
+def compose_hardening(production: Production) -> Finding:
+    """In production root file systems are read-only, without capabilities or new privileges."""
+    wrong = [
+        f"{name}: {what}"
+        for name in _present(production)
+        for what, holds in (
+            ("writable root", production.services[name].read_only),
+            ("capabilities", "ALL" in production.services[name].cap_drop),
+            ("new privileges", "no-new-privileges:true" in production.services[name].security_options),
+        )
+        if not holds
+    ]
+    return judged(
+        "read_only, cap_drop ALL, no-new-privileges",
+        ", ".join(wrong) or "both",
+        holds=not wrong and len(_present(production)) == len(SERVICES),
+        remedy='read_only: true, cap_drop: [ALL], security_opt: ["no-new-privileges:true"]',
+    )
+
+
+@check("compose-data", STATIC, per_service=False)
+def compose_data(production: Production) -> Finding:
+    """What people write is in a volume with a name, which survives the containers."""
+    backend = production.services.get("backend")
+    kept = backend is not None and DATA in backend.volumes
+    return judged(
+        f"a volume at {DATA}",
+        "there" if kept else "none",
+        holds=kept,
+        remedy=f"volumes: [data:{DATA}]",
     )
 
 

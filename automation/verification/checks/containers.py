@@ -1,7 +1,17 @@
 """Checks of running containers: root file system read-only, all capabilities dropped, no new privileges."""
 
+from dataclasses import replace
+
 from automation.verification.checks.images import DATA
-from automation.verification.facts import Builds, Configured, Container, Pair, Reloading, Unconfigured
+from automation.verification.facts import (
+    Builds,
+    Configured,
+    Container,
+    Misconfigured,
+    Pair,
+    Reloading,
+    Unconfigured,
+)
 from automation.verification.findings import (
     IMAGE,
     LIVE,
@@ -158,6 +168,19 @@ def graceful_stop(container: Container) -> Finding:
     )
 
 
+@check("restart", LIVE)
+def restart(asked: Asked, container: Container) -> Finding:
+    """When its process dies, the container is started again as in production, and answers again in time."""
+    most = asked.rules.times.start_max_s
+    seconds = container.restarted_s
+    return judged(
+        f"{asked.rules.production_restart}: answers again within {most} s",
+        "stayed down" if seconds is None else f"{seconds:.2f} s",
+        holds=seconds is not None and seconds <= most,
+        remedy="let the container end when its process does, and start without what the last one left",
+    )
+
+
 @check("idle-memory", LIVE)
 def idle_memory(asked: Asked, container: Container) -> Finding:
     """The container uses at most the memory of the rules while nobody uses it."""
@@ -270,6 +293,17 @@ def end_to_end(asked: Asked, pair: Pair) -> Finding:
     return finding
 
 
+@check("chat", LIVE, per_service=False)
+def chat(pair: Pair) -> Finding:
+    """In the chat, the agent adds a task with a tool of the MCP server, and says which it called."""
+    return judged(
+        "add_task is called, the task is in the list",
+        pair.chat or "both",
+        holds=not pair.chat,
+        remedy="docker compose logs backend",
+    )
+
+
 @check("model-key", LIVE, only="backend")
 def model_key(asked: Asked, configured: Configured) -> Finding:
     """With the model's key of the contract, the provider's model answers instead of the offline agent."""
@@ -298,13 +332,29 @@ def required_environment(asked: Asked, unconfigured: Unconfigured) -> Finding:
     )
 
 
+@check("refused-environment", LIVE, only="backend")
+def refused_environment(misconfigured: Misconfigured) -> Finding:
+    """With values that cannot be right the backend ends, and names each of them."""
+    silent = [name for name in misconfigured.given if name not in misconfigured.named]
+    if misconfigured.exit_code is None:
+        observed = "started with them"
+    else:
+        unnamed = f"does not name {listed(silent)}" if silent else "names all of them"
+        observed = f"exit code {misconfigured.exit_code}, {unnamed}"
+    return judged(
+        f"ends with a wrong {', '.join(misconfigured.given)}",
+        observed,
+        holds=bool(misconfigured.exit_code) and not silent,
+        remedy="check every variable when the settings are read: its form, its length",
+    )
+
+
 @check("hot-reload-time", LIVE)
 def hot_reload_time(asked: Asked, reloading: Reloading) -> Finding:
     """In the development image a changed line is served in time."""
     most = asked.rules.times.hot_reload_max_ms
-    if reloading.absent:
-        return not_applicable(f"at most {most} ms", reloading.absent)
-    return _in_time(most, reloading.milliseconds)
+    finding = _in_time(most, reloading.milliseconds)
+    return replace(finding, observed=f"{finding.observed} in {reloading.image}")
 
 
 @check("build-time", IMAGE)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from automation.verification.dockerfile import Dockerfile, Instruction, Stage, exec_form, pairs
-from automation.verification.facts import Context, Development, Source
+from automation.verification.facts import Context, Development, Source, Sources, Template
 from automation.verification.findings import (
     STATIC,
     Asked,
@@ -71,6 +71,28 @@ def multi_stage(asked: Asked, source: Source) -> Finding:
         observed,
         holds=len(names) >= len(wanted) and copies,
         remedy="build in stages of their own, and COPY --from= only the result into the last",
+    )
+
+
+@check("builds-together", STATIC, per_service=False)
+def builds_together(asked: Asked, sources: Sources) -> Finding:
+    """Both images can be built at once: neither waits for a cache or for an image of the other."""
+    backend, frontend = _claims(sources.backend), _claims(sources.frontend)
+    shared = sorted(backend & frontend)
+    shared += [
+        f"the {waiting} is made from {name}"
+        for waiting, dockerfile, other in (
+            ("backend", sources.backend, asked.profile.frontend.image),
+            ("frontend", sources.frontend, asked.profile.backend.image),
+        )
+        for name in dockerfile.external
+        if name.partition(":")[0] == other
+    ]
+    return judged(
+        "nothing that one of them waits for",
+        listed(shared) or "nothing",
+        holds=not shared,
+        remedy="another id for the cache mount, or sharing=shared",
     )
 
 
@@ -224,6 +246,61 @@ def development_command(asked: Asked, development: Development) -> Finding:
         holds=words[: len(wanted)] == wanted and exec_form(commands[-1].text) is not None,
         remedy=f"CMD {_as_json(wanted)}, with whatever arguments it needs",
     )
+
+
+@check("development-user", STATIC)
+def development_user(development: Development) -> Finding:
+    """The development image runs as an account that is not root, too."""
+    lineage = development.dockerfile.lineage(development.dockerfile.target)
+    users = [stage.expand(each.text) for stage in lineage for each in stage.all("USER")]
+    user = (users or ["root"])[-1]
+    return judged(
+        "not root",
+        user,
+        holds=user.partition(":")[0] not in {"root", "0", ""},
+        remedy="USER 1001:1001",
+    )
+
+
+@check("settings-template", STATIC, per_service=False)
+def settings_template(asked: Asked, template: Template) -> Finding:
+    """git leaves .env out, and .env.example names what the contract requires, without a secret."""
+    wanted = (*asked.profile.backend.environment.required, asked.profile.backend.environment.model_key)
+    wrong = [
+        *([] if template.ignored else [".env is not ignored"]),
+        *(f"no {name}" for name in wanted if name not in template.names),
+        *template.leaks,
+    ]
+    return judged(
+        f".env ignored; {', '.join(wanted)} in .env.example, without values",
+        ", ".join(wrong) or "as required",
+        holds=not wrong,
+        remedy="a line .env in .gitignore, and NAME= in .env.example",
+    )
+
+
+@check("no-default-secrets", STATIC, per_service=False)
+def no_default_secrets(template: Template) -> Finding:
+    """Nowhere in the code, in Compose or in the chart is there a value for a secret that nobody has set."""
+    return judged(
+        "none",
+        listed(template.defaults, 3) or "none",
+        holds=not template.defaults,
+        remedy="refuse to start without it",
+    )
+
+
+def _claims(dockerfile: Dockerfile) -> set[str]:
+    """Return the caches that a build has for itself while it runs."""
+    found = set()
+    for stage in dockerfile.stages:
+        for instruction in stage.all("RUN"):
+            for mount in instruction.flag("mount"):
+                fields = dict(part.partition("=")[::2] for part in mount.split(","))
+                if fields.get("type") == "cache" and fields.get("sharing") == "locked":
+                    place = fields.get("target") or fields.get("dst") or fields.get("destination", "")
+                    found.add(f"the cache {fields.get('id') or place}")
+    return found
 
 
 def _named_base(wanted: str, source: Source) -> Finding:
