@@ -88,6 +88,13 @@ def images(session: nox.Session) -> None:
     session.run(*PYTEST, *(session.posargs or ["tests/images"]))
 
 
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """What builds, starts and memory take on this machine, beside a floor. Needs Docker; never in CI."""
+    install(session, "test")
+    session.run("python", "-m", "tests.bench", *session.posargs)
+
+
 def install(session: nox.Session, group: str) -> None:
     """Install a group of the lock, hashes checked."""
     session.install("--require-hashes", "--requirement", f"requirements/{group}.txt")
