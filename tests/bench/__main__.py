@@ -91,6 +91,7 @@ class Bench:
 
     def images(self) -> dict[str, str]:
         """Return the images of the services, built if they are not there."""
+        self._invoke("build")
         result = json.loads(self._invoke("build", "--json").splitlines()[-1])
         return {each["service"]: each["reference"] for each in result["images"]}
 
@@ -236,12 +237,13 @@ def main() -> int:
     """Measure what is asked for; print the table and keep it."""
     kinds = ("build", "start", "compose", "anew")
     parser = argparse.ArgumentParser(prog="nox -s bench --", description="What things take on this machine.")
-    parser.add_argument("kinds", nargs="*", choices=[*kinds, []], metavar="KIND", help=", ".join(kinds))
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"{', '.join(kinds)}: all unless named")
     parser.add_argument("--runs", type=int, default=5, help="how often each is measured (5)")
     chosen = parser.parse_args()
+    if unknown := [kind for kind in chosen.kinds if kind not in kinds]:
+        parser.error(f"there is no {unknown[0]!r}: it measures {', '.join(kinds)}")
     mark = f"bench{uuid.uuid4().hex[:6]}"
     measured: list[Measured] = []
-    tell(f"{'':28} {'median':>10} {'least':>7} {'runs':>5} {'ratio':>8} {'floor':>10}")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         clone = Path(folder, "clone")
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
@@ -250,6 +252,7 @@ def main() -> int:
             bench.images()
         except RuntimeError as error:
             sys.exit(str(error))
+        tell(f"{'':28} {'median':>10} {'least':>7} {'runs':>5} {'ratio':>8} {'floor':>10}")
         try:
             for kind in chosen.kinds or kinds:
                 for each in getattr(bench, kind)():
