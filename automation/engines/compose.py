@@ -461,9 +461,12 @@ class _Start:
     async def _tell(self, project: Project, record: Record, change: Change) -> None:
         name = _STEP_NAMES.get(change.service, change.service)
         match change.status:
+            case "Creating":
+                self._begin(name)
+                fills = change.service == "frontend" and record.mode == "development"
+                self._emit(StepProgress(name, "filling a volume with its packages" if fills else "creating"))
             case "Starting":
-                self._began.setdefault(name, time.monotonic())
-                self._emit(StepStarted(name))
+                self._begin(name)
                 self._emit(StepProgress(name, "starting"))
             case "Started" if name in self._began:
                 self._emit(StepProgress(name, "started, not healthy yet"))
@@ -472,6 +475,11 @@ class _Start:
                 self._finish(name, f"{where}   healthy")
             case "Exited" if name in self._began:
                 self._finish(name, await self._migrated(project))
+
+    def _begin(self, name: str) -> None:
+        if name not in self._began:
+            self._emit(StepStarted(name))
+        self._began[name] = time.monotonic()
 
     def _finish(self, name: str, detail: str) -> None:
         self._emit(StepFinished(name, detail, time.monotonic() - self._began.pop(name)))

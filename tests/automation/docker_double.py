@@ -161,7 +161,7 @@ def up(
         name = f"{project}-{service}-1"
         one_shot = service == "migrate"
         container = make(name, service, hashes[service], given, state)
-        told(name, "Starting", "Started", "Waiting")
+        told(name, "Creating", "Created", "Starting", "Started", "Waiting")
         if one_shot and BEHAVIOUR == "migration-hangs":
             return signal.pause
         if one_shot and BEHAVIOUR in {"migration-fails", "other-password"}:
