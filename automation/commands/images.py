@@ -222,8 +222,8 @@ def _told(outcomes: Sequence[Outcome], times: Times) -> list[str]:
     """Return the names, the times against the rules, and what a person has to know besides."""
     lines = [""]
     for each in outcomes:
-        names = " ".join(each.plan.tags)
-        lines.append(f"{each.plan.service:<10} {each.plan.reference}   {names}")
+        names = " ".join((f"{each.plan.reference}  ", *each.plan.tags)).rstrip()
+        lines.append(f"{each.plan.service:<10} {names}")
     built = [each for each in outcomes if each.built]
     lines += [
         _time(f"the {each.plan.service}'s build", each.seconds, times.build_max_s)

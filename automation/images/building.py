@@ -221,6 +221,10 @@ async def run(
     async with docker.running(*arguments, environ=environ) as build:
         async for line in processes.lines(build):
             progress.feed(line)
+            for lint in progress.lints:
+                # Docker only warns, and the image would hold programs of the wrong kind under its names.
+                if lint.text.startswith("InvalidBaseImagePlatform"):
+                    raise causes.wrong_platform(plan, lint)
             if time.monotonic() - told > _REDRAW_S:
                 told = time.monotonic()
                 running.progress(progress.describe(), progress.done, len(progress.steps) or None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from automation import docker
 from automation.errors import AutomationError
 from automation.images.plan import Plan
-from automation.images.progress import Progress
+from automation.images.progress import Lint, Progress
 
 _LAST_LINES = 12
 _INSTRUCTION = 60
@@ -125,6 +125,17 @@ def explain(plan: Plan, progress: Progress, environ: Mapping[str, str]) -> Autom
         if re.search(cause.pattern, text, re.IGNORECASE):
             return AutomationError(what, why=cause.why, details=details, remedies=cause.remedies)
     return AutomationError(what, why="its last lines:" if written else "", details=details)
+
+
+def wrong_platform(plan: Plan, lint: Lint) -> AutomationError:
+    """Return the error for a base image that is here, and for another platform."""
+    found = re.search(r"image (\S+) was pulled .*expected \"(\S+)\"", lint.text)
+    base, platform = found.groups() if found else ("IMAGE", plan.platform)
+    return AutomationError(
+        f"{plan.dockerfile}: the base image {base} is here for another platform than {platform}",
+        why=lint.text.partition(": ")[2],
+        remedies=[f"docker pull --platform {platform} {base}", "leave out --platform"],
+    )
 
 
 def _base_failed(plan: Plan, base: str, error: str) -> AutomationError:

@@ -4,6 +4,7 @@ DOUBLE says how it behaves: well, when it says nothing. What a build tells was r
 image holds one file of as many bytes as SIZE says. The registry is part of the state.
 """
 
+import base64
 import contextlib
 import fcntl
 import hashlib
@@ -75,6 +76,12 @@ def build(words: list[str]) -> int:
     service = next(value for name, value in options if name == "--file").partition("/")[0]
     if BEHAVIOUR == "hangs":
         Path(STATE.with_name(f"{service}.pid")).write_text(str(os.getpid()))
+        signal.pause()
+    if BEHAVIOUR == "other-platform":
+        short = 'InvalidBaseImagePlatform: Base image a:1 was pulled with platform "b/c", expected "d/e"'
+        warning = {"short": base64.b64encode(short.encode()).decode()}
+        sys.stderr.write(json.dumps({"warnings": [warning]}) + "\n")
+        sys.stderr.flush()
         signal.pause()
     failing = service == BEHAVIOUR.removesuffix("-fails")
     sys.stderr.write((RECORDED / f"build-{'failed' if failing else 'first'}.jsonl").read_text())
