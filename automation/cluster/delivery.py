@@ -1,8 +1,9 @@
 """From sources to a healthy release: built, loaded, installed, watched, reached."""
 
 import asyncio
+import base64
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,21 +90,27 @@ async def deliver(settings: Settings, request: Request, emit: Emit, confirm: Con
     rules = kubernetes(profile)
     place = await find_place(settings, request.options, request.context)
     await check(place, emit, confirm)
-    values = prepare(settings, profile, emit)
+    kept = await _kept_password(place, rules)
+    values = prepare(settings, profile, emit, kept)
     loaded = await load(settings, profile, place.target, emit, registry=request.registry, bases=request.bases)
     if not values.values.get("DATABASE_URL") and not request.registry:
-        await _spare_a_download(settings, place.target, rules, emit)
+        await spare_a_download(settings, place.target, rules, emit)
     installer = Installer(
         place.kubectl, place.helm, place.target, chart(settings, rules), rules, request.options, emit
     )
     return await installer.install(values, loaded)
 
 
-def prepare(settings: Settings, profile: Profile, emit: Emit) -> Environment:
-    """Return the settings of a release; the secrets that it lacks are generated. Raises AutomationError."""
+def prepare(settings: Settings, profile: Profile, emit: Emit, password: str = "") -> Environment:
+    """Return the settings of a release; the secrets that it lacks are generated. Raises AutomationError.
+
+    `password` is what the database in the cluster was made with, where there is one: its data know no other,
+    whatever the settings have come to say since.
+    """
     known = environment.read(settings, profile).values if settings.env_file.exists() else {}
-    secrets = ["JWT_SECRET", *([] if known.get("DATABASE_URL") else [DATABASE_PASSWORD])]
-    return environment.prepare(settings, profile, emit, also=secrets)
+    lacking = [] if known.get("DATABASE_URL") or password else [DATABASE_PASSWORD]
+    made = environment.prepare(settings, profile, emit, also=["JWT_SECRET", *lacking])
+    return replace(made, values={**made.values, DATABASE_PASSWORD: password}) if password else made
 
 
 def chart(settings: Settings, rules: Kubernetes) -> Path:
@@ -134,7 +141,13 @@ async def load(
     return {each.service: each for each in loaded}
 
 
-async def _spare_a_download(settings: Settings, target: Target, rules: Kubernetes, emit: Emit) -> None:
+async def _kept_password(place: Place, rules: Kubernetes) -> str:
+    """Return the password of the database that an earlier release has left; empty when there is none."""
+    found = await place.kubectl.json("get", "secret", rules.secret, "--ignore-not-found")
+    return base64.b64decode(found.get("data", {}).get(DATABASE_PASSWORD, "")).decode()
+
+
+async def spare_a_download(settings: Settings, target: Target, rules: Kubernetes, emit: Emit) -> None:
     """Bring the database's image to a local cluster where Docker has it; or else they pull it."""
     docker = Docker.find(settings)
     if target.kind and await docker.images(DATABASE_IMAGE):

@@ -10,6 +10,7 @@ from automation.cluster.pods import Pod
 
 _LAST_LINES = 12
 _LAST_EVENTS = 4
+_ERROR = re.compile(r"\b\w*(?:Error|Exception)\b( \[\w+\])?:|\b(?:error|fatal|panic):", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,9 @@ def explain(
     state = pod.state if not pod.message else f"{pod.state}: {pod.message}"
     details = [f"state    {state}{_ending(pod)}"]
     details += [f"event    {each.reason}: {_short(each.message)}" for each in told[-_LAST_EVENTS:]]
-    details += [f"output   {line}" for line in lines[-_LAST_LINES:]]
+    details += [f"output   {line}" for line in _telling(lines)]
     return ClusterError(
-        f"the {pod.component} does not start: pod {pod.name} is {pod.state}",
+        f"{_complaint(pod)}: pod {pod.name} is {pod.state}",
         why=cause.why,
         details=details,
         remedies=[*cause.remedies, f"kubectl {where} describe pod {pod.name}"],
@@ -121,7 +122,9 @@ def find_cause(pod: Pod, events: Sequence[Happening], lines: Sequence[str]) -> C
             ("invoke build, then   invoke helm-install",),
         )
     if pod.exit_code is not None and pod.state not in {"Running", "Ready"}:
-        return Cause(f"its program ended with exit code {pod.exit_code}", ("read its output above",))
+        why = f"its program ended with exit code {pod.exit_code}"
+        error = next((line.strip() for line in reversed(lines) if _ERROR.search(line)), "")
+        return Cause(f"{why}: {_short(error)}" if error else why, ("read its output above",))
     probes = [each for each in events if each.reason == "Unhealthy"]
     if probes:
         return Cause(
@@ -149,7 +152,13 @@ _OUTPUT: Sequence[tuple[str, Cause]] = (
     ),
     (
         r"password authentication failed|no password supplied",
-        Cause("the database refuses the password", _DATABASE),
+        Cause(
+            "the database refuses the password",
+            (
+                "correct DATABASE_URL in .env, then   invoke helm-install",
+                "a database in the cluster without its data:   invoke helm-uninstall --data",
+            ),
+        ),
     ),
     (
         r"(BETTER_AUTH_SECRET|JWT_SECRET|DATABASE_URL)[^\n]*(?:missing|required|at least|not a)",
@@ -158,6 +167,20 @@ _OUTPUT: Sequence[tuple[str, Cause]] = (
     (r"(?:ENOMEM|MemoryError|heap out of memory)", Cause("it ran out of memory", _MORE_MEMORY)),
     (r"read-only file system", Cause("it writes to a place that is read-only", ("mount a volume there",))),
 )  # fmt: skip
+
+
+def _telling(lines: Sequence[str]) -> Sequence[str]:
+    """Return the last lines; where the error itself comes before them, after it."""
+    last = lines[-_LAST_LINES:]
+    if any(_ERROR.search(line) for line in last):
+        return last
+    return [*[line for line in lines[:-_LAST_LINES] if _ERROR.search(line)][-1:], *last]
+
+
+def _complaint(pod: Pod) -> str:
+    if pod.component == "migrations":
+        return "the migrations failed" if pod.exit_code else "the migrations do not start"
+    return f"the {pod.component} {'does not become ready' if pod.state == 'Running' else 'does not start'}"
 
 
 def _ending(pod: Pod) -> str:

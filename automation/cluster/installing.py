@@ -33,7 +33,7 @@ _SETTINGS = ("OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY")
 _CONFIGURATION = ("AGENT_PROVIDER", "AGENT_MODEL", "OPENAI_BASE_URL", "LOG_LEVEL")
 _LOOK_S = 1.0
 _REACHED_S = 15.0
-_LOG_LINES = 12
+_LOG_LINES = 60
 _DESCRIPTION = "inputs "
 
 
@@ -261,15 +261,11 @@ def secret_values(given: Mapping[str, str], database_host: str) -> dict[str, str
     Without a DATABASE_URL it is that of the PostgreSQL in the cluster.
     """
     made = {name: given.get(name, "") for name in ("BETTER_AUTH_SECRET", "JWT_SECRET", "GEMINI_API_KEY")}
-    made |= {name: given[name] for name in _SETTINGS if given.get(name)}
+    made |= {name: given[name] for name in (*_SETTINGS, DATABASE_PASSWORD) if given.get(name)}
     if url := given.get("DATABASE_URL"):
         return {**made, "DATABASE_URL": url}
     password = given[DATABASE_PASSWORD]
-    return {
-        **made,
-        DATABASE_PASSWORD: password,
-        "DATABASE_URL": f"postgresql://todo:{password}@{database_host}:5432/todo",
-    }
+    return {**made, "DATABASE_URL": f"postgresql://todo:{password}@{database_host}:5432/todo"}
 
 
 def release_values(

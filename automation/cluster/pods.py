@@ -43,6 +43,8 @@ class Pod:
     started: str = ""
     """When its container was started last, as the API server writes times."""
     memory_limit: str = ""
+    readiness_s: float = 0
+    """Seconds that a container which has started has to become ready; 0 while it has not."""
 
 
 def read_pod(document: Mapping[str, Any]) -> Pod:
@@ -69,7 +71,18 @@ def read_pod(document: Mapping[str, Any]) -> Pod:
         last_reason=last.get("reason", ""),
         started=(container.get("state", {}).get("running") or {}).get("startedAt", ""),
         memory_limit=spec.get("resources", {}).get("limits", {}).get("memory", ""),
+        readiness_s=_readiness(spec) if container.get("started") else 0,
     )
+
+
+def _readiness(spec: Mapping[str, Any]) -> float:
+    """Return the seconds after which a readiness probe has failed as often as counts; 0 without a probe."""
+    probe = spec.get("readinessProbe")
+    if not probe:
+        return 0
+    # What the API server leaves out has its default.
+    attempts = probe.get("failureThreshold", 3) * probe.get("periodSeconds", 10)
+    return float(probe.get("initialDelaySeconds", 0) + attempts + probe.get("timeoutSeconds", 1))
 
 
 def _state(
@@ -135,17 +148,17 @@ class Judge:
     """Holds snapshots against a revision; remembers since when a pod has been in a state."""
 
     revision: int
-    _since: dict[tuple[str, str], float] = field(default_factory=dict)
+    _since: dict[tuple[str, str, float], float] = field(default_factory=dict)
 
     def judge(self, snapshot: Snapshot, now: float) -> Verdict:
         """Return what the snapshot means. `now` are seconds of a clock that never goes back."""
         current = self._current(snapshot)
-        self._since = {(pod.name, pod.state): self._since.get((pod.name, pod.state), now) for pod in current}
+        self._since = {_stand(pod): self._since.get(_stand(pod), now) for pod in current}
         if failed := self._failed_migration(snapshot):
             return failed
         for pod in current:
-            allowed = _LASTING_S.get(pod.state)
-            if allowed is not None and now - self._since[pod.name, pod.state] >= allowed:
+            allowed = pod.readiness_s or None if pod.state == "Running" else _LASTING_S.get(pod.state)
+            if allowed is not None and now - self._since[_stand(pod)] >= allowed:
                 return Verdict(FAILED, pod=pod)
         for each in snapshot.workloads:
             for condition in each.get("status", {}).get("conditions", ()):
@@ -188,6 +201,10 @@ class Judge:
                     FAILED, pod=own[-1] if own else None, reason=failure.get("message", "the job failed")
                 )
         return None
+
+
+def _stand(pod: Pod) -> tuple[str, str, float]:
+    return pod.name, pod.state, pod.readiness_s
 
 
 def _name(document: Mapping[str, Any]) -> str:

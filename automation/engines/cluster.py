@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from automation import contract, files, instance, processes
+from automation import contract, environment, files, instance, processes
 from automation.cluster import delivery, installing, pods
 from automation.cluster.delivery import Confirm, Place, Request
 from automation.cluster.installing import Installed, Options
@@ -49,7 +49,7 @@ class ClusterEngine:
         return self._record() is not None
 
     async def up(self, options: UpOptions, emit: Emit) -> None:
-        """Install or upgrade the release, and follow its output once it is healthy.."""
+        """Install or upgrade the release, and follow its output once it is healthy."""
         if options.profile not in {"", self._request.profile}:
             raise UsageError(
                 f"the profile {options.profile} is not one for Kubernetes",
@@ -61,7 +61,7 @@ class ClusterEngine:
             )
         installed = await self.install(emit, None)
         profile = contract.load(self._request.profile, self._settings.root)
-        values = delivery.prepare(self._settings, profile, _silent)
+        values = environment.read(self._settings, profile)
         emit(Notice(welcome(self.name, installed.address, options, profile, values, self._settings)))
         emit(Result((await self.status()).to_mapping()))
         if options.foreground:
@@ -195,10 +195,6 @@ class ClusterEngine:
         with suppress(TypeError):
             return Record(**found) if found else None
         return None
-
-
-def _silent(_event: object) -> None:
-    pass
 
 
 def _split(line: str) -> tuple[str, str]:

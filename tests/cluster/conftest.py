@@ -1,0 +1,135 @@
+"""A real cluster, the images in it, and releases in namespaces of their own that never outlive a test."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from automation import contract, settings
+from automation.cluster import delivery
+from automation.cluster.delivery import Place
+from automation.cluster.installing import DATABASE_PASSWORD, Installed, Installer, Options
+from automation.cluster.loading import Loaded
+from automation.contract import Kubernetes
+from automation.environment import Environment
+from automation.errors import AutomationError
+from automation.events import Line
+
+PROFILE = contract.load(delivery.PROFILE)
+RULES: Kubernetes = delivery.kubernetes(PROFILE)
+
+
+@dataclass
+class Release:
+    """A release of the chart in a namespace of its own."""
+
+    place: Place
+    images: Mapping[str, Loaded]
+    environment: Environment
+    told: list[Any] = field(default_factory=list)
+    """What the installation has said."""
+
+    def install(
+        self, *values: str, atomic: bool = False, images: Mapping[str, Loaded] | None = None, **given: str
+    ) -> Installed:
+        """Install or upgrade it with values of the chart and variables of .env; wait until it is healthy."""
+        options = Options(
+            self.place.kubectl.namespace,
+            settings=("frontend.service.nodePort=0", *values),
+            atomic=atomic,
+            timeout_s=120,
+        )
+        chart = delivery.chart(settings.load(), RULES)
+        installer = Installer(
+            self.place.kubectl, self.place.helm, self.place.target, chart, RULES, options, self.told.append
+        )
+        known = replace(self.environment, values={**self.environment.values, **given})
+        return asyncio.run(installer.install(known, images or self.images))
+
+    def kubectl(self, *arguments: str, stdin: str = "") -> str:
+        """Return what a command printed."""
+        return asyncio.run(self.place.kubectl.run(*arguments, stdin=stdin))
+
+    def get(self, *arguments: str) -> Any:
+        """Return an object, or a list of objects, as the API server has it."""
+        return json.loads(self.kubectl("get", *arguments, "--output=json"))
+
+    def changes(self, name: str) -> list[str]:
+        """Return what was shown of the pods whose names begin so."""
+        return [each.text for each in self.told if isinstance(each, Line) and each.source.startswith(name)]
+
+
+def of_the_cluster(work: Callable[[], Any]) -> Any:
+    """Do what needs the cluster; end the run with one clear message where there is none."""
+    try:
+        return work()
+    except AutomationError as error:
+        said = [error.what, error.why, *error.details, *(f"try   {each}" for each in error.remedies)]
+        pytest.exit("these tests need a cluster: " + "\n  ".join(filter(None, said)), returncode=1)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Place:
+    """The cluster that kubectl's context names. It must be one of this machine."""
+
+    async def find() -> Place:
+        place = await delivery.find_place(settings.load(), Options(""))
+        await delivery.check(place, print, _refuse)
+        return place
+
+    place: Place = of_the_cluster(lambda: asyncio.run(find()))
+    return place
+
+
+@pytest.fixture(scope="session")
+def images(cluster: Place) -> Mapping[str, Loaded]:
+    """The images of these sources, in the cluster; the database's too where Docker has it."""
+
+    async def load() -> Mapping[str, Loaded]:
+        current = settings.load()
+        loaded = await delivery.load(current, PROFILE, cluster.target, print)
+        await delivery.spare_a_download(current, cluster.target, RULES, print)
+        return loaded
+
+    loaded: Mapping[str, Loaded] = of_the_cluster(lambda: asyncio.run(load()))
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def new_release(cluster: Place, images: Mapping[str, Loaded]) -> Iterator[Callable[[], Release]]:
+    """Make releases; each namespace is gone when the tests have ended."""
+    made: list[Release] = []
+
+    def make() -> Release:
+        namespace = f"todo-test-{secrets.token_hex(3)}"
+        place = replace(
+            cluster,
+            kubectl=replace(cluster.kubectl, namespace=namespace),
+            helm=replace(cluster.helm, namespace=namespace),
+        )
+        secret = {name: secrets.token_urlsafe(48) for name in ("BETTER_AUTH_SECRET", "JWT_SECRET")}
+        values = {**secret, DATABASE_PASSWORD: secrets.token_urlsafe(48)}
+        made.append(Release(place, images, Environment(values, (), ())))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.kubectl(
+            "delete", "namespace", each.place.kubectl.namespace, "--ignore-not-found", "--wait=false"
+        )
+
+
+@pytest.fixture
+def release(new_release: Callable[[], Release]) -> Iterator[Release]:
+    """A release that the test alone has."""
+    made = new_release()
+    yield made
+    made.kubectl("delete", "namespace", made.place.kubectl.namespace, "--ignore-not-found", "--wait=false")
+
+
+async def _refuse(question: str) -> None:
+    raise AutomationError("the cluster is not one of this machine", remedies=["kubectl config use-context"])

@@ -1,0 +1,182 @@
+"""Each failure of a release, made for real, is explained soon: the pod, the cause, the remedy."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from automation.cluster.delivery import Place
+from automation.cluster.kubectl import ClusterError
+from automation.cluster.loading import Loaded
+from tests.cluster.conftest import Release
+
+SOON_S = 10.0
+"""Seconds from when a failure is known until it is explained."""
+ALONE = ("backend.enabled=false", "postgresql.enabled=false", "frontend.replicaCount=1")
+"""The frontend alone: what fails there needs neither a backend nor a database."""
+
+
+def failure(release: Release, *values: str, **options: Any) -> ClusterError:
+    """Return the error that an installation ends with."""
+    with pytest.raises(ClusterError) as raised:
+        release.install(*values, **options)
+    return raised.value
+
+
+def test_an_image_that_is_not_there(release: Release, images: Mapping[str, Loaded]) -> None:
+    wrong = {**images, "frontend": replace(images["frontend"], name="todo-frontend:mistyped")}
+    began = time.monotonic()
+    error = failure(release, *ALONE, images=wrong)
+    assert time.monotonic() - began < SOON_S + 5
+    assert "the node does not have the image todo-frontend:mistyped" in error.why
+    assert "ErrImageNeverPull" in error.what
+    assert "invoke minikube-load" in error.remedies
+    assert "todo-frontend:mistyped" in "\n".join(error.details)
+
+
+def test_a_crash_at_the_start(release: Release) -> None:
+    error = failure(release, *ALONE, "frontend.env.NODE_OPTIONS=--require=/app/absent.cjs")
+    assert "the frontend does not start: pod todo-frontend-" in error.what
+    assert "CrashLoopBackOff" in error.what
+    assert error.why == "its program ended with exit code 1: Error: Cannot find module '/app/absent.cjs'"
+    assert any("Cannot find module" in each for each in error.details)
+    assert explained_after(release, "frontend") < SOON_S
+
+
+def test_a_memory_limit_that_is_too_small(release: Release) -> None:
+    error = failure(
+        release, *ALONE, "frontend.resources.limits.memory=24Mi", "frontend.resources.requests.memory=24Mi"
+    )
+    assert "more memory than its limit of 24Mi" in error.why
+    assert "raise resources.limits.memory of the values" in error.remedies
+
+
+def test_a_secret_that_is_not_there(release: Release) -> None:
+    began = time.monotonic()
+    error = failure(release, "frontend.enabled=false", "postgresql.enabled=false", "secret.name=elsewhere")
+    assert time.monotonic() - began < SOON_S + 8
+    assert error.why == "there is no Secret elsewhere"
+    assert "CreateContainerConfigError" in error.what
+
+
+def test_a_database_address_that_leads_nowhere(release: Release) -> None:
+    error = failure(
+        release,
+        "frontend.enabled=false",
+        DATABASE_URL="postgresql://todo:secret@db.nowhere.example:5432/todo",
+    )
+    assert "the migrations failed: pod todo-todo-chatbot-chart-migrations-1-" in error.what
+    assert error.why == "the database's host db.nowhere.example is not known in the cluster"
+    assert any("correct DATABASE_URL in .env" in each for each in error.remedies)
+    assert explained_after(release, "migrations") < SOON_S
+
+
+def test_a_request_that_no_node_has_room_for(release: Release) -> None:
+    began = time.monotonic()
+    error = failure(release, *ALONE, "frontend.resources.requests.cpu=64", "frontend.resources.limits.cpu=64")
+    assert time.monotonic() - began < SOON_S + 8
+    assert "Unschedulable" in error.what
+    assert error.why == "no node has room for it, or none may take it"
+    assert "Insufficient cpu" in "\n".join(error.details)
+
+
+def test_a_readiness_probe_that_fails(release: Release) -> None:
+    error = failure(
+        release,
+        *ALONE,
+        "frontend.probes.readiness.path=/nowhere",
+        "frontend.probes.readiness.initialDelaySeconds=1",
+        "frontend.probes.readiness.periodSeconds=2",
+    )
+    assert "the frontend does not become ready" in error.what
+    assert "statuscode: 404" in error.why
+
+
+def test_a_failed_migration_leaves_the_release_before_serving(release: Release) -> None:
+    installed = release.install("frontend.replicaCount=1")
+    execute(release, "UPDATE alembic_version SET version_num = '0000'")
+    error = failure(release, "frontend.replicaCount=1", "backend.podAnnotations.changed=yes")
+    assert "the migrations failed" in error.what
+    assert "The migrations do not fit this database" in "\n".join(error.details)
+    assert explained_after(release, "migrations") < SOON_S
+    answer = httpx2.get(f"{installed.address}/api/auth/get-session", trust_env=False)
+    assert answer.status_code == 200, answer.text
+    ready = [each["ready"] for pod in backends(release) for each in pod["status"]["containerStatuses"]]
+    assert sorted(ready) == [False, True], "the new pod waits, and the old one serves"
+
+
+def test_an_api_server_that_is_not_there(tmp_path: Path) -> None:
+    server = {"server": "https://127.0.0.1:9", "insecure-skip-tls-verify": True}
+    seconds, said = ask_with(tmp_path, server, {"token": "any"})
+    assert seconds < SOON_S
+    assert "the cluster's API server is not reached" in said
+    assert "minikube start" in said
+
+
+def test_a_context_whose_credentials_have_expired(tmp_path: Path, cluster: Place) -> None:
+    view = asyncio.run(cluster.kubectl.json("config", "view", "--minify", "--raw", "--flatten"))
+    seconds, said = ask_with(tmp_path, view["clusters"][0]["cluster"], {"token": "expired"})
+    assert seconds < SOON_S
+    assert "the cluster does not accept the credentials of this context" in said
+    assert "they may have expired" in said
+
+
+def ask_with(folder: Path, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[float, str]:
+    """Run helm-install with a configuration of its own; return the seconds it took and what it said."""
+    named = "minikube"
+    file = folder / "kubeconfig"
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": named,
+        "clusters": [{"name": named, "cluster": cluster}],
+        "users": [{"name": named, "user": user}],
+        "contexts": [{"name": named, "context": {"cluster": named, "user": named}}],
+    }
+    file.write_text(json.dumps(document))
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "invoke", "helm-install"],
+        env={**os.environ, "KUBECONFIG": str(file)},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout
+    return time.monotonic() - began, done.stdout + done.stderr
+
+
+def execute(release: Release, statement: str) -> None:
+    """Run a statement in the release's database."""
+    release.kubectl(
+        "exec", "todo-todo-chatbot-chart-postgresql-0", "--", "psql", "-U", "todo", "-c", statement, "todo"
+    )
+
+
+def backends(release: Release) -> list[dict[str, Any]]:
+    """Return the backend's pods that are not about to go."""
+    pods = release.get("pods", "--selector=app=todo-backend")["items"]
+    return [each for each in pods if "deletionTimestamp" not in each["metadata"]]
+
+
+def explained_after(release: Release, component: str) -> float:
+    """Return the seconds between the end of a component's container and now."""
+    pods = release.get("pods", f"--selector=app.kubernetes.io/component={component}")["items"]
+    ended = [
+        datetime.fromisoformat(state["terminated"]["finishedAt"])
+        for pod in pods
+        for each in pod["status"]["containerStatuses"]
+        for state in (each["state"], each["lastState"])
+        if "terminated" in state
+    ]
+    return (datetime.now(UTC) - max(ended)) / timedelta(seconds=1)
