@@ -222,12 +222,12 @@ def profiles(
         "all": "Every profile, one after another.",
         "service": SERVICE,
         "dev": "The development images, from Dockerfile.dev.",
-        "tag": "A further tag; can be given more than once.",
+        "tag": "A further tag, besides the profile's own; can be repeated.",
         "version": "The version, as in v1.2.3: VERSION of .env unless given.",
         "platform": "Build for another platform, as in linux/arm64.",
-        "base": "Use another base image: node:24-alpine=node:24-slim, or frontend=node:24-slim; repeatable.",
+        "base": "Another base: OLD=NEW as in node:24-alpine=node:24-slim, or frontend=NEW; can be repeated.",
         "no-cache": "Run every step again.",
-        "pull": "Ask the registries for newer base images.",
+        "pull": "Take newer base images from their registries.",
         "reproducible": "Build each image twice without a cache, and fail with what differs.",
         "dry-run": DRY_RUN,
         "json": JSON,
@@ -251,7 +251,7 @@ def build(
     json: bool = False,
     debug: bool = False,
 ) -> None:
-    """Build the images of a profile, unless those of this content are there."""
+    """Build the images of a profile; what is there already, made of the same content, stays."""
     end(
         commands.images.build(
             profile=profile,
@@ -347,8 +347,8 @@ def dockerfile_review(
         "profile": PROFILE,
         "all": "Every profile, one after another.",
         "service": SERVICE,
-        "image": "Any image by its name instead, which has no budget.",
-        "base": "The base images the build was told to use, as for build; repeatable.",
+        "image": "Weigh any other image instead, by its name; it has no budget.",
+        "base": "The --base that the build was given, if it was; can be repeated.",
         "json": JSON,
         "debug": DEBUG,
     },
@@ -380,12 +380,12 @@ def size_check(
 @task(
     iterable=["base"],
     help={
-        "registry": "Where to: a host, a user or both; DOCKER_REGISTRY of .env unless given.",
+        "registry": "Where to: a host, a user or both, as in ghcr.io/me; DOCKER_REGISTRY of .env unless given.",
         "version": "The version, as in v1.2.3.",
         "profile": PROFILE,
         "service": SERVICE,
-        "base": "Use another base image, as for build; repeatable.",
-        "force": "Also what is not committed, and over another image of this version.",
+        "base": "Another base image, as build has it; can be repeated.",
+        "force": "Push what is not committed too, and replace what the registry has as this version.",
         "dry-run": DRY_RUN,
         "json": JSON,
         "debug": DEBUG,
@@ -403,7 +403,7 @@ def push(
     json: bool = False,
     debug: bool = False,
 ) -> None:
-    """Publish the images as a version and as the latest, and compare what the registry then has."""
+    """Push the images as a version and as latest, read the digests back and compare them."""
     end(
         commands.images.push(
             registry_name=registry,
