@@ -380,7 +380,7 @@ def size_check(
 @task(
     iterable=["base"],
     help={
-        "registry": "Where to: a host, a user or both, as in ghcr.io/me; DOCKER_REGISTRY of .env unless given.",
+        "registry": "Where to: a host, a user or both, as in ghcr.io/me; else DOCKER_REGISTRY of .env.",
         "version": "The version, as in v1.2.3.",
         "profile": PROFILE,
         "service": SERVICE,
