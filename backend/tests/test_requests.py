@@ -1,6 +1,5 @@
 """What every request gets, whatever it asks for."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -105,8 +104,7 @@ HOSTILE: dict[str, Any] = {
 async def test_a_body_that_cannot_be_read_is_a_problem(signed_in: SignIn, name: str, path: str) -> None:
     ada = await signed_in("Ada")
     body = HOSTILE[name].replace(b"title", b"message") if path == "/api/chat" else HOSTILE[name]
-    async with asyncio.timeout(5):
-        response = await ada.post(path, content=body, headers={"content-type": "application/json"})
+    response = await ada.post(path, content=body, headers={"content-type": "application/json"})
     assert response.status_code in {400, 422}
     assert response.headers["content-type"] == "application/problem+json"
     assert len(response.content) < 20_000

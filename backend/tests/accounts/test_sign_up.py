@@ -43,7 +43,7 @@ async def test_the_password_is_stored_as_a_hash_only(app: FastAPI, client: Perso
     assert len(stored) == 32 + 1 + 128
 
 
-DEEP = b"[" * 100_000 + b"]" * 100_000
+DEEP = b"[" * 60_000 + b"]" * 60_000
 HOSTILE: dict[str, Any] = {
     "NUL in the name": ADA | {"name": "A\0da"},
     "half a surrogate pair in the name": ADA | {"name": "A\ud800da"},

@@ -220,6 +220,9 @@ async def test_a_server_that_stops_ends_its_streams_so_that_they_can_be_gone_on_
 
     parts = await connection.until("add half done", interrupt, idempotency_key="k1")
     assert [part["type"] for part in parts[-2:]] == ["text-end", "abort"]
+    late = await say(ada, "hello", idempotency_key="k2")
+    assert [part["type"] for part in late] == ["start", "abort"]
+    app.state.replies = replies.RunningReplies()  # those of another server
     answer_with("local-model")
     again = await say(ada, "add half done", idempotency_key="k1")
     assert text_of(again) == "Added “Half done”."
