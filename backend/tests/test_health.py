@@ -120,6 +120,7 @@ async def test_a_database_without_tables_is_told_apart(empty_database_url: str) 
             "/api/auth/sign-in/email", json={"email": "ada@example.org", "password": "password"}
         )
         assert (response.status_code, response.json()["code"]) == (503, "DATABASE_NOT_MIGRATED")
+        assert response.headers["retry-after"] == "5"
 
 
 async def test_readiness_ends_as_soon_as_the_server_is_asked_to_stop(database_url: str) -> None:

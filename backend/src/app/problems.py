@@ -109,7 +109,13 @@ def _database_problem(error: DBAPIError) -> Problem:
     # PostgreSQL's code for a table that is not there, and SQLite's words.
     if getattr(error.orig, "sqlstate", None) == "42P01" or "no such table" in str(error.orig):
         log.error("database not migrated", error=str(error.orig))
-        return Problem(503, "Database not migrated", "The database has no tables.", "database_not_migrated")
+        return Problem(
+            503,
+            "Database not migrated",
+            "The database has no tables.",
+            "database_not_migrated",
+            headers={"Retry-After": "5"},
+        )
     if isinstance(error, DataError):
         return Problem(422, "Invalid request", "A value cannot be stored: text must not hold NUL characters.")
     if isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated:
