@@ -47,7 +47,7 @@ from automation.settings import Settings
 
 _HOST = "host.docker.internal"
 """The name under which containers reach this machine."""
-_NETWORK_TRIES = 5
+_TRIES = 5
 _NETWORK_TAKEN = r"(?i)pool overlaps|overlaps with (other|existing)"
 _PORT_TAKEN = r"(?i)port is already allocated|address already in use|ports are not available"
 _THIS_MACHINE = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104 - recognised here, not chosen
@@ -214,6 +214,9 @@ class ComposeEngine:
                 remedies=["invoke down, then the same command again"],
             )
         values = environment.prepare(self._settings, profile, emit, also=_secrets(profile, wanted))
+        if not running:
+            # Before anything is built: that takes longer than a person wants to wait for this news.
+            wanted = await self._choose_ports(docker, wanted, options, emit)
         plans = await self._plans(profile, options)
         if any(state.missing_work for state in await building.look(docker, plans)):
             for outcome in await building.converge(docker, plans, emit):
@@ -224,8 +227,6 @@ class ComposeEngine:
                 current.detail = f"already running at {running.address}"
             emit(Result((await self.status()).to_mapping()))
             return None
-        if not running:
-            wanted = await self._choose_ports(docker, wanted, options, emit)
         for name in start.translated:
             emit(Notice((f"note: {name} names this machine, which containers reach as {_HOST}",)))
         try:
@@ -405,8 +406,9 @@ class _Start:
     async def run(self, record: Record, write: Callable[[Record], None]) -> Record:
         """Start what is missing, told a service at a time; return what was chosen. Raises AutomationError."""
         given = self._values.get("NETWORK_PREFIX", "") or record.network_prefix
-        for attempt in range(_NETWORK_TRIES):
-            prefix = given or compose.network_prefix(self._settings, attempt)
+        refused = 0
+        for attempt in range(_TRIES):
+            prefix = given or compose.network_prefix(self._settings, refused)
             record = replace(record, network_prefix=prefix)
             write(record)
             if record.mode == "development":
@@ -416,7 +418,13 @@ class _Start:
                 async for change in project.up():
                     await self._tell(project, record, change)
             except ComposeError as error:
-                if re.search(_NETWORK_TAKEN, error.what) and not given and attempt + 1 < _NETWORK_TRIES:
+                name = _refused_port(record, error.what)
+                if re.search(_NETWORK_TAKEN, error.what) and not given and attempt + 1 < _TRIES:
+                    refused += 1
+                    continue
+                if name and self._options.auto_port and attempt + 1 < _TRIES:
+                    # Somebody took it since it was seen to be free.
+                    record = _with_next_port(record, name)
                     continue
                 raise await self._fail(project, record, error.what) from error
             except asyncio.CancelledError:
@@ -512,11 +520,9 @@ async def _explain(
     project: Project, record: Record, settings: Settings, said: str
 ) -> tuple[str, AutomationError]:
     """Return the service that keeps the project from starting, and why; no service where it is none."""
-    if re.search(_PORT_TAKEN, said):
-        for name in SERVICES:
-            port = record.ports[name]
-            if re.search(rf"\b{port}\b", said):
-                return name, await _port_taken(project.docker, name, record.host_of(name), port, None)
+    if name := _refused_port(record, said):
+        host, port = record.host_of(name), record.ports[name]
+        return name, await _port_taken(project.docker, name, host, port, None)
     if found := re.search(r"(?i)no such image: (\S+)", said):
         return "", AutomationError(
             f"the image {found[1]} is not there", remedies=["invoke build", "docker image ls"]
@@ -573,6 +579,20 @@ def _end(container: Container, code: int) -> str:
     if code > _FIRST_SIGNAL_CODE:
         return f"was killed (signal {code - _FIRST_SIGNAL_CODE})"
     return f"stopped with exit code {code}"
+
+
+def _refused_port(record: Record, said: str) -> str:
+    """Return the service whose port Docker could not have; nothing when it complains of something else."""
+    taken = re.search(_PORT_TAKEN, said)
+    named = (name for name in SERVICES if re.search(rf"\b{record.ports[name]}\b", said))
+    return next(named, "") if taken else ""
+
+
+def _with_next_port(record: Record, name: str) -> Record:
+    port = record.ports[name]
+    others = [other for each, other in record.ports.items() if each != name]
+    chosen = ports.choose(record.host_of(name), port + 1, search=True, avoid=others)
+    return replace(record, ports={**record.ports, name: chosen})
 
 
 async def _port_taken(

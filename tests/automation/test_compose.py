@@ -183,6 +183,7 @@ def test_a_port_taken_by_a_process_or_a_container_names_its_holder(
         by_container.stderr
     )
     assert "--auto-port" in by_container.stderr
+    assert not any("build" in call for call in told(docker)["calls"])
     searched = project.invoke("compose-up", "--detach", "--auto-port", *flags)
     assert searched.returncode == 0, searched.stderr
     assert project.status()["ports"]["backend"] > taken_port
@@ -193,6 +194,10 @@ def test_a_port_that_only_docker_sees_taken_is_explained_too(project: Project, d
     result = project.invoke("compose-up", "--detach", *project.ports, DOCKER="port-taken", HELD_PORT=held)
     assert result.returncode == 1
     assert f"port {held} is taken by the container shop-web-1" in result.stderr
+    flags = ["--auto-port", *project.ports]
+    searched = project.invoke("compose-up", "--detach", *flags, DOCKER="port-taken", HELD_PORT=held)
+    assert searched.returncode == 0, searched.stderr
+    assert project.status()["ports"]["frontend"] > project.frontend_port
 
 
 def test_a_range_of_addresses_that_another_network_has_is_left_to_it(project: Project, docker: Path) -> None:
