@@ -209,6 +209,9 @@ def test_what_changes_is_served_from_sources_that_belong_to_somebody_else(tmp_pa
     for name in filter(None, names):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
+    # Where the volumes go; Docker cannot make what may not be written to.
+    for name in ("node_modules", ".next"):
+        (sources / name).mkdir()
     options = [
         "--volume", f"{sources}:/app:ro", "--volume", "/app/node_modules", "--volume", "/app/.next",
         "--tmpfs", "/tmp",
