@@ -92,7 +92,7 @@ def _state(
     if metadata.get("deletionTimestamp"):
         return "Terminating", ""
     current = container.get("state", {})
-    if waiting := current.get("waiting"):
+    if (waiting := current.get("waiting")) is not None:
         return waiting.get("reason") or "ContainerCreating", waiting.get("message", "")
     if ended := current.get("terminated"):
         return ended.get("reason") or "Error", ended.get("message", "")
@@ -224,8 +224,9 @@ def _missing(workload: Mapping[str, Any]) -> str:
     wanted = spec.get("replicas", 1)
     seen = status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 0)
     updated = status.get("updatedReplicas", 0) if seen else 0
-    available = min(status.get("availableReplicas", 0), updated)
-    old = status.get("replicas", 0) > updated
+    old = status.get("replicas", 0) - updated
+    # The old ones are available until they go, and are not what is waited for.
+    available = max(min(status.get("availableReplicas", 0) - old, updated), 0)
     return "" if updated == wanted and available == wanted and not old else f"{available}/{wanted}"
 
 
