@@ -112,6 +112,13 @@ class ComposeEngine:
         """Whether containers were started from here and have not been taken down again."""
         return self._record() is not None
 
+    async def runs(self) -> bool:
+        """Whether containers that were started from here run, healthy or not."""
+        if not self.recorded:
+            return False
+        containers = await self._project(Docker.find(self._settings)).containers()
+        return any(_is_up(containers[name]) for name in SERVICES if name in containers)
+
     async def up(self, options: UpOptions, emit: Emit) -> None:
         """Start what is not running or has changed and wait until it is healthy. Raises AutomationError."""
         compose.check_database(options.database)
@@ -148,7 +155,7 @@ class ComposeEngine:
         project = self._project(Docker.find(self._settings))
         containers = await project.containers()
         found = {name: containers[name] for name in SERVICES if name in containers}
-        if record is None or not any(each.state in {"running", "restarting"} for each in found.values()):
+        if record is None or not any(map(_is_up, found.values())):
             return Status(self.name, instance.STOPPED)
         memory = await asyncio.gather(*(project.memory(each) for each in found.values()))
         services = {
@@ -263,7 +270,7 @@ class ComposeEngine:
         """Tell of containers that end; return when none runs, and raise AutomationError for a failure."""
         async for service, code in compose.ends(project.docker, project.name):
             now = await project.containers()
-            if not any(each.state in {"running", "restarting"} for each in now.values()):
+            if not any(map(_is_up, now.values())):
                 return
             if service not in now or code in _ASKED_TO_END:
                 continue
@@ -340,7 +347,7 @@ class ComposeEngine:
 
     async def _running(self) -> Record | None:
         """Return what was chosen for the containers that run; None when none does."""
-        return self._record() if (await self.status()).state != instance.STOPPED else None
+        return self._record() if await self.runs() else None
 
     def _record(self) -> Record | None:
         data = files.read_json(self._file)
@@ -567,6 +574,10 @@ async def _failure(project: Project, container: Container, settings: Settings) -
     return AutomationError(
         what, why="its last lines:" if written else "it wrote nothing", details=written, remedies=remedies
     )
+
+
+def _is_up(container: Container) -> bool:
+    return container.state in {"running", "restarting"}
 
 
 def _end(container: Container, code: int) -> str:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from automation import instance
 from automation.docker import Docker, DockerError
 from automation.engines import Engine
 from automation.engines.cluster import ClusterEngine
@@ -55,7 +54,7 @@ async def running(settings: Settings) -> Engine | None:
         return native
     # Without a daemon no container runs.
     with suppress(DockerError):
-        if composed.recorded and (await composed.status()).state != instance.STOPPED:
+        if await composed.runs():
             return composed
     # It is not asked whether the cluster answers: a release goes on without anybody's looking.
     return cluster if cluster.recorded else None
