@@ -4,6 +4,7 @@ A session that cannot do its work fails and says what to install: none passes in
 a test that was skipped. Words after `--` go to the session's tool: `nox -s backend -- -k password`.
 """
 
+import glob
 import os
 import sys
 
@@ -21,6 +22,9 @@ nox.options.reuse_venv = "yes"
 
 SOURCES = ("automation", "backend", "deploy", "tests", "tasks.py", "noxfile.py", "dev")
 DOCKERFILES = tuple(f"{each}/Dockerfile{kind}" for each in ("backend", "frontend") for kind in ("", ".dev"))
+CHART = "deploy/helm/todo-chatbot-chart"
+KUBERNETES = ("1.30", "1.37")
+"""The oldest version that the chart takes, and the newest that is known."""
 PYTEST = ("pytest", "-p", "tests.no_skips")
 # Half of the time these wait, for processes or for a database.
 AT_ONCE = ("--numprocesses", "3", "--dist", "worksteal")
@@ -28,7 +32,7 @@ AT_ONCE = ("--numprocesses", "3", "--dist", "worksteal")
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and structure: ruff, import-linter, eslint, prettier, hadolint, shellcheck, yamllint."""
+    """Style and structure: ruff, import-linter, eslint, prettier, hadolint, shellcheck, yamllint, helm."""
     install(session, "lint")
     session.run("ruff", "check", *SOURCES)
     session.run("ruff", "format", "--check", *SOURCES)
@@ -36,6 +40,7 @@ def lint(session: nox.Session) -> None:
     session.run("shellcheck", ".ci/run")
     session.run("hadolint", *DOCKERFILES)
     session.run("yamllint", "--strict", ".")
+    chart(session)
     npm(session, "lint")
     npm(session, "format:check")
 
@@ -93,6 +98,31 @@ def bench(session: nox.Session) -> None:
     """What builds, starts and memory take on this machine, beside a floor. Needs Docker; never in CI."""
     install(session, "test")
     session.run("python", "-m", "tests.bench", *session.posargs)
+
+
+@nox.session(default=False)
+def cluster(session: nox.Session) -> None:
+    """The chart in a real cluster: failures explained, updates under load. Needs Docker and a cluster."""
+    install(session, "test")
+    session.run(*PYTEST, *(session.posargs or ["tests/cluster"]))
+
+
+def chart(session: nox.Session) -> None:
+    """Hold the chart, with every set of values, against Helm's rules and Kubernetes's own schemas."""
+    rendered = session.create_tmp()
+    files = []
+    for values in (None, f"{CHART}/values-dev.yaml", *sorted(glob.glob(f"{CHART}/ci/*.yaml"))):
+        given = ["--values", values] if values else []
+        session.run("helm", "lint", "--strict", "--quiet", CHART, *given)
+        text = session.run("helm", "template", "todo", CHART, *given, silent=True)
+        files.append(os.path.join(rendered, os.path.basename(values or "values.yaml")))
+        with open(files[-1], "w", encoding="utf-8") as file:
+            file.write(str(text))
+    for version in KUBERNETES:
+        # Quiet about objects that are not Kubernetes's own: it knows nothing of a gateway's route.
+        session.run(
+            "kubernetes-validate", "--strict", "--quiet", "--no-warn", "--kubernetes-version", version, *files
+        )
 
 
 def install(session: nox.Session, group: str) -> None:
