@@ -153,13 +153,22 @@ class Container:
     """The folders that the process may write to."""
     zombies: int = 0
     """Orphans that had ended and that nobody collected."""
+
+
+@dataclass(frozen=True)
+class Endurance:
+    """A service that is left idle, whose process is killed, and that is asked to end at last."""
+
+    failure: str = ""
+    remedy: str = ""
     memory_mb: float = 0.0
     """While nobody uses it; MB of 10^6 bytes."""
     cpus: float = 0.0
     """Processors that it keeps busy while nobody uses it."""
     restarted_s: float | None = 0.0
     """From the death of its process, as in production, to the next 200; None when none came."""
-    stop: Stop = Stop(0, 0, answered=True)
+    stop: Stop | None = None
+    """None when it had not come back from the death of its process."""
 
 
 @dataclass(frozen=True)

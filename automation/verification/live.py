@@ -23,6 +23,7 @@ from automation.verification.facts import (
     Answer,
     Configured,
     Container,
+    Endurance,
     Misconfigured,
     Pair,
     Process,
@@ -105,20 +106,23 @@ class Stage:
         self._alive = alive
         return Observed(containers, pair)
 
-    async def finish(self, observed: Observed) -> Observed:
+    async def finish(self, observed: Observed) -> Mapping[str, Endurance]:
         """Leave both idle, kill what they run, and ask them to end while they are busy."""
-        containers = {**observed.containers}
+        found = {
+            name: Endurance(failure=each.failure, remedy=each.remedy)
+            for name, each in observed.containers.items()
+        }
         self._step.progress("idle")
-        containers |= await self._idle(self._alive, containers)
+        found |= await self._idle()
         self._step.progress("restarting")
         restarted = await asyncio.gather(*(self._restart(each) for each in self._alive.values()))
         for name, seconds in zip(self._alive, restarted, strict=True):
-            containers[name] = replace(containers[name], restarted_s=seconds)
+            found[name] = replace(found[name], restarted_s=seconds)
         self._step.progress("stopping")
         for name in reversed(SERVICES):  # the frontend passes its last request on to the backend
-            if name in self._alive and containers[name].restarted_s is not None:
-                containers[name] = replace(containers[name], stop=await self._stop(self._alive[name]))
-        return Observed(containers, observed.pair)
+            if name in self._alive and found[name].restarted_s is not None:
+                found[name] = replace(found[name], stop=await self._stop(self._alive[name]))
+        return found
 
     async def configured(self, service: str) -> Configured:
         """Start the service with every variable it accepts, and see whether each arrives."""
@@ -320,22 +324,18 @@ class Stage:
             chat=chat,
         )
 
-    async def _idle(
-        self, alive: Mapping[str, _Running], containers: Mapping[str, Container]
-    ) -> dict[str, Container]:
-        if not alive:
+    async def _idle(self) -> dict[str, Endurance]:
+        if not self._alive:
             return {}
-        names = {each.container: name for name, each in alive.items()}
+        names = {each.container: name for name, each in self._alive.items()}
         figures = await self._lab.docker.json("stats", "--no-stream", "--format", "{{json .}}", *names)
-        found = {}
-        for each in figures:
-            name = names[each["Name"]]
-            found[name] = replace(
-                containers[name],
+        return {
+            names[each["Name"]]: Endurance(
                 memory_mb=_bytes(each["MemUsage"].partition("/")[0]) / 10**6,
                 cpus=float(each["CPUPerc"].rstrip("%")) / 100,
             )
-        return found
+            for each in figures
+        }
 
     async def _restart(self, running: _Running) -> float | None:
         """Kill the service's process, and return after how long its container answers again."""

@@ -29,6 +29,7 @@ from automation.verification.facts import (
     Context,
     Developing,
     Development,
+    Endurance,
     Locks,
     Misconfigured,
     Names,
@@ -49,7 +50,7 @@ from automation.verification.live import Observed, Stage
 SERVICES = ("backend", "frontend")
 
 _OF_IMAGES: set[type[Any]] = {Config, Content, Contents, Names, Builds}
-_RUNNING: set[type[Any]] = {Container, Pair}
+_RUNNING: set[type[Any]] = {Container, Pair, Endurance}
 _STARTED: set[type[Any]] = {Configured, Unconfigured, Misconfigured, Reloading}
 _OF_ACCOUNTS = {"USER_NAME", "GROUP_NAME", "UID", "GID", "PORT", "HEALTH_PATH", "WRITABLE", "VERSION"}
 """Arguments of a build that change nothing of how soon a change is served."""
@@ -201,7 +202,11 @@ class Verifier:
                 works: list[Coroutine[Any, Any, None]] = []
                 if self._needs & _RUNNING:
                     observed = await stage.observe()
-                    works.append(self._finish(stage, observed, whole, facts))
+                    whole[Pair] = observed.pair
+                    for name in SERVICES:
+                        facts[name][Container] = observed.containers[name]
+                    if Endurance in self._needs:
+                        works.append(self._finish(stage, observed, facts))
                 works.append(self._try_variables(stage, facts))
                 if self._needs & _OF_IMAGES:
                     works.append(self._inspect(docker, profile, images, plans, whole, facts))
@@ -210,13 +215,9 @@ class Verifier:
             if Reloading in self._needs:
                 await self._reload(lab, profile, facts)
 
-    async def _finish(
-        self, stage: Stage, observed: Observed, whole: Facts, facts: Mapping[str, Facts]
-    ) -> None:
-        finished = await stage.finish(observed)
-        whole[Pair] = finished.pair
-        for name in SERVICES:
-            facts[name][Container] = finished.containers[name]
+    async def _finish(self, stage: Stage, observed: Observed, facts: Mapping[str, Facts]) -> None:
+        for name, each in (await stage.finish(observed)).items():
+            facts[name][Endurance] = each
 
     async def _try_variables(self, stage: Stage, facts: Mapping[str, Facts]) -> None:
         if Configured in self._needs:

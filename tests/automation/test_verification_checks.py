@@ -22,6 +22,7 @@ from automation.verification.facts import (
     Context,
     Developing,
     Development,
+    Endurance,
     HealthCheck,
     Misconfigured,
     Names,
@@ -49,6 +50,10 @@ def config(**changes: Any) -> Break:
 
 def container(**changes: Any) -> Break:
     return lambda broken: broken.change("backend", Container, **changes)
+
+
+def endurance(**changes: Any) -> Break:
+    return lambda broken: broken.change("backend", Endurance, **changes)
 
 
 def context(*files: str) -> Break:
@@ -265,13 +270,14 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("read-only-root", "writes", container(read_only="Read-only file system: /app/state")),
     ("read-only-root", "may write", container(writable=("/data", "/app"))),
     ("reaps-zombies", "left", container(zombies=1)),
-    ("graceful-stop", "killed", container(stop=Stop(10.0, -1, answered=True))),
-    ("graceful-stop", "dropped", container(stop=Stop(0.5, 143, answered=False))),
-    ("graceful-stop", "crashed", container(stop=Stop(0.5, 1, answered=True))),
-    ("restart", "stayed down", container(restarted_s=None)),
-    ("restart", "slow", container(restarted_s=30.1)),
-    ("idle-memory", "over", container(memory_mb=200.1)),
-    ("idle-processor", "busy", container(cpus=0.21)),
+    ("graceful-stop", "gone before", endurance(stop=None)),
+    ("graceful-stop", "killed", endurance(stop=Stop(10.0, -1, answered=True))),
+    ("graceful-stop", "dropped", endurance(stop=Stop(0.5, 143, answered=False))),
+    ("graceful-stop", "crashed", endurance(stop=Stop(0.5, 1, answered=True))),
+    ("restart", "stayed down", endurance(restarted_s=None)),
+    ("restart", "slow", endurance(restarted_s=30.1)),
+    ("idle-memory", "over", endurance(memory_mb=200.1)),
+    ("idle-processor", "busy", endurance(cpus=0.21)),
     ("environment", "lost", lambda b: b.change("backend", Configured, missing=("DATABASE_URL",))),
     ("port-setting", "deaf", lambda b: b.change("frontend", Configured, answers=False)),
     ("api-address", "baked", pair(address_reached="GET /api/tasks: 502")),
@@ -373,7 +379,7 @@ def test_a_container_that_did_not_start_fails_what_looks_at_it_with_the_reason()
     found = [each for each in made.findings() if each.outcome is Outcome.FAILED]
     assert {each.observed for each in found} == {"ended with exit code 3"}
     assert {each.service for each in found} == {"backend"}
-    assert {"start-time", "health-time", "idle-memory"} <= {each.rule for each in found}
+    assert {"start-time", "health-time", "read-only-root"} <= {each.rule for each in found}
 
 
 @dataclasses.dataclass

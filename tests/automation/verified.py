@@ -20,6 +20,7 @@ from automation.verification.facts import (
     Context,
     Developing,
     Development,
+    Endurance,
     HealthCheck,
     Locks,
     Misconfigured,
@@ -30,6 +31,7 @@ from automation.verification.facts import (
     Reloading,
     Source,
     Sources,
+    Stop,
     Template,
     Unconfigured,
 )
@@ -187,9 +189,8 @@ def _facts(made: Scene, service: str) -> Facts:
             page_encoding="gzip",
             processes=(Process(1, user.uid, user.gid, "tini"), Process(7, user.uid, user.gid, "server")),
             writable=writable(asked),
-            memory_mb=60,
-            cpus=0.01,
         ),
+        Endurance: Endurance(memory_mb=60, cpus=0.01, restarted_s=1.5, stop=Stop(0.5, 143, answered=True)),
         Configured: Configured(
             port=each.port + 1 if "PORT" in accepted(asked) else 0,
             agent=made.profile.backend.environment.provider,

@@ -7,6 +7,7 @@ from automation.verification.facts import (
     Builds,
     Configured,
     Container,
+    Endurance,
     Misconfigured,
     Pair,
     Reloading,
@@ -148,9 +149,13 @@ def reaps_zombies(container: Container) -> Finding:
 
 
 @check("graceful-stop", LIVE)
-def graceful_stop(container: Container) -> Finding:
+def graceful_stop(endurance: Endurance) -> Finding:
     """Asked to end, the service answers the request in flight and ends by itself within Docker's patience."""
-    stop = container.stop
+    stop = endurance.stop
+    required = f"answered, and ended within {GRACE_S} s"
+    remedy = "pass SIGTERM on (exec form, tini) and stop serving in order when it comes"
+    if stop is None:
+        return failed(required, "had not come back to be asked", remedy)
     problems = [
         *([] if stop.answered else ["the request in flight got no answer"]),
         *([] if stop.seconds < GRACE_S else [f"still there after {GRACE_S} s"]),
@@ -161,18 +166,18 @@ def graceful_stop(container: Container) -> Finding:
         ),
     ]
     return judged(
-        f"answered, and ended within {GRACE_S} s",
+        required,
         ", ".join(problems) or f"answered, ended after {stop.seconds:.1f} s",
         holds=not problems,
-        remedy="pass SIGTERM on (exec form, tini) and stop serving in order when it comes",
+        remedy=remedy,
     )
 
 
 @check("restart", LIVE)
-def restart(asked: Asked, container: Container) -> Finding:
+def restart(asked: Asked, endurance: Endurance) -> Finding:
     """When its process dies, the container is started again as in production, and answers again in time."""
     most = asked.rules.times.start_max_s
-    seconds = container.restarted_s
+    seconds = endurance.restarted_s
     return judged(
         f"{asked.rules.production_restart}: answers again within {most} s",
         "stayed down" if seconds is None else f"{seconds:.2f} s",
@@ -182,27 +187,27 @@ def restart(asked: Asked, container: Container) -> Finding:
 
 
 @check("idle-memory", LIVE)
-def idle_memory(asked: Asked, container: Container) -> Finding:
+def idle_memory(asked: Asked, endurance: Endurance) -> Finding:
     """The container uses at most the memory of the rules while nobody uses it."""
     memory = asked.rules.memory
     most = memory.frontend_max_mb if asked.name == "frontend" else memory.backend_max_mb
     return judged(
         f"at most {most} MB",
-        f"{container.memory_mb:.1f} MB",
-        holds=container.memory_mb <= most,
+        f"{endurance.memory_mb:.1f} MB",
+        holds=endurance.memory_mb <= most,
         remedy="import what is used, when it is used",
     )
 
 
 @check("idle-processor", LIVE)
-def idle_processor(asked: Asked, container: Container) -> Finding:
+def idle_processor(asked: Asked, endurance: Endurance) -> Finding:
     """The container keeps at most so many processors busy while nobody uses it."""
     memory = asked.rules.memory
     most = memory.frontend_cpus if asked.name == "frontend" else memory.backend_cpus
     return judged(
         f"at most {most} processors",
-        f"{container.cpus:.3f}",
-        holds=container.cpus <= most,
+        f"{endurance.cpus:.3f}",
+        holds=endurance.cpus <= most,
         remedy="wait for events instead of asking again and again",
     )
 
