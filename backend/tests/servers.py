@@ -30,7 +30,7 @@ class Server:
 
     def connect(self) -> socket.socket:
         """Return a connection, as soon as the server listens."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while True:
             try:
                 return socket.create_connection(("127.0.0.1", self.port), timeout=30)

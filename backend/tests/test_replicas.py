@@ -20,6 +20,7 @@ from backend.tests.servers import SOURCE, Server
 from tests.model_server import ModelServer, model_server
 
 MESSAGES_PER_MINUTE = 6
+DRAIN_S = 5
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def replicas(database_url: str, provider: ModelServer, tmp_path: Path) -> Iterat
         "OPENAI_API_KEY": "sk-local",
         "OPENAI_BASE_URL": provider.url,
         "CHAT_MESSAGES_PER_MINUTE": str(MESSAGES_PER_MINUTE),
-        "DRAIN_SECONDS": "1.5",
+        "DRAIN_SECONDS": str(DRAIN_S),
     }
     servers = [
         Server(tmp_path, "uvicorn", "main:app", source=SOURCE, AGENT_MODEL=model, **environment)
@@ -130,13 +131,13 @@ async def test_a_server_that_is_asked_to_stop_serves_on_and_another_one_goes_on_
     stopping, other = ada
     body = {"message": "add half done", "idempotency_key": "k1"}
     ended = asyncio.create_task(parts_until(stopping, "abort", body))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await titles(other) != ["Half done"]:
             pass
     assert (await other.post("/api/chat", json=body)).status_code == 409
     asked_at = time.monotonic()
     replicas[0].process.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(1.2):
+    async with asyncio.timeout(DRAIN_S):
         while (ready := await stopping.get("/ready")).status_code == 200:
             pass
     assert (ready.status_code, ready.json()) == (503, {"status": "draining"})
@@ -144,8 +145,8 @@ async def test_a_server_that_is_asked_to_stop_serves_on_and_another_one_goes_on_
     assert (served.status_code, served.headers["connection"]) == (201, "close")
     assert not ended.done()
     parts = await ended
-    assert time.monotonic() - asked_at > 1.4
-    assert await asyncio.to_thread(replicas[0].process.wait, 10) == -signal.SIGTERM
+    assert time.monotonic() - asked_at >= DRAIN_S
+    assert await asyncio.to_thread(replicas[0].process.wait, 60) == -signal.SIGTERM
     answer = await other.post("/api/chat", json=body)
     again = parts_of(answer.text)
     assert again[0]["messageId"] == parts[0]["messageId"]
@@ -161,8 +162,8 @@ async def test_a_second_signal_ends_the_draining(replicas: list[Server]) -> None
         await asyncio.to_thread(process.wait, 0.5)
     asked_at = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    await asyncio.to_thread(process.wait, 10)
-    assert time.monotonic() - asked_at < 0.9
+    await asyncio.to_thread(process.wait, 60)
+    assert time.monotonic() - asked_at < DRAIN_S - 0.5
 
 
 async def test_another_server_goes_on_with_the_replies_of_one_that_was_killed(
@@ -170,7 +171,7 @@ async def test_another_server_goes_on_with_the_replies_of_one_that_was_killed(
 ) -> None:
     body = {"message": "add half done", "idempotency_key": "k1"}
     broken_off = asyncio.create_task(parts_until(ada[0], "finish", body))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await titles(ada[1]) != ["Half done"]:
             pass
     replicas[0].process.kill()
