@@ -192,7 +192,7 @@ class Unconfigured:
     """A backend started without the variables that the contract requires."""
 
     exit_code: int | None
-    """None when it started all the same."""
+    """None when it did not end in the time that a start may take."""
     named: tuple[str, ...]
     """Those of the variables that its last words name."""
 
@@ -202,7 +202,7 @@ class Misconfigured:
     """A backend started with values that its environment's rules refuse."""
 
     exit_code: int | None
-    """None when it started all the same."""
+    """None when it did not end in the time that a start may take."""
     given: tuple[str, ...]
     """The variables with such values."""
     named: tuple[str, ...]

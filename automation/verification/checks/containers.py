@@ -326,7 +326,7 @@ def required_environment(asked: Asked, unconfigured: Unconfigured) -> Finding:
     """Without the variables that it requires the backend ends, and names them."""
     wanted = asked.profile.backend.environment.required
     if unconfigured.exit_code is None:
-        observed = "started without them"
+        observed = f"did not end within {asked.rules.times.start_max_s} s"
     else:
         observed = f"exit code {unconfigured.exit_code}, names {listed(unconfigured.named) or 'none of them'}"
     return judged(
@@ -338,11 +338,11 @@ def required_environment(asked: Asked, unconfigured: Unconfigured) -> Finding:
 
 
 @check("refused-environment", LIVE, only="backend")
-def refused_environment(misconfigured: Misconfigured) -> Finding:
+def refused_environment(asked: Asked, misconfigured: Misconfigured) -> Finding:
     """With values that cannot be right the backend ends, and names each of them."""
     silent = [name for name in misconfigured.given if name not in misconfigured.named]
     if misconfigured.exit_code is None:
-        observed = "started with them"
+        observed = f"did not end within {asked.rules.times.start_max_s} s"
     else:
         unnamed = f"does not name {listed(silent)}" if silent else "names all of them"
         observed = f"exit code {misconfigured.exit_code}, {unnamed}"
