@@ -53,6 +53,7 @@ def on_terminal(
     cwd: Path = ROOT,
     keys: bytes = b"",
     waiting_for: str = "",
+    patience: float = PATIENCE,
     **environ: str,
 ) -> tuple[int, str]:
     """Run the command on a real terminal of this width; return its exit code and everything it drew.
@@ -74,7 +75,7 @@ def on_terminal(
     )
     os.close(follower)
     drawn = b""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     try:
         while select.select([leader], [], [], max(0.0, deadline - time.monotonic()))[0]:
             # Linux says that the last process has closed the terminal with an error.
@@ -91,7 +92,7 @@ def on_terminal(
         os.close(leader)
         if time.monotonic() > deadline:
             process.kill()
-        code = process.wait(PATIENCE)
+        code = process.wait(patience)
     return code, drawn.decode("utf-8")
 
 

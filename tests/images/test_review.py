@@ -128,17 +128,23 @@ def test_a_good_candidate_is_adopted_on_a_yes_and_on_nothing_else(tmp_path: Path
     }
     question = "Replace backend/Dockerfile with this candidate?"
 
-    refused, drawn = on_terminal(command, 120, cwd=clone, keys=b"n\r", waiting_for=question, **given)
+    def on_terminal_of_clone(keys: bytes) -> tuple[int, str]:
+        wait = question if keys else ""
+        return on_terminal(
+            command, 120, cwd=clone, keys=keys, waiting_for=wait, patience=2 * LONGEST_S, **given
+        )
+
+    refused, drawn = on_terminal_of_clone(b"n\r")
     assert (refused, own.read_text(encoding="utf-8")) == (1, before)
     assert "nothing was adopted" in drawn
 
     own.write_text(f"{before}# Not committed.\n", encoding="utf-8")
-    refused, drawn = on_terminal(command, 120, cwd=clone, keys=b"", **given)
+    refused, drawn = on_terminal_of_clone(b"")
     assert refused == 1
     assert "has changes that are not committed" in drawn
     own.write_text(before, encoding="utf-8")
 
-    adopted, drawn = on_terminal(command, 120, cwd=clone, keys=b"y\r", waiting_for=question, **given)
+    adopted, drawn = on_terminal_of_clone(b"y\r")
     assert (adopted, own.read_text(encoding="utf-8")) == (0, f"{before}# Reviewed.\n")
     assert "backend/Dockerfile is now this candidate" in drawn
     shutil.rmtree(clone)
