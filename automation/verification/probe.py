@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 30.0
 _LAST_BREATH_S = 3.0
 _HIDDEN = ("/proc", "/sys", "/dev")
 

@@ -315,7 +315,7 @@ def model_key(asked: Asked, configured: Configured) -> Finding:
     wanted = asked.profile.backend.environment
     return judged(
         f"{wanted.model_key}: {wanted.provider}",
-        configured.agent or "its health names no agent",
+        configured.agent or ("its health names no agent" if configured.answers else "no answer"),
         holds=configured.agent == wanted.provider,
         remedy=f"read {wanted.model_key} and AGENT_PROVIDER",
     )
