@@ -1,0 +1,153 @@
+"""A program that answers like kubectl, Helm, minikube and kind, by the name it is called by.
+
+It keeps what it was told in one file beside itself. CLUSTER says how it behaves: well, when it says nothing.
+What the API server says of a release was recorded from a real one.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+STATE = Path(__file__).with_suffix(".json")
+BEHAVIOUR = os.environ.get("CLUSTER", "")
+RECORDED = "RECORDED"
+"""The variable with the path of the recordings."""
+
+
+def main(name: str, arguments: list[str]) -> int:
+    """Answer one command."""
+    given = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
+    with STATE.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        state = json.loads(STATE.read_text()) if STATE.exists() else {}
+        for part, empty in (("images", []), ("objects", {}), ("revisions", []), ("calls", []), ("given", [])):
+            state.setdefault(part, empty)
+        state["calls"].append([name, *arguments])
+        words = [each for each in arguments if not each.startswith("-") or each == "-"]
+        answer: Callable[..., Any] = {"kubectl": kubectl, "helm": helm}.get(name, loader)
+        code = answer(words, arguments, given, state)
+        written = STATE.with_suffix(".new")
+        written.write_text(json.dumps(state))
+        written.replace(STATE)
+    if isinstance(code, int):
+        return code
+    code()
+    return 0
+
+
+def kubectl(
+    words: list[str], arguments: list[str], given: str, state: dict[str, Any]
+) -> int | Callable[[], object]:
+    """Answer as kubectl."""
+    if BEHAVIOUR == "unreachable" and words[0] != "config":
+        return refuse("The connection to the server 127.0.0.1:6443 was refused - did you specify the port?")
+    match words:
+        case ["config", "view"]:
+            name, server = os.environ.get("CONTEXT", "minikube https://192.168.49.2:8443").split()
+            cluster = {"name": name, "cluster": {"server": server}}
+            say({"current-context": name, "clusters": [cluster]})
+        case ["version"]:
+            say({"serverVersion": {"gitVersion": "v1.34.4"}})
+        case ["apply"]:
+            for line in given.splitlines():
+                document = json.loads(line)
+                state["objects"][f"{document['kind']}/{document['metadata']['name']}"] = document
+        case ["get", "secret", name]:
+            found = state["objects"].get(f"Secret/{name}")
+            if not found and "--ignore-not-found" not in arguments:
+                return refuse(f'Error from server (NotFound): secrets "{name}" not found')
+            if found:
+                found["metadata"]["resourceVersion"] = digest(found["data"])
+                say(found)
+        case ["get", "service", *_]:
+            say({"spec": {"ports": [{"nodePort": int(os.environ["NODE_PORT"])}]}})
+        case ["get", "nodes"]:
+            addresses = [{"type": "InternalIP", "address": "127.0.0.1"}]
+            say({"items": [{"status": {"addresses": addresses}}]})
+        case ["get", "pods"] if "--watch" in arguments:
+            return signal.pause
+        case ["get", "events"]:
+            say({"items": recorded()["events"]})
+        case ["get", _]:
+            say({"items": recorded()["objects"] if state["revisions"] else []})
+        case ["logs", *_]:
+            sys.stdout.write("the last line\n")
+    return 0
+
+
+def helm(words: list[str], arguments: list[str], given: str, state: dict[str, Any]) -> int:
+    """Answer as Helm."""
+    match words:
+        case ["upgrade", *_]:
+            revision = len(state["revisions"]) + 1
+            description = arguments[arguments.index("--description") + 1]
+            for each in state["revisions"]:
+                each["status"] = "superseded"
+            state["revisions"].append(
+                {"revision": revision, "status": "deployed", "description": description}
+            )
+            state["given"].append(json.loads(given))
+            say({"version": revision})
+        case ["history", *_]:
+            if not state["revisions"]:
+                return refuse("Error: release: not found")
+            if BEHAVIOUR == "interrupted":
+                state["revisions"][-1]["status"] = "pending-upgrade"
+            say(state["revisions"])
+        case ["rollback", _, number]:
+            state["revisions"].append(
+                {"revision": len(state["revisions"]) + 1, "status": "deployed", "description": f"to {number}"}
+            )
+        case ["uninstall", *_]:
+            state["revisions"] = []
+    return 0
+
+
+def loader(words: list[str], arguments: list[str], given: str, state: dict[str, Any]) -> int:
+    """Answer as minikube or kind."""
+    match words:
+        case [*_, "image", "ls"]:
+            sys.stdout.write("".join(f"docker.io/library/{each}\n" for each in state["images"]))
+        case [*_, "image", "load", name]:
+            if BEHAVIOUR == "refuses-images":
+                return refuse("X Exiting due to GUEST_IMAGE_LOAD: the disk is full")
+            state["images"] += [] if BEHAVIOUR == "loads-nothing" else [name]
+        case ["get", "nodes", *_]:
+            sys.stdout.write("todo-control-plane\n")
+        case ["load", "image-archive", archive, *_]:
+            state["images"].append(Path(archive).read_text(encoding="utf-8"))
+    return 0
+
+
+def recorded() -> dict[str, Any]:
+    """Return the case that the release is in."""
+    with Path(os.environ[RECORDED]).open(encoding="utf-8") as file:
+        found: dict[str, Any] = json.load(file)[os.environ.get("CASE", "healthy")]
+    return found
+
+
+def say(document: object) -> None:
+    """Print a document."""
+    sys.stdout.write(f"{json.dumps(document)}\n")
+    sys.stdout.flush()
+
+
+def refuse(message: str) -> int:
+    """Give up as these programs do."""
+    sys.stderr.write(f"{message}\n")
+    return 1
+
+
+def digest(value: object) -> str:
+    """Return a short name for a value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

@@ -1,0 +1,401 @@
+"""The tasks of a cluster: what they ask kubectl and Helm for, what they tell, and when they ask a person."""
+
+import asyncio
+import json
+import shutil
+import stat
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automation import settings
+from automation.cluster import loading
+from automation.cluster.kubectl import ClusterError, ClusterUnavailableError
+from automation.cluster.loading import KindLoader, Loaded, Loader, MinikubeLoader, RegistryLoader
+from automation.cluster.target import Target
+from automation.docker import Docker
+from automation.settings import Settings
+from tests.automation.conftest import PATIENCE, ROOT, Project, on_terminal
+from tests.automation.test_compose import DOCKERFILE
+
+PROGRAMS = ("kubectl", "helm", "minikube", "kind")
+OF_MINE = (
+    "BETTER_AUTH_SECRET=01234567890123456789012345678901\n"
+    "JWT_SECRET=abcdefghijabcdefghijabcdefghijab\n"
+    "GEMINI_API_KEY=key-of-mine\n"
+)
+
+
+@dataclass
+class Cluster:
+    """The stand-ins of a project."""
+
+    programs: Path
+
+    def told(self, program: str = "cluster") -> dict[str, Any]:
+        """Return what a stand-in keeps."""
+        state: dict[str, Any] = json.loads((self.programs / f"{program}_double.json").read_text())
+        return state
+
+    def calls(self, *words: str) -> list[list[str]]:
+        """Return the commands that hold all of the words."""
+        return [each for each in self.told()["calls"] if all(word in each for word in words)]
+
+    def remove(self, name: str) -> None:
+        """Make as if a program had never been installed."""
+        (self.programs / name).unlink()
+
+
+class Answer(BaseHTTPRequestHandler):
+    """The application behind a node's port."""
+
+    def do_GET(self) -> None:
+        """Be well."""
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the library's name
+        """Say nothing."""
+
+
+@pytest.fixture
+def node_port() -> Iterator[int]:
+    """Give a port at which the application answers."""
+    server = HTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def cluster(project: Project, node_port: int) -> Cluster:
+    """Give the project stand-ins for Docker and for everything that talks to a cluster."""
+    programs = project.root / "programs"
+    programs.mkdir()
+    for double, names in (("docker_double.py", ("docker",)), ("cluster_double.py", PROGRAMS)):
+        copied = shutil.copy(ROOT / "tests/automation" / double, programs)
+        for name in names:
+            called = "" if name == "docker" else name
+            (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "{copied}" {called} "$@"\n')
+            (programs / name).chmod((programs / name).stat().st_mode | stat.S_IXUSR)
+    # Nothing else of this machine, which may have a cluster of its own.
+    for name in ("sh", "git", "grep"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    project.environ |= {
+        "PATH": str(programs),
+        "RECORDED": str(ROOT / "tests/automation/recorded/cluster.json"),
+        "NODE_PORT": str(node_port),
+    }
+    shutil.copytree(ROOT / "deploy/helm", project.root / "deploy/helm")
+    shutil.copy(ROOT / "deploy/rules.toml", project.root / "deploy")
+    for service, name in (("backend", "PYTHON"), ("frontend", "NODE")):
+        (project.root / service / "Dockerfile").write_text(DOCKERFILE.format(name))
+        (project.root / service / "Dockerfile.dockerignore").write_text(f"*\n!{service}/src\n")
+    (project.root / ".env").write_text(OF_MINE)
+    return Cluster(programs)
+
+
+def test_an_installation_builds_loads_installs_and_ends_with_an_address_that_answers(
+    project: Project, cluster: Cluster, node_port: int
+) -> None:
+    result = project.invoke("helm-install")
+    assert result.returncode == 0, result.stderr + result.stdout
+    told = " ".join(result.stdout.split())
+    assert "minikube (minikube), Kubernetes v1.34.4" in told
+    assert "revision 1 of todo in todo-app-dev" in told
+    assert "Healthy: revision 1" in told
+    assert f"http://127.0.0.1:{node_port} answers" in told
+    images = cluster.told()["images"]
+    assert sorted(each.partition(":")[0] for each in images) == ["todo-backend", "todo-frontend"]
+    [given] = cluster.told()["given"]
+    for each in images:
+        service, tag = each.removeprefix("todo-").split(":")
+        assert given[service]["image"] == {
+            "repository": f"todo-{service}",
+            "tag": tag,
+            "pullPolicy": "Never",
+        }
+    assert len(given["backend"]["image"]["tag"]) == 12, "a tag that changes with the content"
+    assert given["config"]["FRONTEND_URL"] == f"http://127.0.0.1:{node_port}"
+    status = project.status()
+    assert (status["engine"], status["state"]) == ("cluster", "running")
+    assert status["address"] == f"http://127.0.0.1:{node_port}"
+
+
+def test_no_secret_is_on_a_command_line_or_among_the_values_of_the_release(
+    project: Project, cluster: Cluster
+) -> None:
+    result = project.invoke("helm-install")
+    assert result.returncode == 0, result.stdout
+    secret = cluster.told()["objects"]["Secret/todo-app-secrets"]
+    assert set(secret["data"]) == {
+        "BETTER_AUTH_SECRET",
+        "JWT_SECRET",
+        "GEMINI_API_KEY",
+        "DATABASE_URL",
+        "POSTGRES_PASSWORD",
+    }
+    password = next(
+        line.partition("=")[2]
+        for line in (project.root / ".env").read_text().splitlines()
+        if line.startswith("POSTGRES_PASSWORD=")
+    )
+    seen = json.dumps([cluster.told()["calls"], cluster.told()["given"], cluster.told("docker")["calls"]])
+    for value in ("0123456789", "abcdefghij", "key-of-mine", password):
+        assert value not in seen + result.stdout + result.stderr
+
+
+def test_a_second_installation_does_nothing_and_says_so(project: Project, cluster: Cluster) -> None:
+    project.invoke("helm-install")
+    again = project.invoke("helm-install")
+    assert again.returncode == 0, again.stdout
+    assert "revision 1 is made from the same" in again.stdout
+    assert again.stdout.count("is there") >= 4
+    assert len(cluster.calls("helm", "upgrade")) == 1
+    assert len(cluster.calls("minikube", "load")) == 2
+
+
+@pytest.mark.parametrize("change", ["a source", "a setting", "a value", "the chart"])
+def test_what_has_changed_is_brought_in_by_the_next_installation(
+    project: Project, cluster: Cluster, change: str
+) -> None:
+    project.invoke("helm-install")
+    words = []
+    if change == "a source":
+        (project.root / "backend/src/app/main.py").write_text("changed = True\n")
+    elif change == "a setting":
+        (project.root / ".env").write_text(f"{(project.root / '.env').read_text()}AGENT_MODEL=small\n")
+    elif change == "a value":
+        words = ["--set", "backend.replicaCount=2"]
+    else:
+        chart = project.root / "deploy/helm/todo-chatbot-chart/values.yaml"
+        chart.write_text(chart.read_text().replace("LOG_LEVEL: info", "LOG_LEVEL: debug"))
+    project.invoke("helm-install", "--no-wait", *words)
+    assert len(cluster.calls("helm", "upgrade")) == 2
+
+
+def test_the_database_keeps_the_password_that_it_was_made_with(project: Project, cluster: Cluster) -> None:
+    project.invoke("helm-install")
+    before = cluster.told()["objects"]["Secret/todo-app-secrets"]["data"]
+    (project.root / ".env").write_text(OF_MINE)
+    project.invoke("helm-install")
+    assert cluster.told()["objects"]["Secret/todo-app-secrets"]["data"] == before
+    assert "POSTGRES_PASSWORD" not in (project.root / ".env").read_text()
+
+
+def test_a_database_elsewhere_is_taken_instead_of_one_in_the_cluster(
+    project: Project, cluster: Cluster
+) -> None:
+    (project.root / ".env").write_text(f"{OF_MINE}DATABASE_URL=postgresql://me:pass@db.example:5432/todo\n")
+    assert project.invoke("helm-install").returncode == 0
+    assert cluster.told()["given"][0]["postgresql"] == {"enabled": False}
+    assert "POSTGRES_PASSWORD" not in cluster.told()["objects"]["Secret/todo-app-secrets"]["data"]
+
+
+def test_a_failure_is_explained_and_taken_back_where_that_was_asked_for(
+    project: Project, cluster: Cluster
+) -> None:
+    result = project.invoke("helm-install", CASE="crash")
+    assert result.returncode == 1
+    assert "the frontend does not start: pod todo-frontend-" in result.stderr
+    assert "is CrashLoopBackOff" in result.stderr
+    assert "output   the last line" in result.stderr
+    assert cluster.told()["revisions"]
+    failed = project.invoke("helm-install", "--atomic", "--set", "backend.replicaCount=2", CASE="crash")
+    assert failed.returncode == 1
+    assert cluster.calls("helm", "rollback", "1")
+
+
+def test_a_first_installation_that_fails_is_taken_away_again(project: Project, cluster: Cluster) -> None:
+    result = project.invoke("helm-install", "--atomic", CASE="image-absent")
+    assert result.returncode == 1
+    assert "the release was not there before, and is not there now" in result.stdout
+    assert cluster.told()["revisions"] == []
+
+
+def test_what_an_interrupted_run_has_left_is_cleared_away_first(project: Project, cluster: Cluster) -> None:
+    project.invoke("helm-install")
+    result = project.invoke(
+        "helm-install", "--no-wait", "--set", "backend.replicaCount=2", CLUSTER="interrupted"
+    )
+    assert result.returncode == 0, result.stdout
+    assert cluster.calls("helm", "uninstall") or cluster.calls("helm", "rollback")
+
+
+def test_a_cluster_elsewhere_is_touched_only_by_a_yes(project: Project, cluster: Cluster) -> None:
+    elsewhere = {"CONTEXT": "prod https://api.prod.example:6443"}
+    refused = project.invoke("helm-install", **elsewhere)
+    assert refused.returncode == 2
+    assert "prod (https://api.prod.example:6443) is not a cluster of this machine" in refused.stderr
+    assert "--yes" in refused.stderr
+    assert not cluster.calls("apply")
+    task = [sys.executable, "-m", "invoke", "helm-install"]
+    environ = {**project.environ, **elsewhere}
+    code, drawn = on_terminal(
+        task, 100, cwd=project.root, keys=b"n\n", waiting_for="[y/N]", patience=PATIENCE, **environ
+    )
+    assert code == 1
+    assert "nothing was changed" in drawn
+    assert not cluster.calls("apply")
+    registry = ("--registry", "registry.example/me")
+    project.invoke("helm-install", "--yes", "--no-wait", *registry, **elsewhere)
+    assert "registry.example/me/todo-backend" in json.dumps(cluster.told("docker")["calls"])
+    removal = project.invoke("helm-uninstall", **elsewhere)
+    assert removal.returncode == 2
+    assert not cluster.calls("helm", "uninstall")
+
+
+def test_an_uninstallation_keeps_the_data_unless_told(project: Project, cluster: Cluster) -> None:
+    project.invoke("helm-install")
+    result = project.invoke("helm-uninstall")
+    assert result.returncode == 0, result.stdout
+    assert "the data stays" in result.stdout
+    assert cluster.calls("helm", "uninstall")
+    assert not cluster.calls("kubectl", "delete")
+    assert "Nothing is running" in project.invoke("helm-uninstall").stdout
+    asked = project.invoke("helm-uninstall", "--data")
+    assert asked.returncode == 2
+    assert not cluster.calls("kubectl", "delete")
+    assert project.invoke("helm-uninstall", "--data", "--yes").returncode == 0
+    assert cluster.calls("kubectl", "delete", "namespace", "todo-app-dev")
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [("kubectl", "kubectl is not installed"), ("helm", "Helm is not installed")],
+)
+def test_a_machine_without_the_programs_is_told_what_to_install(
+    project: Project, cluster: Cluster, program: str, said: str
+) -> None:
+    cluster.remove(program)
+    result = project.invoke("helm-install")
+    assert result.returncode == 1
+    assert said in result.stdout + result.stderr
+    assert "https://" in result.stdout + result.stderr
+
+
+def test_a_cluster_that_does_not_answer_is_told_before_anything_is_built(
+    project: Project, cluster: Cluster
+) -> None:
+    result = project.invoke("helm-install", CLUSTER="unreachable")
+    assert result.returncode == 1
+    assert "the cluster's API server is not reached" in result.stderr
+    assert not (cluster.programs / "docker_double.json").exists()
+
+
+def test_a_dry_run_changes_nothing(project: Project, cluster: Cluster) -> None:
+    result = project.invoke("helm-install", "--dry-run")
+    assert result.returncode == 0, result.stdout
+    assert "Install the release todo in todo-app-dev, and wait until it is healthy." in result.stdout
+    assert not cluster.calls("apply")
+    assert not (cluster.programs / "docker_double.json").exists()
+
+
+def test_the_engine_of_up_is_the_same_release(project: Project, cluster: Cluster, node_port: int) -> None:
+    result = project.invoke("up", "--engine", "cluster", "--detach")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert f"The to-do chatbot is at http://127.0.0.1:{node_port}" in result.stdout
+    assert project.invoke("down").returncode == 0
+    assert cluster.calls("helm", "uninstall")
+
+
+def converge(loader: Loader) -> Loaded:
+    """Bring an image to the cluster."""
+    return asyncio.run(loading.converge(loader, "backend", "todo-backend:abc", lambda _: None, allowed_s=30))
+
+
+def surroundings(project: Project) -> Settings:
+    """Return the settings of a task in the project."""
+    return settings.load(project.environ, project.root)
+
+
+def chosen(project: Project, kind: str, registry: str = "") -> Loader:
+    """Return the way to a cluster of a kind."""
+    current = surroundings(project)
+    target = Target(kind or "elsewhere", "https://10.0.0.1:6443", kind, "todo")
+    return loading.choose(target, current, Docker.find(current), registry)
+
+
+def test_minikube_gets_an_image_once_and_what_it_has_is_read_back(project: Project, cluster: Cluster) -> None:
+    loader = chosen(project, "minikube")
+    assert isinstance(loader, MinikubeLoader)
+    loaded = converge(loader)
+    assert (loaded.name, loaded.pull_policy) == ("todo-backend:abc", "Never")
+    assert loaded.seconds > 0
+    assert converge(loader).seconds == 0
+    assert cluster.calls("minikube", "--profile", "todo", "load", "todo-backend:abc")
+    assert len(cluster.calls("minikube", "load")) == 1
+
+
+def test_minikube_that_ends_well_and_has_loaded_nothing_is_an_error(
+    project: Project, cluster: Cluster
+) -> None:
+    project.environ["CLUSTER"] = "loads-nothing"
+    with pytest.raises(ClusterError, match="was loaded and is not there"):
+        converge(chosen(project, "minikube"))
+
+
+def test_minikube_that_refuses_is_quoted(project: Project, cluster: Cluster) -> None:
+    project.environ["CLUSTER"] = "refuses-images"
+    with pytest.raises(ClusterError, match="minikube todo image load todo-backend:abc failed") as raised:
+        converge(chosen(project, "minikube"))
+    assert "the disk is full" in raised.value.details[0]
+
+
+def test_kind_gets_an_archive_that_is_removed_again(project: Project, cluster: Cluster) -> None:
+    (cluster.programs / "docker").write_text(
+        f"""#!/bin/sh
+        case "$*" in
+        "image save"*) printf todo-backend:abc > "$5" ;;
+        *crictl*) "{sys.executable}" -c "
+import json, pathlib
+told = json.loads(pathlib.Path('{cluster.programs}/cluster_double.json').read_text())
+tags = ['docker.io/library/' + each for each in told['images']]
+print(json.dumps({{'images': [{{'repoTags': tags}}]}}))" ;;
+        esac
+        """
+    )
+    loader = chosen(project, "kind")
+    assert isinstance(loader, KindLoader)
+    assert converge(loader).name == "todo-backend:abc"
+    [call] = cluster.calls("kind", "image-archive")
+    assert call[-2:] == ["--name", "todo"]
+    assert not list((surroundings(project).state_dir / "images").iterdir())
+
+
+def test_a_registry_gets_an_image_under_its_own_name(project: Project, cluster: Cluster) -> None:
+    calls = project.root / "calls"
+    (cluster.programs / "docker").write_text(
+        f"""#!/bin/sh
+        echo "$*" >> "{calls}"
+        case "$*" in
+        *imagetools*) test "$(grep -c push "{calls}")" -gt 0 ;;
+        esac
+        """
+    )
+    loader = chosen(project, "", "registry.example/me")
+    assert isinstance(loader, RegistryLoader)
+    loaded = converge(loader)
+    assert (loaded.name, loaded.pull_policy) == ("registry.example/me/todo-backend:abc", "IfNotPresent")
+    assert "image push --quiet registry.example/me/todo-backend:abc" in calls.read_text()
+
+
+def test_a_cluster_that_takes_no_images_needs_a_registry(project: Project, cluster: Cluster) -> None:
+    with pytest.raises(ClusterUnavailableError) as raised:
+        chosen(project, "")
+    assert "--registry HOST/USER" in raised.value.remedies
+
+
+def test_minikube_without_its_program_is_told(project: Project, cluster: Cluster) -> None:
+    cluster.remove("minikube")
+    with pytest.raises(ClusterUnavailableError, match="minikube is not installed"):
+        chosen(project, "minikube")
