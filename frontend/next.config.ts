@@ -26,17 +26,25 @@ const securityHeaders = [
 // What Next's tracing takes for needed: half of the server's files, which it never loads.
 const next = "node_modules/next/dist";
 const notLoaded = [
-  // Photographs are not resized here.
+  // Photographs are neither resized nor drawn here.
   "node_modules/{sharp,@img}/**",
+  `${next}/server/og/**`,
   // Fonts are the system's own.
   `${next}/server/capsize-font-metrics.json`,
   // There is no edge runtime.
   `${next}/compiled/{@edge-runtime/{ponyfill,primitives},edge-runtime}/**`,
+  `${next}/server/web/sandbox/**`,
   // Pages are rendered by what Next has bundled, and not by its experimental bundle.
   "node_modules/react-dom/cjs/react-dom-server*",
   `${next}/compiled/next-server/app-page-turbo-experimental.*`,
   // Only `next dev` and `next build` do these.
-  `${next}/server/dev/hot-reloader-*pack.js`,
+  `${next}/server/dev/{hot-reloader-*pack,*middleware*,*-pool,*-worker,on-demand*,turbopack-*}.js`,
+  `${next}/server/dev/browser-logs/{receive-logs,source-map}.js`,
+  `${next}/server/typescript/**`,
+  `${next}/server/mcp/{*,tools/{get,compile}-*,tools/utils/*}.js`,
+  `${next}/{lib/typescript/diagnosticFormatter,shared/lib/errors/code-frame}.js`,
+  `${next}/server/lib/router-utils/typegen.js`,
+  `${next}/build/{define-env,nft,utils,swc/*,static-paths/app,static-paths/pages}.js`,
   `${next}/compiled/{conf,tar,watchpack,ws,@mswjs}/**`,
 ];
 
