@@ -52,8 +52,6 @@ SERVICES = ("backend", "frontend")
 _OF_IMAGES: set[type[Any]] = {Config, Content, Contents, Names, Builds}
 _RUNNING: set[type[Any]] = {Container, Pair, Endurance}
 _STARTED: set[type[Any]] = {Configured, Unconfigured, Misconfigured, Reloading}
-_OF_ACCOUNTS = {"USER_NAME", "GROUP_NAME", "UID", "GID", "PORT", "HEALTH_PATH", "WRITABLE", "VERSION"}
-"""Arguments of a build that change nothing of how soon a change is served."""
 Facts = dict[type[Any], Any]
 
 
@@ -257,7 +255,7 @@ class Verifier:
         if self._unplanned is not None:
             return (name,)
         arguments = self._development_plan(profile, name).arguments
-        kept = (f"{each}={value}" for each, value in arguments.items() if each not in _OF_ACCOUNTS)
+        kept = (f"{each}={value}" for each, value in arguments.items() if each.endswith("_IMAGE"))
         return (name, *profile.service(name).development_command, *sorted(kept))
 
     async def _inspect(
