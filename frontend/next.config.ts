@@ -57,7 +57,8 @@ const config: NextConfig = {
   devIndicators: false,
   // /api/x/ reaches the backend as it was asked for.
   skipTrailingSlashRedirect: true,
-  images: { unoptimized: true },
+  // Without a size Next makes a folder for resized images at the first question, which a read-only disk refuses.
+  images: { unoptimized: true, maximumDiskCacheSize: 0 },
   generateBuildId: () => sourceHash(import.meta.dirname),
   // `npm run typecheck` does that; a build would only do it a second time.
   typescript: { ignoreBuildErrors: true },

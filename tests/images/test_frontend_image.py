@@ -95,9 +95,11 @@ def test_it_serves_its_pages_and_everything_that_they_name(profile: str) -> None
                 assert asset.status_code == 200, file
                 assert "immutable" in asset.headers["cache-control"]
                 assert asset.headers["content-encoding"] == "gzip" or len(asset.content) < 1000
-        assert container.get("/there-is-no-such-page").status_code == 404
+        for path in ("/there-is-no-such-page", "/_next/image?url=%2Fx&w=64&q=75"):
+            assert container.get(path).status_code == 404
         # Nobody answers at the backend's address.
         assert container.get("/api/tasks").json()["code"] == "backend_unreachable"
+        assert "nhandled" not in container.logs()
 
 
 @pytest.mark.parametrize("profile", PROFILES)
