@@ -13,7 +13,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +54,7 @@ def on_terminal(
     keys: bytes = b"",
     waiting_for: str = "",
     patience: float = PATIENCE,
-    **environ: str,
+    environ: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
     """Run the command on a real terminal of this width; return its exit code and everything it drew.
 
@@ -67,7 +67,7 @@ def on_terminal(
     process = subprocess.Popen(
         program,
         cwd=cwd,
-        env={**kept, "TERM": "xterm-256color", "PYTHONUTF8": "1", **environ},
+        env={**kept, "TERM": "xterm-256color", "PYTHONUTF8": "1", **(environ or {})},
         stdin=follower,
         stdout=follower,
         stderr=follower,

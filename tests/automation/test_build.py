@@ -218,10 +218,8 @@ def test_without_docker_the_tasks_say_how_to_get_it(project: Project, docker: Pa
 
 
 def test_a_terminal_shows_the_stages_while_they_are_built(project: Project, docker: Path) -> None:
-    code, drawn = on_terminal(
-        [sys.executable, "-m", "invoke", "build"], 100, cwd=project.root,
-        PATH=project.environ["PATH"], RECORDED=project.environ["RECORDED"],
-    )  # fmt: skip
+    command = [sys.executable, "-m", "invoke", "build"]
+    code, drawn = on_terminal(command, 100, cwd=project.root, environ=project.environ)
     assert code == 0, drawn
     assert "of 7" in drawn
     assert "builder" in drawn

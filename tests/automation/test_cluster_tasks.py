@@ -241,7 +241,7 @@ def test_a_cluster_elsewhere_is_touched_only_by_a_yes(project: Project, cluster:
     task = [sys.executable, "-m", "invoke", "helm-install"]
     environ = {**project.environ, **elsewhere}
     code, drawn = on_terminal(
-        task, 100, cwd=project.root, keys=b"n\n", waiting_for="[y/N]", patience=PATIENCE, **environ
+        task, 100, cwd=project.root, keys=b"n\n", waiting_for="[y/N]", patience=PATIENCE, environ=environ
     )
     assert code == 1
     assert "nothing was changed" in drawn

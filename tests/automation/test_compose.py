@@ -316,7 +316,7 @@ def test_data_is_deleted_only_on_an_explicit_yes(project: Project, docker: Path)
     assert project.status()["state"] == "running"
     command = [sys.executable, "-m", "invoke", "compose-down", "--volumes"]
     refused, drawn = on_terminal(
-        command, 100, cwd=project.root, keys=b"n\n", waiting_for="[y/N]", **project.environ
+        command, 100, cwd=project.root, keys=b"n\n", waiting_for="[y/N]", environ=project.environ
     )
     assert refused == 1
     assert "every account, task and conversation" in drawn

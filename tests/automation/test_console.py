@@ -54,7 +54,7 @@ def test_on_a_terminal_a_running_step_moves_and_a_done_one_stays() -> None:
 
 
 def test_no_color_takes_the_colour_and_nothing_else() -> None:
-    drawn = on_terminal(STEPS, 90, NO_COLOR="1")[1]
+    drawn = on_terminal(STEPS, 90, environ={"NO_COLOR": "1"})[1]
     assert not COLOR.search(drawn)
     assert "10 installed" in drawn
 

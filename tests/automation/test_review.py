@@ -137,7 +137,7 @@ def test_for_programs_the_findings_and_the_difference_are_in_the_result(reposito
 def test_the_difference_has_colours_on_a_terminal(repository: Repository) -> None:
     command = [sys.executable, "-m", "invoke", "dockerfile-review", repository.write("worse", WORSE)]
     environ: dict[str, Any] = {**repository.project.environ, **repository.environ}
-    _, drawn = on_terminal(command, 100, cwd=repository.project.root, **environ)
+    _, drawn = on_terminal(command, 100, cwd=repository.project.root, environ=environ)
     assert "\x1b[32m  +FROM python:latest" in drawn
     assert "\x1b[31m  -FROM python:3.11-slim AS gordon" in drawn
 

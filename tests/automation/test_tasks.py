@@ -177,7 +177,7 @@ def test_clean_asks_a_person_before_it_deletes_data(
     (project.root / ".data").mkdir()
     command = [sys.executable, "-m", "invoke", "clean", "--data"]
     ended, drawn = on_terminal(
-        command, 80, cwd=project.root, keys=keys, waiting_for="[y/N]", **project.environ
+        command, 80, cwd=project.root, keys=keys, waiting_for="[y/N]", environ=project.environ
     )
     assert ended == code, drawn
     assert "with every account, task and conversation?" in drawn

@@ -37,6 +37,7 @@ from automation.verification.facts import (
 )
 from automation.verification.findings import Asked, Finding, Outcome, registered
 from automation.verification.leaks import Search
+from automation.verification.released import Released
 
 Facts = dict[type[Any], Any]
 SERVICES = ("backend", "frontend")
@@ -142,6 +143,9 @@ def scene(name: str = "standalone") -> Scene:
             defaults=(),
         ),
     }
+    # What is held against a release has its own tests.
+    for facts in (made.whole, *made.facts.values()):
+        facts[Released] = Released(absent="no release")
     return made
 
 

@@ -34,9 +34,16 @@ class Release:
     """What the installation has said."""
 
     def install(
-        self, *values: str, atomic: bool = False, images: Mapping[str, Loaded] | None = None, **given: str
+        self,
+        *values: str,
+        atomic: bool = False,
+        images: Mapping[str, Loaded] | None = None,
+        given: Mapping[str, str] | None = None,
     ) -> Installed:
-        """Install or upgrade it with values of the chart and variables of .env; wait until it is healthy."""
+        """Install or upgrade it with values of the chart, and wait until it is healthy.
+
+        `given` are variables of .env.
+        """
         options = Options(
             self.place.kubectl.namespace,
             settings=("frontend.service.nodePort=0", *values),
@@ -47,8 +54,12 @@ class Release:
         installer = Installer(
             self.place.kubectl, self.place.helm, self.place.target, chart, RULES, options, self.told.append
         )
-        known = replace(self.environment, values={**self.environment.values, **given})
-        return asyncio.run(installer.install(known, images or self.images))
+        known = replace(self.environment, values={**self.environment.values, **(given or {})})
+        try:
+            return asyncio.run(installer.install(known, images or self.images))
+        except AutomationError as error:
+            error.add_note("\n".join((error.why, *error.details)))
+            raise
 
     def kubectl(self, *arguments: str, stdin: str = "") -> str:
         """Return what a command printed."""

@@ -70,11 +70,8 @@ def test_a_secret_that_is_not_there(release: Release) -> None:
 
 
 def test_a_database_address_that_leads_nowhere(release: Release) -> None:
-    error = failure(
-        release,
-        "frontend.enabled=false",
-        DATABASE_URL="postgresql://todo:secret@db.nowhere.example:5432/todo",
-    )
+    nowhere = {"DATABASE_URL": "postgresql://todo:secret@db.nowhere.example:5432/todo"}
+    error = failure(release, "frontend.enabled=false", given=nowhere)
     assert "the migrations failed: pod todo-todo-chatbot-chart-migrations-1-" in error.what
     assert error.why == "the database's host db.nowhere.example is not known in the cluster"
     assert any("correct DATABASE_URL in .env" in each for each in error.remedies)

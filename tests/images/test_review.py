@@ -131,7 +131,7 @@ def test_a_good_candidate_is_adopted_on_a_yes_and_on_nothing_else(tmp_path: Path
     def on_terminal_of_clone(keys: bytes) -> tuple[int, str]:
         wait = question if keys else ""
         return on_terminal(
-            command, 120, cwd=clone, keys=keys, waiting_for=wait, patience=2 * LONGEST_S, **given
+            command, 120, cwd=clone, keys=keys, waiting_for=wait, patience=2 * LONGEST_S, environ=given
         )
 
     refused, drawn = on_terminal_of_clone(b"n\r")
