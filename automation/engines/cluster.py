@@ -48,6 +48,11 @@ class ClusterEngine:
         """Whether a release was installed from here and has not been uninstalled again."""
         return self._record() is not None
 
+    @property
+    def release(self) -> str:
+        """The name of the release."""
+        return self._request.options.release
+
     async def up(self, options: UpOptions, emit: Emit) -> None:
         """Install or upgrade the release, and follow its output once it is healthy."""
         if options.profile not in {"", self._request.profile}:
@@ -74,7 +79,7 @@ class ClusterEngine:
     async def install(self, emit: Emit, confirm: Confirm | None) -> Installed:
         """Deliver what the request says, and write down where it is. Raises AutomationError."""
         installed = await delivery.deliver(self._settings, self._request, emit, confirm)
-        place = await self._place()
+        place = await self.place()
         record = Record(
             place.target.context,
             self._request.options.namespace,
@@ -93,7 +98,7 @@ class ClusterEngine:
 
     async def uninstall(self, emit: Emit, confirm: Confirm | None, *, data: bool = False) -> None:
         """Remove the release, with `data` the namespace and everything in it too. Raises AutomationError."""
-        place = await self._place()
+        place = await self.place()
         if confirm is not None and not place.target.local:
             await confirm(f"{place.target} is not a cluster of this machine. Change it?")
         options = self._request.options
@@ -122,7 +127,7 @@ class ClusterEngine:
         record = self._record()
         if record is None:
             return Status(self.name, instance.STOPPED)
-        place = await self._place()
+        place = await self.place()
         snapshot = pods.read_snapshot(
             await place.kubectl.items(installing.KINDS, _SELECTOR.format(record.release))
         )
@@ -141,7 +146,7 @@ class ClusterEngine:
 
     async def logs(self, services: Sequence[str], lines: int, emit: Emit, *, follow: bool) -> None:
         """Emit the last lines of the services' pods, and with `follow` what comes after."""
-        place = await self._place()
+        place = await self.place()
         names = ",".join(f"todo-{each}" for each in services)
         words = [
             "logs",
@@ -168,7 +173,7 @@ class ClusterEngine:
 
     async def describe(self) -> tuple[str, ...]:
         """Return what an installation would do, a sentence each. Raises AutomationError."""
-        place, options = await self._place(), self._request.options
+        place, options = await self.place(), self._request.options
         history = await place.helm.history()
         verb = (
             f"Upgrade the release {options.release}" if history else f"Install the release {options.release}"
@@ -180,7 +185,8 @@ class ClusterEngine:
             f"{verb} in {options.namespace}" + (", and wait until it is healthy." if options.wait else "."),
         )
 
-    async def _place(self) -> Place:
+    async def place(self) -> Place:
+        """Return the cluster that is meant. Raises ClusterError."""
         return await delivery.find_place(self._settings, self._request.options, self._request.context)
 
     def _default(self) -> Request:

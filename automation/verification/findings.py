@@ -120,7 +120,7 @@ def check(
 
 def registered() -> tuple[Check, ...]:
     """Return all checks, grouped, in the order in which they are defined."""
-    for module in ("files", "compose", "images", "containers"):
+    for module in ("files", "compose", "images", "containers", "cluster"):
         importlib.import_module(f"automation.verification.checks.{module}")  # registers its checks
     order = (STATIC, IMAGE, LIVE)
     return tuple(sorted(_registered.values(), key=lambda each: order.index(each.group)))

@@ -46,6 +46,8 @@ from automation.verification.inspection import Inspector
 from automation.verification.laboratory import Laboratory
 from automation.verification.leaks import Search
 from automation.verification.live import Observed, Stage
+from automation.verification.released import Released
+from automation.verification.released import read as read_release
 
 SERVICES = ("backend", "frontend")
 
@@ -130,6 +132,10 @@ class Verifier:
                 await self._run(docker, profile, images, own, whole, facts)
             elif self._needs & _OF_IMAGES:
                 await self._inspect(docker, profile, images, own, whole, facts)
+        if Released in self._needs:
+            released = await read_release(self._settings, profile)
+            for each in (whole, *facts.values()):
+                each[Released] = released
         replaced = {old: new for each in own.values() for old, new in each.bases.items()}
         findings = tuple(self._judge(profile, whole, facts))
         return Verification(profile.name, findings, replaced, time.monotonic() - began)
