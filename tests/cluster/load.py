@@ -1,0 +1,249 @@
+"""A steady load through the address that people open: reads, writes and chat streams, each accounted for."""
+
+import asyncio
+import json
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+PATIENCE_S = 60.0
+"""Seconds until an answer must have begun: an answer that never comes is a failure too."""
+AGAIN_S = 90.0
+"""Seconds in which a cut reply must have come to its end."""
+
+
+@dataclass
+class Report:
+    """What the load has seen."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    """Requests that succeeded, by what they were."""
+    failures: list[str] = field(default_factory=list)
+    """Each request that failed: when, what it was, and how."""
+    unavailable: list[str] = field(default_factory=list)
+    """Clear refusals: 503 as a problem document that says when to come again."""
+    written: list[str] = field(default_factory=list)
+    """The titles of the tasks that were acknowledged."""
+    said: list[str] = field(default_factory=list)
+    """The messages whose replies came to their end; each makes a task of that title."""
+    cuts: Counter[str] = field(default_factory=Counter)
+    """Streams that ended before their reply did: by an `abort` part, or without one."""
+    slowest: float = 0
+    """Seconds of the slowest request that is no stream."""
+    seconds: float = 0
+
+    def __str__(self) -> str:
+        """Return the report as one line."""
+        total = sum(self.counts.values())
+        counted = ", ".join(f"{number} {name}" for name, number in sorted(self.counts.items()))
+        return (
+            f"{total} requests in {self.seconds:.0f} s ({counted}), {len(self.failures)} failed, "
+            f"{len(self.unavailable)} told to come again, cuts {dict(self.cuts)}, "
+            f"slowest {self.slowest:.2f} s"
+        )
+
+
+@dataclass
+class Person:
+    """An account with its token, and a client that keeps its connections as a browser does."""
+
+    client: httpx2.AsyncClient
+    headers: dict[str, str]
+
+    @classmethod
+    async def sign_up(cls, address: str) -> "Person":
+        """Make a new account."""
+        client = httpx2.AsyncClient(base_url=address, timeout=PATIENCE_S, trust_env=False)
+        person = {
+            "name": "Load",
+            "email": f"load-{secrets.token_hex(8)}@example.com",
+            "password": secrets.token_urlsafe(16),
+        }
+        answer = await client.post("/api/auth/sign-up/email", json=person)
+        assert answer.status_code == 200, answer.text
+        return cls(client, {"Authorization": f"Bearer {answer.headers['set-auth-token']}"})
+
+    async def titles(self) -> Counter[str]:
+        """Return how often there is a task of each title."""
+        found: Counter[str] = Counter()
+        cursor: str | None = ""
+        while cursor is not None:
+            query = {"limit": "200", **({"cursor": cursor} if cursor else {})}
+            answer = await self.client.get("/api/tasks", params=query, headers=self.headers)
+            assert answer.status_code == 200, answer.text
+            page = answer.json()
+            found.update(each["title"] for each in page["items"])
+            cursor = page["next_cursor"]
+        return found
+
+
+class Load:
+    """Runs in a thread of its own until it is told to stop."""
+
+    def __init__(self, address: str, *, chats: int = 2, comes_again: bool = False) -> None:
+        """Take where to; with `comes_again` a write that is refused by a 503 is asked for again."""
+        self.report = Report()
+        self.titles: Counter[str] = Counter()
+        """How often there was a task of each title in the end."""
+        self._address, self._chats, self._comes_again = address, chats, comes_again
+        self._stopping = threading.Event()
+        self._begun = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._error: BaseException | None = None
+        self._start = time.monotonic()
+
+    @contextmanager
+    def running(self) -> Iterator["Load"]:
+        """Keep the load up while the block lasts; the report is whole afterwards."""
+        self._thread.start()
+        try:
+            assert self._begun.wait(PATIENCE_S), "the load could not begin"
+            yield self
+        finally:
+            self._stopping.set()
+            self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def wait_for(self, condition: Callable[[Report], bool]) -> None:
+        """Wait until the report fulfils the condition."""
+        deadline = time.monotonic() + AGAIN_S
+        while not condition(self.report):
+            assert self._thread.is_alive(), self._error
+            assert time.monotonic() < deadline, f"waited in vain: {self.report}"
+            time.sleep(0.05)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._all())
+        except BaseException as error:  # noqa: BLE001 - raised where the block ends
+            self._error = error
+            self._begun.set()
+
+    async def _all(self) -> None:
+        writer, talker = await Person.sign_up(self._address), await Person.sign_up(self._address)
+        self._begun.set()
+        works: list[Callable[[], Coroutine[Any, Any, None]]] = [
+            lambda: self._repeat(0.1, lambda: self._read(writer, "/api/tasks?limit=20")),
+            lambda: self._repeat(0.2, lambda: self._read(talker, "/api/conversations")),
+            lambda: self._repeat(0.5, lambda: self._read(talker, "/sign-in")),
+            lambda: self._repeat(0.2, lambda: self._write(writer)),
+        ]
+        works += [lambda: self._repeat(0.1, lambda: self._talk(talker))] * self._chats
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work())
+        self.report.seconds = time.monotonic() - self._start
+        self.titles = await writer.titles() + await talker.titles()
+        await writer.client.aclose()
+        await talker.client.aclose()
+
+    async def _repeat(self, pause: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while not self._stopping.is_set():
+            await work()
+            await asyncio.sleep(pause)
+
+    async def _ask(self, person: Person, method: str, path: str, **given: Any) -> httpx2.Response | None:
+        """Return the answer; one that failed is accounted for, and None."""
+        headers = {**person.headers, **given.pop("headers", {})}
+        began = time.monotonic()
+        try:
+            answer = await person.client.request(method, path, headers=headers, **given)
+        except httpx2.HTTPError as error:
+            self._fail(f"{method} {path}", f"{type(error).__name__} {error}")
+            return None
+        self.report.slowest = max(self.report.slowest, time.monotonic() - began)
+        if answer.status_code == 503 and clear(answer):
+            self.report.unavailable.append(f"{self._now():.1f} s: {method} {path}")
+            return answer
+        if answer.status_code >= 400:
+            self._fail(f"{method} {path}", f"{answer.status_code} {answer.text[:200]}")
+            return None
+        return answer
+
+    async def _read(self, person: Person, path: str) -> None:
+        answer = await self._ask(person, "GET", path)
+        if answer is not None and answer.status_code == 200:
+            self.report.counts["reads"] += 1
+
+    async def _write(self, person: Person) -> None:
+        title, key = f"written {secrets.token_hex(6)}", secrets.token_hex(16)
+        deadline = time.monotonic() + AGAIN_S
+        while time.monotonic() < deadline:
+            answer = await self._ask(
+                person, "POST", "/api/tasks", json={"title": title}, headers={"Idempotency-Key": key}
+            )
+            if answer is not None and answer.status_code == 201:
+                self.report.counts["writes"] += 1
+                self.report.written.append(title)
+                return
+            if not self._comes_again:
+                return
+            await asyncio.sleep(0.5)
+        self._fail("POST /api/tasks", f"never accepted again: {title}")
+
+    async def _talk(self, person: Person) -> None:
+        """Say one thing; where the reply breaks off, ask for the rest of it with the same key."""
+        message = {"message": f"said {secrets.token_hex(6)}", "idempotency_key": secrets.token_hex(16)}
+        deadline = time.monotonic() + AGAIN_S
+        while time.monotonic() < deadline:
+            if await self._stream(person, message):
+                self.report.counts["replies"] += 1
+                self.report.said.append(message["message"])
+                return
+            await asyncio.sleep(0.5)
+        self._fail("POST /api/chat", f"no whole reply to {message['message']}")
+
+    async def _stream(self, person: Person, message: dict[str, str]) -> bool:
+        """Return whether the reply came to its end."""
+        began = False
+        try:
+            async with person.client.stream(
+                "POST", "/api/chat", json=message, headers=person.headers
+            ) as answer:
+                if answer.status_code == 409:
+                    return False
+                if answer.status_code != 200:
+                    await answer.aread()
+                    if answer.status_code == 503 and clear(answer):
+                        self.report.unavailable.append(f"{self._now():.1f} s: POST /api/chat")
+                    else:
+                        self._fail("POST /api/chat", f"{answer.status_code} {answer.text[:200]}")
+                    return False
+                async for line in answer.aiter_lines():
+                    began = True
+                    if not line.startswith("data: {"):
+                        continue
+                    kind = json.loads(line.removeprefix("data: "))["type"]
+                    if kind == "finish":
+                        return True
+                    if kind == "abort":
+                        self.report.cuts["abort"] += 1
+                        return False
+                    if kind == "error":
+                        self._fail("POST /api/chat", line)
+                        return False
+        except httpx2.HTTPError as error:
+            if not began:
+                self._fail("POST /api/chat", f"{type(error).__name__} {error}")
+                return False
+        self.report.cuts["without a word"] += 1
+        return False
+
+    def _fail(self, what: str, how: str) -> None:
+        self.report.failures.append(f"{self._now():.1f} s: {what}: {how}")
+
+    def _now(self) -> float:
+        return time.monotonic() - self._start
+
+
+def clear(answer: httpx2.Response) -> bool:
+    """Return whether a refusal says what is the matter and when to come again."""
+    return "json" in answer.headers.get("content-type", "") and "retry-after" in answer.headers

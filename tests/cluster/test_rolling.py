@@ -1,0 +1,198 @@
+"""What happens to people while a release changes under them: nothing."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automation import settings
+from automation.cluster import loading
+from automation.cluster.installing import Watcher
+from automation.cluster.loading import Loaded
+from automation.docker import Docker
+from automation.events import step
+from automation.paths import ROOT
+from tests.cluster.conftest import RULES, Release
+from tests.cluster.load import Load, Report
+
+MODEL = "slow-model"
+OF_THE_MODEL = {
+    "AGENT_PROVIDER": "openai",
+    "AGENT_MODEL": "slow",
+    "OPENAI_API_KEY": "sk-of-the-cluster",
+    "OPENAI_BASE_URL": f"http://{MODEL}:8000/v1",
+}
+
+
+@dataclass
+class Service:
+    """A release that serves, and the address that people open."""
+
+    release: Release
+    address: str
+    revision: int = 0
+
+    def change(self, *values: str, images: Mapping[str, Loaded] | None = None) -> None:
+        """Upgrade the release and wait until it is healthy."""
+        changed = self.release.install(*values, images=images, given=OF_THE_MODEL)
+        assert changed.changed
+        self.revision = changed.revision
+
+    def wait(self) -> None:
+        """Wait until every pod that is wanted is there and ready, and no other."""
+        place = self.release.place
+
+        async def watch() -> None:
+            watcher = Watcher(place.kubectl, place.helm.release, self.revision, self.release.told.append)
+            with step(self.release.told.append, "waiting") as running:
+                await watcher.until_healthy(running, 120)
+
+        asyncio.run(watch())
+
+    def pods(self, component: str) -> list[str]:
+        """Return the names of the pods that are not about to go."""
+        pods = self.release.get("pods", f"--selector=app=todo-{component}")["items"]
+        return [each["metadata"]["name"] for each in pods if "deletionTimestamp" not in each["metadata"]]
+
+
+@pytest.fixture(scope="module")
+def service(new_release: Callable[[], Release]) -> Iterator[Service]:
+    """A healthy release whose agent asks a slow model in a pod of its own."""
+    release = new_release()
+    installed = release.install(given=OF_THE_MODEL)
+    release.kubectl("apply", "--filename=-", stdin=json.dumps(model(release.images["backend"])))
+    release.kubectl("wait", "--for=condition=Ready", f"pod/{MODEL}", "--timeout=25s")
+    yield Service(release, installed.address, installed.revision)
+    REPORTS.parent.mkdir(parents=True, exist_ok=True)
+    REPORTS.write_text("".join(f"{each}\n" for each in _REPORTS), encoding="utf-8")
+
+
+REPORTS = ROOT / ".artifacts" / "rolling.txt"
+"""What the load has seen in each test, to be read by people."""
+_REPORTS: list[str] = []
+
+
+def nothing_happened(load: Load, change: str, *, replies: int = 1) -> None:
+    """Hold a load against what people may expect."""
+    report: Report = load.report
+    _REPORTS.append(f"{change}: {report}")
+    assert report.failures == []
+    assert report.unavailable == []
+    assert report.counts["reads"] > 50
+    assert report.counts["writes"] > 20
+    assert report.counts["replies"] >= replies
+    assert report.cuts["without a word"] == 0
+    nothing_lost_or_doubled(load)
+
+
+def nothing_lost_or_doubled(load: Load) -> None:
+    """Hold what is there against what was acknowledged."""
+    acknowledged = [*load.report.written, *load.report.said]
+    assert [each for each in acknowledged if load.titles[each] == 0] == [], "lost"
+    assert [each for each, times in load.titles.items() if times > 1] == [], "doubled"
+
+
+def test_an_upgrade_to_a_new_image(service: Service, images: Mapping[str, Loaded]) -> None:
+    newer = asyncio.run(under_another_tag(service.release, images))
+    before = set(service.pods("backend") + service.pods("frontend"))
+    with Load(service.address).running() as load:
+        load.wait_for(lambda report: report.counts["replies"] >= 1)
+        service.change(images=newer)
+        service.wait()
+        assert not before & set(service.pods("backend") + service.pods("frontend"))
+    nothing_happened(load, "upgrade")
+
+
+def test_a_rollback(service: Service, images: Mapping[str, Loaded]) -> None:
+    before = set(service.pods("backend"))
+    with Load(service.address).running() as load:
+        load.wait_for(lambda report: report.counts["replies"] >= 1)
+        service.revision -= 1
+        asyncio.run(service.release.place.helm.rollback(service.revision))
+        service.wait()
+        assert not before & set(service.pods("backend"))
+    nothing_happened(load, "rollback")
+
+
+def test_a_changed_configuration(service: Service) -> None:
+    before = set(service.pods("backend") + service.pods("frontend"))
+    with Load(service.address).running() as load:
+        load.wait_for(lambda report: report.counts["replies"] >= 1)
+        service.change("config.LOG_LEVEL=debug")
+        service.wait()
+        assert not before & set(service.pods("backend") + service.pods("frontend"))
+    nothing_happened(load, "configuration")
+
+
+def test_more_replicas_pods_that_go_and_fewer_replicas(service: Service) -> None:
+    with Load(service.address).running() as load:
+        load.wait_for(lambda report: report.counts["replies"] >= 1)
+        service.change("backend.replicaCount=4")
+        assert len(service.pods("backend")) == 4
+        for component in ("backend", "frontend"):
+            gone = service.pods(component)[0]
+            service.release.kubectl("delete", "pod", gone, "--wait=false")
+            service.wait()
+            assert gone not in service.pods(component)
+        service.change("backend.replicaCount=1")
+        service.wait()
+    nothing_happened(load, "scaling and pod deletion", replies=3)
+
+
+def test_a_database_that_is_restarted(service: Service) -> None:
+    with Load(service.address, comes_again=True).running() as load:
+        load.wait_for(lambda report: report.counts["replies"] >= 1)
+        database = "todo-todo-chatbot-chart-postgresql-0"
+        service.release.kubectl("delete", "pod", database, "--wait=false")
+        load.wait_for(lambda report: bool(report.unavailable))
+        service.wait()
+        before = load.report.counts["writes"], load.report.counts["replies"]
+        load.wait_for(lambda report: report.counts["writes"] > before[0] + 5)
+        load.wait_for(lambda report: report.counts["replies"] > before[1])
+    _REPORTS.append(f"database restarted: {load.report}")
+    assert load.report.failures == []
+    nothing_lost_or_doubled(load)
+
+
+async def under_another_tag(release: Release, images: Mapping[str, Loaded]) -> dict[str, Loaded]:
+    """Bring the same images to the cluster under tags that it has not seen."""
+    current = settings.load()
+    docker = Docker.find(current)
+    loader = loading.choose(release.place.target, current, docker)
+    made = {}
+    for service, image in images.items():
+        name = f"{image.name}-{release.place.kubectl.namespace}"
+        await docker.run("image", "tag", image.name, name)
+        await loading.converge(loader, service, name, print, allowed_s=RULES.image_load_max_s)
+        await docker.run("image", "rm", name)
+        made[service] = replace(image, name=name)
+    return made
+
+
+def model(backend: Loaded) -> dict[str, Any]:
+    """Return the slow model: its program, its pod and its address."""
+    labels = {"app": MODEL}
+    restricted = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    container = {
+        "name": "model",
+        "image": backend.name,
+        "imagePullPolicy": backend.pull_policy,
+        "command": ["python", "/model/slow_model.py"],
+        "securityContext": restricted,
+        "readinessProbe": {"tcpSocket": {"port": 8000}, "periodSeconds": 1},
+        "volumeMounts": [{"name": "model", "mountPath": "/model"}],
+    }
+    user = {"runAsNonRoot": True, "runAsUser": 1001, "seccompProfile": {"type": "RuntimeDefault"}}
+    program = Path(__file__).with_name("slow_model.py").read_text(encoding="utf-8")
+    volume = {"name": "model", "configMap": {"name": MODEL}}
+    items = [
+        {"kind": "ConfigMap", "data": {"slow_model.py": program}},
+        {"kind": "Service", "spec": {"selector": labels, "ports": [{"port": 8000}]}},
+        {"kind": "Pod", "spec": {"securityContext": user, "containers": [container], "volumes": [volume]}},
+    ]
+    named = [{"apiVersion": "v1", "metadata": {"name": MODEL, "labels": labels}, **each} for each in items]
+    return {"apiVersion": "v1", "kind": "List", "items": named}
