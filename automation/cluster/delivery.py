@@ -14,12 +14,13 @@ from automation.cluster.helm import Helm
 from automation.cluster.installing import DATABASE_PASSWORD, Installed, Installer, Options
 from automation.cluster.kubectl import Kubectl
 from automation.cluster.loading import Loaded
-from automation.cluster.target import Target
+from automation.cluster.target import DOCKER_DESKTOP, MINIKUBE, Target
 from automation.contract import Kubernetes, Profile
 from automation.docker import Docker
+from automation.engines import addresses
 from automation.environment import Environment
 from automation.errors import UsageError
-from automation.events import Emit, step
+from automation.events import Emit, Notice, step
 from automation.images import building
 from automation.images.plan import Options as BuildOptions
 from automation.images.plan import choose, plan_all
@@ -27,6 +28,7 @@ from automation.settings import Settings
 
 PROFILE = "cluster"
 CHARTS = Path("deploy/helm")
+_THIS_MACHINE = {MINIKUBE: "host.minikube.internal", DOCKER_DESKTOP: "host.docker.internal"}
 DATABASE_IMAGE = "postgres:17"
 """What the chart runs as PostgreSQL where no other is given."""
 
@@ -91,7 +93,7 @@ async def deliver(settings: Settings, request: Request, emit: Emit, confirm: Con
     place = await find_place(settings, request.options, request.context)
     await check(place, emit, confirm)
     kept = await _kept_password(place, rules)
-    values = prepare(settings, profile, emit, kept)
+    values = reachable(prepare(settings, profile, emit, kept), place.target, emit)
     loaded = await load(settings, profile, place.target, emit, registry=request.registry, bases=request.bases)
     if not values.values.get("DATABASE_URL") and not request.registry:
         await spare_a_download(settings, place.target, rules, emit)
@@ -139,6 +141,25 @@ async def load(
         *(loading.converge(loader, each.service, each.reference, emit, allowed_s=allowed) for each in plans)
     )
     return {each.service: each for each in loaded}
+
+
+def reachable(given: Environment, target: Target, emit: Emit) -> Environment:
+    """Return the settings with servers of this machine by the name that pods know it by.
+
+    In a pod, localhost is the pod. Where there is no such name, a person is told so.
+    """
+    values, host = dict(given.values), _THIS_MACHINE.get(target.kind, "")
+    for name in ("DATABASE_URL", "OPENAI_BASE_URL"):
+        inside = addresses.seen_from_inside(values.get(name, ""), host or "elsewhere")
+        if inside == values.get(name, ""):
+            continue
+        if host:
+            values[name] = inside
+            known = f"which pods reach as {host}"
+        else:
+            known = f"which the pods of {target.context} know by no name: give it by an address"
+        emit(Notice((f"note: {name} names this machine, {known}",)))
+    return replace(given, values=values)
 
 
 async def _kept_password(place: Place, rules: Kubernetes) -> str:

@@ -1,9 +1,14 @@
 """Where the application is reached: from this machine, and where wished from others."""
 
+import re
+from contextlib import suppress
+from urllib.parse import urlsplit
+
 import psutil
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised here, not chosen
+_THIS_MACHINE = {"localhost", LOOPBACK, "::1", "0.0.0.0"}  # noqa: S104 - recognised here, not chosen
 
 
 def public(host: str, port: int) -> str:
@@ -33,3 +38,17 @@ def origins(host: str, port: int) -> list[str]:
     """Return the origins that a browser may name when it shows pages of that server."""
     names = {"localhost", LOOPBACK, *from_elsewhere(host)}
     return [f"http://{bracketed(name)}:{port}" for name in sorted(names)]
+
+
+def seen_from_inside(url: str, host: str) -> str:
+    """Return the URL of a server as a container reaches it: there, localhost is the container itself.
+
+    `host` is the name by which containers know this machine.
+    """
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        if parts.hostname in _THIS_MACHINE:
+            before, at, after = parts.netloc.rpartition("@")
+            inside = re.sub(r"^(\[[^]]*\]|[^:]*)", host, after)
+            return url.replace(f"{before}{at}{after}", f"{before}{at}{inside}", 1)
+    return url

@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from urllib.parse import urlsplit
 
 from automation import compose, contract, environment, files, instance, locking, paths, ports, processes
 from automation.compose import Change, ComposeError, Container, Project
@@ -50,7 +49,6 @@ _HOST = "host.docker.internal"
 _TRIES = 5
 _NETWORK_TAKEN = r"(?i)pool overlaps|overlaps with (other|existing)"
 _PORT_TAKEN = r"(?i)port is already allocated|address already in use|ports are not available"
-_THIS_MACHINE = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104 - recognised here, not chosen
 _FIRST_SIGNAL_CODE = 128
 # 0, and the codes after SIGTERM and SIGKILL: Docker was asked to stop it.
 _ASKED_TO_END = {0, 137, 143}
@@ -637,14 +635,7 @@ def _database_kind(project: Project) -> str:
 
 
 def _seen_from_inside(url: str) -> str:
-    """Return the URL of a server as a container reaches it: there, localhost is the container itself."""
-    with suppress(ValueError):
-        host = urlsplit(url).hostname
-        if host in _THIS_MACHINE:
-            before, at, after = urlsplit(url).netloc.rpartition("@")
-            inside = re.sub(r"^(\[[^]]*\]|[^:]*)", _HOST, after)
-            return url.replace(f"{before}{at}{after}", f"{before}{at}{inside}", 1)
-    return url
+    return addresses.seen_from_inside(url, _HOST)
 
 
 def _service_status(record: Record, container: Container, memory: int) -> ServiceStatus:

@@ -1,6 +1,7 @@
 """The tasks of a cluster: what they ask kubectl and Helm for, what they tell, and when they ask a person."""
 
 import asyncio
+import base64
 import json
 import shutil
 import stat
@@ -199,6 +200,25 @@ def test_a_database_elsewhere_is_taken_instead_of_one_in_the_cluster(
     assert project.invoke("helm-install").returncode == 0
     assert cluster.told()["given"][0]["postgresql"] == {"enabled": False}
     assert "POSTGRES_PASSWORD" not in cluster.told()["objects"]["Secret/todo-app-secrets"]["data"]
+
+
+def test_a_server_on_this_machine_is_given_to_pods_by_the_name_that_they_know(
+    project: Project, cluster: Cluster
+) -> None:
+    (project.root / ".env").write_text(
+        f"{OF_MINE}OPENAI_BASE_URL=http://localhost:11434/v1\n"
+        "DATABASE_URL=postgresql://me:p%40ss@127.0.0.1:5432/todo\n"
+    )
+    result = project.invoke("helm-install", "--no-wait")
+    assert "OPENAI_BASE_URL names this machine, which pods reach as host.minikube.internal" in result.stdout
+    [given] = cluster.told()["given"]
+    assert given["config"]["OPENAI_BASE_URL"] == "http://host.minikube.internal:11434/v1"
+    url = base64.b64decode(cluster.told()["objects"]["Secret/todo-app-secrets"]["data"]["DATABASE_URL"])
+    assert url == b"postgresql://me:p%40ss@host.minikube.internal:5432/todo"
+    elsewhere = project.invoke(
+        "helm-install", "--no-wait", CONTEXT="kind-todo https://127.0.0.1:41231", CLUSTER="loads-nothing"
+    )
+    assert "which the pods of kind-todo know by no name" in elsewhere.stdout
 
 
 def test_a_failure_is_explained_and_taken_back_where_that_was_asked_for(
