@@ -32,7 +32,7 @@ class Application:
 def own_application(
     folder: Path, agent: str, settings: Mapping[str, str], *, engine: str, profile: str
 ) -> Iterator[Application]:
-    """Run what is deployed, with its state in `folder`: built processes of this machine, or containers."""
+    """Run what is deployed, with its state in `folder`: processes of this machine, containers, or pods."""
     env_file = folder / ".env"
     lines = {"BETTER_AUTH_SECRET": secrets.token_urlsafe(32), **settings}
     env_file.touch(mode=0o600)
@@ -57,9 +57,15 @@ def own_application(
         )
 
     ports = [f"--{service}-port={free_port()}" for service in ("frontend", "backend")]
+    start = ["up", "--engine", engine, "--profile", profile, "--prod", "--detach", "--auto-port", *ports]
+    stop = ["compose-down", "--volumes", "--yes"] if engine == "compose" else ["down"]
+    if engine == "cluster":
+        # A namespace of its own, beside whatever release there is.
+        where = ["--namespace", f"todo-e2e-{secrets.token_hex(3)}"]
+        start = ["helm-install", *where, "--set", "frontend.service.nodePort=0"]
+        stop = ["helm-uninstall", *where, "--data", "--yes"]
     try:
-        flags = ["--engine", engine, "--profile", profile, "--prod", "--detach", "--auto-port"]
-        started = invoke("up", *flags, *ports)
+        started = invoke(*start)
         assert started.returncode == 0, f"the application did not start\n{started.stdout}{started.stderr}"
         status: dict[str, Any] = json.loads(invoke("status", "--json").stdout.splitlines()[-1])
         yield Application(status["address"], agent)
@@ -68,7 +74,7 @@ def own_application(
         raise
     finally:
         # Only the data of containers is outside the folder.
-        stopped = invoke("compose-down", "--volumes", "--yes") if engine == "compose" else invoke("down")
+        stopped = invoke(*stop)
         assert stopped.returncode == 0, stopped.stderr
 
 
@@ -104,6 +110,17 @@ def address_for_containers() -> str:
     except OSError:
         return "127.0.0.1"
     return gateway
+
+
+def address_for_pods() -> str:
+    """Return the address of this machine on the network of the cluster's nodes."""
+    form = "--output=jsonpath={.items[0].status.addresses[?(@.type=='InternalIP')].address}"
+    command = ["kubectl", "get", "nodes", form]
+    node = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((node, 9))
+        address: str = probe.getsockname()[0]
+        return address
 
 
 def free_port() -> int:

@@ -9,18 +9,29 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserType, Page, expect
 
-from tests.e2e.application import ROOT, Application, address_for_containers, own_application
+from tests.e2e.application import (
+    ROOT,
+    Application,
+    address_for_containers,
+    address_for_pods,
+    own_application,
+)
 from tests.e2e.person import Person
 from tests.model_server import model_server
 from tests.provision.browser import launch_any
 
 AGENTS = ("offline", "openai")
+# A refused request is also written to the console, and some tests are about refusals. The other is a header
+# that browsers heed over https and at localhost alone, and a node's port is neither.
+NO_ERRORS = ("Failed to load resource", "The Cross-Origin-Opener-Policy header has been ignored")
 expect.set_options(timeout=15_000)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("application")
-    group.addoption("--engine", choices=["native", "compose"], default="native", help="what runs it")
+    group.addoption(
+        "--engine", choices=["native", "compose", "cluster"], default="native", help="what runs it"
+    )
     group.addoption("--profile", default="standalone", help="the profile that is run")
     group.addoption("--address", help="test the application that runs there, instead of starting one")
     group.addoption("--agent", choices=AGENTS, help="the agent that answers there, or the only one to test")
@@ -48,7 +59,8 @@ def application(
             yield application
         return
     key = f"sk-{secrets.token_hex(24)}"
-    with model_server(address_for_containers() if engine == "compose" else "127.0.0.1") as server:
+    reached = {"compose": address_for_containers, "cluster": address_for_pods}
+    with model_server(reached[engine]() if engine in reached else "127.0.0.1") as server:
         settings = {"AGENT_PROVIDER": "openai", "OPENAI_API_KEY": key, "OPENAI_BASE_URL": server.url}
         with run(settings) as application:
             yield application
@@ -87,8 +99,7 @@ def visit(new_context: Callable[..., Any]) -> Iterator[Callable[[], Page]]:
         return page
 
     yield open_page
-    # A refused request is also written to the console, and some tests are about refusals.
-    assert [each for each in errors if not each.startswith("Failed to load resource")] == []
+    assert [each for each in errors if not each.startswith(NO_ERRORS)] == []
 
 
 @pytest.fixture
