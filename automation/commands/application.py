@@ -144,7 +144,9 @@ def _describe(status: Status) -> tuple[str, ...]:
     began = f" since {ports.since(status.since)}" if status.since else ""
     head = f"{status.state}{began} · {status.engine} engine · {status.mode} · {status.address}"
     rows = [
-        f"{name:<10} {each.address:<24} {each.state:<10} {each.memory / 10**6:6.0f} MB   pid {each.pid}"
+        # A pod has no process of this machine.
+        f"{name:<10} {each.address:<24} {each.state:<10}"
+        + (f" {each.memory / 10**6:6.0f} MB   pid {each.pid}" if each.pid else "")
         for name, each in status.services.items()
     ]
     mend = ["It was killed. Clear away what is left with   invoke down"] if status.state == CRASHED else []

@@ -324,6 +324,9 @@ def test_the_engine_of_up_is_the_same_release(project: Project, cluster: Cluster
     result = project.invoke("up", "--engine", "cluster", "--detach")
     assert result.returncode == 0, result.stdout + result.stderr
     assert f"The to-do chatbot is at http://127.0.0.1:{node_port}" in result.stdout
+    told = project.invoke("status").stdout
+    assert "backend    http://todo-backend-service:8080 healthy" in told
+    assert "pid" not in told
     assert project.invoke("down").returncode == 0
     assert cluster.calls("helm", "uninstall")
 
