@@ -72,8 +72,6 @@ class State:
 
     id: str = ""
     """What Docker calls the image; empty when there is none."""
-    stale: bool = False
-    """Whether its labels are those of another commit or version."""
     missing: tuple[str, ...] = ()
     """The names that belong to something else, or to nothing."""
 
@@ -82,8 +80,6 @@ class State:
         """What is to be done, in words; empty for nothing."""
         if not self.id:
             return "build it"
-        if self.stale:
-            return "build it again from the cache: its labels are those of another commit or version"
         return f"name it {', '.join(self.missing)}" if self.missing else ""
 
 
@@ -98,10 +94,8 @@ def _state(plan: Plan, there: Mapping[str, Mapping[str, Any]]) -> State:
     if image is None:
         return State()
     found = str(image["Id"])
-    labels = (image.get("Config") or {}).get("Labels") or {}
-    stale = any(labels.get(name) != value for name, value in plan.labels.items())
     missing = tuple(name for name in plan.references if there.get(name, {}).get("Id") != found)
-    return State(found, stale, missing)
+    return State(found, missing)
 
 
 async def converge(
@@ -134,7 +128,7 @@ async def _converge(
     docker: Docker, plan: Plan, state: State, emit: Emit, *, no_cache: bool, pull: bool
 ) -> Outcome:
     with step(emit, plan.service) as running:
-        if state.id and not (state.stale or no_cache or pull):
+        if state.id and not (no_cache or pull):
             await asyncio.gather(
                 *(docker.run("image", "tag", plan.reference, name) for name in state.missing)
             )

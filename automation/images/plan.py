@@ -58,7 +58,7 @@ class Plan:
     arguments: Mapping[str, str]
     platform: str
     content: str
-    """The beginning of the hash of everything above and of every file that the build sees."""
+    """The beginning of the hash of everything here and of every file that the build sees."""
     revision: Revision
     version: str
     tags: tuple[str, ...]
@@ -184,7 +184,8 @@ async def _plan(
     }
     seen = context.load(settings.root, shown)
     paths = sorted(seen.files())
-    content = _content(read, seen.fingerprint(paths), target, arguments, options.platform)
+    inputs = _hash(read.text, seen.fingerprint(paths), target, sorted(arguments.items()), options.platform)
+    found = await revision.find(settings, (*seen.allowed, shown), [*paths, shown], inputs)
     tags = rules.development_tag if options.development else ""
     of_contract = (tags,) if tags else tuple(version if tag == VERSION_TAG else tag for tag in each.tags)
     made = Plan(
@@ -195,8 +196,9 @@ async def _plan(
         target=target,
         arguments=arguments,
         platform=options.platform,
-        content=content,
-        revision=await revision.find(settings, (*seen.allowed, shown), [*paths, shown], content),
+        # The labels are a part of the image, and under one name there is never another.
+        content=_hash(inputs, version, found.name, found.source),
+        revision=found,
         version=version,
         tags=tuple(dict.fromkeys((*of_contract, *options.tags))),
         bases=replaced,
@@ -217,8 +219,7 @@ def _target(read: Dockerfile, name: str, shown: str, options: Options) -> str:
     )
 
 
-def _content(read: Dockerfile, files: str, target: str, arguments: Mapping[str, str], platform: str) -> str:
-    parts = (read.text, files, target, sorted(arguments.items()), platform)
+def _hash(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:_CONTENT_LENGTH]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -126,6 +127,7 @@ def test_a_static_frontend_is_made_from_two_bases_and_a_server_from_one(root: Pa
 def test_the_name_changes_with_what_goes_in_and_with_nothing_else(root: Path) -> None:
     first = backend(root).content
     (root / "unrelated.txt").write_text("two")
+    (root / ".gitignore").write_text("__pycache__/\n")
     (root / "backend" / "src" / "__pycache__").mkdir()
     (root / "backend" / "src" / "__pycache__" / "main.pyc").write_text("two")
     os.utime(root / "backend" / "src" / "main.txt", (0, 0))
@@ -134,6 +136,7 @@ def test_the_name_changes_with_what_goes_in_and_with_nothing_else(root: Path) ->
         "another profile": plans(of(root), profiles=["uv"], services=["backend"])[0].content,
         "another base": backend(root, Options(bases=("backend=python:3.14-slim",))).content,
         "another platform": backend(root, Options(platform="linux/arm64")).content,
+        "another version": backend(root, Options(version="v3.0.0")).content,
     }
     (root / "backend" / "src" / "main.txt").chmod(0o755)
     changed["a file that can be run"] = backend(root).content
@@ -172,9 +175,8 @@ def test_without_a_checkout_the_content_stands_for_the_commit(root: Path) -> Non
     for file in (root / "backend").rglob("*"):
         os.utime(file, (1_000_000, 1_000_000))
     made = backend(root)
-    assert made.revision == revision.Revision(
-        f"unversioned-{made.content}", 1_000_000, "https://example.com/declared"
-    )
+    assert made.revision == revision.Revision(made.revision.name, 1_000_000, "https://example.com/declared")
+    assert re.fullmatch("unversioned-[0-9a-f]{12}", made.revision.name)
     assert made.revision.created == "1970-01-12T13:46:40Z"
     assert made.revision.dirty
 
