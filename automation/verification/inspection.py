@@ -15,7 +15,7 @@ from automation.images import context
 from automation.images.building import recorded
 from automation.images.plan import Plan
 from automation.settings import Settings
-from automation.verification import archive
+from automation.verification import archive, defaults
 from automation.verification.archive import Content, Layer
 from automation.verification.dockerfile import parse
 from automation.verification.facts import (
@@ -34,14 +34,7 @@ _NANOSECONDS = 10**9
 _PYTHON_LOCKS = ("dev", "lint", "test")
 _BUILT = ("backend/Dockerfile", "frontend/Dockerfile")
 _DEPLOYED = ("docker-compose*.yml", "deploy/compose/*", "deploy/helm/**/*")
-_CODE = {".py", ".ts", ".tsx", ".mjs", ".yml", ".yaml"}
-DEFAULT = re.compile(
-    r"""(?:\.get|getenv)\(\s*["'](?P<python>[A-Z][A-Z0-9_]+)["']\s*,\s*["'](?P<a>[^"']+)["']"""
-    r"""|\b(?P<node>[A-Z][A-Z0-9_]+)["']?\]?\s*(?:\?\?|\|\|)\s*["'](?P<b>[^"']+)["']"""
-    r"""|\$\{(?P<compose>[A-Z][A-Z0-9_]+):?-(?P<c>[^}\s]+)\}"""
-    r"""|^\s*(?:-\s+)?(?P<yaml>[A-Z][A-Z0-9_]+)\s*[:=]\s*["']?(?P<d>[^\s"'$]{8,})["']?\s*$"""
-)
-"""A value for a variable that nobody has set, in the ways of Python, JavaScript, Compose and YAML."""
+DEFAULT, is_default = defaults.DEFAULT, defaults.is_default
 _LOCKED = re.compile(r"^([A-Za-z0-9][\w.-]*)==", re.MULTILINE)
 
 
@@ -162,17 +155,9 @@ def _defaults(root: Path) -> Iterator[str]:
         *root.glob("deploy/helm/**/*"),
     }
     for each in sorted(seen):
-        if each.suffix in _CODE:
+        if each.suffix in defaults.SUFFIXES:
             name = each.relative_to(root).as_posix()
-            for number, line in enumerate(_text(root, name).splitlines(), 1):
-                if any(is_default(found) for found in DEFAULT.finditer(line)):
-                    yield f"{name}:{number}"
-
-
-def is_default(found: re.Match[str]) -> bool:
-    """Whether what matched is a value for a secret."""
-    name, value = (each for each in found.groups() if each is not None)
-    return SECRET_NAME.search(name) is not None and not value.startswith(("$", "{", "?"))
+            yield from (f"{name}:{number}" for number in defaults.lines(name, _text(root, name)))
 
 
 def builds(settings: Settings, plan: Plan) -> Builds:
