@@ -87,8 +87,8 @@ def status(_: Context, json: bool = False, debug: bool = False) -> None:
 
 @task(
     help={
-        "service": "Only this one: backend or frontend.",
-        "lines": "How many of the last lines to show of each service.",
+        "service": "Only this one: backend, frontend, or postgres in its container.",
+        "lines": "How many of the last lines to show of each service: 50 unless given.",
         "follow": "Go on with what comes, until Ctrl-C.",
         "json": JSON,
         "debug": DEBUG,
@@ -317,7 +317,7 @@ def verify(
 @task(
     help={
         "file": "The Dockerfile to review, or the word agent: then Docker's AI agent is asked for one.",
-        "service": "Whose Dockerfile it is to be: backend, unless named, or frontend.",
+        "service": "Whose it is to be: backend or frontend. Unset, that of its folder, or the backend's.",
         "adopt": "Put it in the place of the project's own, after asking, when nothing stands against it.",
         "yes": "Do not ask.",
         "json": JSON,
@@ -518,7 +518,7 @@ def minikube_load(
         "base": BASE,
         "wait": "Wait until the release is healthy, and explain why it is not; --no-wait does not.",
         "atomic": "Go back to the revision before when this one does not become healthy.",
-        "timeout": "Seconds to wait at most.",
+        "timeout": "Seconds to wait at most: 180 unless given.",
         "yes": "Do not ask before a cluster is changed that is not of this machine.",
         "dry-run": DRY_RUN,
         "json": JSON,

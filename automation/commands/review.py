@@ -30,7 +30,14 @@ def dockerfile_review(
     given = None if file == AGENT else Path(file).expanduser().absolute()
 
     async def work(current: Settings, emit: Emit) -> None:
-        chosen = service or "backend"
+        if file.startswith("-"):
+            # Invoke takes every word after a task that wants one for that word.
+            raise UsageError(
+                f"{file} is not a Dockerfile",
+                why="the file comes first, and flags after it",
+                remedies=["invoke dockerfile-review FILE", "invoke --help dockerfile-review"],
+            )
+        chosen = service or _owner(given, current)
         if chosen not in SERVICES:
             raise UsageError(
                 f"there is no service {service!r}", why=f"the services are {', '.join(SERVICES)}"
@@ -54,7 +61,7 @@ def dockerfile_review(
                 count = "a finding" if len(done.blocking) == 1 else f"{len(done.blocking)} findings"
                 raise AutomationError(
                     f"the candidate must not be adopted: {count} against it",
-                    remedies=["mend it, then   invoke dockerfile-review FILE"],
+                    remedies=[f"mend it, then   invoke dockerfile-review {file}"],
                 )
             if adopt and done.difference:
                 await _adopt(done, current, yes=yes)
@@ -64,6 +71,14 @@ def dockerfile_review(
         emit(Notice((_verdict(done, current, adopted=adopted),)))
 
     return run(work, json_lines=json_lines, debug=debug)
+
+
+def _owner(given: Path | None, current: Settings) -> str:
+    """Return the service whose folder the file is in; the backend where that says nothing."""
+    for name in SERVICES:
+        if given is not None and current.root / name in given.parents:
+            return name
+    return "backend"
 
 
 def _show(done: Review, emit: Emit) -> None:

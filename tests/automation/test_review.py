@@ -115,6 +115,14 @@ def test_the_projects_own_file_can_be_reviewed_and_differs_in_nothing(repository
     assert result(done)["diff"] == ""
 
 
+def test_a_file_in_a_services_folder_is_reviewed_as_that_services(repository: Repository) -> None:
+    theirs = repository.project.root / "frontend" / "Dockerfile"
+    theirs.write_text("FROM node:24-alpine AS gordon\nUSER 1001\n", encoding="utf-8")
+    theirs.with_name("Dockerfile.dockerignore").write_text("*\n", encoding="utf-8")
+    done = repository.review("frontend/Dockerfile", "--json")
+    assert result(done)["diff"] == "", done.stdout
+
+
 def test_a_file_is_linted_compared_and_found_wanting(repository: Repository) -> None:
     with unharmed(repository):
         done = repository.review(repository.write("worse", WORSE), "--adopt", "--yes")
@@ -184,6 +192,7 @@ def test_the_trial_image_is_removed_by_its_own_name(repository: Repository) -> N
         (["agent", "--adopt", "--json"], "--adopt asks, and nobody is here to answer"),
         (["agent", "--service", "database"], "there is no service 'database'"),
         (["nowhere"], "cannot be read"),
+        (["--help"], "invoke --help dockerfile-review"),
     ],
 )  # fmt: skip
 def test_what_means_nothing_is_said_before_any_work(
