@@ -251,16 +251,36 @@ class ComposeService:
     ports: tuple[tuple[int, int], ...]
     """The host's port and the container's."""
     networks: tuple[str, ...]
-    depends_on: tuple[str, ...]
+    depends_on: Mapping[str, str]
+    """What each service that it waits for must have come to, as in service_healthy."""
     mounts: Mapping[str, str]
     """Folders of the project by where the container has them, relative to the project."""
     volumes: tuple[str, ...]
     """Where the container has volumes with names or, in development, without."""
     command: tuple[str, ...]
     environment: Mapping[str, str]
+    """Empty where a variable is passed on that nobody has set."""
     read_only: bool
     cap_drop: tuple[str, ...]
     security_options: tuple[str, ...]
+    addresses: tuple[str, ...] = ()
+    """The host's addresses of the ports; empty where a port is published on all of them."""
+    named: Mapping[str, str] = field(default_factory=dict)
+    """Volumes with names, by where the container has them."""
+    entrypoint: tuple[str, ...] = ()
+    """What is started instead of the image's own."""
+    health_check: tuple[str, ...] | None = None
+    """What asks for its health instead of the image's own: NONE where nothing does."""
+    dockerfile: str = ""
+    """What its image is built from, and empty where it is not built."""
+    target: str = ""
+    user: str = ""
+    """The account instead of the image's own."""
+    privileged: bool = False
+    cap_add: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+    """What it shares, as in `pid: host`."""
 
 
 @dataclass(frozen=True)
@@ -272,6 +292,8 @@ class Composition:
     services: Mapping[str, ComposeService] = field(default_factory=dict)
     networks: Mapping[str, str] = field(default_factory=dict)
     """The drivers of the networks, by their names."""
+    volumes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The options of the volumes' drivers, by the volumes' names."""
 
 
 @dataclass(frozen=True)

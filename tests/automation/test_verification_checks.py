@@ -11,7 +11,9 @@ import pytest
 
 from automation import contract
 from automation.errors import UsageError
+from automation.paths import ROOT
 from automation.verification.archive import Content, File, Layer, Leak
+from automation.verification.composition import read_service
 from automation.verification.facts import (
     Builds,
     ComposeService,
@@ -163,6 +165,56 @@ TEXT = replace(OK, is_json=False)
 SITE = "/opt/venv/lib/python3.11/site-packages"
 KEY = "sk-proj-" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0z"
 
+WAITING = {"backend": "service_healthy"}
+BOUND = {"type": "none", "o": "bind", "device": "/srv/data"}
+RIGHTS: dict[str, dict[str, Any]] = {
+    "privileged": {"privileged": True},
+    "root by name": {"user": "root"},
+    "root": {"user": "0"},
+    "root's group": {"user": "1001:0"},
+    "another account": {"user": "1002:1002"},
+    "a capability": {"cap_add": ("SYS_ADMIN",)},
+    "a device": {"devices": ("/dev/kvm",)},
+    "no seccomp": {"security_options": ("no-new-privileges:true", "seccomp:unconfined")},
+    "no apparmor": {"security_options": ("no-new-privileges:true", "apparmor=unconfined")},
+    "the machine's processes": {"namespaces": {"pid": "host"}},
+    "the machine's memory": {"namespaces": {"ipc": "host"}},
+    "the machine's network": {"namespaces": {"network_mode": "host"}},
+    "another's processes": {"namespaces": {"pid": "service:backend"}},
+}
+DEVELOPING: dict[str, dict[str, Any]] = {
+    "development's image": {"image": "todo-backend:dev"},
+    "development's file": {"dockerfile": "backend/Dockerfile.dev"},
+    "written in place": {"dockerfile": "inline"},
+    "development's stage": {"target": "development"},
+    "another entry": {"entrypoint": ("/bin/sh", "-c")},
+    "reloading in a longer word": {"command": ("sh", "-c", "exec uvicorn app.main:app --reload-dir=/app")},
+    "reloading in a sentence": {"command": ("next dev --port 3000",)},
+}
+
+
+def another_service(broken: Scene) -> None:
+    services = broken.whole[Production].services
+    broken.change("", Production, services={**services, "adminer": services["migrate"]})
+
+
+def waiting(service: str, **conditions: str) -> Break:
+    return compose(Production, service, depends_on=conditions)
+
+
+def variable(service: str, name: str, value: str) -> Break:
+    def change(broken: Scene) -> None:
+        now = broken.whole[Production].services[service].environment
+        compose(Production, service, environment={**now, name: value})(broken)
+
+    return change
+
+
+def volume_of_sources(broken: Scene) -> None:
+    broken.change("", Production, volumes={"data": {}, "sources": {**BOUND, "device": "/srv/app"}})
+    compose(Production, "frontend", named={"/app": "sources"})(broken)
+
+
 BROKEN: list[tuple[str, str, Break]] = [
     ("multi-stage", "one stage", lambda b: b.rewrite("backend", lambda _: "FROM python:3.11-slim\n")),
     ("multi-stage", "takes nothing", instead(COPIED, "FROM builder AS runner\n")),
@@ -197,16 +249,55 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("compose-hardening", "writable root", compose(Production, "backend", read_only=False)),
     ("compose-hardening", "capabilities", compose(Production, "frontend", cap_drop=("NET_RAW",))),
     ("compose-hardening", "new privileges", compose(Production, "frontend", security_options=())),
-    ("compose-data", "none", compose(Production, "backend", volumes=())),
-    ("compose-services", "no waiting", compose(Production, "frontend", depends_on=())),
+    *(
+        ("compose-hardening", f"{how}: {service}", compose(Production, service, **changes))
+        for service in (*SERVICES, "migrate")
+        for how, changes in RIGHTS.items()
+    ),
+    *(
+        ("compose-hardening", f"{how} in development", compose(Developing, "backend", **changes))
+        for how, changes in RIGHTS.items()
+    ),
+    ("compose-hardening", "the migration's root", compose(Production, "migrate", read_only=False)),
+    ("compose-data", "a path", lambda b: b.change("", Production, volumes={"data": BOUND})),
+    ("compose-data", "in memory", lambda b: b.change("", Production, volumes={"data": {"type": "tmpfs"}})),
+    ("compose-data", "elsewhere", compose(Production, "migrate", named={"/data": "other"})),
+    ("compose-data", "none", compose(Production, "backend", named={})),
+    ("compose-services", "no waiting", compose(Production, "frontend", depends_on={})),
+    ("compose-services", "any start", waiting("frontend", backend="service_started")),
+    ("compose-services", "any end", waiting("backend", migrate="service_started")),
+    ("compose-services", "no health", compose(Production, "backend", health_check=("NONE",))),
+    ("compose-services", "curl", compose(Production, "frontend", health_check=("CMD", "curl", "-f", "http://x"))),
+    ("compose-services", "a shell", compose(Production, "backend", health_check=("CMD-SHELL", "true"))),
+    ("compose-services", "other times", compose(Production, "backend", health_check=())),
+    ("compose-services", "one more", another_service),
     ("compose-network", "not on it", compose(Production, "backend", networks=("default",))),
     ("compose-network", "driver", lambda b: b.change("", Production, networks={"todo-network": "overlay"})),
     ("compose-ports", "another", compose(Production, "backend", ports=((8001, 8000),))),
+    ("compose-ports", "for everybody", compose(Production, "backend", addresses=("",))),
+    ("compose-ports", "for the network", compose(Production, "backend", addresses=("0.0.0.0",))),
+    ("compose-ports", "the migration's", compose(Production, "migrate", ports=((8001, 8000),))),
+    *(
+        ("compose-environment", f"{name} for the frontend", variable("frontend", name, "secret"))
+        for name in ("JWT_SECRET", "OPENROUTER_API_KEY", "DATABASE_URL")
+    ),
+    ("compose-environment", "a secret by another name", variable("frontend", "SALT", "value")),
+    ("compose-environment", "unset for the frontend", variable("frontend", "OPENAI_API_KEY", "")),
+    *(
+        ("compose-environment", f"trusts {value}", variable("backend", "FORWARDED_ALLOW_IPS", value))
+        for value in ("*", "198.19.0.10,*", "0.0.0.0/0")
+    ),
     ("compose-environment", "lost", compose(Production, "backend", environment={})),
     ("restart-policy", "always", compose(Production, "backend", restart="always")),
     ("development-restart-policy", "always", compose(Developing, "backend", restart="always")),
     ("production-mode", "mounted", compose(Production, "backend", mounts={"/app": "backend"})),
     ("production-mode", "reloading", compose(Production, "backend", command=("uvicorn", "--reload"))),
+    *(
+        ("production-mode", f"{how}: {service}", compose(Production, service, **changes))
+        for service in (*SERVICES, "migrate")
+        for how, changes in DEVELOPING.items()
+    ),
+    ("production-mode", "mounted as a volume", volume_of_sources),
     ("development-mounts", "none", compose(Developing, "backend", mounts={})),
     ("development-mounts", "modules", compose(Developing, "frontend", volumes=("/app/.next",))),
     ("development-tag", "latest", compose(Developing, "backend", image="todo-backend:latest")),
@@ -333,6 +424,34 @@ def test_a_broken_rule_of_the_static_profile_fails_its_check_and_no_other(
     made = scene("taskflow")
     broken(made)
     assert made.failed() == {rule}
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "seen"),
+    [
+        ({"user": "0"}, "user", "0"),
+        ({"privileged": True}, "privileged", True),
+        ({"cap_add": ["NET_ADMIN"]}, "cap_add", ("NET_ADMIN",)),
+        ({"devices": [{"source": "/dev/kvm", "target": "/dev/kvm"}]}, "devices", ("/dev/kvm",)),
+        ({"pid": "host", "network_mode": "host"}, "namespaces", {"pid": "host", "network_mode": "host"}),
+        ({"entrypoint": ["/bin/sh"]}, "entrypoint", ("/bin/sh",)),
+        ({"healthcheck": {"disable": True}}, "health_check", ("NONE",)),
+        ({"healthcheck": {"test": ["CMD", "curl"]}}, "health_check", ("CMD", "curl")),
+        ({"healthcheck": {"interval": "1h"}}, "health_check", ()),
+        ({}, "health_check", None),
+        ({"build": {"dockerfile": "backend/Dockerfile.dev"}}, "dockerfile", "backend/Dockerfile.dev"),
+        ({"build": {"dockerfile_inline": "FROM scratch"}}, "dockerfile", "inline"),
+        ({"ports": [{"target": 80, "published": "8000-8010"}]}, "ports", ((0, 80),)),
+        ({"ports": [{"target": 80, "published": "80", "host_ip": "::1"}]}, "addresses", ("::1",)),
+        ({"depends_on": {"backend": {"condition": "service_healthy"}}}, "depends_on", WAITING),
+        ({"environment": {"OPENAI_API_KEY": None}}, "environment", {"OPENAI_API_KEY": ""}),
+        ({"volumes": [{"type": "volume", "target": "/data"}]}, "named", {}),
+        ({"volumes": [{"type": "tmpfs", "target": "/data"}]}, "named", {}),
+        ({"volumes": [{"type": "volume", "source": "data", "target": "/data"}]}, "named", {"/data": "data"}),
+    ],
+)  # fmt: skip
+def test_what_compose_says_of_a_service_is_read(document: dict[str, Any], field: str, seen: object) -> None:
+    assert getattr(read_service(document, ROOT), field) == seen
 
 
 def test_there_is_a_broken_example_for_each_check() -> None:

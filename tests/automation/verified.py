@@ -241,27 +241,48 @@ def _production(profile: Profile, rules: Rules) -> Production:
     if compose:
         ports = {"backend": compose.backend_port, "frontend": compose.frontend_port}
     given = {"BETTER_AUTH_SECRET": "value"}
-    return Production(
+    waits = {
+        "backend": {"migrate": "service_completed_successfully"},
+        "frontend": {"backend": "service_healthy"},
+    }
+    made = Production(
         services={
             service: ComposeService(
                 image=f"{profile.service(service).image}:latest",
                 restart=rules.production_restart,
                 ports=((ports[service], profile.service(service).port),),
                 networks=(network,),
-                depends_on=("backend",) if service == "frontend" else (),
+                depends_on=waits[service],
                 mounts={},
-                volumes=("/data",),
+                volumes=("/data",) if service == "backend" else (),
                 command=(),
-                environment=given,
+                environment=given if service == "backend" else {"API_URL": "http://backend:8000"},
                 read_only=True,
                 cap_drop=("ALL",),
                 security_options=("no-new-privileges:true",),
+                addresses=("127.0.0.1",),
+                named={"/data": "data"} if service == "backend" else {},
+                dockerfile=f"{service}/Dockerfile",
+                target=profile.name,
             )
             for service in SERVICES
         },
         networks={network: driver},
+        volumes={"data": {}},
         given=given,
     )
+    migrate = replace(
+        made.services["backend"],
+        restart="no",
+        ports=(),
+        addresses=(),
+        depends_on={},
+        command=("python", "-m", "app.database.migrate"),
+        health_check=("NONE",),
+        dockerfile="",
+        target="",
+    )
+    return replace(made, services={**made.services, "migrate": migrate})
 
 
 def _developing(profile: Profile, rules: Rules) -> Developing:
@@ -271,7 +292,7 @@ def _developing(profile: Profile, rules: Rules) -> Developing:
         services={
             service: replace(
                 each,
-                image=f"{profile.service(service).image}:{rules.development_tag}",
+                image=f"{each.image.partition(':')[0]}:{rules.development_tag}",
                 restart=rules.development_restart,
                 mounts={to: source[2:] for source, to in mounts.items() if source == f"./{service}"},
                 volumes=("/app/node_modules", "/app/.next"),
