@@ -80,6 +80,10 @@ class Config:
     workdir: str
     labels: Mapping[str, str]
     health: HealthCheck | None
+    volumes: tuple[str, ...] = ()
+    """The folders that get a volume without a name when nobody gives them one."""
+    on_build: tuple[str, ...] = ()
+    """The instructions for what is built on the image."""
 
 
 @dataclass(frozen=True)
