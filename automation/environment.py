@@ -141,6 +141,12 @@ def prepare(settings: Settings, profile: Profile, emit: Emit, also: Sequence[str
     return values
 
 
+def complete(settings: Settings, profile: Profile) -> tuple[str, ...]:
+    """Generate the secrets that the profile needs and a settings file made for another lacks; return them."""
+    wanted = (name for name in profile.backend.environment.required if name in _SECRETS)
+    return tuple(name for name in wanted if add_secret(settings, name))
+
+
 def add_secret(settings: Settings, name: str) -> bool:
     """Generate a secret that neither the settings file nor the shell has; return whether that was needed.
 

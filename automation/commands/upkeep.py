@@ -16,15 +16,19 @@ def env_init(*, profile: str, dry_run: bool, json_lines: bool, debug: bool) -> i
     """Make the settings file."""
 
     async def work(current: Settings, emit: Emit) -> None:
-        made = environment.initialise(current, contract.load(profile, current.root), dry_run=dry_run)
+        chosen = contract.load(profile, current.root)
+        made = environment.initialise(current, chosen, dry_run=dry_run)
+        added = () if made or dry_run else environment.complete(current, chosen)
         name = current.env_file_name
         if made:
             done = "would be made" if dry_run else "made"
             text = f"{name} {done} from {environment.TEMPLATE}, with a generated {' and '.join(made)}."
+        elif added:
+            text = f"{name} is there already; {' and '.join(added)} generated, the rest is left as it is."
         else:
             text = f"{name} is there already, and is left as it is."
         emit(Notice((text,)))
-        emit(Result({"file": str(current.env_file), "made": bool(made), "generated": made}))
+        emit(Result({"file": str(current.env_file), "made": bool(made), "generated": made or added}))
 
     return run(work, json_lines=json_lines, debug=debug)
 

@@ -56,7 +56,7 @@ def check_registry(name: str) -> str:
     if not _REGISTRY.fullmatch(name):
         raise UsageError(
             f"{name!r} is not a registry",
-            why="write a host, a user or both, in small letters: ghcr.io/me, me, localhost:5000",
+            why="write a host, a user or both, in small letters: registry.example.com/me, me, localhost:5000",
             remedies=[f"--registry {bare.lower()}"] if _REGISTRY.fullmatch(bare.lower()) else [],
         )
     return name

@@ -321,9 +321,9 @@ def test_both_images_are_pushed_as_version_and_latest_and_read_back(committed: P
 
 
 def test_the_registry_may_stand_in_the_settings(committed: Project, docker: Path) -> None:
-    (committed.root / ".env").write_text("DOCKER_REGISTRY=ghcr.io/me\n")
+    (committed.root / ".env").write_text("DOCKER_REGISTRY=registry.example.com/me\n")
     from_file = committed.invoke("push", "--version", "v1.2.3", "--dry-run", "--json")
-    assert result(from_file.stdout)["push"][0] == "ghcr.io/me/todo-backend:v1.2.3"
+    assert result(from_file.stdout)["push"][0] == "registry.example.com/me/todo-backend:v1.2.3"
     from_shell = committed.invoke("push", "--version", "v1.2.3", "--dry-run", DOCKER_REGISTRY="me")
     assert "would be pushed: me/todo-frontend:latest" in from_shell.stdout
     assert told(docker, "push") == []
@@ -368,7 +368,7 @@ def test_a_registry_that_refuses_or_has_something_else_is_an_error(
         (["--version", "v1.2.3"], "no registry is named"),
         (["--registry", "localhost:5000"], "no version is named"),
         (["--registry", "localhost:5000", "--version", "1.2.3"], "not a semantic version"),
-        (["--registry", "https://ghcr.io/Me", "--version", "v1.2.3"], "--registry ghcr.io/me"),
+        (["--registry", "https://example.com/Me", "--version", "v1.2.3"], "--registry example.com/me"),
         (["--registry", "me/", "--version", "v1.2.3"], "--registry me"),
         (["--registry", "a b", "--version", "v1.2.3"], "'a b' is not a registry"),
     ],

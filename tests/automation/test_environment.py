@@ -229,6 +229,17 @@ def test_env_check_reports_on_the_command_line_and_as_data(project: Project) -> 
     assert [each["name"] for each in data["problems"]][-2:] == ["BETTER_AUTH_SECRET", "VERSION"]
 
 
+def test_a_settings_file_made_for_another_profile_gets_the_secrets_it_lacks(project: Project) -> None:
+    project.invoke("env-init")
+    before = (project.root / ".env").read_text(encoding="utf-8")
+    done = project.invoke("env-init", "--profile", "cluster")
+    assert "JWT_SECRET generated" in done.stdout
+    after = (project.root / ".env").read_text(encoding="utf-8")
+    assert set(before.splitlines()) - set(after.splitlines()) <= {"JWT_SECRET="}
+    assert project.invoke("env-check", "--profile", "cluster").returncode == 0
+    assert "is left as it is" in project.invoke("env-init", "--profile", "cluster").stdout
+
+
 def test_two_first_runs_at_once_keep_one_secret(here: Settings) -> None:
     environment.initialise(here, PROFILE)
     first = here.env_file.read_text()
