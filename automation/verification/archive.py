@@ -25,6 +25,11 @@ SETTINGS = re.compile(
     r"(?:^|/)(?:\.env[^/]*|\.npmrc|\.pypirc|\.netrc|pip\.conf|[^/]+\.(?:env|ini|cfg|conf|toml|ya?ml|properties))$"
 )
 """Files in which people write settings."""
+_SECRETS = re.compile(
+    r"^/(?:var/)?run/secrets/|/(?:secrets?|credentials?)(?:\.(?:json|txt|ya?ml|toml))?$"
+    r"|/(?:id_(?:rsa|dsa|ecdsa|ed25519)|service-account[^/]*\.json|[^/]+\.(?:key|p12|pfx|jks))$"
+)
+"""Files that hold nothing but secrets, in whatever form."""
 _ANYBODYS = re.compile(r"/(?:site-packages|dist-packages|node_modules|python3\.\d+|share|lib/dpkg|lib/apk)/")
 """Folders of files that others wrote, with their examples."""
 
@@ -216,6 +221,9 @@ def _layer(stream: IO[bytes] | _Chained, search: Search) -> Layer:
 
 def _searched(path: str, content: IO[bytes], size: int, search: Search) -> tuple[Sequence[str], str | None]:
     """Return the kinds of secrets in a file, and its text if that is kept."""
+    # Where a secret was mounted while the image was built, an empty file stays.
+    if size and _SECRETS.search(path) and not _ANYBODYS.search(path):
+        return ("a file of secrets",), None
     if size <= _LARGEST_SETTINGS:
         data = content.read()
         found = dict.fromkeys(search.in_bytes(data))

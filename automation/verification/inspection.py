@@ -78,6 +78,8 @@ def read_config(reference: str, document: Mapping[str, Any]) -> Config:
         workdir=config.get("WorkingDir") or "",
         labels=config.get("Labels") or {},
         health=_health_check(health) if health.get("Test") else None,
+        volumes=tuple(sorted(config.get("Volumes") or ())),
+        on_build=tuple(config.get("OnBuild") or ()),
     )
 
 
@@ -105,14 +107,16 @@ def development(root: Path, plan: Plan) -> Development:
 
 
 def seen_by_build(root: Path, dockerfile: str, search: Search) -> Context:
-    """Return the files that a build with this Dockerfile sees."""
+    """Return the files that a build with this Dockerfile sees, and one with its Dockerfile.dev."""
     seen = tuple(sorted(context.load(root, dockerfile).files()))
+    development = f"{dockerfile}.dev"
+    also = context.load(root, development).files() if (root / development).is_file() else ()
     leaks = []
     for name in seen:
         if archive.SETTINGS.search(name):
             data = (root / name).read_bytes()
             leaks += [f"{kind} in {name}" for kind in search.in_text(data.decode("utf-8", "replace"))]
-    return Context(seen, tuple(dict.fromkeys(leaks)))
+    return Context(tuple(sorted({*seen, *also})), tuple(dict.fromkeys(leaks)))
 
 
 def locks(root: Path) -> Locks:

@@ -16,10 +16,14 @@ _SHORTEST = 12
 """Characters below which a value that is known would be found by chance."""
 
 SECRET_NAME = re.compile(
-    r"(?:^|[_.-])(?:SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS?)(?:$|[_.-])",
+    r"(?:^|[_.-])(?:SECRET|TOKEN|(?:PG)?PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?"
+    r"|(?:API|ACCESS|PRIVATE|SIGNING|ENCRYPTION|MASTER)[_-]?KEY)(?:$|[_.-])|(?<!proxy)_PASS$",
     re.IGNORECASE,
 )
 """Names of variables that hold secrets."""
+
+_KEY = re.compile(r"(?<!GPG)(?<!PUBLIC)(?<!PUB)(?<!HOST)(?<!CACHE)(?<!SORT)[_-]KEY$", re.IGNORECASE)
+"""Names of variables that hold keys; too many other things are called so to look for it in texts."""
 
 _PLACEHOLDER = re.compile(
     r"|[*x.]+|<.*>|\$?\{.*|\$\w+|%.*|(?:your|my|the|example|sample|dummy|fake|test|insert|some)[-_ ].*"
@@ -27,8 +31,11 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 _ASSIGNED = re.compile(
-    r"""(?<![\w.-])["']?([A-Za-z][\w.-]{2,60})["']?[ \t]*[=:][ \t]*"""
+    r"""(?:(?<![\w.-])|(?<=[\s"']--))["']?([A-Za-z][\w.-]{2,60})["']?[ \t]*[=:][ \t]*"""
     r"""(?:"([^"\n]*)"|'([^'\n]*)'|([^\s"',;}&]+))"""
+)
+_AUTHORIZATION = re.compile(
+    r"Authorization[\"']?\s*[:=]\s*[\"']?(?:Bearer|Basic|Token)\s+([A-Za-z0-9._~+/-]{12,}=*)", re.IGNORECASE
 )
 _CREDENTIALS = re.compile(r"\b[a-z][a-z0-9+]{2,20}://[^\s:/@'\"<>{}$]*:([^\s:/@'\"<>{}$]+)@", re.IGNORECASE)
 
@@ -105,7 +112,8 @@ class Search:
     def in_variable(self, name: str, value: str) -> Iterator[str]:
         """Yield the kinds of secrets that a variable's value is."""
         yield from self.in_bytes(value.encode())
-        if SECRET_NAME.search(name) and len(value) >= 8 and not _PLACEHOLDER.fullmatch(value):
+        named = SECRET_NAME.search(name) or _KEY.search(name)
+        if named and len(value) >= 8 and not _PLACEHOLDER.fullmatch(value):
             yield f"a value of {name}"
         elif (found := _CREDENTIALS.search(value)) and not _PLACEHOLDER.fullmatch(found[1]):
             yield f"a password in {name}"
@@ -121,6 +129,9 @@ class Search:
             is_value = len(value) >= 8 and not re.search(r"[()\[\]<>$]", value)
             if is_value and SECRET_NAME.search(found[1]) and not _PLACEHOLDER.fullmatch(value):
                 yield f"a value of {found[1]}"
+        for found in _AUTHORIZATION.finditer(text):
+            if not _PLACEHOLDER.fullmatch(found[1]):
+                yield "a value of Authorization"
         for found in _CREDENTIALS.finditer(text):
             if not _PLACEHOLDER.fullmatch(found[1]):
                 yield "a password in an address"

@@ -1,8 +1,20 @@
 """What an image, its Dockerfile and its sources may hide, in the ways that people have of hiding it."""
 
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from automation.verification import defaults
+from automation.verification import archive, defaults
+from automation.verification.facts import Builds, Config
+from automation.verification.leaks import Search
+from tests.automation.verified import LABELS, Scene, file, scene
+
+Break = Callable[[Scene], None]
 
 WORDS = "correct-horse-battery"
 
@@ -66,3 +78,133 @@ def test_what_gives_a_secret_no_value_is_left_alone(name: str, text: str) -> Non
 def test_the_line_of_a_value_is_told() -> None:
     assert defaults.lines("a.py", f'import os\n\nos.environ["JWT_SECRET"] = "{WORDS}"\n') == [3]
     assert defaults.lines("a.yml", f"services:\n\n  JWT_SECRET: {WORDS}\n") == [3]
+
+
+def change(kind: type[Any], **changes: Any) -> Break:
+    return lambda broken: broken.change("backend", kind, **changes)
+
+
+def asked(*words: str) -> Break:
+    def apply(broken: Scene) -> None:
+        now = broken.facts["backend"][Config].health
+        broken.change("backend", Config, health=replace(now, test=words))
+
+    return apply
+
+
+def labelled(name: str, value: str) -> Break:
+    return change(Config, labels={**LABELS, f"org.opencontainers.image.{name}": value})
+
+
+def program(path: str) -> Break:
+    return lambda broken: broken.add_files("backend", file(path, mode=0o755))
+
+
+def present(path: str) -> Break:
+    return lambda broken: broken.add_files("backend", file(path))
+
+
+@pytest.mark.parametrize(
+    ("rule", "broken"),
+    [
+        ("no-secret-in-config", asked("CMD", "python", "-m", "app.healthcheck", f"--token={WORDS}")),
+        ("no-secret-in-config", change(Config, on_build=(f"ENV API_KEY={WORDS}",))),
+        ("health-check-path", asked("CMD", "python", "-c", "pass")),
+        ("health-check-path", asked("CMD", "python", "-c", "pass", "app.healthcheck")),
+        ("health-check-path", asked("CMD", "true")),
+        ("health-check-path", asked("CMD", "echo", "http://127.0.0.1:8000/health")),
+        ("writable-places", change(Config, volumes=("/app",))),
+        ("programs", program("/opt/tools/sh")),
+        ("programs", program("/app/busybox")),
+        ("programs", program("/usr/bin/mksh")),
+        ("programs", program("/usr/lib/gcc/x86_64-linux-gnu/14/cc1")),
+        ("development-packages", present("/app/tests/test_main.py")),
+        ("development-packages", present("/app/app/tasks/test_tasks.py")),
+        ("labels", labelled("created", "1970-01-01T00:00:00+00:00")),
+        ("labels", labelled("revision", "0000000")),
+    ],
+)
+def test_what_is_wrong_with_an_image_is_found_by_one_check(rule: str, broken: Break) -> None:
+    made = scene()
+    broken(made)
+    assert made.failed() == {rule}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("CMD", "/usr/local/bin/python3.13", "-m", "app.healthcheck"),
+        ("CMD", "node", "/app/healthcheck.mjs"),
+        ("CMD", "/usr/local/bin/healthcheck"),
+    ],
+)
+def test_the_projects_own_programs_ask_for_health(words: tuple[str, ...]) -> None:
+    made = scene()
+    asked(*words)(made)
+    assert made.failed() == set()
+
+
+def test_a_volume_for_the_data_is_as_required() -> None:
+    made = scene()
+    change(Config, volumes=("/data",))(made)
+    assert made.failed() == set()
+
+
+@pytest.mark.parametrize("name", ["PGPASSWORD", "DB_PASS", "SIGNING_KEY", "STRIPE_KEY", "X-Api-Key"])
+def test_a_value_is_a_secret_by_what_its_variable_is_called(name: str) -> None:
+    assert list(Search({}).in_variable(name, WORDS)) == [f"a value of {name}"]
+
+
+@pytest.mark.parametrize("name", ["GPG_KEY", "PUBLIC_KEY", "KEY", "KEYCLOAK_REALM", "COMPASS"])
+def test_what_only_sounds_like_a_secret_is_none(name: str) -> None:
+    assert list(Search({}).in_variable(name, "7169605f62c751356d054a26a821e680")) == []
+
+
+def test_what_a_request_is_authorized_with_is_a_secret() -> None:
+    said = 'fetch --header "Authorization: Bearer {}" https://example.com'
+    assert list(Search({}).in_text(said.format("aB3dE5gH7jK9mN1pQ2"))) == ["a value of Authorization"]
+    assert list(Search({}).in_text(said.format("$TOKEN"))) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["app/secrets.json", "app/tls.key", "run/secrets/token", "root/.ssh/id_ed25519", "app/credentials"],
+)
+def test_a_file_of_secrets_is_known_by_its_name_whatever_its_form(path: str) -> None:
+    assert leaks_of(path, b"\x30\x82\x04\xa4") == [("a file of secrets", f"/{path}")]
+    # What a mount leaves behind.
+    assert leaks_of(path, b"") == []
+
+
+@pytest.mark.parametrize("path", ["app/app/secrets.py", "usr/lib/python3.13/test/cert.key", "app/keys.json"])
+def test_other_files_are_none_of_secrets(path: str) -> None:
+    assert leaks_of(path, b"\x30\x82\x04\xa4") == []
+
+
+def leaks_of(path: str, data: bytes) -> list[tuple[str, str]]:
+    """Return what is found in an image of one file."""
+
+    def packed(name: str, content: bytes, into: tarfile.TarFile) -> None:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        into.addfile(member, io.BytesIO(content))
+
+    layer, image = io.BytesIO(), io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as made:
+        packed(path, data, made)
+    with tarfile.open(fileobj=image, mode="w") as made:
+        packed("layer.tar", layer.getvalue(), made)
+        packed("config.json", b"{}", made)
+        packed(
+            "manifest.json", json.dumps([{"Config": "config.json", "Layers": ["layer.tar"]}]).encode(), made
+        )
+    image.seek(0)
+    return [(each.kind, each.place) for each in archive.read(image, Search({})).leaks]
+
+
+def test_a_build_that_is_not_on_record_comes_with_a_change_of_the_sources() -> None:
+    made = scene()
+    change(Builds, cold_s=None, rebuild_s=None)(made)
+    found = {each.rule: each.observed for each in made.findings() if each.service == "backend"}
+    assert found["build-time"] == "no build is on record: invoke build --no-cache   measures it"
+    assert found["rebuild-time"] == "no build is on record: it comes with the next change of the sources"

@@ -371,7 +371,11 @@ def build_time(asked: Asked, builds: Builds) -> Finding:
 @check("rebuild-time", IMAGE)
 def rebuild_time(asked: Asked, builds: Builds) -> Finding:
     """After a change of the sources the image is built again in time."""
-    return _recorded(asked.rules.times.cached_rebuild_max_s, builds.rebuild_s, "invoke build   measures it")
+    return _recorded(
+        asked.rules.times.cached_rebuild_max_s,
+        builds.rebuild_s,
+        "it comes with the next change of the sources",
+    )
 
 
 def accepted(asked: Asked) -> tuple[str, ...]:

@@ -31,7 +31,25 @@ _INITS = {"tini", "tini-static", "dumb-init", "catatonit"}
 _RELOADING = {"--reload", "dev", "--watch"}
 _HTTP_CLIENTS = {"curl", "wget"}
 _SHELLS = {"sh", "bash", "dash", "ash", "zsh", "busybox"}
-_PROGRAM_FOLDERS = re.compile(r"/(?:s?bin|libexec)/[^/]+$|/node_modules/\.bin/[^/]+$")
+_KIN = {
+    "mksh",
+    "ksh",
+    "ksh93",
+    "yash",
+    "fish",
+    "tcsh",
+    "csh",
+    "rbash",
+    "toybox",
+    "cc1",
+    "cc1plus",
+    "collect2",
+    "tcc",
+}
+"""Further shells, and what compilers are made of: who forbids one kind means all of its kind."""
+_HEALTH_PROGRAMS = (
+    '["python", "-m", "app.healthcheck"]   or   ["node", "healthcheck.mjs"]   or   ["healthcheck"]'
+)
 _CACHES = re.compile(
     r"^(?:/var/lib/apt/lists/.|/var/cache/(?:apt|apk|debconf)/.|/etc/apk/cache/.|/root/\.(?:cache|npm)/."
     r"|/home/[^/]+/\.(?:cache|npm)/.|/tmp/.|/var/tmp/.|/.*/(?:_cacache|\.npm/_logs)/.|/usr/local/share/\.cache/.)"
@@ -40,7 +58,11 @@ _DISTRIBUTION = re.compile(r"/((?:[^/]+/)*)([^/]+?)-[^/-]+\.(?:dist|egg)-info/")
 _NODE_PACKAGE = re.compile(r"/node_modules/((?:@[^/]+/)?[^/@.][^/]*)/package\.json$")
 _PACKAGE_DATABASE = re.compile(r"^/(?:var/lib/dpkg/(?:status$|status\.d/.)|(?:usr/)?lib/apk/db/installed$)")
 _VERSION = re.compile(r"v?\d+\.\d+\.\d+(?:[-+][\w.+-]+)?")
-_REVISION = re.compile(r"[0-9a-f]{7,64}(?:-dirty)?")
+_REVISION = re.compile(r"(?!0+(?:-|$))[0-9a-f]{7,64}(?:-dirty)?")
+_FIRST_YEAR = 2020
+"""No source of this project is older: an earlier time is a clock that was never set."""
+_TESTS = re.compile(r"/(?:tests?|__tests__)/|/(?:test_[^/]+\.py|[^/]+\.(?:test|spec)\.[cm]?[jt]sx?)$")
+_INSTALLED = re.compile(r"/(?:node_modules|site-packages|dist-packages)/")
 _TEMPORARY = ("/tmp", "/var/tmp", "/run", "/dev", "/proc", "/sys")  # noqa: S108 - looked for, not written to
 
 
@@ -183,23 +205,25 @@ def health_check_program(config: Config) -> Finding:
         required,
         f"{'shell form: ' if form == 'CMD-SHELL' else ''}{' '.join(words)}",
         holds=holds,
-        remedy='HEALTHCHECK CMD ["python", "-m", "app.healthcheck"]   or   ["node", "healthcheck.mjs"]',
+        remedy=f"HEALTHCHECK CMD {_HEALTH_PROGRAMS}",
     )
 
 
 @check("health-check-path", IMAGE)
 def health_check_path(asked: Asked, config: Config) -> Finding:
-    """Health is asked for at the path of the contract: in the check's own words, or by HEALTH_PATH."""
+    """The project's program asks for health at the path of the contract: in its words, or by HEALTH_PATH."""
     wanted = asked.service.health.path
     if config.health is None:
         return not_applicable(wanted, "there is no HEALTHCHECK")
     addresses = re.findall(r"https?://[^\s\"']+", " ".join(config.health.test))
     paths = [urlsplit(each).path or "/" for each in addresses] or [config.environment.get("HEALTH_PATH", "")]
+    observed = ", ".join(filter(None, paths)) or "neither an address nor HEALTH_PATH"
+    own = _asks_for_health(config.health.test[1:])
     return judged(
         wanted,
-        ", ".join(filter(None, paths)) or "neither an address nor HEALTH_PATH",
-        holds=set(paths) == {wanted},
-        remedy=f"ENV HEALTH_PATH={wanted}",
+        observed if own else f"{' '.join(config.health.test[1:])}: not the project's own program",
+        holds=set(paths) == {wanted} and own,
+        remedy=f"ENV HEALTH_PATH={wanted}, and {_HEALTH_PROGRAMS}",
     )
 
 
@@ -347,7 +371,6 @@ def programs(asked: Asked, content: Content) -> Finding:
         path
         for path, file in content.files.items()
         if file.kind in {"file", "link"}
-        and _PROGRAM_FOLDERS.search(path)
         and _plain_name(path, asked.rules) is not None
         and content.is_executable(path)
     )
@@ -374,18 +397,25 @@ def caches(content: Content) -> Finding:
 
 
 @check("development-packages", IMAGE)
-def development_packages(content: Content, locks: Locks) -> Finding:
-    """The image has no package that the locks have for development alone."""
+def development_packages(asked: Asked, content: Content, locks: Locks) -> Finding:
+    """The image has no package that the locks have for development alone, and none of the project's tests."""
     python = {
         found[2].lower().replace("_", "-") for file in content.files if (found := _DISTRIBUTION.match(file))
     }
     node = {found[1] for file in content.files if (found := _NODE_PACKAGE.search(file))}
     kept = sorted((python & locks.python) | (node & locks.node))
+    kept += sorted(
+        path
+        for path in content.files
+        if path.startswith(f"{asked.service.workdir}/")
+        and _TESTS.search(path)
+        and not _INSTALLED.search(path)
+    )
     return judged(
         "none",
         listed(kept) or f"none among {len(python) + len(node)} packages",
         holds=not kept,
-        remedy="install from backend/requirements.txt, or with   npm ci --omit=dev",
+        remedy="install from backend/requirements.txt, or with   npm ci --omit=dev   and copy no tests",
     )
 
 
@@ -409,7 +439,7 @@ def privileged_files(content: Content) -> Finding:
 
 
 @check("writable-places", IMAGE)
-def writable_places(asked: Asked, content: Content) -> Finding:
+def writable_places(asked: Asked, content: Content, config: Config) -> Finding:
     """The process may write to the folders of the contract, and to no other place of the image."""
     service = asked.service
     data = (DATA,) if asked.name == "backend" else ()
@@ -426,6 +456,7 @@ def writable_places(asked: Asked, content: Content) -> Finding:
         and _may_write(file, service.user)
         and not _within(path, (*places, *_TEMPORARY))
     )
+    extra += [f"VOLUME {each}" for each in config.volumes if not _within(each.rstrip("/"), places)]
     wrong = [*(f"not {each}" for each in missing), *extra]
     return judged(
         ", ".join(places) or "none",
@@ -444,10 +475,12 @@ def no_secret_in_layers(content: Content) -> Finding:
 
 @check("no-secret-in-config", IMAGE)
 def no_secret_in_config(config: Config, search: Search) -> Finding:
-    """The image's variables, labels and commands hold no secret."""
+    """The image's variables, labels and commands hold no secret, its health check's among them."""
     variables = {**config.environment, **config.labels}
     found = [kind for name, value in variables.items() for kind in search.in_variable(name, value)]
-    found += search.in_text(" ".join((*config.entrypoint, *config.command)))
+    health = config.health.test if config.health is not None else ()
+    for words in (config.entrypoint, config.command, health, config.on_build):
+        found += search.in_text(" ".join(words))
     return _no_leak(found)
 
 
@@ -490,6 +523,20 @@ def _account(user: str, names: dict[int, str], groups: dict[int, str], passwd: s
     return uid, next((int(each[3]) for each in own if len(each) > 3 and each[2] == str(uid)), 0)
 
 
+def _asks_for_health(words: Sequence[str]) -> bool:
+    """Whether a health check runs the project's own program; clients of HTTP have a check of their own."""
+    match [PurePosixPath(each).name for each in " ".join(words).split()]:
+        case [("healthcheck" | "curl" | "wget"), *_]:
+            return True
+        case [interpreter, "-m", "app.healthcheck", *_] if interpreter.startswith("python"):
+            return True
+        case ["node", "healthcheck.mjs", *_]:
+            return True
+        case ["sh" | "bash", "-c", *rest]:
+            return _asks_for_health(rest)
+    return False
+
+
 def _without_init(words: Sequence[str]) -> tuple[str, ...]:
     if words and PurePosixPath(words[0]).name in _INITS:
         return tuple(words[words.index("--") + 1 :] if "--" in words else words[1:])
@@ -510,7 +557,8 @@ def _is_well_formed(label: str, value: str) -> bool:
             return bool(value.strip())
         case "created":
             try:
-                return datetime.fromisoformat(value).tzinfo is not None
+                made = datetime.fromisoformat(value)
+                return made.tzinfo is not None and made.year >= _FIRST_YEAR
             except ValueError:
                 return False
     return True
@@ -525,7 +573,7 @@ def _plain_name(path: str, rules: Rules) -> str | None:
     name = PurePosixPath(path).name
     plain = re.sub(r"-?\d+(?:\.\d+)*$", "", name)
     plain = re.sub(r"^\w+-linux-(?:gnu\w*|musl\w*)-", "", plain)
-    return next((each for each in (name, plain) if each in rules.forbidden_programs), None)
+    return next((each for each in (name, plain) if each in _KIN or each in rules.forbidden_programs), None)
 
 
 def _may_write(file: File, user: User) -> bool:
