@@ -10,13 +10,16 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from automation import environment, frontend, instance, node, paths, ports, processes
 from automation.contract import Profile
-from automation.engines import UpOptions
+from automation.docker import DockerError
+from automation.engines import ServiceStatus, UpOptions
+from automation.engines.compose import ComposeEngine
 from automation.instance import Instance
 from automation.settings import Settings
 
@@ -43,16 +46,18 @@ class Finding:
 async def examine(settings: Settings, profile: Profile) -> tuple[Finding, ...]:
     """Run every check and return the findings in their order."""
     values = environment.read(settings, profile)
-    docker, database = await asyncio.gather(_docker(settings), _database(settings, values))
+    docker, database, running = await asyncio.gather(
+        _docker(settings), _database(settings, values), _running(settings)
+    )
     return (
         _python(),
         _packages(settings.root),
-        _node(settings.root),
+        _node(settings.root, in_containers=running.in_containers),
         _disk(settings.root),
         _clock(settings.root),
         _settings_file(settings, values),
         database,
-        *_ports(settings),
+        *_ports(running.ports),
         docker,
         _browser(),
     )
@@ -102,7 +107,10 @@ def _packages(root: Path) -> Finding:
     return Finding("This machine", "environment", PASSED, "what requirements/dev.txt asks for")
 
 
-def _node(root: Path) -> Finding:
+def _node(root: Path, *, in_containers: bool) -> Finding:
+    if in_containers:
+        detail = f"{node.version()}, the frontend's packages are in its container"
+        return Finding("This machine", "Node", PASSED, detail)
     if not frontend.packages_current(root):
         detail = f"Node {node.version()}; the frontend's packages are not those of its lock"
         return Finding(
@@ -144,11 +152,16 @@ def _settings_file(settings: Settings, values: environment.Environment) -> Findi
 
 
 async def _database(settings: Settings, values: environment.Environment) -> Finding:
-    url = values.values.get("DATABASE_URL")
+    url = values.values.get("DATABASE_URL", "")
+    composed = ComposeEngine(settings)
+    contained, native = composed.database(url), Instance(settings.state_dir).read()
+    if contained and composed.recorded and not native:
+        return Finding("Application", "database", PASSED, contained)
     if not url:
-        data = settings.data_dir
-        detail = f"SQLite in {paths.readable(data, settings.root)}"
-        return Finding("Application", "database", PASSED, detail)
+        detail = f"SQLite in {paths.readable(settings.data_dir, settings.root)}"
+        # Before a start nobody knows which of the two it will be.
+        other = "" if native else f"; with containers, {contained}"
+        return Finding("Application", "database", PASSED, detail + other)
     if any(each.name == "DATABASE_URL" for each in values.blocking):
         return Finding("Application", "database", FAILED, "DATABASE_URL is not valid", "invoke env-check")
     # Imported here: only this check needs a driver.
@@ -170,13 +183,34 @@ async def _database(settings: Settings, values: environment.Environment) -> Find
     return Finding("Application", "database", PASSED, detail)
 
 
-def _ports(settings: Settings) -> Iterable[Finding]:
+@dataclass(frozen=True)
+class _Running:
+    """The application that runs, if one does."""
+
+    ports: Mapping[str, int]
+    in_containers: bool
+
+
+async def _running(settings: Settings) -> _Running:
     record = Instance(settings.state_dir).read()
-    running = (
-        {each.port for each in record.services} if record and record.state != instance.CRASHED else set()
-    )
-    for name, port in (("backend", UpOptions.backend_port), ("frontend", UpOptions.frontend_port)):
-        if port in running:
+    if record and record.state != instance.CRASHED:
+        return _Running({each.name: each.port for each in record.services}, in_containers=False)
+    composed = ComposeEngine(settings)
+    services: Mapping[str, ServiceStatus] = {}
+    # Without a daemon no container runs.
+    with suppress(DockerError, TimeoutError):
+        async with asyncio.timeout(_SECONDS):
+            services = (await composed.status()).services if composed.recorded else {}
+    there = {
+        name: each.port for name, each in services.items() if each.port and each.state != instance.STOPPED
+    }
+    return _Running(there, in_containers=bool(there))
+
+
+def _ports(running: Mapping[str, int]) -> Iterable[Finding]:
+    wanted = {"backend": UpOptions.backend_port, "frontend": UpOptions.frontend_port}
+    for name, port in {**wanted, **running}.items():
+        if running.get(name) == port:
             yield Finding("Application", f"port {port}", PASSED, f"the {name} listens")
         elif ports.is_free(UpOptions.host, port):
             yield Finding("Application", f"port {port}", PASSED, f"free for the {name}")

@@ -8,8 +8,9 @@ from dataclasses import replace
 from automation import ports
 from automation.commands.edge import run
 from automation.engines import SERVICES, UNHEALTHY, Status, UpOptions
+from automation.engines.compose import ComposeEngine
 from automation.engines.native import NativeEngine, in_background
-from automation.engines.selection import for_start, latest
+from automation.engines.selection import for_start, latest, writer
 from automation.errors import FAILED, AutomationError, UsageError
 from automation.events import Emit, Failed, Notice, Result, StepFailed, from_mapping
 from automation.instance import CRASHED, STOPPED
@@ -87,16 +88,15 @@ def logs(*, service: str, lines: str, follow: bool, json_lines: bool, debug: boo
     """Show the services' output."""
 
     async def work(current: Settings, emit: Emit) -> None:
-        if service and service not in SERVICES:
-            raise UsageError(
-                f"there is no service {service!r}", why=f"the services are {', '.join(SERVICES)}"
-            )
         if not (lines.isascii() and lines.isdecimal() and len(lines) < 10):
             raise UsageError(
                 f"--lines {lines!r} is not a number of lines", why="it is a whole number, 0 or more"
             )
+        engine = await writer(current)
+        known = engine.services if isinstance(engine, ComposeEngine) else SERVICES
+        if service and service not in known:
+            raise UsageError(f"there is no service {service!r}", why=f"the services are {', '.join(known)}")
         chosen = (service,) if service else SERVICES
-        engine = await latest(current)
         await engine.logs(chosen, int(lines), emit, follow=follow)
 
     return run(work, json_lines=json_lines, debug=debug)
@@ -145,9 +145,14 @@ def _describe(status: Status) -> tuple[str, ...]:
     head = f"{status.state}{began} · {status.engine} engine · {status.mode} · {status.address}"
     rows = [
         # A pod has no process of this machine.
-        f"{name:<10} {each.address:<24} {each.state:<10}"
+        f"{name:<10} {each.address or 'for the backend only':<24} {each.state:<10}"
         + (f" {each.memory / 10**6:6.0f} MB   pid {each.pid}" if each.pid else "")
         for name, each in status.services.items()
     ]
+    others = [
+        f"what {name} writes: invoke logs --service {name}"
+        for name in status.services
+        if name not in SERVICES
+    ]
     mend = ["It was killed. Clear away what is left with   invoke down"] if status.state == CRASHED else []
-    return (head, *rows, *mend)
+    return (head, *rows, *others, *mend)

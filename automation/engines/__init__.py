@@ -68,7 +68,7 @@ class Status:
         services = data.pop("services")
         return {
             **data,
-            **{name: services.get(name) for name in SERVICES},
+            **{name: services.get(name) for name in (*SERVICES, *services)},
             "pids": {name: service["pid"] for name, service in services.items()},
             "ports": {name: service["port"] for name, service in services.items()},
         }

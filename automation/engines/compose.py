@@ -104,11 +104,32 @@ class ComposeEngine:
         """Take the settings, whose state directory names the project."""
         self._settings = settings
         self._file = settings.state_dir / "compose.json"
+        self._end_mark = settings.state_dir / "compose.ended"
 
     @property
     def recorded(self) -> bool:
         """Whether containers were started from here and have not been taken down again."""
         return self._record() is not None
+
+    @property
+    def ended(self) -> float:
+        """When containers were taken down, in seconds since the epoch; 0 before, and after the next start."""
+        return self._end_mark.stat().st_mtime if self._end_mark.exists() else 0.0
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that last: the database too, where it is a container."""
+        record = self._record()
+        return (*SERVICES, compose.DATABASE) if record and record.database == compose.DATABASE else SERVICES
+
+    def database(self, url: str) -> str:
+        """Return where the data of containers is; nothing when it is on the server of DATABASE_URL."""
+        record = self._record()
+        name = record.project if record else compose.project_name(self._settings)
+        chosen = record.database if record else ""
+        if chosen == compose.DATABASE:
+            return f"PostgreSQL in the volume {name}_{compose.DATABASE}"
+        return "" if url and not chosen else f"SQLite in the volume {name}_data"
 
     async def runs(self) -> bool:
         """Whether containers that were started from here run, healthy or not."""
@@ -132,7 +153,7 @@ class ComposeEngine:
         async with self._alone(emit):
             project = self._project(docker)
             if not await project.containers():
-                self._file.unlink(missing_ok=True)
+                self._forget()
                 emit(Notice(("Nothing is running.",)))
                 return
             await self._take_down(docker, emit)
@@ -152,8 +173,8 @@ class ComposeEngine:
         record = self._record()
         project = self._project(Docker.find(self._settings))
         containers = await project.containers()
-        found = {name: containers[name] for name in SERVICES if name in containers}
-        if record is None or not any(map(_is_up, found.values())):
+        found = {name: containers[name] for name in self.services if name in containers}
+        if record is None or not any(_is_up(found[name]) for name in SERVICES if name in found):
             return Status(self.name, instance.STOPPED)
         memory = await asyncio.gather(*(project.memory(each) for each in found.values()))
         services = {
@@ -161,7 +182,7 @@ class ComposeEngine:
             for (name, each), used in zip(found.items(), memory, strict=True)
         }
         states = {each.state for each in services.values()}
-        if states == {HEALTHY} and len(found) == len(SERVICES):
+        if states == {HEALTHY} and len(found) == len(self.services):
             state = instance.RUNNING
         else:
             state = instance.STARTING if instance.STARTING in states else UNHEALTHY
@@ -169,6 +190,10 @@ class ComposeEngine:
 
     async def logs(self, services: Sequence[str], lines: int, emit: Emit, *, follow: bool) -> None:
         """Emit the last lines of the services' output, and with `follow` what comes after."""
+        if self.ended:
+            words = "What the containers wrote went with them. Start the application with   invoke up"
+            emit(Notice((words,)))
+            return
         project = self._project(Docker.find(self._settings))
         if not await project.containers():
             emit(Notice(("Nothing has been written yet. Start the application with   invoke up",)))
@@ -285,7 +310,7 @@ class ComposeEngine:
             except asyncio.CancelledError:
                 await project.down(seconds=0)
                 raise
-            self._file.unlink(missing_ok=True)
+            self._forget()
             current.detail = "everything has ended, the data stays"
 
     async def _choose_ports(
@@ -358,6 +383,13 @@ class ComposeEngine:
     def _write(self, record: Record) -> None:
         files.make_directory(self._file.parent)
         files.write_json(self._file, asdict(record))
+        self._end_mark.unlink(missing_ok=True)
+
+    def _forget(self) -> None:
+        """Remove the record, and keep when that was."""
+        if self.recorded:
+            self._end_mark.touch()
+        self._file.unlink(missing_ok=True)
 
     @asynccontextmanager
     async def _alone(self, emit: Emit) -> AsyncIterator[None]:
@@ -478,6 +510,8 @@ class _Start:
                 self._begin(name)
                 fills = change.service == "frontend" and record.mode == "development"
                 self._emit(StepProgress(name, "filling a volume with its packages" if fills else "creating"))
+            case "Created" | "Recreated" if name in self._began and (other := _waits_for(record, name)):
+                self._emit(StepProgress(name, f"waiting for {other}"))
             case "Starting":
                 self._begin(name)
                 self._emit(StepProgress(name, "starting"))
@@ -492,7 +526,7 @@ class _Start:
     def _begin(self, name: str) -> None:
         if name not in self._began:
             self._emit(StepStarted(name))
-        self._began[name] = time.monotonic()
+            self._began[name] = time.monotonic()
 
     def _finish(self, name: str, detail: str) -> None:
         self._emit(StepFinished(name, detail, time.monotonic() - self._began.pop(name)))
@@ -550,7 +584,8 @@ async def _explain(
 async def _failure(project: Project, container: Container, settings: Settings) -> AutomationError:
     """Return the error for a container that has ended or is not healthy."""
     written = await project.output(container, _LAST_LINES)
-    remedies = [f"invoke logs --service {container.service}"] if container.service in SERVICES else []
+    lasting = container.service != compose.MIGRATION
+    remedies = [f"invoke logs --service {container.service}"] if lasting else []
     remedies.append("invoke doctor")
     what = f"the {container.service} {_end(container, container.exit_code)}"
     if container.service == compose.MIGRATION:
@@ -576,6 +611,12 @@ async def _failure(project: Project, container: Container, settings: Settings) -
 
 def _is_up(container: Container) -> bool:
     return container.state in {"running", "restarting"}
+
+
+def _waits_for(record: Record, step_name: str) -> str:
+    """Return what has to be there before a container is started; nothing where it is the first."""
+    first = "PostgreSQL" if record.database == compose.DATABASE else ""
+    return {"database": first, "backend": "the database", "frontend": "the backend"}.get(step_name, "")
 
 
 def _end(container: Container, code: int) -> str:
@@ -645,6 +686,8 @@ def _service_status(record: Record, container: Container, memory: int) -> Servic
         state = HEALTHY
     elif container.state == "running" and container.health == "starting":
         state = instance.STARTING
+    if name not in SERVICES:
+        return ServiceStatus(state, "", 0, container.pid, memory)
     return ServiceStatus(state, record.address_of(name), record.ports[name], container.pid, memory)
 
 

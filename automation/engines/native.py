@@ -135,6 +135,12 @@ class NativeEngine:
             async for name, line in logs.follow(followers):
                 emit(Line(name, line))
 
+    @property
+    def written(self) -> float:
+        """When a service wrote last, in seconds since the epoch; 0 while none has."""
+        logs_there = [file for name in SERVICES if (file := self._instance.log(name)).exists()]
+        return max((file.stat().st_mtime for file in logs_there), default=0.0)
+
     def address(self) -> str | None:
         """Return the address that people open; None while nothing runs."""
         record = self._instance.read()

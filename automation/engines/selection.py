@@ -66,6 +66,13 @@ async def latest(settings: Settings) -> Engine:
     return await running(settings) or (composed if composed.recorded else NativeEngine(settings))
 
 
+async def writer(settings: Settings) -> Engine:
+    """Return the engine whose services write, or did so last, also when all trace of them has gone."""
+    engine, composed = await latest(settings), ComposeEngine(settings)
+    quiet = isinstance(engine, NativeEngine) and not engine.address()
+    return composed if quiet and composed.ended > NativeEngine(settings).written else engine
+
+
 async def _docker(settings: Settings) -> tuple[str, str]:
     """Return what keeps Docker from being used, empty when nothing does, and its version."""
     try:

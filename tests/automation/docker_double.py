@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -158,10 +159,14 @@ def up(
         return fail(f"Error response from daemon: No such image: {given['BACKEND_IMAGE']}")
     order = [*(["postgres"] if "postgres" in services else []), "migrate", "backend", "frontend"]
     for service in order:
+        told(f"{project}-{service}-1", "Creating", "Created")
+    if BEHAVIOUR == "slow":
+        time.sleep(1)
+    for service in order:
         name = f"{project}-{service}-1"
         one_shot = service == "migrate"
         container = make(name, service, hashes[service], given, state)
-        told(name, "Creating", "Created", "Starting", "Started", "Waiting")
+        told(name, "Starting", "Started", "Waiting")
         if one_shot and BEHAVIOUR == "migration-hangs":
             return signal.pause
         if one_shot and BEHAVIOUR in {"migration-fails", "other-password"}:

@@ -57,6 +57,31 @@ def test_up_builds_starts_and_names_the_address(project: Project, docker: Path) 
     assert status["frontend"]["memory"] == 42_000 * 1024
 
 
+def test_what_waits_says_for_what_and_is_timed_from_its_beginning(project: Project, docker: Path) -> None:
+    flags = ["--detach", "--dev", "--database", "postgres", "--json", *project.ports]
+    result = project.invoke("compose-up", *flags, DOCKER="slow")
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+
+    def progress(step: str) -> list[str]:
+        return [
+            each["detail"] for each in events if (each["event"], each.get("step")) == ("step-progress", step)
+        ]
+
+    assert progress("frontend")[-4:] == [
+        "filling a volume with its packages",
+        "waiting for the backend",
+        "starting",
+        "started, not healthy yet",
+    ]
+    assert "waiting for the database" in progress("backend")
+    assert "waiting for PostgreSQL" in progress("database")
+    assert not any("waiting" in each for each in progress("postgres"))
+    seconds = [
+        each["seconds"] for each in events if each["event"] == "step-finished" and each["step"] == "frontend"
+    ]
+    assert seconds[-1] >= 1
+
+
 def test_a_second_up_does_nothing_and_says_so(project: Project, docker: Path) -> None:
     project.invoke("compose-up", "--detach", *project.ports)
     before = len([call for call in told(docker)["calls"] if "up" in call])
@@ -306,6 +331,58 @@ def test_down_twice_is_no_error_and_keeps_the_data(project: Project, docker: Pat
     assert (first.returncode, second.returncode) == (0, 0)
     assert "Nothing is running." in second.stdout
     assert told(docker)["volumes"]
+
+
+def test_logs_say_that_what_containers_wrote_went_with_them(project: Project, docker: Path) -> None:
+    assert "Nothing has been written yet" in project.invoke("logs").stdout
+    project.invoke("compose-up", "--detach", *project.ports)
+    project.invoke("down")
+    gone = project.invoke("logs", DOCKER="absent-daemon")
+    assert "What the containers wrote went with them" in gone.stdout
+    project.up("--engine", "native").send(signal.SIGINT)
+    eventually(lambda: project.status()["state"] == "stopped", "it has ended")
+    assert "frontend" in project.invoke("logs").stdout
+    project.invoke("compose-up", "--detach", *project.ports)
+    assert "backend  | the backend has started" in project.invoke("logs").stdout
+
+
+def test_status_and_logs_know_the_database_that_is_a_container(project: Project, docker: Path) -> None:
+    project.invoke("compose-up", "--detach", "--database", "postgres", *project.ports)
+    shown = project.invoke("status").stdout
+    assert "postgres   for the backend only" in shown
+    assert "what postgres writes: invoke logs --service postgres" in shown
+    assert project.status()["postgres"]["state"] == "healthy"
+    assert "postgres | the postgres has started" in project.invoke("logs", "--service", "postgres").stdout
+    project.invoke("down")
+    project.invoke("compose-up", "--detach", *project.ports)
+    assert "postgres" not in project.invoke("status").stdout
+    wrong = project.invoke("logs", "--service", "postgres")
+    assert wrong.returncode == 2
+    assert "the services are backend, frontend" in wrong.stderr
+
+
+def test_doctor_knows_what_containers_hold(project: Project, docker: Path) -> None:
+    def findings(**environ: str) -> dict[str, dict[str, str]]:
+        result = project.invoke("doctor", "--json", **environ)
+        return {each["name"]: each for each in json.loads(result.stdout)["findings"]}
+
+    before = findings()
+    assert before["database"]["detail"].startswith("SQLite in .data; with containers, SQLite in the volume ")
+    project.invoke("compose-up", "--detach", *project.ports)
+    volume = next(name for name in told(docker)["volumes"] if name.endswith("_data"))
+    while_it_runs = findings()
+    assert while_it_runs["database"]["detail"] == f"SQLite in the volume {volume}"
+    assert while_it_runs[f"port {project.backend_port}"]["detail"] == "the backend listens"
+    assert while_it_runs[f"port {project.frontend_port}"]["detail"] == "the frontend listens"
+    assert while_it_runs["Node"]["state"] == "passed"
+    # Without a daemon nobody can tell.
+    assert f"port {project.backend_port}" not in findings(DOCKER="absent-daemon")
+    project.invoke("down")
+    assert before == findings() | {name: before[name] for name in ("clock", "disk", "settings")}
+    project.invoke("compose-up", "--detach", "--database", "postgres", *project.ports)
+    assert (
+        findings()["database"]["detail"] == f"PostgreSQL in the volume {volume.removesuffix('data')}postgres"
+    )
 
 
 def test_data_is_deleted_only_on_an_explicit_yes(project: Project, docker: Path) -> None:
