@@ -4,19 +4,20 @@ Containers run as in production: root file system read-only, all capabilities dr
 of it carries a label with the process that made it, so that what a killed run left is found by a later one.
 """
 
+import asyncio
 import json
 import os
 import platform
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from automation import logs, processes
-from automation.docker import Docker, DockerError
+from automation.docker import Docker, DockerError, DockerUnavailableError
 from automation.errors import AutomationError
 
 LABEL = "todo-chatbot.verification"
@@ -25,8 +26,12 @@ LABEL = "todo-chatbot.verification"
 HARDENED = ("--cap-drop=ALL", "--security-opt=no-new-privileges")
 READ_ONLY = "--read-only"
 
+_ENDING_S = 10.0
+"""How long what is being made may take to come to its end, once nobody waits for it."""
 _LAST_LINES = 3
+_PAUSES_S = (0.2, 0.5, 1.0)
 _KINDS = ("container", "volume", "network")
+_T = TypeVar("_T")
 _PROBE = Path(__file__).with_name("probe.py")
 _REMOVE: Mapping[str, Sequence[str]] = {
     "container": ("container", "rm", "--force", "--volumes"),
@@ -49,6 +54,7 @@ class Laboratory:
     helper: str
     """The image that the probe runs in; it has Python."""
     _count: int = field(default=0, init=False)
+    _making: set[asyncio.Future[Any]] = field(default_factory=set, init=False)
 
     async def create(
         self,
@@ -63,16 +69,16 @@ class Laboratory:
         name = f"{self.name}-{name or self._count}"
         given = dict(environ or {})
         variables = [word for each in given for word in ("--env", each)]
-        await self.docker.run(
+        await self._whole(self.docker.run(
             "container", "create", "--name", name, "--label", f"{LABEL}={self.mark}",
             "--network", self.name, "--restart=no", *HARDENED, *options, *variables, image, *command,
             environ=given,
-        )  # fmt: skip
+        ))  # fmt: skip
         return name
 
     async def start(self, container: str) -> None:
         """Start a container. Raises DockerError."""
-        await self.docker.run("container", "start", container)
+        await self._whole(self.docker.run("container", "start", container))
 
     async def inspect(self, container: str) -> Mapping[str, Any]:
         """Return what Docker knows of a container."""
@@ -102,12 +108,37 @@ class Laboratory:
 
     async def look_inside(self, container: str, user: str, **asked: Any) -> dict[str, Any]:
         """Return what the probe sees of a container: as this user, among its processes, on its network."""
-        seen: dict[str, Any] = json.loads(await self.docker.run(*self._probe(container, user, asked)))
+        seen: dict[str, Any] = json.loads(
+            await self._whole(self.docker.run(*self._probe(container, user, asked)))
+        )
         return seen
 
     async def kill_inside(self, container: str, user: str) -> bool:
         """Kill what the container's first process has started; return whether the container ended with it."""
-        return (await self.docker.complete(*self._probe(container, user, {"kill": True}))).code != 0
+        done = await self._whole(self.docker.complete(*self._probe(container, user, {"kill": True})))
+        return done.code != 0
+
+    async def _whole(self, making: Coroutine[Any, Any, _T]) -> _T:
+        """Await what makes or starts a container; it goes on when nobody awaits it any more.
+
+        Docker makes a container also for those who have gone meanwhile, and nobody would know of it.
+        """
+        task = asyncio.ensure_future(making)
+        self._making.add(task)
+        task.add_done_callback(self._making.discard)
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Remove everything, also what was being made while its maker was cancelled. Raises DockerError."""
+        label = f"{LABEL}={self.mark}"
+        if self._making:
+            # What is still asked of a container ends with it.
+            await _remove(self.docker, "container", label)
+            _, late = await asyncio.wait({*self._making}, timeout=_ENDING_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await _remove_all(self.docker, label)
 
     def _probe(self, container: str, user: str, asked: Mapping[str, Any]) -> tuple[str, ...]:
         self._count += 1
@@ -133,7 +164,7 @@ async def opened(docker: Docker, helper: str) -> AsyncIterator[Laboratory]:
         await docker.run("network", "create", "--label", f"{LABEL}={made.mark}", made.name)
         yield made
     finally:
-        await _remove_all(docker, f"{LABEL}={made.mark}")
+        await made.close()
 
 
 async def remove_abandoned(docker: Docker) -> int:
@@ -149,21 +180,31 @@ async def remove_abandoned(docker: Docker) -> int:
 
 
 async def _remove_all(docker: Docker, label: str) -> int:
-    count = 0
-    for kind in _KINDS:
-        listed = await docker.complete(
-            kind, "ls", "--quiet", *(("--all",) if kind == "container" else ()), "--filter", f"label={label}"
-        )
-        if names := listed.output.split():
-            done = await docker.complete(*_REMOVE[kind], *names)
-            count += len(names)
-            if done.code and "no such" not in done.errors.lower():
-                raise DockerError(
-                    f"a {kind} of this check could not be removed",
-                    details=done.errors.splitlines()[-_LAST_LINES:],
-                    remedies=[f"docker {kind} rm {' '.join(names)}"],
-                )
-    return count
+    """Remove what has the label, and once more what came while the rest was removed."""
+    for pause in _PAUSES_S:
+        try:
+            return sum([await _remove(docker, kind, label) for kind in _KINDS])
+        except DockerUnavailableError:
+            raise
+        except DockerError:
+            await asyncio.sleep(pause)
+    return sum([await _remove(docker, kind, label) for kind in _KINDS])
+
+
+async def _remove(docker: Docker, kind: str, label: str) -> int:
+    listed = await docker.complete(
+        kind, "ls", "--quiet", *(("--all",) if kind == "container" else ()), "--filter", f"label={label}"
+    )
+    names = listed.output.split()
+    if names:
+        done = await docker.complete(*_REMOVE[kind], *names)
+        if done.code and "no such" not in done.errors.lower():
+            raise DockerError(
+                f"a {kind} of this check could not be removed",
+                details=done.errors.splitlines()[-_LAST_LINES:],
+                remedies=[f"docker {kind} rm {' '.join(names)}"],
+            )
+    return len(names)
 
 
 def _mark() -> str:

@@ -5,6 +5,7 @@ done alone.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +14,7 @@ from typing import Any
 from automation import contract
 from automation.contract import Profile
 from automation.docker import Docker
-from automation.errors import AutomationError
+from automation.errors import AutomationError, UsageError
 from automation.events import Emit, Step, step
 from automation.images import building, plan
 from automation.images.plan import Options, Plan
@@ -54,6 +55,14 @@ SERVICES = ("backend", "frontend")
 _OF_IMAGES: set[type[Any]] = {Config, Content, Contents, Names, Builds}
 _RUNNING: set[type[Any]] = {Container, Pair, Endurance}
 _STARTED: set[type[Any]] = {Configured, Unconfigured, Misconfigured, Reloading}
+_BUILT = _OF_IMAGES | _RUNNING | _STARTED
+_COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d+)?/)?{_COMPONENT}(?:/{_COMPONENT})*"
+    r"(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
+"""An image's name as Docker takes it; its id is one, too."""
 Facts = dict[type[Any], Any]
 
 
@@ -95,11 +104,21 @@ class Verifier:
         *,
         images: Mapping[str, str] | None = None,
     ) -> None:
-        """Take the checks, and by service the images to look at instead of the project's own."""
+        """Take the checks, and by service the images to look at instead of the project's own.
+
+        Raises UsageError for what cannot be the name of an image.
+        """
         self._settings = settings
         self._checks = checks
         self._emit = emit
         self._given = {name: reference for name, reference in (images or {}).items() if reference}
+        for name, reference in self._given.items():
+            if not _REFERENCE.fullmatch(reference):
+                raise UsageError(
+                    f"--image-{name} is {reference!r}, which is not the name of an image",
+                    why="it is one as in todo-backend:latest, or an image's id",
+                    remedies=["docker image ls"],
+                )
         self._rules = contract.load_rules(settings.root)
         self._needs = {kind for each in checks for kind in each.needs}
         self._inspector: Inspector | None = None
@@ -124,8 +143,10 @@ class Verifier:
         own = {each.service: each for each in plans if each.profile == profile.name}
         whole: Facts = {}
         facts: dict[str, Facts] = {name: {} for name in SERVICES}
+        if self._needs & _BUILT:
+            await self._require_given()
         await self._read_files(profile, own, whole, facts)
-        if self._needs & (_OF_IMAGES | _RUNNING | _STARTED):
+        if self._needs & _BUILT:
             docker = Docker.find(self._settings)
             images = await self._build(docker, own)
             if self._needs & (_RUNNING | _STARTED):
@@ -139,6 +160,18 @@ class Verifier:
         replaced = {old: new for each in own.values() for old, new in each.bases.items()}
         findings = tuple(self._judge(profile, whole, facts))
         return Verification(profile.name, findings, replaced, time.monotonic() - began)
+
+    async def _require_given(self) -> None:
+        """Raise UsageError when an image is not there that was named, before anything is started."""
+        if not self._given:
+            return
+        there = await Docker.find(self._settings).images(*self._given.values())
+        for name, reference in self._given.items():
+            if reference not in there:
+                raise UsageError(
+                    f"--image-{name}: there is no image {reference} here",
+                    remedies=[f"docker pull {reference}", "docker image ls"],
+                )
 
     async def _read_files(
         self, profile: Profile, plans: Mapping[str, Plan], whole: Facts, facts: Mapping[str, Facts]

@@ -1,17 +1,20 @@
 """Each rule of the contracts is judged by a check, and each check fails when its rule is broken, alone."""
 
+import asyncio
 import dataclasses
 import types
 import typing
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from automation import contract
+from automation import contract, settings
+from automation.docker import Completed, Docker
 from automation.errors import UsageError
 from automation.paths import ROOT
+from automation.verification import laboratory
 from automation.verification.archive import Content, File, Layer, Leak
 from automation.verification.composition import read_service
 from automation.verification.facts import (
@@ -39,6 +42,7 @@ from automation.verification.facts import (
 )
 from automation.verification.findings import Outcome, chosen, registered
 from automation.verification.inspection import DEFAULT, is_default
+from automation.verification.verifying import Verifier
 from tests.automation.verified import LABELS, OK, SERVICES, Scene, file, scene
 
 Break = Callable[[Scene], None]
@@ -593,3 +597,95 @@ def test_each_check_says_what_it_looks_for() -> None:
 def test_contents_are_of_both_images() -> None:
     made = scene()
     assert made.whole[Contents].backend is made.facts["backend"][Content]
+
+
+@pytest.mark.parametrize(
+    "given", ["no such:image", "--help", "a:b:c", "UPPER", "todo-backend:", "../x", "-a"]
+)
+def test_what_is_no_image_s_name_is_refused(given: str) -> None:
+    with pytest.raises(UsageError, match="not the name of an image"):
+        Verifier(settings.load({}), (), lambda _: None, images={"backend": given})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "todo-backend",
+        "todo-backend:v1.0.0",
+        "localhost:5000/a/b_c:X",
+        "Host.example/a",
+        f"a@sha256:{'0' * 64}",
+        f"sha256:{'0' * 64}",
+        "0123456789ab",
+    ],
+)
+def test_an_image_s_name_is_taken(given: str) -> None:
+    Verifier(settings.load({}), (), lambda _: None, images={"backend": given})
+
+
+def test_an_image_that_is_not_there_is_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    daemon = Daemon()
+    monkeypatch.setattr(Docker, "find", lambda _: daemon)
+    verifier = Verifier(
+        settings.load({}), chosen(["start-time"]), lambda _: None, images={"backend": "none:here"}
+    )
+    with pytest.raises(UsageError, match="there is no image none:here"):
+        asyncio.run(verifier.verify(contract.load(), ()))
+    assert daemon.asked == ["images none:here"]
+
+
+class Daemon:
+    """A Docker that makes what it was asked for also when nobody waits for it any more."""
+
+    def __init__(self) -> None:
+        self.there: dict[str, set[str]] = {"container": set(), "network": set(), "volume": set()}
+        self.asked: list[str] = []
+
+    async def images(self, *references: str) -> dict[str, Any]:
+        self.asked.append(f"images {' '.join(references)}")
+        return {}
+
+    async def run(self, *words: str, **_options: Any) -> str:
+        self.asked.append(" ".join(words[:2]))
+        kind, name = ("network", words[-1]) if words[0] == "network" else ("container", "made")
+        asyncio.get_running_loop().call_later(0.05, self.there[kind].add, name)
+        await asyncio.sleep(0.1)
+        return "{}"
+
+    async def complete(self, *words: str, **_options: Any) -> Completed:
+        there = self.there[words[0]]
+        if words[1] == "ls":
+            return Completed(0, "\n".join(there), "")
+        if words[0] == "network" and self.there["container"]:
+            return Completed(1, "", "network has active endpoints")
+        there -= {*words[2:]}
+        return Completed(0, "", "")
+
+
+@pytest.mark.parametrize("late", [0.0, 0.3], ids=["at once", "while it is removed"])
+def test_what_is_made_while_another_fails_is_removed_with_the_rest(late: float) -> None:
+    daemon = Daemon()
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        if late:
+            # By somebody else, who will have removed it soon.
+            daemon.there["container"] |= {"other"}
+            asyncio.get_running_loop().call_later(late, daemon.there["container"].clear)
+        raise OSError("the other one")
+
+    async def work() -> None:
+        async with laboratory.opened(cast("Docker", daemon), "helper") as lab, asyncio.TaskGroup() as group:
+            group.create_task(lab.look_inside("a", "0:0"))
+            group.create_task(lab.create("image"))
+            group.create_task(fail())
+
+    async def whole() -> None:
+        with pytest.raises(ExceptionGroup):
+            await work()
+        await asyncio.sleep(0.2)
+
+    asyncio.run(whole())
+    assert daemon.there == {"container": set(), "network": set(), "volume": set()}
