@@ -380,7 +380,7 @@ def size_check(
 @task(
     iterable=["base"],
     help={
-        "registry": "Where to: a host, a user or both, as in localhost:5000/me; else DOCKER_REGISTRY of .env.",
+        "registry": "Where to: a host, a user or both, as in localhost:5000; else DOCKER_REGISTRY of .env.",
         "version": "The version, as in v1.2.3: always named, so that none is published by accident.",
         "profile": PROFILE,
         "service": SERVICE,

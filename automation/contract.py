@@ -11,6 +11,7 @@ import dataclasses
 import difflib
 import inspect
 import itertools
+import re
 import tomllib
 import types
 import typing
@@ -287,6 +288,34 @@ def names(root: Path = paths.ROOT) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in paths.profiles(root).glob("*.toml")))
 
 
+# What a value must look like beyond its type, by the name of its key; of a list, each of its items.
+_PORTS = ("port", "frontend_port", "backend_port", "service_port")
+_COUNTS = (
+    "uid",
+    "gid",
+    "retries",
+    "replicas",
+    "interval_s",
+    "timeout_s",
+    "period_s",
+    "size_max_mb",
+    "size_aim_mb",
+)
+_LEAST = dict.fromkeys((*_PORTS, *_COUNTS), 1)
+_MOST = dict.fromkeys((*_PORTS, "node_port"), 65535)
+_REFERENCE = r"^[a-z0-9][a-z0-9._/-]*:(?!latest$)[A-Za-z0-9_][A-Za-z0-9_.-]*$"
+_FORMS = {
+    "path": (r"^/\S*$", "a path that begins with /"),
+    "workdir": (r"^/\S+$", "a path that begins with /, and not the root"),
+    "writable": (r"^/\S+$", "a path that begins with /, and not the root"),
+    "image": (r"^[a-z0-9]+([._-][a-z0-9]+)*$", "the name of an image: small letters, digits and dashes"),
+    "tags": (r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", "a tag: letters, digits, dots, dashes and underscores"),
+    "base": (_REFERENCE, "an image with a tag that is not latest, as in python:3.13-slim"),
+    "build_base": (_REFERENCE, "an image with a tag that is not latest, as in node:24-alpine"),
+}
+_NOT_EMPTY = ("command", "development_command", "stages")
+
+
 def load(name: str = "", root: Path = paths.ROOT) -> Profile:
     """Read the profile of that name, the default one without a name.
 
@@ -328,7 +357,7 @@ def schema(kind: type[Any] = Profile) -> dict[str, Any]:
 def _load(kind: type[_T], file: Path, root: Path) -> _T:
     shown = paths.readable(file, root)
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ContractError(f"{shown} is not valid TOML", why=str(error)) from error
     except OSError as error:
@@ -351,10 +380,24 @@ def _read(kind: type[_T], table: Mapping[str, Any], file: str, prefix: str) -> _
         key = f"{prefix}{each.name}"
         if each.name in table:
             values[each.name] = _value(fields[each.name], table[each.name], file, key)
+            _check_form(each.name, values[each.name], file, key)
         elif _required(each):
             expected = _describe(fields[each.name])
             raise ContractError(f"{file}: {key} is missing", why=f"it must be {expected}")
     return kind(**values)
+
+
+def _check_form(name: str, value: Any, file: str, key: str) -> None:
+    if name in _NOT_EMPTY and not value:
+        raise ContractError(f"{file}: {key} is empty", why="it must have an item")
+    for item in value if isinstance(value, tuple) else (value,):
+        if isinstance(item, str) and name in _FORMS and not re.search(_FORMS[name][0], item):
+            raise ContractError(f"{file}: {key} is {item!r}", why=f"it must be {_FORMS[name][1]}")
+        if isinstance(item, int) and not _LEAST.get(name, 0) <= item <= _MOST.get(name, item):
+            most = f", and at most {_MOST[name]}" if name in _MOST else ""
+            raise ContractError(
+                f"{file}: {key} is {item}", why=f"it must be at least {_LEAST.get(name, 0)}{most}"
+            )
 
 
 def _required(each: dataclasses.Field[Any]) -> bool:
@@ -416,7 +459,10 @@ def _schema_of(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
                 "additionalProperties": False,
                 "required": [each.name for each in dataclasses.fields(kind) if _required(each)],
                 "properties": {
-                    each.name: {**_schema_of(hints[each.name], definitions), **notes.get(each.name, {})}
+                    each.name: {
+                        **_with_form(each.name, _schema_of(hints[each.name], definitions)),
+                        **notes.get(each.name, {}),
+                    }
                     for each in dataclasses.fields(kind)
                 },
             }
@@ -432,6 +478,20 @@ def _schema_of(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
             return {"type": "object", "additionalProperties": _schema_of(arguments[1], definitions)}
         case _:
             return {"enum": list(arguments)}
+
+
+def _with_form(name: str, made: dict[str, Any]) -> dict[str, Any]:
+    """Add to the schema of a key what `_check_form` asks of its values."""
+    kind = made.get("type")
+    if kind == "array":
+        least = {"minItems": 1} if name in _NOT_EMPTY else {}
+        return {**made, "items": _with_form(name, made["items"]), **least}
+    if kind == "string" and name in _FORMS:
+        return {**made, "pattern": _FORMS[name][0]}
+    if kind == "integer":
+        most = {"maximum": _MOST[name]} if name in _MOST else {}
+        return {**made, "minimum": _LEAST.get(name, 0), **most}
+    return made
 
 
 def _field_notes(kind: type[Any]) -> dict[str, dict[str, str]]:

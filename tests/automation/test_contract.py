@@ -58,6 +58,14 @@ def test_standalone_is_the_profile_without_a_name() -> None:
         ('["BETTER_AUTH_SECRET"]', "[true]", ["required[0] is true or false", "it must be a text"]),
         ("[backend.environment]", "[backend.surroundings]", ["unknown key backend.surroundings"]),
         ("port = 3000", "port = -1", ["frontend.port is -1", "must not be below zero"]),
+        ("port = 3000", "port = 0", ["frontend.port is 0", "at least 1, and at most 65535"]),
+        ("port = 3000", "port = 99999", ["frontend.port is 99999", "at most 65535"]),
+        ("uid = 1001", "uid = 0", ["frontend.user.uid is 0", "at least 1"]),
+        ("retries = 3", "retries = 0", ["frontend.health.retries is 0", "at least 1"]),
+        ('path = "/api/health"', 'path = ""', ["frontend.health.path is ''", "begins with /"]),
+        ('image = "todo-frontend"', 'image = "../X Y"', ["frontend.image is '../X Y'", "small letters"]),
+        ('base = "python:3.11-slim"', 'base = "python:latest"', ["backend.base", "not latest"]),
+        ('command = ["node", "server.js"]', "command = []", ["frontend.command is empty"]),
         ("port = 3000", "port = true", ["frontend.port is true or false", "a whole number"]),
         ('output = "server"', 'output = "servr"', ["frontend.output is 'servr'", "one of server, static"]),
         ('NODE_ENV = "production"', "NODE_ENV = 1", ["frontend.environment.fixed.NODE_ENV", "a text"]),
@@ -105,7 +113,11 @@ def test_the_schema_that_editors_read_is_the_one_of_the_code(file: str, kind: ty
 def test_the_schema_knows_every_key_of_every_file() -> None:
     schema = json.loads((ROOT / "deploy/profiles/schema.json").read_text(encoding="utf-8"))
     definitions = schema["definitions"]
-    assert definitions["Frontend"]["properties"]["port"] == {"type": "integer", "minimum": 0}
+    assert definitions["Frontend"]["properties"]["port"] == {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 65535,
+    }
     assert definitions["Frontend"]["properties"]["output"]["enum"] == ["server", "static"]
     assert "unpacked" in definitions["Backend"]["properties"]["size_max_mb"]["description"]
     assert not any(each.get("additionalProperties", False) for each in definitions.values())
