@@ -88,6 +88,8 @@ class Dockerfile:
     stages: tuple[Stage, ...]
     defaults: Mapping[str, str | None]
     """Every ARG of the whole file, with its first default; None where it never has one."""
+    unasked: tuple[str, ...] = ()
+    """The images that a build takes from elsewhere when nobody gives it arguments."""
 
     @property
     def target(self) -> Stage:
@@ -142,7 +144,8 @@ def parse(text: str, *, target: str = "", arguments: Mapping[str, str] | None = 
         known = ", ".join(stage.name for stage in stages)
         raise DockerfileError(f"the Dockerfile has no target {target!r}", why=f"its stages are {known}")
     every = [*before, *(each for one in grouped for each in one)]
-    return Dockerfile(tuple(_needed(stages, wanted)), _defaults(every))
+    unasked = parse(text, target=target).external if given else ()
+    return Dockerfile(tuple(_needed(stages, wanted)), _defaults(every), unasked)
 
 
 def exec_form(text: str) -> tuple[str, ...] | None:

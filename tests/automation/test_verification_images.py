@@ -5,12 +5,15 @@ import json
 import tarfile
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from automation.verification import archive, defaults
-from automation.verification.facts import Builds, Config
+from automation.verification.dockerfile import parse
+from automation.verification.facts import Builds, Config, Source
+from automation.verification.inspection import seen_by_build
 from automation.verification.leaks import Search
 from tests.automation.verified import LABELS, Scene, file, scene
 
@@ -208,3 +211,77 @@ def test_a_build_that_is_not_on_record_comes_with_a_change_of_the_sources() -> N
     found = {each.rule: each.observed for each in made.findings() if each.service == "backend"}
     assert found["build-time"] == "no build is on record: invoke build --no-cache   measures it"
     assert found["rebuild-time"] == "no build is on record: it comes with the next change of the sources"
+
+
+def instead(old: str, new: str) -> Break:
+    return lambda broken: broken.rewrite("backend", lambda text: text.replace(old, new))
+
+
+SOURCES = "FROM scratch AS sources\nCOPY backend/src /src\nFROM python:3.11-slim AS deps\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "broken"),
+    [
+        ("layer-order", instead("RUN pip", "COPY backend/src src\nRUN npm --prefix . ci\nRUN true")),
+        ("layer-order", instead("RUN pip", 'COPY backend/src src\nRUN ["npm", "ci"]\nRUN true')),
+        ("layer-order", instead("RUN pip", "COPY backend/src src\nRUN sh install-packages.sh\nRUN true")),
+        (
+            "layer-order",
+            instead("RUN pip", "COPY backend/src src\nRUN pip --no-input -q install x\nRUN true"),
+        ),
+        (
+            "layer-order",
+            instead("FROM python:3.11-slim AS deps\n", f"{SOURCES}COPY --from=sources /src /src\n"),
+        ),
+        (
+            "layer-order",
+            lambda b: b.rewrite(
+                "backend",
+                lambda text: text.replace("FROM python:3.11-slim AS deps\n", SOURCES).replace(
+                    "RUN pip", "RUN --mount=type=bind,from=sources,target=/src pip"
+                ),
+            ),
+        ),
+        ("base-tags", instead("RUN make", "ADD https://example.com/tool.tar.gz /opt/\nRUN make")),
+    ],
+)
+def test_what_is_wrong_with_a_dockerfile_is_found_by_one_check(rule: str, broken: Break) -> None:
+    made = scene()
+    broken(made)
+    assert made.failed() == {rule}
+
+
+@pytest.mark.parametrize("run", ["npm run build -- ci", "npm --silent run build", "pip --version"])
+def test_a_build_after_the_sources_is_no_installation(run: str) -> None:
+    made = scene()
+    instead("RUN make", f"RUN {run}")(made)
+    assert made.failed() == set()
+
+
+def test_a_default_that_an_argument_replaces_is_judged_too() -> None:
+    made = scene()
+    text = "ARG PYTHON_IMAGE=python:latest\n" + made.dockerfile("backend").replace(
+        "FROM python:3.11-slim", "FROM ${PYTHON_IMAGE}"
+    )
+    made.facts["backend"][Source] = Source(parse(text, arguments={"PYTHON_IMAGE": "python:3.11-slim"}))
+    assert made.failed() == {"base-tags"}
+
+
+def test_a_stage_without_a_name_is_said_to_have_none() -> None:
+    made = scene()
+    made.rewrite("backend", lambda _: "FROM python:3.11-slim\n")
+    [found] = [each for each in made.findings() if each.rule == "multi-stage" and each.service == "backend"]
+    assert found.observed == "1, without a name"
+
+
+def test_what_a_development_build_sees_is_looked_at_too(tmp_path: Path) -> None:
+    (tmp_path / "backend" / "src").mkdir(parents=True)
+    for name in ("backend/Dockerfile", "backend/Dockerfile.dev", "backend/.env", "backend/src/main.py"):
+        (tmp_path / name).touch()
+    for name in ("backend/Dockerfile", "backend/Dockerfile.dev"):
+        (tmp_path / f"{name}.dockerignore").write_text("*\n!backend/src\n")
+    seen = seen_by_build(tmp_path, "backend/Dockerfile", Search({}))
+    assert seen.files == ("backend/src/main.py",)
+    (tmp_path / "backend/Dockerfile.dev.dockerignore").unlink()
+    assert "backend/.env" in seen_by_build(tmp_path, "backend/Dockerfile", Search({})).files

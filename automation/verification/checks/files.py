@@ -1,7 +1,7 @@
 """Checks of the files that images are built from: nothing needs to be built, and no Docker be there."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from automation.verification.dockerfile import Dockerfile, Instruction, Stage, exec_form, pairs
@@ -20,8 +20,10 @@ from automation.verification.findings import (
 from automation.verification.leaks import SECRET_NAME, Search
 
 _INSTALLS = re.compile(
-    r"\b(?:npm (?:ci|install|i)|yarn(?: install)?$|pnpm (?:install|i)|pip3? install|uv (?:pip install|sync)"
-    r"|poetry install|apk add|apt(?:-get)? (?:-\S+ )*install)\b|\S*install\S*\.(?:sh|py)\b"
+    r"\b(?:(?:npm|pnpm)@ (?:ci|install|i)|yarn(?: install)?$|pip3?@ install|uv@ (?:pip install|sync)"
+    r"|poetry@ install|apk@ add|apt(?:-get)?@ install)\b|\S*install\S*\.(?:sh|py)\b".replace(
+        "@", r"(?: +-\S+(?: +[^\s;&|-][^\s;&|]*)?)*"
+    )
 )
 _MANIFEST = re.compile(
     r"(?:package(?:-lock)?|npm-shrinkwrap)\.json|(?:requirements|constraints|bootstrap)[\w.-]*\.(?:txt|in)|.*\.lock"
@@ -48,6 +50,7 @@ _UNWANTED = (
     ),
 )
 _SECRET_FILES = _UNWANTED[0][0], _UNWANTED[1][0]
+_FETCHED = re.compile(r"[a-z]+://|git@", re.IGNORECASE)
 _ADDRESS = re.compile(r"NEXT_PUBLIC_\w+|\w*_URL|\w*_HOST")
 
 
@@ -58,7 +61,8 @@ def multi_stage(asked: Asked, source: Source) -> Finding:
     dockerfile = source.dockerfile
     required = f"at least {len(wanted)} stages ({', '.join(wanted)})"
     names = [stage.name for stage in dockerfile.stages]
-    observed = f"{len(names)}: {', '.join(names)}"
+    named = [name for stage, name in zip(dockerfile.stages, names, strict=True) if name != str(stage.number)]
+    observed = f"{len(names)}: {', '.join(named)}" if named else f"{len(names)}, without a name"
     copies = any(
         instruction.flag("from")
         for stage in dockerfile.lineage(dockerfile.target)
@@ -110,7 +114,7 @@ def build_base(asked: Asked, source: Source) -> Finding:
 
 @check("base-tags", STATIC)
 def base_tags(source: Source) -> Finding:
-    """Every base image has a specific tag, never `latest`."""
+    """Every base image has a specific tag, never `latest`, also by default; what ADD fetches, a checksum."""
     return _specific(source.dockerfile)
 
 
@@ -126,12 +130,15 @@ def layer_order(source: Source) -> Finding:
     required = "dependencies first, then the sources"
     for stage in source.dockerfile.stages:
         copied: Instruction | None = None
+        earlier = [each for each in source.dockerfile.stages if each.number < stage.number]
         for instruction in _instructions(source.dockerfile, stage):
-            if instruction.keyword in {"COPY", "ADD"} and not instruction.flag("from"):
-                if any(_is_source(stage.expand(each)) for each in instruction.words[:-1]):
+            if instruction.keyword in {"COPY", "ADD"}:
+                if _copies_source(source.dockerfile, stage, instruction):
                     copied = copied or instruction
-            elif instruction.keyword == "RUN" and _INSTALLS.search(instruction.text):
-                mounted = any(_mounts_source(each) for each in instruction.flag("mount"))
+            elif instruction.keyword == "RUN" and _INSTALLS.search(_command(instruction)):
+                mounted = any(
+                    _mounts_source(source.dockerfile, earlier, each) for each in instruction.flag("mount")
+                )
                 if copied is not None or mounted:
                     what = f"copied in line {copied.line}" if copied is not None else "mounted"
                     return failed(
@@ -196,7 +203,7 @@ def context(asked: Asked, seen: Context) -> Finding:
         "no .env, .git, tests, node_modules",
         listed(found, 3) or f"none among {len(seen.files)} files",
         holds=not found,
-        remedy=f"leave them out in {asked.name}/Dockerfile.dockerignore",
+        remedy=f"leave them out in {asked.name}/Dockerfile.dockerignore and Dockerfile.dev.dockerignore",
     )
 
 
@@ -316,7 +323,15 @@ def _named_base(wanted: str, source: Source) -> Finding:
 
 
 def _specific(dockerfile: Dockerfile) -> Finding:
-    vague = [name for name in dockerfile.external if _is_vague(name)]
+    images = dict.fromkeys((*dockerfile.external, *filter(None, dockerfile.unasked)))
+    vague = [name for name in images if _is_vague(name)]
+    vague += [
+        f"ADD {each}"
+        for stage in dockerfile.stages
+        for instruction in stage.all("ADD")
+        for each in map(stage.expand, instruction.words[:-1])
+        if _FETCHED.match(each) and not instruction.flag("checksum")
+    ]
     return judged(
         "a tag other than latest",
         listed(vague or dockerfile.external) or "no image at all",
@@ -342,10 +357,33 @@ def _is_source(path: str) -> bool:
     return not (_MANIFEST.fullmatch(pure.name) or {"requirements", "deploy"} & {*pure.parts[:1]})
 
 
-def _mounts_source(mount: str) -> bool:
+def _command(instruction: Instruction) -> str:
+    return instruction.text if exec_form(instruction.text) is None else " ".join(instruction.words)
+
+
+def _copies_source(dockerfile: Dockerfile, stage: Stage, instruction: Instruction) -> bool:
+    """Whether a COPY brings sources, from the context or from a stage that has them."""
+    if names := instruction.flag("from"):
+        return _has_source(dockerfile, dockerfile.stages[: dockerfile.stages.index(stage)], names[0])
+    return any(_is_source(stage.expand(each)) for each in instruction.words[:-1])
+
+
+def _has_source(dockerfile: Dockerfile, earlier: Sequence[Stage], name: str) -> bool:
+    found = [each for each in earlier if name.lower() == each.name.lower() or name == str(each.number)]
+    return any(
+        _copies_source(dockerfile, stage, instruction)
+        for each in found
+        for stage in dockerfile.lineage(each)
+        for instruction in stage.all("COPY", "ADD")
+    )
+
+
+def _mounts_source(dockerfile: Dockerfile, earlier: Sequence[Stage], mount: str) -> bool:
     fields = dict(part.partition("=")[::2] for part in mount.split(","))
-    if fields.get("type", "bind") != "bind" or fields.get("from"):
+    if fields.get("type", "bind") != "bind":
         return False
+    if fields.get("from"):
+        return _has_source(dockerfile, earlier, fields["from"])
     return _is_source(fields.get("source") or fields.get("src") or ".")
 
 
