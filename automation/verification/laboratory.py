@@ -131,10 +131,10 @@ class Laboratory:
     async def close(self) -> None:
         """Remove everything, also what was being made while its maker was cancelled. Raises DockerError."""
         label = f"{LABEL}={self.mark}"
-        if self._making:
+        if making := {*self._making}:
             # What is still asked of a container ends with it.
             await _remove(self.docker, "container", label)
-            _, late = await asyncio.wait({*self._making}, timeout=_ENDING_S)
+            _, late = await asyncio.wait(making, timeout=_ENDING_S)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
