@@ -166,7 +166,7 @@ class Endurance:
     failure: str = ""
     remedy: str = ""
     memory_mb: float = 0.0
-    """While nobody uses it; MB of 10^6 bytes."""
+    """What its processes keep for themselves while nobody uses it; MB of 10^6 bytes."""
     cpus: float = 0.0
     """Processors that it keeps busy while nobody uses it."""
     restarted_s: float | None = 0.0

@@ -52,7 +52,6 @@ _WRONG = {
     "VERSION": "one",
 }
 """Values that the rules of the environment refuse."""
-_UNITS = {"B": 1, "kB": 10**3, "KiB": 2**10, "MB": 10**6, "MiB": 2**20, "GB": 10**9, "GiB": 2**30}
 
 
 @dataclass(frozen=True)
@@ -329,12 +328,13 @@ class Stage:
             return {}
         names = {each.container: name for name, each in self._alive.items()}
         figures = await self._lab.docker.json("stats", "--no-stream", "--format", "{{json .}}", *names)
+        busy = {names[each["Name"]]: float(each["CPUPerc"].rstrip("%")) / 100 for each in figures}
+        seen = await asyncio.gather(
+            *(self._lab.look_inside(each, self._user(name), memory=True) for each, name in names.items())
+        )
         return {
-            names[each["Name"]]: Endurance(
-                memory_mb=_bytes(each["MemUsage"].partition("/")[0]) / 10**6,
-                cpus=float(each["CPUPerc"].rstrip("%")) / 100,
-            )
-            for each in figures
+            name: Endurance(memory_mb=each["memory"] / 10**6, cpus=busy[name])
+            for name, each in zip(names.values(), seen, strict=True)
         }
 
     async def _restart(self, running: _Running) -> float | None:
@@ -543,9 +543,3 @@ def _within(text: str, *keys: str) -> Any:
     except (ValueError, KeyError, TypeError):
         return None
     return found
-
-
-def _bytes(text: str) -> float:
-    """Return the bytes of what Docker writes as 64.2MiB."""
-    found = re.fullmatch(r"([\d.]+)\s*([A-Za-z]+)", text.strip())
-    return float(found[1]) * _UNITS.get(found[2], 1) if found else 0.0
