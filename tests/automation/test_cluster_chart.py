@@ -102,7 +102,10 @@ def test_a_deployment_is_what_the_contract_says(component: str) -> None:
     assert port["containerPort"] == getattr(PROFILE, component).port
     assert_probe(own["readinessProbe"], rules.readiness)
     assert_probe(own["livenessProbe"], rules.liveness)
-    assert own["startupProbe"]["failureThreshold"] * own["startupProbe"]["periodSeconds"] >= 30
+    startup = own["startupProbe"]
+    assert startup["failureThreshold"] * startup["periodSeconds"] >= 30
+    # The kubelet asks for readiness when the startup probe succeeds: too early is a whole period too late.
+    assert startup["initialDelaySeconds"] >= rules.readiness.initial_delay_s
 
 
 def assert_probe(probe: dict[str, Any], rules: Probe) -> None:
@@ -111,6 +114,14 @@ def assert_probe(probe: dict[str, Any], rules: Probe) -> None:
     assert probe["initialDelaySeconds"] == rules.initial_delay_s
     assert probe["periodSeconds"] == rules.period_s
     assert probe["timeoutSeconds"] == rules.timeout_s
+
+
+@pytest.mark.parametrize("component", WORKLOADS)
+def test_a_developers_pod_is_ready_as_soon_as_it_can_be(component: str) -> None:
+    own = container(component, "--values", str(CHART / "values-dev.yaml"))
+    for probe in ("startupProbe", "readinessProbe"):
+        assert own[probe]["initialDelaySeconds"] == 0
+        assert own[probe]["periodSeconds"] <= 2
 
 
 @pytest.mark.parametrize("component", WORKLOADS)
