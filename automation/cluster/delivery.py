@@ -86,17 +86,20 @@ async def check(place: Place, emit: Emit, confirm: Confirm | None) -> None:
         await confirm(f"{place.target} is not a cluster of this machine. Change it?")
 
 
-async def deliver(settings: Settings, request: Request, emit: Emit, confirm: Confirm | None) -> Installed:
+async def deliver(
+    settings: Settings, request: Request, place: Place, emit: Emit, confirm: Confirm | None
+) -> Installed:
     """Bring the release to what the sources and the settings say. Raises AutomationError."""
     profile = contract.load(request.profile, settings.root)
     rules = kubernetes(profile)
-    place = await find_place(settings, request.options, request.context)
     await check(place, emit, confirm)
     kept = await _kept_password(place, rules)
     values = reachable(prepare(settings, profile, emit, kept), place.target, emit)
-    loaded = await load(settings, profile, place.target, emit, registry=request.registry, bases=request.bases)
-    if not values.values.get("DATABASE_URL") and not request.registry:
-        await spare_a_download(settings, place.target, rules, emit)
+    with_database = not values.values.get("DATABASE_URL") and not request.registry
+    loaded, _ = await asyncio.gather(
+        load(settings, profile, place.target, emit, registry=request.registry, bases=request.bases),
+        spare_a_download(settings, place.target, rules, emit) if with_database else asyncio.sleep(0),
+    )
     installer = Installer(
         place.kubectl, place.helm, place.target, chart(settings, rules), rules, request.options, emit
     )

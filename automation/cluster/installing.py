@@ -86,10 +86,11 @@ class Installer:
         began = time.monotonic()
         with step(self.emit, "deploying") as running:
             running.progress("the namespace and the Secret")
-            await self._prepare(environment)
-            before = await self._recover(running)
-            origin = await self._origin()
-            made, revision = await self._upgrade(environment, images, origin, before, running)
+            secret_version, before, origin = await asyncio.gather(
+                self._prepare(environment), self._recover(running), self._origin()
+            )
+            given = release_values(environment, images, origin, secret_version=secret_version)
+            made, revision = await self._upgrade(given, before, running)
         if not self.options.wait:
             return Installed(revision, "", made, time.monotonic() - began)
         await self._until_healthy(revision, before, updating=made and bool(before))
@@ -97,21 +98,21 @@ class Installer:
         if actual != origin and not environment.values.get("FRONTEND_URL"):
             # The cluster has chosen the port: the backend is to trust what people really open.
             with step(self.emit, "address") as running:
-                _, revision = await self._upgrade(environment, images, actual, before, running)
+                given = release_values(environment, images, actual, secret_version=secret_version)
+                _, revision = await self._upgrade(given, before, running)
                 running.detail = f"the backend trusts {actual}"
             await self._until_healthy(revision, before, updating=True)
-        return Installed(revision, await self._reach(), made, time.monotonic() - began)
+        return Installed(revision, await self._reach(actual), made, time.monotonic() - began)
 
-    async def _prepare(self, environment: Environment) -> None:
-        """Make the namespace and the Secret what they should be."""
+    async def _prepare(self, environment: Environment) -> str:
+        """Make the namespace and the Secret what they should be; return the Secret's version."""
         labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
         name = self.options.namespace
-        await self.kubectl.apply(
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+        _, applied = await self.kubectl.apply(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
+            secret(self.contract.secret, name, secret_values(environment.values, self._database_host)),
         )
-        await self.kubectl.apply(
-            secret(self.contract.secret, name, secret_values(environment.values, self._database_host))
-        )
+        return str(applied["metadata"]["resourceVersion"])
 
     async def _recover(self, running: Step) -> tuple[Revision, ...]:
         """Return the revisions; one that a killed run has left in the middle is ended first."""
@@ -127,18 +128,9 @@ class Installer:
         return await self.helm.history()
 
     async def _upgrade(
-        self,
-        environment: Environment,
-        images: Mapping[str, Loaded],
-        origin: str,
-        before: Sequence[Revision],
-        running: Step,
+        self, given: Mapping[str, Any], before: Sequence[Revision], running: Step
     ) -> tuple[bool, int]:
         """Hand the release to Helm unless the last was made from the same; return whether, and its number."""
-        found = await self.kubectl.json("get", "secret", self.contract.secret)
-        given = release_values(
-            environment, images, origin, secret_version=found["metadata"]["resourceVersion"]
-        )
         inputs = f"{_DESCRIPTION}{self._fingerprint(given)}"
         if before and before[-1].status == "deployed" and before[-1].description == inputs:
             running.detail = f"revision {before[-1].number} is made from the same"
@@ -187,10 +179,12 @@ class Installer:
     async def _origin(self) -> str:
         """Return the address that the release has, or will have, at a node of the cluster."""
         workload = self.contract.frontend
-        found = await self.kubectl.complete("get", "service", workload.service, "--output=json")
+        found, node = await asyncio.gather(
+            self.kubectl.complete("get", "service", workload.service, "--output=json"), self._node()
+        )
         ports = json.loads(found.output)["spec"]["ports"] if found.code == 0 else []
         port = ports[0].get("nodePort") if ports else workload.node_port
-        return f"http://{await self._node()}:{port}" if port else ""
+        return f"http://{node}:{port}" if port else ""
 
     async def _node(self) -> str:
         """Return the address of a node."""
@@ -203,9 +197,8 @@ class Installer:
         ]
         return found[0] if found else "localhost"
 
-    async def _reach(self) -> str:
+    async def _reach(self, origin: str) -> str:
         """Return the address at which it answers from this machine; where none does, tell a way."""
-        origin = await self._origin()
         port = origin.rpartition(":")[2]
         candidates = [origin, f"http://localhost:{port}"] if origin else []
         with step(self.emit, "address") as running:

@@ -83,15 +83,18 @@ class Kubectl:
         """Return the objects of the list that `get` printed. Raises ClusterError."""
         return list((await self.json("get", *arguments)).get("items", []))
 
-    async def apply(self, *documents: Mapping[str, Any]) -> None:
-        """Bring objects to what the documents say; these reach it through its standard input.
+    async def apply(self, *documents: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Bring objects to what the documents say; return them. They reach it through its standard input.
 
         On the server's side: nothing of a Secret's values is kept in an annotation. Raises ClusterError.
         """
-        await self.run(
-            "apply", "--server-side", "--force-conflicts", "--field-manager=todo", "--filename=-",
+        applied = await self.run(
+            "apply", "--server-side", "--force-conflicts", "--field-manager=todo",
+            "--filename=-", "--output=json",
             stdin="\n".join(json.dumps({**each}) for each in documents),
         )  # fmt: skip
+        document = json.loads(applied)
+        return list(document["items"]) if document["kind"] == "List" else [document]
 
     async def watch(self, *arguments: str) -> AsyncGenerator[tuple[str, dict[str, Any]]]:
         """Yield `ADDED`, `MODIFIED` or `DELETED` with each object of a kind as it changes.

@@ -165,8 +165,12 @@ class Judge:
                 if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
                     return Verdict(FAILED, reason=condition.get("message", "its pods cannot be made"))
         waiting = tuple(f"{_name(each)} {told}" for each in snapshot.workloads if (told := _missing(each)))
+        # The job itself says so seconds after its pod.
+        done = {pod.owner for pod in current if pod.state == "Completed"}
         waiting += tuple(
-            f"{_name(each)} 0/1" for each in self._jobs(snapshot) if not _condition(each, "Complete")
+            f"{_name(each)} 0/1"
+            for each in self._jobs(snapshot)
+            if _name(each) not in done and not _condition(each, "Complete")
         )
         if not waiting:
             return Verdict(HEALTHY)

@@ -78,8 +78,8 @@ class ClusterEngine:
 
     async def install(self, emit: Emit, confirm: Confirm | None) -> Installed:
         """Deliver what the request says, and write down where it is. Raises AutomationError."""
-        installed = await delivery.deliver(self._settings, self._request, emit, confirm)
         place = await self.place()
+        installed = await delivery.deliver(self._settings, self._request, place, emit, confirm)
         record = Record(
             place.target.context,
             self._request.options.namespace,

@@ -55,15 +55,16 @@ def kubectl(
         case ["version"]:
             say({"serverVersion": {"gitVersion": "v1.34.4"}})
         case ["apply"]:
-            for line in given.splitlines():
-                document = json.loads(line)
+            documents = [json.loads(line) for line in given.splitlines()]
+            for document in documents:
                 state["objects"][f"{document['kind']}/{document['metadata']['name']}"] = document
+                document["metadata"]["resourceVersion"] = digest(document.get("data", {}))
+            say({"kind": "List", "items": documents})
         case ["get", "secret", name]:
             found = state["objects"].get(f"Secret/{name}")
             if not found and "--ignore-not-found" not in arguments:
                 return refuse(f'Error from server (NotFound): secrets "{name}" not found')
             if found:
-                found["metadata"]["resourceVersion"] = digest(found["data"])
                 say(found)
         case ["get", "service", *_]:
             say({"spec": {"ports": [{"nodePort": int(os.environ["NODE_PORT"])}]}})

@@ -80,6 +80,16 @@ def test_a_release_is_healthy_when_all_of_its_revision_is_there() -> None:
     assert judged("updated", revision=2) == Verdict(HEALTHY)
 
 
+def test_a_migration_is_done_when_its_pod_is_though_the_job_says_so_later() -> None:
+    documents = [
+        {**each, "status": {}} if each["kind"] == "Job" else each for each in RECORDED["healthy"]["objects"]
+    ]
+    assert Judge(1).judge(pods.read_snapshot(documents), 0) == Verdict(HEALTHY)
+    without = [each for each in documents if "-migrations-" not in each["metadata"]["name"]]
+    job = [each for each in documents if each["kind"] == "Job"]
+    assert Judge(1).judge(pods.read_snapshot(without + job), 0).outcome == WAITING
+
+
 def test_a_release_on_its_way_says_how_far_it_is() -> None:
     verdict = judged("starting")
     assert verdict.outcome == WAITING
