@@ -18,16 +18,15 @@ engine takes that one. `explain` makes the error for output that was gathered in
 import asyncio
 import json
 import re
-import shutil
 import subprocess
-import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass, replace
 from typing import IO, Any, Self, TypeVar
 
-from automation import logs, processes
+from automation import logs, processes, programs
 from automation.errors import AutomationError
+from automation.programs import Completed, Program
 from automation.settings import Settings
 
 PATIENCE_S = 60.0
@@ -66,27 +65,16 @@ class Engine:
 
 
 @dataclass(frozen=True)
-class Completed:
-    """A command that has ended."""
-
-    code: int
-    output: str
-    errors: str
-
-
-@dataclass(frozen=True)
 class Docker:
-    """The program, and the environment it is run in."""
+    """The program, and what says who answers it."""
 
-    program: str
-    environ: Mapping[str, str]
+    program: Program
     settings: Settings
-    mark: str
 
     @classmethod
     def find(cls, settings: Settings) -> Self:
         """Return Docker as PATH has it. Raises DockerUnavailableError when it has none."""
-        program = shutil.which("docker", path=settings.environ.get("PATH"))
+        program = programs.find("docker", settings.environ, settings.root)
         if program is None:
             raise DockerUnavailableError(
                 "Docker is not installed",
@@ -94,8 +82,12 @@ class Docker:
                 remedies=["install it as https://docs.docker.com/get-docker/ says"],
             )
         # Advertisements among the errors would end up in messages of ours.
-        environ = {**settings.environ, "DOCKER_CLI_HINTS": "false"}
-        return cls(program, environ, settings, uuid.uuid4().hex)
+        return cls(replace(program, environ={**settings.environ, "DOCKER_CLI_HINTS": "false"}), settings)
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment that the program is run in."""
+        return self.program.environ
 
     async def engine(self) -> Engine:
         """Ask the daemon. Raises DockerUnavailableError when it does not answer."""
@@ -113,33 +105,14 @@ class Docker:
         self, *arguments: str, seconds: float = PATIENCE_S, environ: Mapping[str, str] | None = None
     ) -> Completed:
         """Run a short command to its end, whatever its exit code. Raises DockerError if it takes too long."""
-        process = await asyncio.create_subprocess_exec(
-            self.program, *arguments,
-            cwd=self.settings.root,
-            env={**self.environ, **(environ or {})},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # a terminal's Ctrl-C is for this process alone
-        )  # fmt: skip
         try:
-            async with asyncio.timeout(seconds):
-                output, errors = await process.communicate()
+            return await self.program.complete(*arguments, seconds=seconds, environ=environ)
         except TimeoutError:
             raise DockerUnavailableError(
                 f"Docker does not answer: docker {' '.join(arguments[:2])} took more than {seconds:.0f} s",
                 why=f"it was asked at {self.environ['DOCKER_HOST']}" if "DOCKER_HOST" in self.environ else "",
                 remedies=["restart Docker, then the same command again"],
             ) from None
-        finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
-        assert process.returncode is not None  # noqa: S101 - communicate() has waited
-        return Completed(
-            process.returncode, output.decode("utf-8", "replace"), errors.decode("utf-8", "replace")
-        )
 
     async def run(
         self, *arguments: str, seconds: float = PATIENCE_S, environ: Mapping[str, str] | None = None
@@ -166,22 +139,14 @@ class Docker:
                 remedies=["docker version"],
             ) from error
 
-    @asynccontextmanager
-    async def running(
+    def running(
         self, *arguments: str, environ: Mapping[str, str] | None = None, grace: float = 5.0
-    ) -> AsyncIterator[processes.Guarded]:
+    ) -> AbstractAsyncContextManager[processes.Guarded]:
         """Run a long command for as long as the block lasts; its errors go where its output goes.
 
         The caller reads `processes.lines`, awaits `wait()` and makes an error of it with `explain`.
         """
-        async with processes.running(
-            [self.program, *arguments],
-            cwd=self.settings.root,
-            environ={**self.environ, **(environ or {})},
-            mark=self.mark,
-            grace=grace,
-        ) as guarded:
-            yield guarded
+        return self.program.running(*arguments, environ=environ, grace=grace)
 
     async def images(self, *references: str) -> dict[str, dict[str, Any]]:
         """Return what `docker image inspect` says of those of the images that are there."""
@@ -210,7 +175,7 @@ class Docker:
         """
         # A pipe whose reader has gone ends this process: it needs no guard.
         process = subprocess.Popen(  # noqa: ASYNC220 - starting it takes no time
-            [self.program, "image", "save", reference],
+            [self.program.path, "image", "save", reference],
             cwd=self.settings.root,
             env=dict(self.environ),
             stdin=subprocess.DEVNULL,

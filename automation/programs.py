@@ -22,19 +22,21 @@ class Completed:
 
 @dataclass(frozen=True)
 class Program:
-    """A program of this machine, and the environment it is run in."""
+    """A program of this machine, and the environment it is run in, which a command may add to."""
 
     path: str
     environ: Mapping[str, str]
     root: Path
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    async def complete(self, *arguments: str, seconds: float, stdin: str = "") -> Completed:
+    async def complete(
+        self, *arguments: str, seconds: float, stdin: str = "", environ: Mapping[str, str] | None = None
+    ) -> Completed:
         """Run it to its end, whatever its exit code. Raises TimeoutError when it takes longer."""
         process = await asyncio.create_subprocess_exec(
             self.path, *arguments,
             cwd=self.root,
-            env=dict(self.environ),
+            env={**self.environ, **(environ or {})},
             stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -54,10 +56,16 @@ class Program:
         )
 
     @asynccontextmanager
-    async def running(self, *arguments: str, grace: float = 5.0) -> AsyncIterator[processes.Guarded]:
+    async def running(
+        self, *arguments: str, environ: Mapping[str, str] | None = None, grace: float = 5.0
+    ) -> AsyncIterator[processes.Guarded]:
         """Run it for as long as the block lasts; its errors go where its output goes."""
         async with processes.running(
-            [self.path, *arguments], cwd=self.root, environ=self.environ, mark=self.mark, grace=grace
+            [self.path, *arguments],
+            cwd=self.root,
+            environ={**self.environ, **(environ or {})},
+            mark=self.mark,
+            grace=grace,
         ) as guarded:
             yield guarded
 

@@ -11,7 +11,7 @@ import asyncio
 import re
 import tempfile
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from automation import logs, processes
@@ -86,10 +86,7 @@ async def ask(docker: Docker, prompt: str, running: Step, *, seconds: float = LO
     great length, or not in time.
     """
     with tempfile.TemporaryDirectory(prefix="review-") as empty:
-        command = [docker.program, "ai", prompt]
-        async with processes.running(
-            command, cwd=Path(empty), environ=docker.environ, mark=docker.mark
-        ) as process:
+        async with replace(docker.program, root=Path(empty)).running("ai", prompt) as process:
             lines: deque[str] = deque()
             try:
                 async with asyncio.timeout(seconds):

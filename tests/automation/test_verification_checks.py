@@ -11,9 +11,10 @@ from typing import Any, cast
 import pytest
 
 from automation import contract, settings
-from automation.docker import Completed, Docker
+from automation.docker import Docker
 from automation.errors import UsageError
 from automation.paths import ROOT
+from automation.programs import Completed
 from automation.verification import laboratory
 from automation.verification.archive import Content, File, Layer, Leak
 from automation.verification.composition import read_service
