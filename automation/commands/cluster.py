@@ -13,6 +13,8 @@ from automation.contract import Kubernetes
 from automation.engines.cluster import ClusterEngine
 from automation.errors import UsageError
 from automation.events import Emit, Notice, Result, step
+from automation.images.plan import choose
+from automation.images.registry import check_registry
 from automation.settings import Settings
 
 _LONGEST_S = 86_400
@@ -27,6 +29,7 @@ def load(
     async def work(current: Settings, emit: Emit) -> None:
         chosen = contract.load(profile or delivery.PROFILE, current.root)
         rules = delivery.kubernetes(chosen)
+        _check(service, registry)
         place = await delivery.find_place(current, Options(rules.namespace), context)
         if dry_run:
             emit(Notice((f"The images of {chosen.name} would be built and brought to {place.target}.",)))
@@ -49,6 +52,7 @@ def install(
 
     async def work(current: Settings, emit: Emit) -> None:
         rules = _rules(profile, current)
+        _check("", registry)
         options = Options(
             namespace=namespace or rules.namespace,
             release=release or installing.RELEASE,
@@ -117,6 +121,13 @@ async def _ask(question: str) -> None:
 
 def _rules(profile: str, current: Settings) -> Kubernetes:
     return delivery.kubernetes(contract.load(profile or delivery.PROFILE, current.root))
+
+
+def _check(service: str, registry: str) -> None:
+    """Raise UsageError for flags that mean nothing, before the cluster is asked for anything."""
+    choose(service)
+    if registry:
+        check_registry(registry)
 
 
 def _seconds(text: str) -> float:

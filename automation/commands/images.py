@@ -122,7 +122,7 @@ def push(
         chosen = contract.load(profile, current.root)
         values = environment.read(current, chosen).values
         named = registry_name or current.environ.get(REGISTRY, "") or values.get(REGISTRY, "")
-        place = registry.check_registry(named)
+        place = registry.check_registry(named, "--registry" if registry_name else REGISTRY)
         if not version:
             raise UsageError("no version is named", remedies=["--version v1.2.3"])
         services = plan.choose(service)

@@ -24,7 +24,11 @@ _IMAGES = ("PYTHON_IMAGE", "NODE_IMAGE", "NGINX_IMAGE")
 _CONTENT_LENGTH = 12
 _TAG = re.compile(r"[\w][\w.-]{0,127}", re.ASCII)
 _REFERENCE = re.compile(r"[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?", re.ASCII)
-_PLATFORMS = re.compile(r"[a-z0-9]+/[a-z0-9]+(/v?[0-9]+)?(,[a-z0-9]+/[a-z0-9]+(/v?[0-9]+)?)*")
+_PLATFORM = re.compile(
+    r"linux/(386|amd64(/v[1-4])?|arm(/v?[5-7])?|arm64(/v?[89](\.\d)?)?|loong64|mips64(le)?|ppc64le|riscv64|s390x)",
+    re.ASCII,
+)
+"""What Docker builds Linux for; which of them a base image is made for, its registry knows."""
 
 
 @dataclass(frozen=True)
@@ -241,10 +245,13 @@ def _check(options: Options, settings: Settings, services: Sequence[str]) -> Non
                 f"--tag {tag!r} is not a tag",
                 why="a tag has letters, digits, dots, dashes and underscores, at most 128",
             )
-    if options.platform and not _PLATFORMS.fullmatch(options.platform):
-        raise UsageError(
-            f"--platform {options.platform!r} is not a platform", why="write it as in linux/arm64"
-        )
+    for platform in options.platform.split(",") if options.platform else ():
+        if not _PLATFORM.fullmatch(platform):
+            raise UsageError(
+                f"--platform {platform!r} is not a platform",
+                why="the images are made for Linux, on a processor that Docker knows",
+                remedies=["--platform linux/arm64", "--platform linux/amd64,linux/arm64"],
+            )
     for origin, wishes in (("--base", options.bases), ("TODO_BASES:", settings.bases)):
         for wish in wishes:
             old, equals, new = wish.partition("=")

@@ -21,6 +21,7 @@ LATEST = "latest"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:\d)|\[[0-9a-fA-F:]+\])(?::\d{1,5})?"
 _REGISTRY = re.compile(rf"(?:{_HOST}|{_COMPONENT})(?:/{_COMPONENT})*")
+_PORT = re.compile(r":(\d+)(?=/|$)")
 _PUSHED = re.compile(r": digest: (sha256:[0-9a-f]{64}) size: ")
 _LAYER = re.compile(r"^([0-9a-f]{12}): (.*)$")
 _FINAL = ("Pushed", "Layer already exists", "Mounted from")
@@ -46,8 +47,8 @@ class _Remote:
     """The digest of the image's configuration: the same however its layers are compressed."""
 
 
-def check_registry(name: str) -> str:
-    """Return the registry or user to push under, checked. Raises UsageError."""
+def check_registry(name: str, origin: str = "--registry") -> str:
+    """Return the registry or user to push under, checked; `origin` says who named it. Raises UsageError."""
     if not name:
         raise UsageError(
             "no registry is named", remedies=["--registry HOST/USER", "DOCKER_REGISTRY=HOST/USER in .env"]
@@ -55,9 +56,16 @@ def check_registry(name: str) -> str:
     bare = re.sub(r"^\w+://", "", name).rstrip("/")
     if not _REGISTRY.fullmatch(name):
         raise UsageError(
-            f"{name!r} is not a registry",
+            f"{origin} {name!r} is not a registry",
             why="write a host, a user or both, in small letters: registry.example.com/me, me, localhost:5000",
             remedies=[f"--registry {bare.lower()}"] if _REGISTRY.fullmatch(bare.lower()) else [],
+        )
+    port = _PORT.search(name)
+    if port and not 1 <= int(port[1]) <= 65535:
+        raise UsageError(
+            f"{origin} {name!r} is not a registry",
+            why=f"its port {port[1]} is none: a port is a number from 1 to 65535",
+            remedies=[f"--registry {name[: port.start(1)]}5000{name[port.end(1) :]}"],
         )
     return name
 

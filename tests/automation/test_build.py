@@ -370,13 +370,15 @@ def test_a_registry_that_refuses_or_has_something_else_is_an_error(
         (["--registry", "localhost:5000", "--version", "1.2.3"], "not a semantic version"),
         (["--registry", "https://example.com/Me", "--version", "v1.2.3"], "--registry example.com/me"),
         (["--registry", "me/", "--version", "v1.2.3"], "--registry me"),
-        (["--registry", "a b", "--version", "v1.2.3"], "'a b' is not a registry"),
+        (["--registry", "a b", "--version", "v1.2.3"], "--registry 'a b' is not a registry"),
+        (["--registry", "localhost:99999", "--version", "v1.2.3"], "its port 99999 is none"),
+        (["--registry", "localhost:0/me", "--version", "v1.2.3"], "--registry localhost:5000/me"),
     ],
 )
 def test_a_push_without_a_place_or_a_version_is_refused(
     committed: Project, docker: Path, flags: list[str], message: str
 ) -> None:
-    done = committed.invoke("push", *flags)
+    done = committed.invoke("push", "--dry-run", *flags)
     assert done.returncode == 2
     assert message in done.stderr
     assert not docker.exists()

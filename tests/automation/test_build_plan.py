@@ -248,12 +248,22 @@ def test_bases_are_replaced_by_reference_or_by_service_and_the_plan_says_so(root
         (Options(bases=("frontend=node:24",)), "the frontend is not built here"),
         (Options(tags=("no tag",)), "--tag 'no tag' is not a tag"),
         (Options(platform="arm"), "--platform 'arm' is not a platform"),
+        (Options(platform="linux/foo"), "--platform 'linux/foo' is not a platform"),
+        (Options(platform="linux/amd64,linux/arm64/v7"), "--platform 'linux/arm64/v7' is not a platform"),
+        (Options(platform="windows/amd64"), "--platform 'windows/amd64' is not a platform"),
     ],
 )
 def test_options_that_mean_nothing_are_refused_by_name(root: Path, options: Options, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         backend(root, options)
     assert message in caught.value.what
+
+
+@pytest.mark.parametrize(
+    "platform", ["linux/arm64", "linux/arm/v7", "linux/amd64,linux/arm64/v8", "linux/riscv64", ""]
+)
+def test_a_platform_that_docker_knows_is_taken(root: Path, platform: str) -> None:
+    assert backend(root, Options(platform=platform)).platform == platform
 
 
 def test_a_variable_may_replace_bases_that_this_build_has_not(root: Path) -> None:

@@ -320,6 +320,26 @@ def test_a_dry_run_changes_nothing(project: Project, cluster: Cluster) -> None:
     assert not (cluster.programs / "docker_double.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("task", "flags", "message"),
+    [
+        (
+            "minikube-load",
+            ["--registry", "localhost:99999"],
+            "--registry 'localhost:99999' is not a registry",
+        ),
+        ("minikube-load", ["--service", "worker"], "there is no service 'worker'"),
+        ("helm-install", ["--registry", "localhost:99999"], "--registry 'localhost:99999' is not a registry"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_task_would_refuse(
+    project: Project, cluster: Cluster, task: str, flags: list[str], message: str
+) -> None:
+    result = project.invoke(task, "--dry-run", *flags)
+    assert result.returncode == 2
+    assert message in result.stderr
+
+
 def test_the_engine_of_up_is_the_same_release(project: Project, cluster: Cluster, node_port: int) -> None:
     result = project.invoke("up", "--engine", "cluster", "--detach")
     assert result.returncode == 0, result.stdout + result.stderr
