@@ -105,18 +105,12 @@ class Kubectl:
         async with self.program.running(
             *words, "get", *arguments, "--watch", "--output-watch-events", "--output=json", grace=1.0
         ) as process:
-            decoder = json.JSONDecoder()
-            text = ""
+            # Unlike all else that kubectl prints as JSON, each change is one line.
             async for line in processes.lines(process):
-                text += line
-                # Objects end at the beginning of a line.
-                if not line.startswith("}"):
-                    continue
                 try:
-                    document, _ = decoder.raw_decode(text.lstrip())
+                    document = json.loads(line)
                 except ValueError:
-                    continue
-                text = ""
+                    continue  # a warning
                 yield document["type"], document["object"]
 
 
