@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import psutil
 
+from automation import logs
 from automation.errors import AutomationError, UsageError
 
 _ATTEMPTS = 200
@@ -53,7 +54,8 @@ def holder(port: int) -> str:
     if process is None:
         return "another process, which this user may not see"
     with suppress(psutil.Error):
-        command = " ".join(process.cmdline()) or process.name()
+        # A program that is an argument itself has lines, and its arguments may move the cursor.
+        command = logs.clean(" ".join(" ".join(process.cmdline()).split())) or process.name()
         if len(command) > _LONGEST_COMMAND:
             command = command[: _LONGEST_COMMAND - 1] + "…"
         return f"{command} (pid {process.pid}, since {since(process.create_time())})"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from automation import ports
 from tests.automation.conftest import Project, Running, eventually
 
 
@@ -216,6 +217,15 @@ def start_and_lose_the_backend_port(project: Project, *flags: str) -> tuple[Runn
     thief = socket.create_server(("127.0.0.1", project.backend_port))
     (project.root / ".data" / "go").touch()
     return running, thief
+
+
+def test_the_holder_of_a_port_is_told_on_one_line(taken_port: int) -> None:
+    command, _, who = ports.holder(taken_port).rpartition(" (pid ")
+    assert command.startswith(sys.executable[:40])
+    assert command.isprintable()
+    assert command.endswith("…")
+    assert len(command) == 60
+    assert who[0].isdecimal()
 
 
 def test_a_port_that_is_lost_between_choice_and_use_names_its_holder(project: Project) -> None:
