@@ -43,13 +43,15 @@ class Container:
     name: str
     service: str
     state: str
-    """Docker's word: `created`, `running`, `restarting`, `exited`, …"""
+    """Docker's word: `created`, `running`, `paused`, `restarting`, `exited`, …"""
     health: str
     """`healthy`, `unhealthy`, `starting`, or nothing where nobody asks."""
     exit_code: int
     out_of_memory: bool
     restarts: int
     """How often Docker has started it again."""
+    started: str
+    """When it was started last, as Docker writes it."""
     pid: int
     """The process on the machine that runs Docker; 0 when it does not run."""
     image: str
@@ -63,6 +65,11 @@ class Container:
     def healthy(self) -> bool:
         """Whether it runs and says that it is well."""
         return self.state == "running" and self.health in {"healthy", ""}
+
+    @property
+    def paused(self) -> bool:
+        """Whether its processes are held: it answers nobody, and keeps its ports."""
+        return self.state == "paused"
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,16 @@ class Project:
         words = (*self.command, "--progress", "quiet", "stop")
         await self.docker.run(*words, seconds=180, environ=self.environ)
 
+    async def stop_paused(self) -> tuple[str, ...]:
+        """Stop the containers that are paused, which `up` refuses to start; return their services.
+
+        One that goes on again counts as unhealthy until it is asked, which may take half a minute.
+        """
+        paused = [each for each in (await self.containers()).values() if each.paused]
+        if paused:
+            await self.docker.run("container", "stop", *(each.id for each in paused), seconds=180)
+        return tuple(each.service for each in paused)
+
     async def containers(self) -> dict[str, Container]:
         """Return the containers by service, those that have ended too. Raises DockerError."""
         ids = await self.docker.run(
@@ -173,9 +190,10 @@ class Project:
                 # One that something still uses goes the next time.
                 await self.docker.complete("volume", "rm", *outdated)
 
-    async def output(self, container: Container, lines: int) -> tuple[str, ...]:
-        """Return the last lines that a container wrote."""
-        done = await self.docker.complete("container", "logs", "--tail", str(lines), container.id)
+    async def output(self, container: Container, lines: int, *, since: str = "") -> tuple[str, ...]:
+        """Return the last lines that a container wrote, `since` that moment where one is given."""
+        words = ("container", "logs", "--tail", str(lines), *(("--since", since) if since else ()))
+        done = await self.docker.complete(*words, container.id)
         written = (done.output + done.errors).splitlines()
         return tuple(logs.clean(line) for line in written)[-lines:]
 
@@ -274,6 +292,7 @@ def _container(document: Mapping[str, Any]) -> Container:
         exit_code=state["ExitCode"],
         out_of_memory=state["OOMKilled"],
         restarts=document["RestartCount"],
+        started=state["StartedAt"],
         pid=state["Pid"],
         image=document["Image"],
         configuration=labels.get(f"{_LABEL}.config-hash", ""),

@@ -154,5 +154,7 @@ def _describe(status: Status) -> tuple[str, ...]:
         for name in status.services
         if name not in SERVICES
     ]
-    mend = ["It was killed. Clear away what is left with   invoke down"] if status.state == CRASHED else []
+    mend = [f"the {name} is {each.state}: {each.mend}" for name, each in status.services.items() if each.mend]
+    if status.state == CRASHED:
+        mend.append("It was killed. Clear away what is left with   invoke down")
     return (head, *rows, *others, *mend)

@@ -46,6 +46,8 @@ class ServiceStatus:
     pid: int
     memory: int
     """Resident bytes of the service's processes."""
+    mend: str = ""
+    """What brings it back to health, where that is known from here."""
 
 
 @dataclass(frozen=True)

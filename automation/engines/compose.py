@@ -44,6 +44,9 @@ from automation.images.plan import Options, Plan, plan_all
 from automation.processes import Guarded
 from automation.settings import Settings
 
+PAUSED = "paused"
+"""The state of a service whose container is held by `docker pause`."""
+
 _HOST = "host.docker.internal"
 """The name under which containers reach this machine."""
 _TRIES = 5
@@ -212,6 +215,10 @@ class ComposeEngine:
         docker = Docker.find(self._settings)
         running = await self._running()
         if running:
+            now = (await self.status()).services
+            held = [name for name, each in now.items() if each.state == PAUSED]
+            if held:
+                return tuple(f"Start the {name}, which is paused." for name in held)
             return (f"Nothing, unless an image has changed: the application is at {running.address}.",)
         profile = contract.load(options.profile, self._settings.root)
         made = environment.initialise(self._settings, profile, dry_run=True)
@@ -442,6 +449,9 @@ class _Start:
 
     async def run(self, record: Record, write: Callable[[Record], None]) -> Record:
         """Start what is missing, told a service at a time; return what was chosen. Raises AutomationError."""
+        if held := await self._project(record).stop_paused():
+            were = "were paused, and are" if len(held) > 1 else "was paused, and is"
+            self._emit(Notice((f"The {' and the '.join(held)} {were} started again.",)))
         given = self._values.get("NETWORK_PREFIX", "") or record.network_prefix
         refused = 0
         for attempt in range(_TRIES):
@@ -534,7 +544,8 @@ class _Start:
     async def _migrated(self, project: Project) -> str:
         kind = _database_kind(project)
         migration = (await project.containers()).get(compose.MIGRATION)
-        written = await project.output(migration, _LAST_LINES) if migration else ()
+        # Its output begins with what it wrote at an earlier start, where it was not made anew.
+        written = await project.output(migration, _LAST_LINES, since=migration.started) if migration else ()
         count = sum(line.startswith("applied ") for line in written)
         return f"{kind}, {count} migration{'s' * (count != 1)} applied" if count else f"{kind}, up to date"
 
@@ -591,6 +602,8 @@ async def _failure(project: Project, container: Container, settings: Settings) -
     if container.service == compose.MIGRATION:
         what = f"{_database_kind(project)} could not be brought up to date"
         remedies = [f"DATABASE_URL in {settings.env_file_name}", "invoke doctor"]
+    if container.paused:
+        remedies = [_unpause(container)]
     if container.out_of_memory:
         remedies = ["give Docker more memory", "docker stats"]
     if any("password authentication failed" in line for line in written) and compose.DATABASE in str(
@@ -610,7 +623,11 @@ async def _failure(project: Project, container: Container, settings: Settings) -
 
 
 def _is_up(container: Container) -> bool:
-    return container.state in {"running", "restarting"}
+    return container.paused or container.state in {"running", "restarting"}
+
+
+def _unpause(container: Container) -> str:
+    return f"docker unpause {container.name}"
 
 
 def _waits_for(record: Record, step_name: str) -> str:
@@ -620,6 +637,8 @@ def _waits_for(record: Record, step_name: str) -> str:
 
 
 def _end(container: Container, code: int) -> str:
+    if container.paused:
+        return "is paused"
     if container.out_of_memory:
         return "was killed: it needed more memory than there is"
     if container.restarts:
@@ -686,9 +705,12 @@ def _service_status(record: Record, container: Container, memory: int) -> Servic
         state = HEALTHY
     elif container.state == "running" and container.health == "starting":
         state = instance.STARTING
+    elif container.paused:
+        state = PAUSED
+    mend = f"{_unpause(container)}   or   invoke compose-up" if container.paused else ""
     if name not in SERVICES:
-        return ServiceStatus(state, "", 0, container.pid, memory)
-    return ServiceStatus(state, record.address_of(name), record.ports[name], container.pid, memory)
+        return ServiceStatus(state, "", 0, container.pid, memory, mend)
+    return ServiceStatus(state, record.address_of(name), record.ports[name], container.pid, memory, mend)
 
 
 async def _show(process: Guarded, emit: Emit) -> None:

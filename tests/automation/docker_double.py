@@ -13,11 +13,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 STATE = Path(__file__).with_suffix(".json")
 BEHAVIOUR = os.environ.get("DOCKER", "")
+UNKNOWN = {"Status": "unhealthy", "Log": []}
 GIVEN = (
     "IMAGE",
     "CONTENT",
@@ -90,8 +92,20 @@ def docker(arguments: list[str], state: dict[str, Any]) -> int | Callable[[], ob
                     [state["containers"][each]["inspect"] for each in ids if each in state["containers"]]
                 )
             )
-        case ["container", "logs", *_, name]:
-            say(state["containers"][name]["output"])
+        case ["container", "logs", *words, name]:
+            container = state["containers"][name]
+            since = words[words.index("--since") + 1] if "--since" in words else ""
+            before = "" if since == container["inspect"]["State"]["StartedAt"] else container["before"]
+            say(f"{before}{container['output']}")
+        case ["pause", name]:
+            # Its health is not asked for while it is paused, and the last answer counts no more.
+            state["containers"][name]["inspect"]["State"] |= {"Status": "paused", "Health": UNKNOWN}
+        case ["container", "stop", *ids]:
+            for each in ids:
+                stop(state["containers"][each])
+        case ["container", "rm", *ids]:
+            for each in ids:
+                del state["containers"][each]
         case ["container", "top", *_]:
             say("PID RSS\n10 40000\n11 2000")
         case ["volume", "ls", *words]:
@@ -133,7 +147,7 @@ def compose(arguments: list[str], state: dict[str, Any]) -> int | Callable[[], o
         state["containers"] = {}
     elif "stop" in arguments:
         for each in state["containers"].values():
-            each["inspect"]["State"] |= {"Status": "exited", "Health": None, "Pid": 0}
+            stop(each)
     elif "logs" in arguments:
         for each in state["containers"].values():
             name = each["inspect"]["Config"]["Labels"]["com.docker.compose.service"]
@@ -157,6 +171,8 @@ def up(
         return fail("Error response from daemon: write /var/lib/docker/x: no space left on device")
     if BEHAVIOUR == "image-missing":
         return fail(f"Error response from daemon: No such image: {given['BACKEND_IMAGE']}")
+    if any(each["inspect"]["State"]["Status"] == "paused" for each in state["containers"].values()):
+        return fail("Error response from daemon: cannot start a paused container, try unpause instead")
     order = [*(["postgres"] if "postgres" in services else []), "migrate", "backend", "frontend"]
     for service in order:
         told(f"{project}-{service}-1", "Creating", "Created")
@@ -225,13 +241,24 @@ def make(
             else old["State"]["Pid"]
             if keep and old["State"]["Pid"]
             else os.getpid() + len(name),
+            "StartedAt": datetime.now(UTC).isoformat(),
             "Health": None if done else {"Status": "healthy", "Log": []},
         },
     }
     output = "applied 0001\napplied 0002\n" if done else f"the {service} has started\n"
-    container = {"inspect": inspect, "output": output}
+    before = ""
+    if keep:
+        # What it wrote stays, and what it did to the database too.
+        before = "".join(state["containers"][name][part] for part in ("before", "output"))
+        output = "" if done else output
+    container = {"inspect": inspect, "output": output, "before": before}
     state["containers"][name] = container
     return container
+
+
+def stop(container: dict[str, Any]) -> None:
+    """End a container."""
+    container["inspect"]["State"] |= {"Status": "exited", "Health": None, "Pid": 0}
 
 
 def told(name: str, *statuses: str) -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,38 @@ def test_a_changed_source_and_a_changed_setting_are_brought_in_by_the_next_up(
         file.write("OPENAI_API_KEY=sk-new\nAGENT_MODEL=small\n")
     assert "already running" not in project.invoke("compose-up", "--detach").stdout
     assert told(docker)["given"]["OPENAI_API_KEY"] == "sk-new"
+
+
+def test_migrations_are_counted_of_this_start_alone(project: Project, docker: Path) -> None:
+    first = project.invoke("compose-up", "--detach", *project.ports)
+    assert "SQLite, 2 migrations applied" in first.stdout
+    removed = next(name for name in told(docker)["containers"] if "backend" in name)
+    subprocess.run(["docker", "container", "rm", removed], env=project.environ, check=True)
+    second = project.invoke("compose-up", "--detach")
+    assert second.returncode == 0, second.stderr
+    assert "SQLite, up to date" in second.stdout
+
+
+def test_a_paused_container_is_told_as_paused_and_started_again(project: Project, docker: Path) -> None:
+    project.invoke("compose-up", "--detach", *project.ports)
+    names = {name.split("-")[-2]: name for name in told(docker)["containers"]}
+    subprocess.run(["docker", "pause", names["backend"]], env=project.environ, check=True)
+    status = project.status()
+    assert (status["state"], status["backend"]["state"], status["frontend"]["state"]) == (
+        "unhealthy", "paused", "healthy",
+    )  # fmt: skip
+    shown = project.invoke("status")
+    assert shown.returncode == 1
+    assert (
+        f"the backend is paused: docker unpause {names['backend']}   or   invoke compose-up" in shown.stdout
+    )
+    assert "Start the backend, which is paused." in project.invoke("compose-up", "--dry-run").stdout
+    subprocess.run(["docker", "pause", names["frontend"]], env=project.environ, check=True)
+    assert project.status()["state"] == "unhealthy", "it holds its ports"
+    again = project.invoke("compose-up", "--detach")
+    assert again.returncode == 0, again.stderr
+    assert "The backend and the frontend were paused, and are started again." in again.stdout
+    assert project.status()["state"] == "running"
 
 
 def test_two_at_once_start_one_application(project: Project, docker: Path) -> None:
