@@ -266,11 +266,12 @@ def release_values(
 ) -> dict[str, Any]:
     """Return the chart's values that follow from the settings and the images; none of them is a secret."""
     given = environment.values
-    configuration = {name: given[name] for name in _CONFIGURATION if given.get(name)}
-    configuration["FRONTEND_URL"] = given.get("FRONTEND_URL") or origin
-    # The ways that do not lead through a node: a forwarded port, and Docker Desktop's.
-    port = origin.rpartition(":")[2]
-    others = ["http://localhost:3000", *([f"http://localhost:{port}"] if origin else [])]
+    configuration = {name: given[name] for name in (*_CONFIGURATION, "FRONTEND_URL") if given.get(name)}
+    others = ["http://localhost:3000"]
+    if not given.get("FRONTEND_URL"):
+        configuration["FRONTEND_URL"] = origin
+        # The ways that do not lead through a node: a forwarded port, and Docker Desktop's.
+        others += [f"http://localhost:{origin.rpartition(':')[2]}"] if origin else []
     configuration["TRUSTED_ORIGINS"] = ",".join([*others, *filter(None, [given.get("TRUSTED_ORIGINS", "")])])
     return {
         **values(images),

@@ -66,6 +66,8 @@ def kubectl(
                 return refuse(f'Error from server (NotFound): secrets "{name}" not found')
             if found:
                 say(found)
+        case ["get", "service", name] if BEHAVIOUR == "chooses-the-port" and not state["revisions"]:
+            return refuse(f'Error from server (NotFound): services "{name}" not found')
         case ["get", "service", *_]:
             say({"spec": {"ports": [{"nodePort": int(os.environ["NODE_PORT"])}]}})
         case ["get", "nodes"]:

@@ -165,6 +165,20 @@ def test_a_second_installation_does_nothing_and_says_so(project: Project, cluste
     assert len(cluster.calls("minikube", "load")) == 2
 
 
+@pytest.mark.parametrize(("address", "upgrades"), [("", 2), ("FRONTEND_URL=https://todo.example.com\n", 1)])
+def test_a_port_that_the_cluster_has_chosen_changes_the_release_once_at_most(
+    project: Project, cluster: Cluster, address: str, upgrades: int
+) -> None:
+    with (project.root / ".env").open("a") as env:
+        env.write(address)
+    project.environ["CLUSTER"] = "chooses-the-port"
+    for _ in range(2):
+        result = project.invoke("helm-install")
+        assert result.returncode == 0, result.stdout
+        assert len(cluster.calls("helm", "upgrade")) == upgrades
+    assert f"revision {upgrades} is made from the same" in result.stdout
+
+
 @pytest.mark.parametrize("change", ["a source", "a setting", "a value", "the chart"])
 def test_what_has_changed_is_brought_in_by_the_next_installation(
     project: Project, cluster: Cluster, change: str
