@@ -59,7 +59,8 @@ class Helm:
                 f"helm {arguments[0]} took more than {PATIENCE_S:.0f} s", remedies=["kubectl cluster-info"]
             ) from None
         if done.code:
-            said = done.errors or done.output
+            # What is wrong with a chart, Helm says in its output.
+            said = f"{done.output}\n{done.errors}"
             if any(words in said for words in _OWN):
                 raise ClusterError(
                     f"another operation on the release {self.release} is in progress, or was killed",

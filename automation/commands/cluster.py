@@ -107,7 +107,7 @@ def package(*, destination: str, json_lines: bool, debug: bool) -> int:
         chart = delivery.chart(current, _rules("", current))
         with step(emit, "chart") as running:
             helm = Helm.find(current)
-            await helm.run("lint", "--strict", str(chart))
+            await helm.run("lint", "--strict", "--quiet", str(chart))
             made = await installing.package(helm, chart, current.root / (destination or ".artifacts/charts"))
             running.detail = made
         emit(Result({"archive": made}))

@@ -6,6 +6,7 @@ import json
 import shutil
 import stat
 import sys
+import tarfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from automation import settings
 from automation.cluster import loading
@@ -47,6 +49,11 @@ class Cluster:
     def calls(self, *words: str) -> list[list[str]]:
         """Return the commands that hold all of the words."""
         return [each for each in self.told()["calls"] if all(word in each for word in words)]
+
+    def give_helm(self) -> None:
+        """Put the locked Helm in the place of its stand-in."""
+        self.remove("helm")
+        (self.programs / "helm").symlink_to(Path(sys.executable).with_name("helm"))
 
     def remove(self, name: str) -> None:
         """Make as if a program had never been installed."""
@@ -352,6 +359,38 @@ def test_a_dry_run_refuses_what_the_task_would_refuse(
     result = project.invoke(task, "--dry-run", *flags)
     assert result.returncode == 2
     assert message in result.stderr
+
+
+def test_the_archive_of_the_chart_holds_what_an_installation_needs(
+    project: Project, cluster: Cluster
+) -> None:
+    cluster.give_helm()
+    result = project.invoke("helm-package", "--json", "--destination", "made/here")
+    assert result.returncode == 0, result.stderr
+    made = Path(json.loads(result.stdout.splitlines()[-1])["archive"])
+    described = project.root / "deploy/helm/todo-chatbot-chart"
+    version = yaml.safe_load((described / "Chart.yaml").read_text())["version"]
+    assert made == project.root / f"made/here/todo-chatbot-chart-{version}.tgz"
+    with tarfile.open(made) as archive:
+        names = {Path(each.name).relative_to(described.name).as_posix() for each in archive}
+    templates = {
+        each.relative_to(described).as_posix() for each in described.glob("templates/**/*") if each.is_file()
+    }
+    assert {"Chart.yaml", "values.yaml", "values.schema.json", *templates} <= names
+    assert not any("secret" in name.lower() or name.startswith("ci/") for name in names)
+    assert "helm-package" in project.invoke("--list").stdout
+
+
+def test_a_chart_that_helm_refuses_is_made_into_no_archive(project: Project, cluster: Cluster) -> None:
+    cluster.give_helm()
+    template = project.root / "deploy/helm/todo-chatbot-chart/templates/broken.yaml"
+    template.write_text("{{ .Values.backend")
+    result = project.invoke("helm-package")
+    assert result.returncode == 1
+    assert "helm lint" in result.stderr
+    assert "templates/broken.yaml:1): unclosed action" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list(project.root.rglob("*.tgz"))
 
 
 def test_the_engine_of_up_is_the_same_release(project: Project, cluster: Cluster, node_port: int) -> None:
