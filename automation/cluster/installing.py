@@ -343,6 +343,9 @@ class Watcher:
         snapshot = pods.read_snapshot(await self._kubectl.items(KINDS, self._selector))
         for pod in snapshot.pods:
             self._show(pod)
+        if any(pod.state == "Running" and pod.readiness_s for pod in snapshot.pods):
+            told = await self._kubectl.items("events", "--field-selector=reason=Unhealthy")
+            snapshot = pods.with_refusals(snapshot, told)
         return snapshot
 
     async def _watch(self) -> None:

@@ -1,7 +1,9 @@
 """What the API server says about a release, read into plain facts; and what they mean, as a pure function."""
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 HEALTHY, FAILED, WAITING = "healthy", "failed", "waiting"
@@ -11,12 +13,12 @@ _LASTING_S: Mapping[str, float] = {
     "ErrImageNeverPull": 2,
     "InvalidImageName": 0,
     "ImagePullBackOff": 0,
-    "ErrImagePull": 8,
+    "ErrImagePull": 5,
     "CreateContainerConfigError": 5,
-    "CreateContainerError": 8,
+    "CreateContainerError": 5,
     "CrashLoopBackOff": 0,
     "RunContainerError": 5,
-    "Unschedulable": 8,
+    "Unschedulable": 5,
 }
 
 
@@ -45,6 +47,10 @@ class Pod:
     memory_limit: str = ""
     readiness_s: float = 0
     """Seconds that a container which has started has to become ready; 0 while it has not."""
+    attempts: int = 0
+    """How often in a row its readiness probe fails before that counts."""
+    refused: int = 0
+    """How often it has failed, where the events were asked for."""
 
 
 def read_pod(document: Mapping[str, Any]) -> Pod:
@@ -72,6 +78,7 @@ def read_pod(document: Mapping[str, Any]) -> Pod:
         started=(container.get("state", {}).get("running") or {}).get("startedAt", ""),
         memory_limit=spec.get("resources", {}).get("limits", {}).get("memory", ""),
         readiness_s=_readiness(spec) if container.get("started") else 0,
+        attempts=_attempts(spec.get("readinessProbe", {})),
     )
 
 
@@ -81,8 +88,12 @@ def _readiness(spec: Mapping[str, Any]) -> float:
     if not probe:
         return 0
     # What the API server leaves out has its default.
-    attempts = probe.get("failureThreshold", 3) * probe.get("periodSeconds", 10)
+    attempts = _attempts(probe) * probe.get("periodSeconds", 10)
     return float(probe.get("initialDelaySeconds", 0) + attempts + probe.get("timeoutSeconds", 1))
+
+
+def _attempts(probe: Mapping[str, Any]) -> int:
+    return int(probe.get("failureThreshold", 3))
 
 
 def _state(
@@ -129,6 +140,15 @@ def read_snapshot(documents: Iterable[Mapping[str, Any]]) -> Snapshot:
     )
 
 
+def with_refusals(snapshot: Snapshot, events: Iterable[Mapping[str, Any]]) -> Snapshot:
+    """Return the snapshot in which pods know from events how often their readiness probe has failed."""
+    refused: Counter[str] = Counter()
+    for each in events:
+        if each.get("reason") == "Unhealthy" and each.get("message", "").startswith("Readiness"):
+            refused[each["involvedObject"]["name"]] += each.get("count") or 1
+    return replace(snapshot, pods=tuple(replace(pod, refused=refused[pod.name]) for pod in snapshot.pods))
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a snapshot means for the revision that was asked for."""
@@ -157,8 +177,7 @@ class Judge:
         if failed := self._failed_migration(snapshot):
             return failed
         for pod in current:
-            allowed = pod.readiness_s or None if pod.state == "Running" else _LASTING_S.get(pod.state)
-            if allowed is not None and now - self._since[_stand(pod)] >= allowed:
+            if _lasts(pod, now - self._since[_stand(pod)]):
                 return Verdict(FAILED, pod=pod)
         for each in snapshot.workloads:
             for condition in each.get("status", {}).get("conditions", ()):
@@ -205,6 +224,13 @@ class Judge:
                     FAILED, pod=own[-1] if own else None, reason=failure.get("message", "the job failed")
                 )
         return None
+
+
+def _lasts(pod: Pod, seconds: float) -> bool:
+    """Return whether a pod that has been so for some seconds will not leave its state by itself."""
+    if pod.state != "Running":
+        return seconds >= _LASTING_S.get(pod.state, math.inf)
+    return pod.readiness_s > 0 and (pod.refused >= pod.attempts or seconds >= pod.readiness_s)
 
 
 def _stand(pod: Pod) -> tuple[str, str, float]:

@@ -114,7 +114,7 @@ def test_an_update_is_not_healthy_while_pods_of_the_version_before_are_ready_alo
         ("crash", 1, 0),
         ("memory", 1, 0),
         ("secret-absent", 1, 5),
-        ("no-room", 1, 8),
+        ("no-room", 1, 5),
         ("database-address", 1, 0),
         ("migration-fails", 3, 0),
     ],
@@ -134,6 +134,18 @@ def test_a_started_pod_that_never_becomes_ready_has_failed_after_the_attempts_of
     assert judged("never-ready", seconds=11).outcome == WAITING
     assert judged("never-ready", seconds=12).outcome == FAILED
     assert judged("starting", seconds=3600).outcome == WAITING
+
+
+def test_a_pod_whose_probe_has_failed_as_often_as_counts_has_failed_at_once() -> None:
+    before = pods.read_snapshot(RECORDED["never-ready"]["objects"])
+    (told,) = [each for each in RECORDED["never-ready"]["events"] if "Readiness" in each["message"]]
+    for count, outcome in ((2, WAITING), (3, FAILED)):
+        snapshot = pods.with_refusals(before, [{**told, "count": count}])
+        assert Judge(1).judge(snapshot, 100).outcome == outcome
+    other = {**told, "count": 9, "involvedObject": {"name": "another"}}
+    startup = {**told, "count": 9, "message": "Startup probe failed: statuscode: 404"}
+    for event in (other, startup):
+        assert Judge(1).judge(pods.with_refusals(before, [event]), 100).outcome == WAITING
 
 
 def test_pods_that_may_not_be_made_have_failed_with_the_reason() -> None:
