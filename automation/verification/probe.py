@@ -96,9 +96,11 @@ def orphan_is_reaped() -> bool:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        parent = os.getpid()
         grandchild = os.fork()
         if grandchild == 0:
-            time.sleep(0.05)
+            while os.getppid() == parent:
+                time.sleep(0.001)
             os._exit(0)
         os.write(writing, str(grandchild).encode())
         os._exit(0)

@@ -16,14 +16,14 @@ import pytest
 
 from automation import contract, settings
 from automation.docker import Docker
-from automation.verification import inspection
+from automation.verification import inspection, laboratory
 from automation.verification.archive import Content
 from automation.verification.facts import Config, Locks, Source
 from automation.verification.findings import Asked, Finding, Outcome, registered
 from automation.verification.inspection import Inspector
 from automation.verification.laboratory import LABEL
 from automation.verification.leaks import Search
-from tests.images.containers import ROOT, build, docker
+from tests.images.containers import ROOT, build, docker, wait_until
 
 PROFILE = replace(
     contract.load("standalone"), backend=replace(contract.load("standalone").backend, size_max_mb=1)
@@ -244,6 +244,39 @@ def test_a_container_that_breaks_a_rule_fails_its_check(
         each: "failed" if each == broken else "passed"
         for each in ("health-time", "health-answer", "read-only-root")
     }
+
+
+KEEPS = """import mmap
+import signal
+
+with open("/read", "wb") as file:
+    file.write(bytes({file}))
+with open("/read", "rb") as file:
+    read = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+seen = sum(read[at] for at in range(0, len(read), mmap.PAGESIZE))
+own = b"x" * {own}
+shared = mmap.mmap(-1, {shared})
+for at in range(0, len(shared), mmap.PAGESIZE):
+    shared[at] = 1
+print("ready", flush=True)
+signal.pause()
+"""
+
+
+def test_memory_is_what_processes_keep_for_themselves_and_no_pages_of_files(backend: str) -> None:
+    file, own, shared = 64 * 2**20, 24 * 2**20, 40 * 2**20
+    program = KEEPS.format(file=file, own=own, shared=shared)
+
+    async def look_inside() -> int:
+        async with laboratory.opened(Docker.find(settings.load()), backend) as lab:
+            # As root, who may write what is to be read.
+            container = await lab.create(backend, "python", "-c", program, options=("--user", "0:0"))
+            await lab.start(container)
+            wait_until(lambda: "ready" in docker("logs", container).stdout)
+            seen = await lab.look_inside(container, "0:0", memory=True)
+            return int(seen["memory"])
+
+    assert own + shared <= asyncio.run(look_inside()) < own + shared + file
 
 
 def test_two_at_once_do_not_get_in_each_others_way(backend: str) -> None:
