@@ -69,6 +69,13 @@ class Release:
         """Return an object, or a list of objects, as the API server has it."""
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
+    def remove(self, *, wait: bool = False) -> None:
+        """Delete the namespace and everything in it; with `wait` until no pod runs there any more."""
+        name = self.place.kubectl.namespace
+        self.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
+        if wait:
+            self.kubectl("wait", "--for=delete", "pods", "--all", "--timeout=28s")
+
     def changes(self, name: str) -> list[str]:
         """Return what was shown of the pods whose names begin so."""
         return [each.text for each in self.told if isinstance(each, Line) and each.source.startswith(name)]
@@ -129,9 +136,7 @@ def new_release(cluster: Place, images: Mapping[str, Loaded]) -> Iterator[Callab
 
     yield make
     for each in made:
-        each.kubectl(
-            "delete", "namespace", each.place.kubectl.namespace, "--ignore-not-found", "--wait=false"
-        )
+        each.remove()
 
 
 @pytest.fixture
@@ -139,7 +144,7 @@ def release(new_release: Callable[[], Release]) -> Iterator[Release]:
     """A release that the test alone has."""
     made = new_release()
     yield made
-    made.kubectl("delete", "namespace", made.place.kubectl.namespace, "--ignore-not-found", "--wait=false")
+    made.remove()
 
 
 async def _refuse(question: str) -> None:
