@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from automation.verification.findings import Check, Finding, Outcome
 from automation.verification.verifying import Verification
@@ -10,10 +11,16 @@ _HEAD = ("", "rule", "service", "required", "observed")
 _MARKS = {Outcome.PASSED: "passed", Outcome.FAILED: "FAILED", Outcome.NOT_APPLICABLE: "–"}
 _NARROWEST = 24
 _SEPARATOR = "  "
+_FEW = 2
+"""So many rules that do not apply for the same reason are told one by one."""
 
 
 def as_table(findings: Sequence[Finding], width: int) -> tuple[str, ...]:
-    """Return a line for each finding, or more where a column is too narrow for its text."""
+    """Return a line for each finding, or more where a column is too narrow for its text.
+
+    Rules that begin alike and do not apply for the same reason have one line together.
+    """
+    findings = _gathered(findings)
     fixed = [
         max(len(_MARKS[Outcome.PASSED]), 6),
         max([len(each.rule) for each in findings] + [4]),
@@ -73,6 +80,24 @@ def summary(verification: Verification) -> str:
         f"{verification.profile:<11} {passed} passed, {failed} failed, {without} not applicable"
         f"   {verification.seconds:.1f} s{f'   built on{stands[1:]}' if stands else ''}"
     )
+
+
+def _gathered(findings: Sequence[Finding]) -> list[Finding]:
+    families: dict[tuple[str, str], list[Finding]] = {}
+    for each in findings:
+        families.setdefault(_family(each), []).append(each)
+    gathered: list[Finding] = []
+    for (name, _), found in families.items():
+        together = replace(found[0], rule=name, service="", required=f"{len(found)} findings")
+        gathered += [together] if len(found) > _FEW else found
+    return gathered
+
+
+def _family(finding: Finding) -> tuple[str, str]:
+    """Return what a finding shares with those that can be told with it; what is judged stands alone."""
+    if finding.outcome is Outcome.NOT_APPLICABLE:
+        return f"{finding.rule.partition('-')[0]}-*", finding.observed
+    return finding.rule, finding.service
 
 
 def _wrapped(cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:

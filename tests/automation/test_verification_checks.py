@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import itertools
 import types
 import typing
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from automation.docker import Docker
 from automation.errors import UsageError
 from automation.paths import ROOT
 from automation.programs import Completed
-from automation.verification import laboratory
+from automation.verification import laboratory, report
 from automation.verification.archive import Content, File, Layer, Leak
 from automation.verification.composition import read_service
 from automation.verification.facts import (
@@ -41,7 +42,7 @@ from automation.verification.facts import (
     Template,
     Unconfigured,
 )
-from automation.verification.findings import Outcome, chosen, registered
+from automation.verification.findings import Finding, Outcome, chosen, not_applicable, registered
 from automation.verification.inspection import DEFAULT, is_default
 from automation.verification.verifying import Verifier
 from tests.automation.verified import LABELS, OK, SERVICES, Scene, file, scene
@@ -486,6 +487,29 @@ def test_a_base_that_was_replaced_is_said_and_not_judged() -> None:
     found = {each.rule: each for each in made.findings() if each.rule in {"base", "build-base"}}
     assert {each.outcome for each in found.values()} == {Outcome.NOT_APPLICABLE}
     assert found["build-base"].observed == "built on debian:13 instead of node:24-alpine"
+
+
+def test_a_family_of_rules_that_do_not_apply_for_one_reason_is_one_line_of_the_table() -> None:
+    why = "the profile is not one for Kubernetes"
+    family = [not_applicable("a release", why) for _ in range(4)]
+    named = [
+        replace(each, rule=f"cluster-{name}", service=service)
+        for each, (name, service) in zip(
+            family, itertools.product(("labels", "probes"), SERVICES), strict=True
+        )
+    ]
+    passed = Finding("12", "12", Outcome.PASSED, rule="cluster-size")
+    alone = replace(not_applicable("gzip", "the frontend is a Node server"), rule="gzip", service="frontend")
+    rows = report.as_table([passed, *named, alone], 120)[1:]
+    assert [each.split()[:2] for each in rows] == [
+        ["passed", "cluster-size"],
+        ["–", "cluster-*"],
+        ["–", "gzip"],
+    ]
+    assert "4 findings" in rows[1]
+    assert why in rows[1]
+    few = report.as_table(named[:2], 120)[1:]
+    assert [each.split()[1] for each in few] == ["cluster-labels", "cluster-labels"]
 
 
 def test_a_tag_that_another_profile_holds_is_said_and_not_judged() -> None:
