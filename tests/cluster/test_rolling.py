@@ -3,21 +3,21 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from automation import settings
-from automation.cluster import loading
+from automation.cluster.delivery import Place
 from automation.cluster.installing import Watcher
 from automation.cluster.loading import Loaded
-from automation.docker import Docker
 from automation.events import step
 from automation.paths import ROOT
-from tests.cluster.conftest import RULES, Release
+from tests.cluster.conftest import Release
 from tests.cluster.load import Load, Report
+from tests.cluster.next_version import NEXT, Answering, next_version
 
 MODEL = "slow-model"
 OF_THE_MODEL = {
@@ -60,7 +60,14 @@ class Service:
 
 
 @pytest.fixture(scope="module")
-def service(new_release: Callable[[], Release]) -> Iterator[Service]:
+def newer(cluster: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Loaded]]:
+    """The images of the next version, in the cluster until the service is gone."""
+    with next_version(settings.load(), tmp_path_factory.mktemp("next"), cluster.target) as images:
+        yield images
+
+
+@pytest.fixture(scope="module")
+def service(new_release: Callable[[], Release], newer: Mapping[str, Loaded]) -> Iterator[Service]:
     """A healthy release whose agent asks a slow model in a pod of its own."""
     release = new_release()
     installed = release.install(given=OF_THE_MODEL)
@@ -69,6 +76,7 @@ def service(new_release: Callable[[], Release]) -> Iterator[Service]:
     yield Service(release, installed.address, installed.revision)
     REPORTS.parent.mkdir(parents=True, exist_ok=True)
     REPORTS.write_text("".join(f"{each}\n" for each in _REPORTS), encoding="utf-8")
+    release.remove(wait=True)
 
 
 REPORTS = ROOT / ".artifacts" / "rolling.txt"
@@ -96,26 +104,29 @@ def nothing_lost_or_doubled(load: Load) -> None:
     assert [each for each, times in load.titles.items() if times > 1] == [], "doubled"
 
 
-def test_an_upgrade_to_a_new_image(service: Service, images: Mapping[str, Loaded]) -> None:
-    newer = asyncio.run(under_another_tag(service.release, images))
-    before = set(service.pods("backend") + service.pods("frontend"))
+def test_an_upgrade_to_the_next_version(service: Service, newer: Mapping[str, Loaded]) -> None:
+    now = Answering.at(service.address)
+    assert all(newer[name].name != image.name for name, image in service.release.images.items())
     with Load(service.address).running() as load:
         load.wait_for(lambda report: report.counts["replies"] >= 1)
         service.change(images=newer)
         service.wait()
-        assert not before & set(service.pods("backend") + service.pods("frontend"))
     nothing_happened(load, "upgrade")
+    afterwards = {Answering.at(service.address) for _ in range(10)}
+    assert afterwards == {NEXT} != {now}
 
 
-def test_a_rollback(service: Service, images: Mapping[str, Loaded]) -> None:
-    before = set(service.pods("backend"))
+def test_a_rollback_to_the_version_before(service: Service) -> None:
+    assert Answering.at(service.address) == NEXT
     with Load(service.address).running() as load:
         load.wait_for(lambda report: report.counts["replies"] >= 1)
         service.revision -= 1
         asyncio.run(service.release.place.helm.rollback(service.revision))
         service.wait()
-        assert not before & set(service.pods("backend"))
     nothing_happened(load, "rollback")
+    afterwards = {Answering.at(service.address) for _ in range(10)}
+    assert len(afterwards) == 1
+    assert NEXT not in afterwards
 
 
 def test_a_changed_configuration(service: Service) -> None:
@@ -158,21 +169,6 @@ def test_a_database_that_is_restarted(service: Service) -> None:
     nothing_lost_or_doubled(load)
 
 
-async def under_another_tag(release: Release, images: Mapping[str, Loaded]) -> dict[str, Loaded]:
-    """Bring the same images to the cluster under tags that it has not seen."""
-    current = settings.load()
-    docker = Docker.find(current)
-    loader = loading.choose(release.place.target, current, docker)
-    made = {}
-    for service, image in images.items():
-        name = f"{image.name}-{release.place.kubectl.namespace}"
-        await docker.run("image", "tag", image.name, name)
-        await loading.converge(loader, service, name, print, allowed_s=RULES.image_load_max_s)
-        await docker.run("image", "rm", name)
-        made[service] = replace(image, name=name)
-    return made
-
-
 def model(backend: Loaded) -> dict[str, Any]:
     """Return the slow model: its program, its pod and its address."""
     labels = {"app": MODEL}
@@ -192,7 +188,15 @@ def model(backend: Loaded) -> dict[str, Any]:
     items = [
         {"kind": "ConfigMap", "data": {"slow_model.py": program}},
         {"kind": "Service", "spec": {"selector": labels, "ports": [{"port": 8000}]}},
-        {"kind": "Pod", "spec": {"securityContext": user, "containers": [container], "volumes": [volume]}},
+        {
+            "kind": "Pod",
+            "spec": {
+                "securityContext": user,
+                "containers": [container],
+                "volumes": [volume],
+                "terminationGracePeriodSeconds": 1,
+            },
+        },
     ]
     named = [{"apiVersion": "v1", "metadata": {"name": MODEL, "labels": labels}, **each} for each in items]
     return {"apiVersion": "v1", "kind": "List", "items": named}

@@ -1,0 +1,114 @@
+"""The application's next version: built from a copy of the sources in which people can see a change."""
+
+import asyncio
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx2
+
+from automation import contract, settings
+from automation.cluster import delivery, loading
+from automation.cluster.loading import KindLoader, Loaded, Loader, MinikubeLoader
+from automation.cluster.target import Target
+from automation.docker import Docker
+from automation.images import building, context
+from automation.images.plan import SERVICES, Options, Plan, plan_all
+from automation.settings import Settings
+
+VERSION = "v999.0.0"
+CHANGES: Mapping[str, tuple[str, str]] = {
+    "backend/src/app/main.py": ('title="To-do chatbot"', 'title="To-do chatbot, renewed"'),
+    "frontend/app/sign-in/page.tsx": ('title: "Sign in"', 'title: "Sign in anew"'),
+    # A script that browsers load, and so another name of it.
+    "frontend/features/accounts/account-form.tsx": ('submit: "Sign in"', 'submit: "Sign in anew"'),
+}
+"""What the next version has instead of something else, by the file it is in."""
+PROJECT = ("deploy/profiles", "deploy/rules.toml", "pyproject.toml")
+"""What a build is planned by, besides what it sees."""
+
+
+@dataclass(frozen=True)
+class Answering:
+    """What tells one version from another, at the address that people open."""
+
+    api: str
+    """The name and the version of the API."""
+    page: str
+    """The title of a page."""
+
+    @classmethod
+    def at(cls, address: str) -> "Answering":
+        """Ask both servers, over connections of their own."""
+        with httpx2.Client(base_url=address, trust_env=False) as client:
+            about = client.get("/api/openapi.json").json()["info"]
+            title = re.search(r"<title>([^<]*)</title>", client.get("/sign-in").text)
+        assert title, "a page has a title"
+        return cls(f"{about['title']} {about['version']}", title[1])
+
+
+NEXT = Answering(f"To-do chatbot, renewed {VERSION.removeprefix('v')}", "Sign in anew · To-do")
+
+
+@contextmanager
+def next_version(current: Settings, folder: Path, target: Target) -> Iterator[Mapping[str, Loaded]]:
+    """Have the next version in the cluster, beside this one; in the end neither it nor Docker has it."""
+    changed = settings.load(current.environ, copy(current.root, folder))
+    profile = contract.load(delivery.PROFILE, changed.root)
+    # The names that go with the latest build stay with this version's.
+    plans = [
+        replace(each, tags=())
+        for each in asyncio.run(plan_all(changed, [profile], SERVICES, Options(version=VERSION)))
+    ]
+    docker = Docker.find(changed)
+    loader = loading.choose(target, changed, docker)
+    try:
+        yield asyncio.run(bring(plans, docker, loader, delivery.kubernetes(profile).image_load_max_s))
+    finally:
+        asyncio.run(take_away([each.reference for each in plans], docker, loader))
+
+
+async def bring(
+    plans: Sequence[Plan], docker: Docker, loader: Loader, allowed_s: int
+) -> Mapping[str, Loaded]:
+    """Build the images and bring them to the nodes."""
+    await building.converge(docker, plans, print)
+    return {
+        each.service: await loading.converge(loader, each.service, each.reference, print, allowed_s=allowed_s)
+        for each in plans
+    }
+
+
+async def take_away(references: Sequence[str], docker: Docker, loader: Loader) -> None:
+    """Remove images from the nodes and from Docker. No pod may run on them any more."""
+    for each in references:
+        if isinstance(loader, MinikubeLoader):
+            await loader.program.complete("--profile", loader.profile, "image", "rm", each, seconds=60)
+        if isinstance(loader, KindLoader):
+            nodes = await loader.program.complete("get", "nodes", "--name", loader.cluster, seconds=60)
+            for node in nodes.output.split():
+                await docker.complete("exec", node, "crictl", "rmi", f"docker.io/library/{each}")
+        await docker.complete("image", "rm", each)
+        assert not await loader.has(each), f"the nodes still have {each}"
+    assert not await docker.images(*references)
+
+
+def copy(root: Path, folder: Path) -> Path:
+    """Copy what the images are made from, changed as the next version has it."""
+    for service in SERVICES:
+        dockerfile = f"{service}/Dockerfile"
+        seen = context.load(root, dockerfile).files()
+        for each in (*seen, dockerfile, f"{dockerfile}.dockerignore"):
+            (folder / each).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / each, folder / each)
+    for each in PROJECT:
+        put = shutil.copytree if (root / each).is_dir() else shutil.copy2
+        put(root / each, folder / each)
+    for file, (before, after) in CHANGES.items():
+        text = (folder / file).read_text(encoding="utf-8")
+        assert before in text, f"{file} has no {before} any more"
+        (folder / file).write_text(text.replace(before, after), encoding="utf-8")
+    return folder
