@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing, suppress
@@ -35,6 +36,7 @@ _LOOK_S = 1.0
 _REACHED_S = 15.0
 _LOG_LINES = 60
 _DESCRIPTION = "inputs "
+_SERVICE = "templates/frontend-service.yaml"
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Installer:
         with step(self.emit, "deploying") as running:
             running.progress("the namespace and the Secret")
             secret_version, before, origin = await asyncio.gather(
-                self._prepare(environment), self._recover(running), self._origin()
+                self._prepare(environment), self._recover(running), self._planned_origin()
             )
             given = release_values(environment, images, origin, secret_version=secret_version)
             made, revision = await self._upgrade(given, before, running)
@@ -177,14 +179,26 @@ class Installer:
         error.shown = True
 
     async def _origin(self) -> str:
-        """Return the address that the release has, or will have, at a node of the cluster."""
-        workload = self.contract.frontend
+        """Return the address that the release has at a node of the cluster; empty while it has none."""
+        service = self.contract.frontend.service
         found, node = await asyncio.gather(
-            self.kubectl.complete("get", "service", workload.service, "--output=json"), self._node()
+            self.kubectl.complete("get", "service", service, "--output=json"), self._node()
         )
-        ports = json.loads(found.output)["spec"]["ports"] if found.code == 0 else []
-        port = ports[0].get("nodePort") if ports else workload.node_port
+        port = json.loads(found.output)["spec"]["ports"][0].get("nodePort") if found.code == 0 else 0
         return f"http://{node}:{port}" if port else ""
+
+    async def _planned_origin(self) -> str:
+        """Return the address that it will have; the one that it has where the cluster chooses the port."""
+        port = self.contract.frontend.node_port
+        if self.options.flags:
+            shown = ("--show-only", _SERVICE)
+            with suppress(ClusterError):  # values that the chart refuses are told when it is installed
+                text = await self.helm.run(
+                    "template", self.options.release, str(self.chart), *shown, *self.options.flags
+                )
+                found = re.search(r"^ +nodePort: (\d+)$", text, re.MULTILINE)
+                port = int(found[1]) if found else 0
+        return f"http://{await self._node()}:{port}" if port else await self._origin()
 
     async def _node(self) -> str:
         """Return the address of a node."""

@@ -51,9 +51,13 @@ class Kubectl:
     @property
     def where(self) -> tuple[str, ...]:
         """The flags that every command carries."""
+        return (*self.lasting, f"--request-timeout={_REQUEST_S}s")
+
+    @property
+    def lasting(self) -> tuple[str, ...]:
+        """The flags of a command whose answer takes as long as something in the cluster does."""
         words = [f"--context={self.context}"] if self.context else []
-        words += [f"--namespace={self.namespace}"] if self.namespace else []
-        return (*words, f"--request-timeout={_REQUEST_S}s")
+        return (*words, *([f"--namespace={self.namespace}"] if self.namespace else []))
 
     async def complete(
         self, *arguments: str, stdin: str = "", seconds: float = PATIENCE_S
@@ -96,14 +100,20 @@ class Kubectl:
         document = json.loads(applied)
         return list(document["items"]) if document["kind"] == "List" else [document]
 
+    async def until_gone(self, *what: str, seconds: float) -> None:
+        """Wait until objects, as `get` takes them, are gone. Raises ClusterError that names what stays."""
+        words = ("wait", "--for=delete", *what, f"--timeout={seconds:.0f}s")
+        done = await self.program.complete(*self.lasting, *words, seconds=seconds + PATIENCE_S)
+        if done.code:
+            raise explain(done.errors or done.output, "kubectl wait", self.program.environ)
+
     async def watch(self, *arguments: str) -> AsyncGenerator[tuple[str, dict[str, Any]]]:
         """Yield `ADDED`, `MODIFIED` or `DELETED` with each object of a kind as it changes.
 
         Ends when the API server ends the watch, which it does from time to time.
         """
-        words = [each for each in self.where if not each.startswith("--request-timeout")]
         async with self.program.running(
-            *words, "get", *arguments, "--watch", "--output-watch-events", "--output=json", grace=1.0
+            *self.lasting, "get", *arguments, "--watch", "--output-watch-events", "--output=json", grace=1.0
         ) as process:
             # Unlike all else that kubectl prints as JSON, each change is one line.
             async for line in processes.lines(process):

@@ -16,6 +16,8 @@ from automation.errors import UsageError
 from automation.events import Emit, Line, Notice, Result, step
 from automation.settings import Settings
 
+_GONE_S = 120.0
+"""Seconds for pods to end what they have begun, and for a namespace to be emptied."""
 _SELECTOR = "--selector=app.kubernetes.io/instance={}"
 
 
@@ -110,15 +112,17 @@ class ClusterEngine:
         with step(emit, "stop") as running:
             running.progress("asking the pods to end")
             await place.helm.uninstall()
-            await place.kubectl.run(
-                "wait", "--for=delete", "pods", _SELECTOR.format(options.release), "--timeout=25s"
-            )
+            own = _SELECTOR.format(options.release)
+            # Helm leaves the pods of its tests.
+            tests = f"{own},app.kubernetes.io/component=test"
+            await place.kubectl.run("delete", "pods", tests, "--ignore-not-found", "--wait=false")
+            await place.kubectl.until_gone("pods", own, seconds=_GONE_S)
             running.detail = f"{options.release} is gone, the data stays"
             if data:
                 running.progress("deleting the namespace")
-                await place.kubectl.run(
-                    "delete", "namespace", options.namespace, "--ignore-not-found", "--wait"
-                )
+                name = f"namespace/{options.namespace}"
+                await place.kubectl.run("delete", name, "--ignore-not-found", "--wait=false")
+                await place.kubectl.until_gone(name, seconds=_GONE_S)
                 running.detail = f"{options.release} and the namespace {options.namespace} are gone"
         self._file.unlink(missing_ok=True)
 
@@ -156,8 +160,7 @@ class ClusterEngine:
             "--max-log-requests=20",
         ]
         words += ["--follow"] if follow else []
-        where = [each for each in place.kubectl.where if not each.startswith("--request-timeout")]
-        async with place.kubectl.program.running(*where, *words, grace=1.0) as process:
+        async with place.kubectl.program.running(*place.kubectl.lasting, *words, grace=1.0) as process:
             async for line in processes.lines(process):
                 source, text = _split(line)
                 emit(Line(source, text))

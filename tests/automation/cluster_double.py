@@ -97,6 +97,9 @@ def helm(words: list[str], arguments: list[str], given: str, state: dict[str, An
             )
             state["given"].append(json.loads(given))
             say({"version": revision})
+        case ["template", *_]:
+            port = next((each for each in arguments if each.startswith("frontend.service.nodePort=")), "=0")
+            sys.stdout.write(f"  ports:\n    - port: 80\n      nodePort: {port.partition('=')[2]}\n")
         case ["history", *_]:
             if not state["revisions"]:
                 return refuse("Error: release: not found")

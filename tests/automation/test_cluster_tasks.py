@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 import shutil
 import stat
 import sys
@@ -105,6 +106,8 @@ def cluster(project: Project, node_port: int) -> Cluster:
     }
     shutil.copytree(ROOT / "deploy/helm", project.root / "deploy/helm")
     shutil.copy(ROOT / "deploy/rules.toml", project.root / "deploy")
+    rules = project.root / "deploy/profiles/cluster.toml"
+    rules.write_text(re.sub(r"(?m)^node_port = \d+", f"node_port = {node_port}", rules.read_text()))
     for service, name in (("backend", "PYTHON"), ("frontend", "NODE")):
         (project.root / service / "Dockerfile").write_text(DOCKERFILE.format(name))
         (project.root / service / "Dockerfile.dockerignore").write_text(f"*\n!{service}/src\n")
@@ -180,10 +183,20 @@ def test_a_port_that_the_cluster_has_chosen_changes_the_release_once_at_most(
         env.write(address)
     project.environ["CLUSTER"] = "chooses-the-port"
     for _ in range(2):
-        result = project.invoke("helm-install")
+        result = project.invoke("helm-install", "--set", "frontend.service.nodePort=0")
         assert result.returncode == 0, result.stdout
         assert len(cluster.calls("helm", "upgrade")) == upgrades
     assert f"revision {upgrades} is made from the same" in result.stdout
+
+
+def test_a_port_that_is_asked_for_is_trusted_from_the_first(
+    project: Project, cluster: Cluster, node_port: int
+) -> None:
+    project.environ["CLUSTER"] = "chooses-the-port"
+    result = project.invoke("helm-install", "--set", f"frontend.service.nodePort={node_port}")
+    assert result.returncode == 0, result.stdout
+    [given] = cluster.told()["given"]
+    assert given["config"]["FRONTEND_URL"] == f"http://127.0.0.1:{node_port}"
 
 
 @pytest.mark.parametrize("change", ["a source", "a setting", "a value", "the chart"])
@@ -301,13 +314,14 @@ def test_an_uninstallation_keeps_the_data_unless_told(project: Project, cluster:
     assert result.returncode == 0, result.stdout
     assert "the data stays" in result.stdout
     assert cluster.calls("helm", "uninstall")
-    assert not cluster.calls("kubectl", "delete")
+    [deleted] = cluster.calls("kubectl", "delete")
+    assert any(each.endswith("app.kubernetes.io/component=test") for each in deleted), "Helm leaves these"
     assert "Nothing is running" in project.invoke("helm-uninstall").stdout
     asked = project.invoke("helm-uninstall", "--data")
     assert asked.returncode == 2
-    assert not cluster.calls("kubectl", "delete")
+    assert not cluster.calls("kubectl", "delete", "namespace/todo-app-dev")
     assert project.invoke("helm-uninstall", "--data", "--yes").returncode == 0
-    assert cluster.calls("kubectl", "delete", "namespace", "todo-app-dev")
+    assert cluster.calls("kubectl", "delete", "namespace/todo-app-dev")
 
 
 @pytest.mark.parametrize(
