@@ -1,15 +1,13 @@
 """Reading of a Dockerfile what a plan needs: its stages, what they are made from, and its arguments."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from automation import files
+from automation.dockerfile import instructions
 from automation.errors import AutomationError
 
-_FROM = re.compile(r"FROM\s+(?:--\S+\s+)*(?P<base>\S+)(?:\s+AS\s+(?P<name>\S+))?", re.IGNORECASE)
-_OTHER = re.compile(r"(?:--|,)from=([^\s,]+)")
-_ARGUMENT = re.compile(r"""(?P<name>\w+)(?:=(?P<value>"[^"]*"|'[^']*'|\S*))?""")
 _VARIABLE = re.compile(r"\$\{?(\w+)")
 
 
@@ -65,17 +63,12 @@ def read(file: Path, shown: str) -> Dockerfile:
         ) from error
     stages: list[Stage] = []
     arguments: dict[str, str] = {}
-    # A comment may stand between the lines of one instruction.
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    for line in re.sub(r"\\[ \t]*\n", " ", "\n".join(lines)).splitlines():
-        instruction = line.strip()
-        word, _, rest = instruction.partition(" ")
-        if word.upper() == "ARG":
-            for declared in _ARGUMENT.finditer(rest):
-                arguments.setdefault(declared["name"], (declared["value"] or "").strip("\"'"))
-        elif found := _FROM.match(instruction):
-            stages.append(Stage(found["name"] or "", found["base"], ()))
-        elif stages and (others := _OTHER.findall(instruction)):
-            last = stages.pop()
-            stages.append(Stage(last.name, last.base, (*last.others, *others)))
+    for each in instructions(text):
+        if each.keyword == "ARG":
+            for name, _, value in (word.partition("=") for word in each.words):
+                arguments.setdefault(name, value)
+        elif each.keyword == "FROM" and each.words:
+            stages.append(Stage("".join(each.words[2:3]), each.words[0], ()))
+        elif stages and each.sources:
+            stages[-1] = replace(stages[-1], others=(*stages[-1].others, *each.sources))
     return Dockerfile(text, tuple(stages), arguments)

@@ -12,17 +12,14 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping
 
+from automation.dockerfile import KEYWORDS, Instruction, directives
 from automation.review.candidate import hidden
-from automation.review.dockerfile import Dockerfile, Instruction, directives, expand, read
+from automation.review.dockerfile import Dockerfile, expand, read
 from automation.review.findings import Finding
 
 _SYNTAX = re.compile(r"^\s*(?:#|//)\s*syntax\s*=|^\s*\{.*\"syntax\"\s*:", re.IGNORECASE)
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|\bgit@|\$", re.IGNORECASE)
 _SILENCER = re.compile(r"#\s*(hadolint\s+.*ignore\b.*|check\s*=.*|shellcheck\s+disable.*)", re.IGNORECASE)
-_KNOWN = {
-    "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER",
-    "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
-}  # fmt: skip
 _MOUNTS = ("bind", "cache", "secret", "tmpfs")
 
 
@@ -112,7 +109,7 @@ def _instruction(instruction: Instruction) -> Iterator[Finding]:
         yield _finding(
             "onbuild", "leaves commands for builds to come", line, "write the command where it runs"
         )
-    elif keyword not in _KNOWN:
+    elif keyword not in KEYWORDS:
         yield _finding("unknown-instruction", f"is no instruction: {keyword[:40]}", line, "see the line")
     if keyword == "ADD" and _REMOTE.search(instruction.text):
         yield _finding(
@@ -166,9 +163,8 @@ def _references(file: Dockerfile, at: int) -> Iterator[tuple[str, int]]:
     stage = file.stages[at]
     yield stage.base, stage.instructions[0].line
     for instruction in stage.instructions:
-        for name in (*instruction.flag("from"), *(mount.get("from", "") for mount in instruction.mounts)):
-            if name:
-                yield name, instruction.line
+        for name in instruction.sources:
+            yield name, instruction.line
 
 
 def _repository(image: str) -> str:
@@ -205,7 +201,7 @@ def _steps(file: Dockerfile) -> Iterator[tuple[Instruction, str]]:
     for stage in file.stages:
         inputs = hashlib.sha256(repr([(each.keyword, each.text) for each in file.arguments]).encode())
         for instruction in stage.instructions:
-            names = [*instruction.flag("from"), *(mount.get("from", "") for mount in instruction.mounts)]
+            names = [*instruction.sources]
             if instruction.keyword == "FROM":
                 names.append(stage.base)
             found = (file.stage(name, len(ends)) for name in names)

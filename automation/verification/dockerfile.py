@@ -1,60 +1,23 @@
 """A Dockerfile as data: its stages, and what their instructions say once the arguments are filled in.
 
-Docker itself answers only by building. A review must also judge a file that nobody wants to build yet, so
-this reads the syntax: continuation lines, comments, here-documents, flags, the exec form, `${NAME:-default}`.
+Docker itself answers only by building. A review must also judge a file that nobody wants to build yet.
 """
 
-import json
 import re
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from automation.dockerfile import KEYWORDS, Instruction, instructions
 from automation.errors import AutomationError
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _VARIABLE = re.compile(
     rf"\\(?P<escaped>\$)|\$(?:(?P<plain>{_NAME})|\{{(?P<braced>{_NAME})(?::(?P<how>[-+])(?P<word>[^}}]*))?\}})"
 )
-_HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
-_FLAG = re.compile(r"--([a-z][a-z-]*)(?:=(\S*))?(?:\s+|$)")
-_KNOWN = {
-    "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER",
-    "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
-}  # fmt: skip
 
 
 class DockerfileError(AutomationError):
     """A text that is no Dockerfile."""
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """One instruction of a stage."""
-
-    keyword: str
-    """In capitals."""
-    line: int
-    """Where it begins, counted from one."""
-    flags: tuple[tuple[str, str], ...]
-    """What stands as --name=value before the arguments, in order."""
-    text: str
-    """The arguments on one line, variables as they are written; a here-document follows on its own lines."""
-
-    def flag(self, name: str) -> tuple[str, ...]:
-        """Return the values of a flag, in order."""
-        return tuple(value for each, value in self.flags if each == name)
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The arguments: the items of the exec form, or words as a shell splits them."""
-        if (items := exec_form(self.text)) is not None:
-            return items
-        head = self.text.split("\n", 1)[0]
-        try:
-            return tuple(shlex.split(head))
-        except ValueError:  # a quotation mark that is never closed, as in don't
-            return tuple(head.split())
 
 
 @dataclass(frozen=True)
@@ -121,7 +84,10 @@ def parse(text: str, *, target: str = "", arguments: Mapping[str, str] | None = 
     given = dict(arguments or {})
     before: list[Instruction] = []
     grouped: list[list[Instruction]] = []
-    for instruction in _instructions(text):
+    for instruction in instructions(text):
+        if instruction.keyword not in KEYWORDS:
+            what = f"line {instruction.line} begins with {instruction.keyword[:40]!r}"
+            raise DockerfileError(what, why="no instruction of a Dockerfile does")
         if instruction.keyword == "FROM":
             grouped.append([instruction])
         elif grouped:
@@ -148,15 +114,6 @@ def parse(text: str, *, target: str = "", arguments: Mapping[str, str] | None = 
     return Dockerfile(tuple(_needed(stages, wanted)), _defaults(every), unasked)
 
 
-def exec_form(text: str) -> tuple[str, ...] | None:
-    """Return the items of a JSON array, or None when it is the shell form."""
-    try:
-        items = json.loads(text)
-    except ValueError:
-        return None
-    return tuple(map(str, items)) if isinstance(items, list) else None
-
-
 def pairs(instruction: Instruction) -> dict[str, str]:
     """Return the names and values of an ENV, LABEL or ARG; an ARG without a default has an empty one."""
     words = instruction.words
@@ -180,52 +137,6 @@ def expand(text: str, values: Mapping[str, str]) -> str:
         return known
 
     return _VARIABLE.sub(value, text)
-
-
-def _instructions(text: str) -> Iterator[Instruction]:
-    lines = text.splitlines()
-    escape = "`" if re.match(r"#\s*escape\s*=\s*`", lines[0] if lines else "") else "\\"
-    at = 0
-    while at < len(lines):
-        first = at
-        gathered = ""
-        while at < len(lines):
-            line = lines[at]
-            at += 1
-            if line.lstrip().startswith("#") or not line.strip():
-                if gathered or first == at - 1:
-                    first = first if gathered else at
-                continue
-            stripped = line.rstrip()
-            gathered += stripped.removesuffix(escape) + (" " if stripped.endswith(escape) else "")
-            if not stripped.endswith(escape):
-                break
-        if not gathered.strip():
-            continue
-        head, _, rest = gathered.strip().partition(" ")
-        keyword = head.upper()
-        if keyword not in _KNOWN:
-            raise DockerfileError(
-                f"line {first + 1} begins with {head[:40]!r}", why="no instruction of a Dockerfile does"
-            )
-        flags, rest = _flags(keyword, rest.strip())
-        if keyword in {"RUN", "COPY", "ADD"}:
-            for word in [found[2] for found in _HEREDOC.finditer(rest)]:
-                body = []
-                while at < len(lines) and lines[at].strip() != word:
-                    body.append(lines[at])
-                    at += 1
-                at += 1
-                rest = "\n".join([rest, *body])
-        yield Instruction(keyword, first + 1, flags, rest)
-
-
-def _flags(keyword: str, rest: str) -> tuple[tuple[tuple[str, str], ...], str]:
-    flags: list[tuple[str, str]] = []
-    while keyword in {"FROM", "COPY", "ADD", "RUN", "HEALTHCHECK"} and (found := _FLAG.match(rest)):
-        flags.append((found[1], found[2] or ""))
-        rest = rest[found.end() :]
-    return tuple(flags), rest
 
 
 def _stage(
@@ -294,14 +205,9 @@ def _with_flags(instruction: Instruction, values: Mapping[str, str]) -> Instruct
     return replace(instruction, flags=flags)
 
 
-def _sources(stage: Stage) -> Iterator[str]:
-    """Yield the stages and images that a stage takes files from."""
-    for each in stage.instructions:
-        yield from (value for value in each.flag("from") if value)
-        for mount in each.flag("mount"):
-            fields = dict(part.partition("=")[::2] for part in mount.split(","))
-            if fields.get("from"):
-                yield fields["from"]
+def _sources(stage: Stage) -> tuple[str, ...]:
+    """Return the stages and images that a stage takes files from."""
+    return tuple(name for each in stage.instructions for name in each.sources)
 
 
 def _needed(stages: Sequence[Stage], target: Stage) -> list[Stage]:

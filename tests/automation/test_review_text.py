@@ -94,6 +94,11 @@ def test_a_quoted_heredoc_hides_nothing() -> None:
     assert ("image", 3) in rules(text)
 
 
+@pytest.mark.parametrize("end", ["\\", "\\\n", "\\\n\n# nothing\n"])
+def test_a_line_that_only_continues_is_no_instruction(end: str) -> None:
+    assert rules(f"FROM python:3.11-slim\n{end}") == []
+
+
 def test_what_is_in_a_heredoc_is_no_instruction() -> None:
     assert rules("FROM python:3.11-slim\nRUN <<EOF\nADD https://example.com /\nFROM nowhere\nEOF\n") == []
 

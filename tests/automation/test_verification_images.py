@@ -268,6 +268,27 @@ def test_a_default_that_an_argument_replaces_is_judged_too() -> None:
     assert made.failed() == {"base-tags"}
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        'RUN echo "<<EOF"',
+        "RUN <<EOF\n  EOF\nUSER root\nEOF",
+        "RUN <<-EOF\n\tUSER root\n\tEOF",
+        "RUN true \\\n\n  # USER root\n  && true",
+        'CMD\t["uvicorn"]',
+    ],
+)
+def test_what_is_in_a_heredoc_or_quoted_changes_nothing_that_follows(lines: str) -> None:
+    read = parse(f"FROM python:3.11-slim\n{lines}\nUSER 1001\n").target
+    assert [each.text for each in read.all("USER")] == ["1001"]
+    assert len(read.instructions) == 2
+
+
+def test_a_directive_may_name_another_escape_in_any_line_of_the_directives() -> None:
+    read = parse("# check=error=true\n# escape=`\nFROM python:3.11-slim\nRUN one `\n  two\n").target
+    assert [each.words for each in read.instructions] == [("one", "two")]
+
+
 def test_a_stage_without_a_name_is_said_to_have_none() -> None:
     made = scene()
     made.rewrite("backend", lambda _: "FROM python:3.11-slim\n")

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from automation.verification.dockerfile import Dockerfile, Instruction, Stage, exec_form, pairs
+from automation.dockerfile import Instruction, exec_form
+from automation.verification.dockerfile import Dockerfile, Stage, pairs
 from automation.verification.facts import Context, Development, Source, Sources, Template
 from automation.verification.findings import (
     STATIC,
