@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import secrets
 import threading
 import time
@@ -27,6 +28,8 @@ class Report:
     """Requests that succeeded, by what they were."""
     failures: list[str] = field(default_factory=list)
     """Each request that failed: when, what it was, and how."""
+    torn: list[str] = field(default_factory=list)
+    """Scripts that a page named and that were not there: a pod of another version was asked for them."""
     unavailable: list[str] = field(default_factory=list)
     """Clear refusals: 503 as a problem document that says when to come again."""
     written: list[str] = field(default_factory=list)
@@ -45,6 +48,7 @@ class Report:
         counted = ", ".join(f"{number} {name}" for name, number in sorted(self.counts.items()))
         return (
             f"{total} requests in {self.seconds:.0f} s ({counted}), {len(self.failures)} failed, "
+            f"{len(self.torn)} scripts of another version, "
             f"{len(self.unavailable)} told to come again, cuts {dict(self.cuts)}, "
             f"slowest {self.slowest:.2f} s"
         )
@@ -135,6 +139,7 @@ class Load:
             lambda: self._repeat(0.2, lambda: self._read(talker, "/api/conversations")),
             lambda: self._repeat(0.5, lambda: self._read(talker, "/sign-in")),
             lambda: self._repeat(0.2, lambda: self._write(writer)),
+            lambda: self._repeat(1.0, self._visit),
         ]
         works += [lambda: self._repeat(0.1, lambda: self._talk(talker))] * self._chats
         async with asyncio.TaskGroup() as group:
@@ -172,6 +177,27 @@ class Load:
         answer = await self._ask(person, "GET", path)
         if answer is not None and answer.status_code == 200:
             self.report.counts["reads"] += 1
+
+    async def _visit(self) -> None:
+        """Come for the first time, as a browser does: a page, and its scripts over several connections."""
+        limits = httpx2.Limits(max_connections=6)
+        async with httpx2.AsyncClient(
+            base_url=self._address, limits=limits, timeout=PATIENCE_S, trust_env=False
+        ) as client:
+            visitor = Person(client, {})
+            page = await self._ask(visitor, "GET", "/sign-up")
+            if page is None:
+                return
+            paths = re.findall(r'<script src="([^"]+)"', page.text)
+            scripts = await asyncio.gather(*(client.get(path) for path in paths), return_exceptions=True)
+        for path, script in zip(paths, scripts, strict=True):
+            if isinstance(script, BaseException):
+                self._fail(f"GET {path}", f"{type(script).__name__} {script}")
+            elif script.status_code == 404:
+                self.report.torn.append(f"{self._now():.1f} s: {path}")
+            elif script.status_code != 200:
+                self._fail(f"GET {path}", f"{script.status_code}")
+        self.report.counts["visits"] += 1
 
     async def _write(self, person: Person) -> None:
         title, key = f"written {secrets.token_hex(6)}", secrets.token_hex(16)
