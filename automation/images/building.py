@@ -6,7 +6,7 @@ import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from automation import files, processes
 from automation.docker import Docker
@@ -39,6 +39,21 @@ class Outcome:
     tagged: tuple[str, ...] = ()
     """The names that it has got now."""
     lints: tuple[Lint, ...] = ()
+
+    @classmethod
+    def of(cls, plan: Plan, image: str, progress: Progress, seconds: float) -> Self:
+        """Return what has become of a plan that was built now, and has every name of its own."""
+        return cls(
+            plan,
+            image,
+            built=True,
+            seconds=seconds,
+            steps=len(progress.steps),
+            cached=progress.cached,
+            stages=progress.stages(),
+            tagged=plan.references,
+            lints=tuple(progress.lints),
+        )
 
     @property
     def rebuilt(self) -> bool:
@@ -181,17 +196,7 @@ async def _build(
             why="the builder keeps its results to itself",
             remedies=["docker buildx use default"],
         )
-    return Outcome(
-        plan,
-        str(image["Id"]),
-        built=True,
-        seconds=seconds,
-        steps=len(progress.steps),
-        cached=progress.cached,
-        stages=progress.stages(),
-        tagged=plan.references,
-        lints=tuple(progress.lints),
-    )
+    return Outcome.of(plan, str(image["Id"]), progress, seconds)
 
 
 async def run(

@@ -58,17 +58,7 @@ async def _reproduce(docker: Docker, plan: Plan, emit: Emit) -> Outcome:
         others = plan.references[1:]
         await asyncio.gather(*(docker.run("image", "tag", plan.reference, name) for name in others))
         running.detail = f"{plan.reference} built twice, both times {digests[0][:19]}"
-        return Outcome(
-            plan,
-            str(there["Id"]),
-            built=True,
-            seconds=seconds,
-            steps=len(progress.steps),
-            cached=progress.cached,
-            stages=progress.stages(),
-            tagged=plan.references,
-            lints=tuple(progress.lints),
-        )
+        return Outcome.of(plan, str(there["Id"]), progress, seconds)
 
 
 def _command(plan: Plan, target: Path) -> tuple[str, ...]:

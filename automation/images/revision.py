@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from automation import git
 from automation.settings import Settings
 
 _PROJECT_URLS = ("source", "repository", "homepage")
@@ -43,31 +44,15 @@ async def find(settings: Settings, paths: Sequence[str], files: Sequence[str], c
     """
     specified = [f":(glob){path}" if any(c in path for c in "*?[") else path for path in paths]
     commit, changes, remote = await asyncio.gather(
-        _git(settings, "log", "-1", "--format=%H %ct", "--", *specified),
-        _git(settings, "status", "--porcelain", "--untracked-files=all", "--", *specified),
-        _git(settings, "remote", "get-url", "origin"),
+        git.ask(settings, "log", "-1", "--format=%H %ct", "--", *specified),
+        git.ask(settings, "status", "--porcelain", "--untracked-files=all", "--", *specified),
+        git.ask(settings, "remote", "get-url", "origin"),
     )
-    source = _address(remote) or _declared_source(settings.root)
+    source = _address(remote.strip()) or _declared_source(settings.root)
     if not commit:
         return Revision(f"unversioned-{content}", _youngest(settings.root, files), source)
     name, seconds = commit.split()
     return Revision(f"{name}-dirty" if changes else name, int(seconds), source)
-
-
-async def _git(settings: Settings, *arguments: str) -> str:
-    try:
-        process = await asyncio.create_subprocess_exec(
-            "git", "--no-optional-locks", *arguments,
-            cwd=settings.root,
-            env=dict(settings.environ),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-    except OSError:
-        return ""
-    output, _ = await process.communicate()
-    return output.decode("utf-8", "replace").strip() if process.returncode == 0 else ""
 
 
 def _address(remote: str) -> str:

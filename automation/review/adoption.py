@@ -1,10 +1,9 @@
 """Putting a candidate in the place of the project's own file, without losing anybody's work."""
 
-import asyncio
 from contextlib import suppress
 from pathlib import Path
 
-from automation import files, paths
+from automation import files, git, paths
 from automation.errors import AutomationError
 from automation.settings import Settings
 
@@ -26,19 +25,7 @@ def present(file: Path, root: Path) -> str:
 
 async def uncommitted(file: Path, settings: Settings) -> bool:
     """Return whether the file has changes that git does not have yet; without git nobody knows of any."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            "git", "--no-optional-locks", "status", "--porcelain", "--", str(file),
-            cwd=settings.root,
-            env=dict(settings.environ),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-    except OSError:
-        return False
-    output, _ = await process.communicate()
-    return bool(output.strip())
+    return bool(await git.ask(settings, "status", "--porcelain", "--", str(file)))
 
 
 def adopt(text: str, file: Path, seen: str, root: Path) -> None:

@@ -1,16 +1,15 @@
 """What two linters say of a candidate: hadolint, and the builder's own checks."""
 
-import asyncio
 import json
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from automation.docker import Docker
 from automation.errors import AutomationError
+from automation.programs import Program
 from automation.review.candidate import visible
 from automation.review.findings import Finding
 
@@ -32,33 +31,18 @@ async def hadolint(text: str, root: Path, environ: Mapping[str, str], *, pragmas
     options = ["--format", "json", "--no-fail", *(() if pragmas else ("--disable-ignore-pragma",))]
     # Its settings are the project's, not those of whoever runs it.
     kept = {name: value for name, value in environ.items() if not name.startswith(("HADOLINT_", "XDG_"))}
-    process = await asyncio.create_subprocess_exec(
-        program, *options, "-",
-        cwd=root,
-        env=kept,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )  # fmt: skip
     try:
-        async with asyncio.timeout(_SECONDS):
-            output, errors = await process.communicate(text.encode())
+        done = await Program(program, kept, root).complete(*options, "-", seconds=_SECONDS, stdin=text)
     except TimeoutError:
         message = f"hadolint did not finish within {_SECONDS:.0f} s"
         return [Finding("hadolint", "timeout", message, remedy="write it more simply")]
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
     try:
-        found = json.loads(output)
+        found = json.loads(done.output)
     except ValueError as error:
         raise AutomationError(
             "hadolint failed",
             why="it says:",
-            details=errors.decode("utf-8", "replace").splitlines()[:5],
+            details=done.errors.splitlines()[:5],
             remedies=[f"{program} --version"],
         ) from error
     return [_from_hadolint(each) for each in found]

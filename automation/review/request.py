@@ -4,14 +4,13 @@ Everything here comes from files that git has and from the contract. No setting,
 a source file is in it; of the files only names, and the present Dockerfile.
 """
 
-import asyncio
 import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from automation import files
+from automation import files, git
 from automation.contract import Frontend, Profile, Rules
 from automation.settings import Settings
 
@@ -81,19 +80,10 @@ def _dependencies(root: Path, service: str) -> Iterator[str]:
 
 async def _structure(settings: Settings, service: str) -> Sequence[str]:
     """Return the folders that git has files in, with how many, and the service's own top files by name."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            "git", "ls-files", "-z", "--", service, "requirements", "deploy/images",
-            cwd=settings.root,
-            env=dict(settings.environ),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-    except OSError:
+    listed = await git.ask(settings, "ls-files", "-z", "--", service, "requirements", "deploy/images")
+    if not listed:
         return []
-    output, _ = await process.communicate()
-    names = [name for name in output.decode("utf-8", "replace").split("\0") if name]
+    names = [name for name in listed.split("\0") if name]
     folders = Counter("/".join(name.split("/")[:-1][:_DEPTH]) for name in names)
     top = [name for name in names if name.count("/") == 1 and not re.search(r"(^|/)\.", name)]
     return [

@@ -78,7 +78,10 @@ def build(words: list[str]) -> int:
         Path(STATE.with_name(f"{service}.pid")).write_text(str(os.getpid()))
         signal.pause()
     if BEHAVIOUR == "other-platform":
-        short = 'InvalidBaseImagePlatform: Base image a:1 was pulled with platform "b/c", expected "d/e"'
+        short = (
+            "InvalidBaseImagePlatform: Base image a:1 was pulled "
+            'with platform "linux/amd64", expected "linux/arm64"'
+        )
         warning = {"short": base64.b64encode(short.encode()).decode()}
         sys.stderr.write(json.dumps({"warnings": [warning]}) + "\n")
         sys.stderr.flush()

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -167,6 +168,18 @@ def test_labels_tell_the_commit_that_last_touched_what_goes_in(root: Path) -> No
     (root / "backend" / "src" / "new.txt").write_text("not committed")
     assert backend(root).revision.name == f"{touched}-dirty"
     assert backend(root).revision.dirty
+
+
+def test_a_git_that_does_not_answer_is_not_taken_for_a_clean_checkout(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "programs" / "git"
+    program.parent.mkdir()
+    program.write_text(f"#!{sys.executable}\nimport signal\nsignal.pause()\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("automation.git._PATIENCE_S", 0.1)
+    with pytest.raises(AutomationError, match=r"git \w+ took more than"):
+        backend(root, PATH=f"{program.parent}:{os.environ['PATH']}")
 
 
 def test_without_a_checkout_the_content_stands_for_the_commit(root: Path) -> None:
