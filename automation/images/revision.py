@@ -1,6 +1,5 @@
 """Where the files of a build come from: the commit that last touched them, and the project's address."""
 
-import asyncio
 import re
 import tomllib
 from collections.abc import Sequence
@@ -43,14 +42,12 @@ async def find(settings: Settings, paths: Sequence[str], files: Sequence[str], c
     Outside a checkout, or without git, the name of the content stands for it, and the time of the files.
     """
     specified = [f":(glob){path}" if any(c in path for c in "*?[") else path for path in paths]
-    commit, changes, remote = await asyncio.gather(
-        git.ask(settings, "log", "-1", "--format=%H %ct", "--", *specified),
-        git.ask(settings, "status", "--porcelain", "--untracked-files=all", "--", *specified),
-        git.ask(settings, "remote", "get-url", "origin"),
-    )
+    remote = await git.ask(settings, "remote", "get-url", "origin")
     source = _address(remote.strip()) or _declared_source(settings.root)
+    commit = await git.ask(settings, "log", "-1", "--format=%H %ct", "--", *specified)
     if not commit:
         return Revision(f"unversioned-{content}", _youngest(settings.root, files), source)
+    changes = await git.ask(settings, "status", "--porcelain", "--untracked-files=all", "--", *specified)
     name, seconds = commit.split()
     return Revision(f"{name}-dirty" if changes else name, int(seconds), source)
 
