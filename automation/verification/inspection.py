@@ -2,12 +2,11 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from automation import environment, files, paths
+from automation import environment, files, git, paths
 from automation.contract import Profile
 from automation.docker import Docker
 from automation.errors import AutomationError
@@ -139,16 +138,18 @@ def search(settings: Settings, profile: Profile) -> Search:
     return Search({name: value for name, value in values.items() if SECRET_NAME.search(name)})
 
 
-def template(root: Path, search: Search) -> Template:
+async def template(settings: Settings, search: Search) -> Template:
     """Return what the checkout says of settings, and where it has secrets. Raises AutomationError."""
+    root = settings.root
     text = _text(root, environment.TEMPLATE)
     names = tuple(re.findall(r"^([A-Z][A-Z0-9_]*)=", text, re.MULTILINE))
-    ignored = subprocess.run(
-        ["git", "check-ignore", "--quiet", "--no-index", ".env"],
-        cwd=root, check=False, capture_output=True,
-    )  # fmt: skip
+    if await git.ask(settings, "rev-parse", "--git-dir"):
+        ignored = bool(await git.ask(settings, "check-ignore", "--no-index", ".env"))
+    else:
+        # A copy without a history: whoever makes a checkout of it has the same rules.
+        ignored = ".env" in _text(root, ".gitignore").splitlines()
     leaks = tuple(f"{kind} in {environment.TEMPLATE}" for kind in dict.fromkeys(search.in_text(text)))
-    return Template(ignored.returncode == 0, names, leaks, tuple(_defaults(root)))
+    return Template(ignored, names, leaks, tuple(_defaults(root)))
 
 
 def _defaults(root: Path) -> Iterator[str]:

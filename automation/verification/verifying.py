@@ -194,7 +194,7 @@ class Verifier:
                     *(inspection.source(root, plans[name]).dockerfile for name in SERVICES)
                 )
             if Template in self._needs:
-                whole[Template] = inspection.template(root, search)
+                whole[Template] = await inspection.template(self._settings, search)
             asked = self._asked(profile)
             if {Production, Developing} & self._needs:
                 docker = Docker.find(self._settings)

@@ -1,7 +1,9 @@
 """What an image, its Dockerfile and its sources may hide, in the ways that people have of hiding it."""
 
+import asyncio
 import io
 import json
+import os
 import tarfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from automation.verification import archive, defaults
+from automation import settings
+from automation.verification import archive, defaults, inspection
 from automation.verification.dockerfile import parse
 from automation.verification.facts import Builds, Config, Source
 from automation.verification.inspection import seen_by_build
@@ -294,6 +297,12 @@ def test_a_stage_without_a_name_is_said_to_have_none() -> None:
     made.rewrite("backend", lambda _: "FROM python:3.11-slim\n")
     [found] = [each for each in made.findings() if each.rule == "multi-stage" and each.service == "backend"]
     assert found.observed == "1, without a name"
+
+
+@pytest.mark.parametrize("has_git", [True, False], ids=["with git", "without git"])
+def test_that_git_leaves_the_settings_out_is_known_without_git_too(tmp_path: Path, *, has_git: bool) -> None:
+    current = settings.load({"PATH": os.environ["PATH"] if has_git else str(tmp_path)})
+    assert asyncio.run(inspection.template(current, Search({}))).ignored
 
 
 def test_what_a_development_build_sees_is_looked_at_too(tmp_path: Path) -> None:
