@@ -93,17 +93,25 @@ async def deliver(
     profile = contract.load(request.profile, settings.root)
     rules = kubernetes(profile)
     await check(place, emit, confirm)
-    kept = await _kept_password(place, rules)
-    values = reachable(prepare(settings, profile, emit, kept), place.target, emit)
+    installer = installer_of(settings, rules, request.options, place, emit)
+    port = await installer.preflight()
+    kept = await _kept(place, rules)
+    values = reachable(prepare(settings, profile, emit, kept.get(DATABASE_PASSWORD, "")), place.target, emit)
+    if (name := "BETTER_AUTH_SECRET") in kept and kept[name] != values.values.get(name):
+        emit(Notice((f"note: {name} is not the one that the release had: everybody has to sign in again",)))
     with_database = not values.values.get("DATABASE_URL") and not request.registry
     loaded, _ = await asyncio.gather(
         load(settings, profile, place.target, emit, registry=request.registry, bases=request.bases),
         spare_a_download(settings, place.target, rules, emit) if with_database else asyncio.sleep(0),
     )
-    installer = Installer(
-        place.kubectl, place.helm, place.target, chart(settings, rules), rules, request.options, emit
-    )
-    return await installer.install(values, loaded)
+    return await installer.install(values, loaded, port)
+
+
+def installer_of(
+    settings: Settings, rules: Kubernetes, options: Options, place: Place, emit: Emit
+) -> Installer:
+    """Return who puts the release into that cluster."""
+    return Installer(place.kubectl, place.helm, place.target, chart(settings, rules), rules, options, emit)
 
 
 def prepare(settings: Settings, profile: Profile, emit: Emit, password: str = "") -> Environment:
@@ -165,10 +173,10 @@ def reachable(given: Environment, target: Target, emit: Emit) -> Environment:
     return replace(given, values=values)
 
 
-async def _kept_password(place: Place, rules: Kubernetes) -> str:
-    """Return the password of the database that an earlier release has left; empty when there is none."""
+async def _kept(place: Place, rules: Kubernetes) -> dict[str, str]:
+    """Return what the Secret of an earlier release holds; nothing where there is none."""
     found = await place.kubectl.json("get", "secret", rules.secret, "--ignore-not-found")
-    return base64.b64decode(found.get("data", {}).get(DATABASE_PASSWORD, "")).decode()
+    return {name: base64.b64decode(value).decode() for name, value in found.get("data", {}).items()}
 
 
 async def spare_a_download(settings: Settings, target: Target, rules: Kubernetes, emit: Emit) -> None:

@@ -36,7 +36,8 @@ _LOOK_S = 1.0
 _REACHED_S = 15.0
 _LOG_LINES = 60
 _DESCRIPTION = "inputs "
-_SERVICE = "templates/frontend-service.yaml"
+_THROUGH = "/api/auth/ok"
+"""What the frontend asks the backend for: who is answered has reached both."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,20 @@ class Installed:
 
     revision: int
     address: str
-    """Where it was reached from this machine; empty where it was not."""
+    """Where it was reached from this machine, empty where it was not; unwaited for, where it will be."""
     changed: bool
     seconds: float
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a release stands on."""
+
+    secret_version: str
+    healthy: int
+    """The last revision that was seen healthy; 0 where none was."""
+    secret: Mapping[str, str] | None
+    """What the Secret held before, encoded; None where that is not kept, or there was none."""
 
 
 @dataclass(frozen=True)
@@ -83,45 +95,96 @@ class Installer:
     options: Options
     emit: Emit
 
-    async def install(self, environment: Environment, images: Mapping[str, Loaded]) -> Installed:
-        """Bring the release to what is asked for, and wait until it is healthy. Raises AutomationError."""
+    async def preflight(self) -> int:
+        """See that the chart takes the values, before anything is touched; return what `asked_port` does."""
+        if not self.options.flags:
+            return await self.asked_port()
+        with step(self.emit, "values") as running:
+            running.progress("asking the chart")
+            port = await self.asked_port()
+            running.detail = "the chart takes them"
+        return port
+
+    async def asked_port(self) -> int:
+        """Return the port at the nodes that the values ask for; 0 lets the cluster choose.
+
+        Raises ClusterError that names a value which the chart refuses.
+        """
+        if not self.options.flags:
+            return self.contract.frontend.node_port
+        text = await self.helm.run("template", self.options.release, str(self.chart), *self.options.flags)
+        services = re.findall(r"(?ms)^# Source: \S+/frontend-service\.yaml$(.*?)^---", f"{text}\n---")
+        found = re.search(r"(?m)^ +nodePort: (\d+)$", "".join(services))
+        return int(found[1]) if found else 0
+
+    async def install(
+        self, environment: Environment, images: Mapping[str, Loaded], port: int | None = None
+    ) -> Installed:
+        """Bring the release to what is asked for, and wait until it is healthy. Raises AutomationError.
+
+        `port` is what `preflight` has returned, where it was called before.
+        """
         began = time.monotonic()
+        port = await self.preflight() if port is None else port
         with step(self.emit, "deploying") as running:
             running.progress("the namespace and the Secret")
-            secret_version, before, origin = await asyncio.gather(
-                self._prepare(environment), self._recover(running), self._planned_origin()
+            ground, revisions, origin, leaving = await asyncio.gather(
+                self._prepare(environment),
+                self._recover(running),
+                self._planned(port),
+                self._leaves(environment),
             )
-            given = release_values(environment, images, origin, secret_version=secret_version)
-            made, revision = await self._upgrade(given, before, running)
+            given = release_values(environment, images, origin, ground.secret_version, leaving=leaving)
+            made, revision = await self._upgrade(given, revisions, running)
         if not self.options.wait:
-            return Installed(revision, "", made, time.monotonic() - began)
-        await self._until_healthy(revision, before, updating=made and bool(before))
+            return Installed(revision, await self._origin(), made, time.monotonic() - began)
+        await self._until_healthy(revision, ground, revisions, updating=made and bool(revisions))
         actual = await self._origin()
-        if actual != origin and not environment.values.get("FRONTEND_URL"):
-            # The cluster has chosen the port: the backend is to trust what people really open.
-            with step(self.emit, "address") as running:
-                given = release_values(environment, images, actual, secret_version=secret_version)
-                _, revision = await self._upgrade(given, before, running)
-                running.detail = f"the backend trusts {actual}"
-            await self._until_healthy(revision, before, updating=True)
+        # What is known only now: the port that the cluster has chosen, and that another database serves.
+        final = release_values(environment, images, actual, ground.secret_version)
+        if final != given:
+            with step(self.emit, "deploying") as running:
+                _, revision = await self._upgrade(final, revisions, running)
+            await self._until_healthy(revision, ground, revisions, updating=True)
+        if ground.healthy != revision:
+            await self._remember(revision)
         return Installed(revision, await self._reach(actual), made, time.monotonic() - began)
 
-    async def _prepare(self, environment: Environment) -> str:
-        """Make the namespace and the Secret what they should be; return the Secret's version."""
-        labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+    async def _prepare(self, environment: Environment) -> Ground:
+        """Make the namespace and the Secret what they should be."""
         name = self.options.namespace
-        _, applied = await self.kubectl.apply(
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
-            secret(self.contract.secret, name, secret_values(environment.values, self._database_host)),
+        labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+        kept = (
+            await self.kubectl.json("get", "secret", self.contract.secret, "--ignore-not-found")
+            if self.options.atomic
+            else {}
         )
-        return str(applied["metadata"]["resourceVersion"])
+        namespace, applied = await self.kubectl.apply(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
+            secret(self.contract.secret, name, secret_values(environment.values, self._database)),
+        )
+        healthy = namespace["metadata"].get("annotations", {}).get(self._healthy, "0")
+        return Ground(str(applied["metadata"]["resourceVersion"]), int(healthy), kept.get("data"))
+
+    async def _leaves(self, environment: Environment) -> bool:
+        """Return whether the release is about to leave its database in the cluster for another one.
+
+        It goes on until the pods of before, which use it, have gone: else they fail while the new ones start.
+        """
+        if not environment.values.get("DATABASE_URL"):
+            return False
+        there = bool(await self.kubectl.json("get", "statefulset", self._database, "--ignore-not-found"))
+        if there:
+            stays = f"what people have written stays in the volume data-{self._database}-0"
+            self.emit(Notice((f"note: {stays}: it is not copied to the database of DATABASE_URL",)))
+        return there
 
     async def _recover(self, running: Step) -> tuple[Revision, ...]:
         """Return the revisions; one that a killed run has left in the middle is ended first."""
         before = await self.helm.history()
         if not before or not before[-1].status.startswith("pending"):
             return before
-        good = _last_good(before)
+        good = _last_deployed(before)
         running.progress("clearing away what an interrupted run has left")
         if good is None:
             await self.helm.uninstall()
@@ -130,19 +193,39 @@ class Installer:
         return await self.helm.history()
 
     async def _upgrade(
-        self, given: Mapping[str, Any], before: Sequence[Revision], running: Step
+        self, given: Mapping[str, Any], revisions: Sequence[Revision], running: Step
     ) -> tuple[bool, int]:
         """Hand the release to Helm unless the last was made from the same; return whether, and its number."""
         inputs = f"{_DESCRIPTION}{self._fingerprint(given)}"
-        if before and before[-1].status == "deployed" and before[-1].description == inputs:
-            running.detail = f"revision {before[-1].number} is made from the same"
-            return False, before[-1].number
+        last = revisions[-1] if revisions else None
+        same = bool(last and last.status == "deployed" and last.description == inputs)
+        changed = await self._changed() if same else ""
+        if last and same and not changed:
+            running.detail = f"revision {last.number} is made from the same"
+            return False, last.number
         running.progress(f"helm upgrade {self.options.release}")
         number = await self.helm.upgrade(
             self.chart, (*self.options.flags, "--description", inputs), stdin=json.dumps(given)
         )
         running.detail = f"revision {number} of {self.options.release} in {self.options.namespace}"
+        if changed:
+            running.detail += f": {changed} was not as it had been installed"
         return True, number
+
+    async def _changed(self) -> str:
+        """Return the first object that is not there, or was scaled, since it was installed; else nothing."""
+        manifest = await self.helm.run("get", "manifest", self.options.release)
+        documents, there = await asyncio.gather(
+            self.kubectl.run("create", "--dry-run=client", "--filename=-", "--output=json", stdin=manifest),
+            self.kubectl.run("get", "--ignore-not-found", "--filename=-", "--output=json", stdin=manifest),
+        )
+        found = {_identity(each): each for each in _items(there)}
+        for wanted in _items(documents):
+            live = found.get(_identity(wanted))
+            replicas = wanted.get("spec", {}).get("replicas")
+            if live is None or (replicas is not None and live["spec"].get("replicas") != replicas):
+                return f"{wanted['kind']} {wanted['metadata']['name']}"
+        return ""
 
     def _fingerprint(self, given: Mapping[str, Any]) -> str:
         """Return a hash of everything that the release is made from."""
@@ -153,30 +236,58 @@ class Installer:
                 digest.update(hashlib.sha256(file.read_bytes()).digest())
         return digest.hexdigest()[:16]
 
-    async def _until_healthy(self, revision: int, before: Sequence[Revision], *, updating: bool) -> None:
+    async def _until_healthy(
+        self, revision: int, ground: Ground, revisions: Sequence[Revision], *, updating: bool
+    ) -> None:
         watcher = Watcher(self.kubectl, self.options.release, revision, self.emit)
         try:
             with step(self.emit, "updating" if updating else "starting") as running:
                 await watcher.until_healthy(running, self.options.timeout_s)
                 running.detail = f"Healthy: revision {revision}"
+        except asyncio.CancelledError:
+            self.emit(Notice(self._goes_on(revision, revisions)))
+            raise
         except ClusterError as error:
             if self.options.atomic:
-                await self._go_back(before, error)
+                await self._go_back(ground, revisions)
+                error.shown = True
             raise
 
-    async def _go_back(self, before: Sequence[Revision], error: ClusterError) -> None:
-        """Take a failed revision back. What was wrong with it is told by the error."""
-        good = _last_good(before)
-        with step(self.emit, "taking it back") as running:
-            if good is None:
+    def _goes_on(self, revision: int, revisions: Sequence[Revision]) -> tuple[str, ...]:
+        """Return what to tell who stops watching."""
+        release, namespace = self.options.release, self.options.namespace
+        told = [f"The cluster goes on with revision {revision}:   invoke status"]
+        if revisions:
+            told += [f"To go back:   helm rollback {release} {revisions[-1].number} --namespace {namespace}"]
+        return tuple(told)
+
+    async def _go_back(self, ground: Ground, revisions: Sequence[Revision]) -> None:
+        """Take a failed revision back. What was wrong with it is told by its error."""
+        with step(self.emit, "go back") as running:
+            good = next((each for each in revisions if each.number == ground.healthy), None)
+            target = good or _last_deployed(revisions)
+            if target is None:
                 await self.helm.uninstall()
                 running.detail = "the release was not there before, and is not there now"
                 return
-            await self.helm.rollback(good.number)
-            watcher = Watcher(self.kubectl, self.options.release, good.number, self.emit)
+            if ground.secret is not None:
+                running.progress("the Secret as it was")
+                name = self.contract.secret
+                await self.kubectl.apply(secret_document(name, self.options.namespace, ground.secret))
+            await self.helm.rollback(target.number)
+            if good is None:
+                running.detail = f"revision {target.number} is back; it was never seen healthy"
+                return
+            watcher = Watcher(self.kubectl, self.options.release, target.number, self.emit)
             await watcher.until_healthy(running, self.options.timeout_s)
-            running.detail = f"revision {good.number} serves again"
-        error.shown = True
+            await self._remember((await self.helm.history())[-1].number)
+            running.detail = f"revision {target.number} serves again"
+
+    async def _remember(self, revision: int) -> None:
+        """Keep in the cluster that a revision was seen healthy: Helm, which does not wait, cannot know."""
+        await self.kubectl.run(
+            "annotate", "namespace", self.options.namespace, f"{self._healthy}={revision}", "--overwrite"
+        )
 
     async def _origin(self) -> str:
         """Return the address that the release has at a node of the cluster; empty while it has none."""
@@ -187,17 +298,8 @@ class Installer:
         port = json.loads(found.output)["spec"]["ports"][0].get("nodePort") if found.code == 0 else 0
         return f"http://{node}:{port}" if port else ""
 
-    async def _planned_origin(self) -> str:
+    async def _planned(self, port: int) -> str:
         """Return the address that it will have; the one that it has where the cluster chooses the port."""
-        port = self.contract.frontend.node_port
-        if self.options.flags:
-            shown = ("--show-only", _SERVICE)
-            with suppress(ClusterError):  # values that the chart refuses are told when it is installed
-                text = await self.helm.run(
-                    "template", self.options.release, str(self.chart), *shown, *self.options.flags
-                )
-                found = re.search(r"^ +nodePort: (\d+)$", text, re.MULTILINE)
-                port = int(found[1]) if found else 0
         return f"http://{await self._node()}:{port}" if port else await self._origin()
 
     async def _node(self) -> str:
@@ -222,7 +324,7 @@ class Installer:
                 while candidates and time.monotonic() < deadline:
                     for address in candidates:
                         with suppress(httpx2.HTTPError):
-                            answer = await client.get(f"{address}/api/health")
+                            answer = await client.get(f"{address}{_THROUGH}")
                             if answer.status_code == httpx2.codes.OK:
                                 running.detail = f"{address} answers"
                                 return address
@@ -240,11 +342,32 @@ class Installer:
         return ""
 
     @property
-    def _database_host(self) -> str:
+    def _database(self) -> str:
+        """The name of the database in the cluster: of its StatefulSet and of its host."""
         return f"{self.options.release}-{self.contract.chart}-postgresql"
 
+    @property
+    def _healthy(self) -> str:
+        """The annotation of the namespace with the last revision that was healthy."""
+        return f"{self.contract.chart}/healthy-{self.options.release}"
 
-def _last_good(revisions: Sequence[Revision]) -> Revision | None:
+
+def _items(text: str) -> list[dict[str, Any]]:
+    """Return the objects that kubectl printed: a list, or one document after the other."""
+    decoder = json.JSONDecoder()
+    found: list[dict[str, Any]] = []
+    while text := text.lstrip():
+        document, end = decoder.raw_decode(text)
+        text = text[end:]
+        found += document["items"] if document["kind"] == "List" else [document]
+    return found
+
+
+def _identity(document: Mapping[str, Any]) -> tuple[str, str]:
+    return document["kind"], document["metadata"]["name"]
+
+
+def _last_deployed(revisions: Sequence[Revision]) -> Revision | None:
     for each in reversed(revisions):
         if each.status in {"deployed", "superseded"}:
             return each
@@ -253,13 +376,14 @@ def _last_good(revisions: Sequence[Revision]) -> Revision | None:
 
 def secret(name: str, namespace: str, given: Mapping[str, str]) -> dict[str, Any]:
     """Return the Secret's document."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": name, "namespace": namespace},
-        "type": "Opaque",
-        "data": {key: base64.b64encode(value.encode()).decode() for key, value in sorted(given.items())},
-    }
+    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in sorted(given.items())}
+    return secret_document(name, namespace, encoded)
+
+
+def secret_document(name: str, namespace: str, data: Mapping[str, str]) -> dict[str, Any]:
+    """Return the Secret's document, from values that are encoded as the API server has them."""
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": {**data}}
 
 
 def secret_values(given: Mapping[str, str], database_host: str) -> dict[str, str]:
@@ -276,9 +400,17 @@ def secret_values(given: Mapping[str, str], database_host: str) -> dict[str, str
 
 
 def release_values(
-    environment: Environment, images: Mapping[str, Loaded], origin: str, *, secret_version: str
+    environment: Environment,
+    images: Mapping[str, Loaded],
+    origin: str,
+    secret_version: str,
+    *,
+    leaving: bool = False,
 ) -> dict[str, Any]:
-    """Return the chart's values that follow from the settings and the images; none of them is a secret."""
+    """Return the chart's values that follow from the settings and the images; none of them is a secret.
+
+    A release that is `leaving` its database in the cluster keeps it, and does not use it any more.
+    """
     given = environment.values
     configuration = {name: given[name] for name in (*_CONFIGURATION, "FRONTEND_URL") if given.get(name)}
     others = ["http://localhost:3000"]
@@ -291,7 +423,9 @@ def release_values(
         **values(images),
         "config": configuration,
         "secret": {"checksum": secret_version},
-        "postgresql": {"enabled": not given.get("DATABASE_URL")},
+        "postgresql": (
+            {"enabled": True, "used": False} if leaving else {"enabled": not given.get("DATABASE_URL")}
+        ),
     }
 
 

@@ -177,9 +177,13 @@ class ClusterEngine:
     async def describe(self) -> tuple[str, ...]:
         """Return what an installation would do, a sentence each. Raises AutomationError."""
         place, options = await self.place(), self._request.options
+        rules = delivery.kubernetes(contract.load(self._request.profile, self._settings.root))
+        await delivery.installer_of(self._settings, rules, options, place, lambda _: None).asked_port()
         history = await place.helm.history()
         verb = (
-            f"Upgrade the release {options.release}" if history else f"Install the release {options.release}"
+            f"Unless it is made from the same, upgrade the release {options.release}"
+            if history
+            else f"Install the release {options.release}"
         )
         return (
             f"Build the images of {self._request.profile}, unless they are there.",

@@ -57,9 +57,24 @@ def kubectl(
         case ["apply"]:
             documents = [json.loads(line) for line in given.splitlines()]
             for document in documents:
-                state["objects"][f"{document['kind']}/{document['metadata']['name']}"] = document
+                key = f"{document['kind']}/{document['metadata']['name']}"
+                document["metadata"]["annotations"] = annotations(state, key)
+                state["objects"][key] = document
                 document["metadata"]["resourceVersion"] = digest(document.get("data", {}))
             say({"kind": "List", "items": documents})
+        case ["annotate", kind, name, given]:
+            noted, _, value = given.partition("=")
+            annotations(state, f"{kind.title()}/{name}")[noted] = value
+        case ["create"]:
+            sys.stdout.write(given)
+        case ["get"]:
+            there = [] if BEHAVIOUR == "objects-deleted" else json.loads(given)["items"]
+            if BEHAVIOUR == "scaled":
+                there = [{**each, "spec": {**each["spec"], "replicas": 0}} for each in there]
+            say({"kind": "List", "items": there})
+        case ["get", "statefulset", _]:
+            if BEHAVIOUR == "has-a-database":
+                say({"kind": "StatefulSet"})
         case ["get", "secret", name]:
             found = state["objects"].get(f"Secret/{name}")
             if not found and "--ignore-not-found" not in arguments:
@@ -98,8 +113,17 @@ def helm(words: list[str], arguments: list[str], given: str, state: dict[str, An
             state["given"].append(json.loads(given))
             say({"version": revision})
         case ["template", *_]:
-            port = next((each for each in arguments if each.startswith("frontend.service.nodePort=")), "=0")
-            sys.stdout.write(f"  ports:\n    - port: 80\n      nodePort: {port.partition('=')[2]}\n")
+            if any("backnd" in each for each in arguments):
+                return refuse(
+                    "Error: values don't meet the specifications of the schema: 'backnd' not allowed"
+                )
+            port = next((each for each in arguments if each.startswith("frontend.service.nodePort=")), None)
+            if port := (port or os.environ["NODE_PORT"]).rpartition("=")[2]:
+                service = "todo-chatbot-chart/templates/frontend-service.yaml"
+                sys.stdout.write(f"---\n# Source: {service}\n  ports:\n      nodePort: {port}\n")
+        case ["get", "manifest", _]:
+            kinds = ("Deployment", "StatefulSet")
+            say({"kind": "List", "items": [each for each in recorded()["objects"] if each["kind"] in kinds]})
         case ["history", *_]:
             if not state["revisions"]:
                 return refuse("Error: release: not found")
@@ -129,6 +153,12 @@ def loader(words: list[str], arguments: list[str], given: str, state: dict[str, 
         case ["load", "image-archive", archive, *_]:
             state["images"].append(Path(archive).read_text(encoding="utf-8"))
     return 0
+
+
+def annotations(state: dict[str, Any], key: str) -> dict[str, str]:
+    """Return what was noted on an object, to be added to."""
+    found: dict[str, str] = state["objects"].get(key, {}).get("metadata", {}).setdefault("annotations", {})
+    return found
 
 
 def recorded() -> dict[str, Any]:

@@ -269,6 +269,68 @@ def test_a_failure_is_explained_and_taken_back_where_that_was_asked_for(
     assert cluster.calls("helm", "rollback", "1")
 
 
+def test_a_failure_goes_back_to_what_was_healthy_and_to_its_secret(
+    project: Project, cluster: Cluster
+) -> None:
+    assert project.invoke("helm-install").returncode == 0
+    unhealthy = project.invoke("helm-install", "--set", "backend.replicaCount=2", CASE="crash")
+    assert unhealthy.returncode == 1
+    before = cluster.told()["objects"]["Secret/todo-app-secrets"]["data"]
+    with (project.root / ".env").open("a") as env:
+        env.write("OPENAI_API_KEY=sk-another\n")
+    failed = project.invoke("helm-install", "--atomic", "--set", "backend.replicaCount=3", CASE="crash")
+    assert failed.returncode == 1
+    assert cluster.calls("helm", "rollback", "1")
+    assert not cluster.calls("helm", "rollback", "2"), "it was deployed, and never healthy"
+    assert cluster.told()["objects"]["Secret/todo-app-secrets"]["data"] == before
+
+
+@pytest.mark.parametrize("change", ["objects-deleted", "scaled"])
+def test_what_was_deleted_or_scaled_by_hand_is_brought_back(
+    project: Project, cluster: Cluster, change: str
+) -> None:
+    project.invoke("helm-install")
+    again = project.invoke("helm-install", CLUSTER=change)
+    assert again.returncode == 0, again.stdout
+    assert "Deployment todo-backend was not as it had been installed" in " ".join(again.stdout.split())
+    assert len(cluster.calls("helm", "upgrade")) == 2
+
+
+def test_a_database_in_the_cluster_serves_until_nothing_uses_it_any_more(
+    project: Project, cluster: Cluster
+) -> None:
+    with (project.root / ".env").open("a") as env:
+        env.write("DATABASE_URL=postgresql://todo:secret@db.example/todo\n")
+    result = project.invoke("helm-install", CLUSTER="has-a-database")
+    assert result.returncode == 0, result.stdout
+    assert "is not copied to the database of DATABASE_URL" in " ".join(result.stdout.split())
+    while_moving, moved = (each["postgresql"] for each in cluster.told()["given"])
+    assert while_moving == {"enabled": True, "used": False}
+    assert moved == {"enabled": False}
+
+
+def test_everybody_signs_in_again_where_the_secret_is_another_and_that_is_said(
+    project: Project, cluster: Cluster
+) -> None:
+    project.invoke("helm-install")
+    env = project.root / ".env"
+    env.write_text(env.read_text().replace("0123456789", "9876543210"))
+    result = project.invoke("helm-install")
+    assert "everybody has to sign in again" in " ".join(result.stdout.split())
+    assert "everybody has to sign in again" not in " ".join(project.invoke("helm-install").stdout.split())
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_a_value_that_the_chart_refuses_is_told_before_anything_is_touched(
+    project: Project, cluster: Cluster, words: tuple[str, ...]
+) -> None:
+    result = project.invoke("helm-install", "--set", "backnd.replicaCount=2", *words)
+    assert result.returncode == 1
+    assert "backnd" in result.stderr
+    assert not cluster.calls("apply")
+    assert not (cluster.programs / "docker_double.json").exists()
+
+
 def test_a_first_installation_that_fails_is_taken_away_again(project: Project, cluster: Cluster) -> None:
     result = project.invoke("helm-install", "--atomic", CASE="image-absent")
     assert result.returncode == 1

@@ -52,7 +52,7 @@ httpGet: {path: {{ .path }}, port: http}
 
 {{/* Where the backend finds its database: in the Secret, or in the cluster. */}}
 {{- define "todo.database" -}}
-{{- if .Values.postgresql.enabled -}}
+{{- if and .Values.postgresql.enabled .Values.postgresql.used -}}
 - name: POSTGRES_PASSWORD
   valueFrom: {secretKeyRef: {name: {{ .Values.secret.name }}, key: POSTGRES_PASSWORD}}
 - name: DATABASE_URL
