@@ -1,4 +1,4 @@
-"""Installing and upgrading the release, watching its pods until it is healthy, and explaining why not."""
+"""Installing and upgrading the release: what it is made from, when it is changed, and how it goes back."""
 
 import asyncio
 import base64
@@ -7,34 +7,29 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
 from automation import files
-from automation.cluster import diagnosis, pods
 from automation.cluster.helm import Helm, Revision
 from automation.cluster.kubectl import ClusterError, Kubectl
 from automation.cluster.loading import Loaded, values
-from automation.cluster.pods import Judge, Pod, Snapshot, Verdict
 from automation.cluster.target import MINIKUBE, Target
+from automation.cluster.watching import LOOK_S, Watcher
 from automation.contract import Kubernetes
 from automation.environment import Environment
-from automation.errors import AutomationError
-from automation.events import Emit, Line, Notice, Step, step
+from automation.events import Emit, Notice, Step, step
 
 RELEASE = "todo"
-KINDS = "deployments,statefulsets,replicasets,jobs,pods"
 DATABASE_PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105 - the name of the variable
 
 _SETTINGS = ("OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY")
 _CONFIGURATION = ("AGENT_PROVIDER", "AGENT_MODEL", "OPENAI_BASE_URL", "LOG_LEVEL")
-_LOOK_S = 1.0
 _REACHED_S = 15.0
-_LOG_LINES = 60
 _DESCRIPTION = "inputs "
 _THROUGH = "/api/auth/ok"
 """What the frontend asks the backend for: who is answered has reached both."""
@@ -328,7 +323,7 @@ class Installer:
                             if answer.status_code == httpx2.codes.OK:
                                 running.detail = f"{address} answers"
                                 return address
-                    await asyncio.sleep(_LOOK_S / 4)
+                    await asyncio.sleep(LOOK_S / 4)
             running.detail = "not reached from this machine"
         frontend, namespace = self.contract.frontend, self.options.namespace
         service = frontend.service
@@ -427,103 +422,6 @@ def release_values(
             {"enabled": True, "used": False} if leaving else {"enabled": not given.get("DATABASE_URL")}
         ),
     }
-
-
-class Watcher:
-    """Shows the pods of a release as they change, until the release is healthy or has failed."""
-
-    def __init__(self, kubectl: Kubectl, release: str, revision: int, emit: Emit) -> None:
-        """Take what is to be watched."""
-        self._kubectl = kubectl
-        self._selector = f"--selector=app.kubernetes.io/instance={release}"
-        self._judge = Judge(revision)
-        self._emit = emit
-        self._shown: dict[str, str] = {}
-        self._changed = asyncio.Event()
-
-    async def until_healthy(self, running: Step, seconds: float) -> None:
-        """Wait until the release is healthy. Raises ClusterError that explains why it does not become so."""
-        deadline = time.monotonic() + seconds
-        watching = asyncio.create_task(self._watch())
-        try:
-            while True:
-                snapshot = await self._look()
-                verdict = self._judge.judge(snapshot, time.monotonic())
-                if verdict.outcome == pods.HEALTHY:
-                    return
-                if verdict.outcome == pods.FAILED:
-                    raise await self.explain(verdict)
-                if time.monotonic() > deadline:
-                    late = await self.explain(verdict)
-                    raise ClusterError(
-                        f"the release is not healthy after {seconds:.0f} s: {', '.join(verdict.waiting_for)}",
-                        why=late.why,
-                        details=[late.what, *late.details],
-                        remedies=late.remedies,
-                    )
-                running.progress(" · ".join(verdict.waiting_for))
-                self._changed.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_LOOK_S):
-                        await self._changed.wait()
-        finally:
-            watching.cancel()
-            with suppress(asyncio.CancelledError, AutomationError):
-                await watching
-
-    async def explain(self, verdict: Verdict) -> ClusterError:
-        """Return the error for what keeps the release from being healthy."""
-        pod = verdict.pod
-        if pod is None:
-            return ClusterError(
-                "the release does not become healthy",
-                why=verdict.reason or "no pod says why",
-                remedies=[
-                    f"kubectl --namespace {self._kubectl.namespace} get events --sort-by=.lastTimestamp"
-                ],
-            )
-        events, lines = await asyncio.gather(self._events(pod), self._lines(pod))
-        return diagnosis.explain(
-            pod, events, lines, namespace=self._kubectl.namespace, context=self._kubectl.context
-        )
-
-    async def _look(self) -> Snapshot:
-        snapshot = pods.read_snapshot(await self._kubectl.items(KINDS, self._selector))
-        for pod in snapshot.pods:
-            self._show(pod)
-        if any(pod.state == "Running" and pod.readiness_s for pod in snapshot.pods):
-            told = await self._kubectl.items("events", "--field-selector=reason=Unhealthy")
-            snapshot = pods.with_refusals(snapshot, told)
-        return snapshot
-
-    async def _watch(self) -> None:
-        """Show every change of a pod at once. The API server ends a watch now and then: it begins anew."""
-        while True:
-            async with aclosing(self._kubectl.watch("pods", self._selector)) as changes:
-                async for kind, document in changes:
-                    pod = pods.read_pod(document)
-                    self._show(replace(pod, state="Gone") if kind == "DELETED" else pod)
-                    self._changed.set()
-            await asyncio.sleep(_LOOK_S)
-
-    def _show(self, pod: Pod) -> None:
-        before = self._shown.get(pod.name)
-        if before in {pod.state, "Gone"} or (before is None and pod.state in {"Ready", "Completed", "Gone"}):
-            # One of an earlier revision that goes on is no news.
-            self._shown.setdefault(pod.name, pod.state)
-            return
-        self._shown[pod.name] = pod.state
-        self._emit(Line(pod.name, f"{before} → {pod.state}" if before else pod.state))
-
-    async def _events(self, pod: Pod) -> tuple[diagnosis.Happening, ...]:
-        documents = await self._kubectl.items("events", f"--field-selector=involvedObject.name={pod.name}")
-        return diagnosis.read_events(documents)
-
-    async def _lines(self, pod: Pod) -> tuple[str, ...]:
-        done = await self._kubectl.complete("logs", pod.name, "--all-containers", f"--tail={_LOG_LINES}")
-        if (done.code or not done.output.strip()) and pod.restarts:
-            done = await self._kubectl.complete("logs", pod.name, "--previous", f"--tail={_LOG_LINES}")
-        return tuple(done.output.splitlines()) if done.code == 0 else ()
 
 
 async def package(helm: Helm, chart: Path, destination: Path) -> str:

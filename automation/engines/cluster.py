@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from automation import contract, environment, files, instance, processes
-from automation.cluster import delivery, installing, pods
+from automation.cluster import delivery, pods, watching
 from automation.cluster.delivery import Confirm, Place, Request
 from automation.cluster.installing import Installed, Options
 from automation.engines import HEALTHY, SERVICES, UNHEALTHY, ServiceStatus, Status, UpOptions, welcome
@@ -133,7 +133,7 @@ class ClusterEngine:
             return Status(self.name, instance.STOPPED)
         place = await self.place()
         snapshot = pods.read_snapshot(
-            await place.kubectl.items(installing.KINDS, _SELECTOR.format(record.release))
+            await place.kubectl.items(watching.KINDS, _SELECTOR.format(record.release))
         )
         if not snapshot.workloads:
             return Status(self.name, instance.STOPPED)

@@ -9,6 +9,7 @@ import pytest
 from automation.cluster import diagnosis, kubectl, pods, target
 from automation.cluster.kubectl import ClusterError, ClusterUnavailableError
 from automation.cluster.pods import FAILED, HEALTHY, WAITING, Judge, Pod, Verdict
+from automation.cluster.watching import States
 
 RECORDED: dict[str, Any] = json.loads(
     Path(__file__).with_name("recorded").joinpath("cluster.json").read_text(encoding="utf-8")
@@ -341,3 +342,26 @@ def test_a_cluster_is_recognised(
 def test_a_configuration_without_a_context_is_no_cluster() -> None:
     with pytest.raises(ClusterUnavailableError, match="no cluster is configured"):
         target.read({"current-context": "", "clusters": None})
+
+
+def test_changes_of_pods_are_shown_once_and_a_name_that_is_used_again_begins_anew() -> None:
+    shown = States()
+
+    def change(*states: str) -> list[str]:
+        return [shown.change(Pod("database-0", "postgresql", state)) for state in states]
+
+    assert change("ContainerCreating", "Running", "Running", "Ready") == [
+        "ContainerCreating",
+        "ContainerCreating → Running",
+        "",
+        "Running → Ready",
+    ]
+    late = ["Terminating"]
+    assert change("Terminating", "Gone", *late) == ["Ready → Terminating", "Terminating → Gone", ""]
+    assert change("Pending", "Running") == ["Pending", "Pending → Running"]
+
+
+def test_a_pod_of_before_that_goes_on_is_no_news_until_it_changes() -> None:
+    shown = States()
+    assert shown.change(Pod("backend-1", "backend", "Ready")) == ""
+    assert shown.change(Pod("backend-1", "backend", "Terminating")) == "Ready → Terminating"

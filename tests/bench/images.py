@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.bench.clone import Clone, Measured, timed
+from tests.bench.clone import SOURCES, Clone, Measured, timed
 from tests.images.containers import HARDENED, SECRET, docker, migrate, volume
 
 PATIENCE_S = 120.0
@@ -19,20 +19,16 @@ SETTLED_S = 3.0
 
 @dataclass(frozen=True)
 class Language:
-    """How an image of a service runs nothing, and waits; and how a line is added to its sources."""
+    """How an image of a service runs nothing, and waits."""
 
     program: tuple[str, ...]
     nothing: str
     waiting: str
-    file: str
-    comment: str
 
 
 LANGUAGES = {
-    "backend": Language(
-        ("python", "-c"), "pass", "import time; time.sleep(600)", "backend/src/app/health.py", "#"
-    ),
-    "frontend": Language(("node", "-e"), "0", "setTimeout(() => {}, 600000)", "frontend/lib/task.ts", "//"),
+    "backend": Language(("python", "-c"), "pass", "import time; time.sleep(600)"),
+    "frontend": Language(("node", "-e"), "0", "setTimeout(() => {}, 600000)"),
 }
 
 
@@ -52,12 +48,12 @@ class Images:
             lambda: timed(docker, "image", "inspect", *images.values()),
         )
         yield Measured("build, nothing changed", "s", values, "docker image inspect", floor)
-        for service, language in LANGUAGES.items():
-            file = self._clone.path / language.file
+        for service, (name, comment) in SOURCES.items():
+            file = self._clone.path / name
             values, floor = [], []
             for number in range(self._clone.runs):
                 with file.open("a", encoding="utf-8") as opened:
-                    opened.write(f"{language.comment} {uuid.uuid4().hex}\n")
+                    opened.write(f"{comment} {uuid.uuid4().hex}\n")
                 values.append(timed(self._clone.invoke, "build", "--service", service))
                 # Only the labels of another version: what it takes to find every step in the cache.
                 relabelled = ("build", "--service", service, "--version", f"v0.0.{number}")

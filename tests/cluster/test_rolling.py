@@ -11,8 +11,8 @@ import pytest
 
 from automation import settings
 from automation.cluster.delivery import Place
-from automation.cluster.installing import Watcher
 from automation.cluster.loading import Loaded
+from automation.cluster.watching import Watcher
 from automation.events import step
 from automation.paths import ROOT
 from tests.cluster.conftest import Release
