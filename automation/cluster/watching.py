@@ -32,7 +32,7 @@ class States:
         if before == _GONE and pod.state in _BEGINNINGS:
             # A StatefulSet gives a new pod the name of the one before.
             before = None
-        # One of an earlier revision that goes on is no news, nor is one that a list still has and that is gone.
+        # One of before that goes on is no news, nor is one that has gone and that an older list still has.
         known = before in {pod.state, _GONE}
         if known or (before is None and pod.state in {"Ready", "Completed", _GONE}):
             self._shown.setdefault(pod.name, pod.state)

@@ -15,7 +15,6 @@ from automation import contract
 from automation.paths import ROOT
 from tests.images.containers import docker
 
-
 SOURCES = {"backend": ("backend/src/app/health.py", "#"), "frontend": ("frontend/lib/task.ts", "//")}
 """A file of each service, and how a line of a comment begins in it."""
 
@@ -50,8 +49,8 @@ class Clone:
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(path)], check=True)
         self.path, self.mark, self.runs = path, mark, runs
         # Content of its own: who removes one name of an image from a node removes all that share its content.
-        for file, comment in SOURCES.values():
-            with (path / file).open("a", encoding="utf-8") as opened:
+        for name, comment in SOURCES.values():
+            with (path / name).open("a", encoding="utf-8") as opened:
                 opened.write(f"{comment} {mark}\n")
         own = {"TODO_STATE_DIR": ".run", "TODO_ENV_FILE": ".env", "TODO_DATA_DIR": ".data"}
         self._environ = {**os.environ, **own}
