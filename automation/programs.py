@@ -1,12 +1,18 @@
 """Running another program: to its end, or for as long as a block lasts."""
 
 import asyncio
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 from automation import processes
 
@@ -18,6 +24,24 @@ class Completed:
     code: int
     output: str
     errors: str
+
+
+class _Collected(asyncio.SubprocessProtocol):
+    """What a program writes, until it has ended and nothing holds its pipes any more."""
+
+    def __init__(self) -> None:
+        self.written = {1: bytearray(), 2: bytearray()}
+        self.exited = asyncio.Event()
+        self.closed = asyncio.Event()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self.written[fd] += data
+
+    def process_exited(self) -> None:
+        self.exited.set()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self.closed.set()
 
 
 @dataclass(frozen=True)
@@ -33,26 +57,33 @@ class Program:
         self, *arguments: str, seconds: float, stdin: str = "", environ: Mapping[str, str] | None = None
     ) -> Completed:
         """Run it to its end, whatever its exit code. Raises TimeoutError when it takes longer."""
-        process = await asyncio.create_subprocess_exec(
+        transport, collected = await asyncio.get_running_loop().subprocess_exec(
+            _Collected,
             self.path, *arguments,
             cwd=self.root,
             env={**self.environ, **(environ or {})},
-            stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             start_new_session=True,  # a terminal's Ctrl-C is for this process alone
         )  # fmt: skip
         try:
+            if isinstance(given := transport.get_pipe_transport(0), asyncio.WriteTransport):
+                given.write(stdin.encode())
+                given.close()
             async with asyncio.timeout(seconds):
-                output, errors = await process.communicate(stdin.encode() if stdin else None)
+                await collected.closed.wait()
         finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
-        assert process.returncode is not None  # noqa: S101 - communicate() has waited
+            if not collected.closed.is_set():
+                _kill_all(transport.get_pid())
+                await collected.exited.wait()
+            # What has gone into a session of its own may hold the other ends of the pipes.
+            transport.close()
+            await collected.closed.wait()
+        code = transport.get_returncode()
+        assert code is not None  # noqa: S101 - the end comes after it
         return Completed(
-            process.returncode, output.decode("utf-8", "replace"), errors.decode("utf-8", "replace")
+            code, *(bytes(each).decode("utf-8", "replace") for each in collected.written.values())
         )
 
     @asynccontextmanager
@@ -68,6 +99,20 @@ class Program:
             grace=grace,
         ) as guarded:
             yield guarded
+
+
+def _kill_all(pid: int) -> None:
+    """Kill a program that leads a session, and all that it has started, also where it has ended itself."""
+    tree: list[psutil.Process] = []
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        tree = [*process.children(recursive=True), process]
+    for each in tree:
+        with suppress(psutil.Error):
+            each.kill()
+    if sys.platform != "win32":
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def find(name: str, environ: Mapping[str, str], root: Path) -> Program | None:
