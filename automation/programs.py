@@ -57,16 +57,24 @@ class Program:
         self, *arguments: str, seconds: float, stdin: str = "", environ: Mapping[str, str] | None = None
     ) -> Completed:
         """Run it to its end, whatever its exit code. Raises TimeoutError when it takes longer."""
-        transport, collected = await asyncio.get_running_loop().subprocess_exec(
-            _Collected,
-            self.path, *arguments,
-            cwd=self.root,
-            env={**self.environ, **(environ or {})},
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # a terminal's Ctrl-C is for this process alone
+        starting = asyncio.ensure_future(
+            asyncio.get_running_loop().subprocess_exec(
+                _Collected,
+                self.path, *arguments,
+                cwd=self.root,
+                env={**self.environ, **(environ or {})},
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # a terminal's Ctrl-C is for this process alone
+            )
         )  # fmt: skip
+        try:
+            # asyncio waits for ever for a process whose start was cancelled.
+            transport, collected = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await _end(*await starting)
+            raise
         try:
             if isinstance(given := transport.get_pipe_transport(0), asyncio.WriteTransport):
                 given.write(stdin.encode())
@@ -74,12 +82,7 @@ class Program:
             async with asyncio.timeout(seconds):
                 await collected.closed.wait()
         finally:
-            if not collected.closed.is_set():
-                _kill_all(transport.get_pid())
-                await collected.exited.wait()
-            # What has gone into a session of its own may hold the other ends of the pipes.
-            transport.close()
-            await collected.closed.wait()
+            await _end(transport, collected)
         code = transport.get_returncode()
         assert code is not None  # noqa: S101 - the end comes after it
         return Completed(
@@ -99,6 +102,16 @@ class Program:
             grace=grace,
         ) as guarded:
             yield guarded
+
+
+async def _end(transport: asyncio.SubprocessTransport, collected: _Collected) -> None:
+    """Leave nothing of a program: neither a process, nor a pipe of which the event loop would be told."""
+    if not collected.closed.is_set():
+        _kill_all(transport.get_pid())
+        await collected.exited.wait()
+    # What has gone into a session of its own may hold the other ends of the pipes.
+    transport.close()
+    await collected.closed.wait()
 
 
 def _kill_all(pid: int) -> None:
