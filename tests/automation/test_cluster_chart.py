@@ -135,6 +135,13 @@ def test_a_service_is_what_the_contract_says(component: str) -> None:
     assert port.get("nodePort", 0) == rules.node_port
 
 
+def test_the_scripts_of_a_page_are_asked_of_the_pod_that_gave_the_page() -> None:
+    name = RULES.frontend.service
+    assert rendered()["Service", name]["spec"]["sessionAffinity"] == "ClientIP"
+    spread = rendered("--set", "frontend.service.sessionAffinity=None")
+    assert spread["Service", name]["spec"]["sessionAffinity"] == "None"
+
+
 def test_a_node_port_of_0_is_the_clusters_choice() -> None:
     objects = rendered("--set", "frontend.service.nodePort=0")
     assert "nodePort" not in objects["Service", RULES.frontend.service]["spec"]["ports"][0]

@@ -96,7 +96,9 @@ class Cluster:
     def _serving(self) -> Iterator[Measured]:
         one: list[float] = []
         for replicas in REPLICAS:
-            self._install("--set", f"backend.replicaCount={replicas}")
+            # From one address, one frontend would serve it all.
+            spread = ("--set", "frontend.service.sessionAffinity=None")
+            self._install(*spread, "--set", f"backend.replicaCount={replicas}")
             rates: list[float] = []
 
             def serve(rates: list[float] = rates) -> None:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.application import Application
 from tests.e2e.person import Person
@@ -127,6 +127,26 @@ def test_the_health_of_both_services_is_told_in_json(
         answer = requests.get(path)
         assert answer.status == 200
         assert answer.json()["status"] == "ok"
+
+
+def test_a_page_whose_scripts_are_of_another_version_loads_itself_again(visit: Callable[[], Page]) -> None:
+    page = visit()
+    missing = iter(["one script"])
+
+    def give(route: Route) -> None:
+        if next(missing, None):
+            route.fulfill(status=404)
+        else:
+            route.continue_()
+
+    page.route("**/_next/static/**/*.js", give)
+    loaded: list[str] = []
+    page.on("domcontentloaded", lambda shown: loaded.append(shown.url))
+    with page.expect_event("domcontentloaded", lambda _: len(loaded) == 2):
+        page.goto("/sign-in")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("Enter your email")).to_be_visible()
+    assert len(loaded) == 2
 
 
 @pytest.mark.parametrize("path", ["/", "/sign-in", "/sign-up"])
