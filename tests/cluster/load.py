@@ -48,7 +48,7 @@ class Report:
         counted = ", ".join(f"{number} {name}" for name, number in sorted(self.counts.items()))
         return (
             f"{total} requests in {self.seconds:.0f} s ({counted}), {len(self.failures)} failed, "
-            f"{len(self.torn)} scripts of another version, "
+            f"{len(self.torn)} pages without their scripts, "
             f"{len(self.unavailable)} told to come again, cuts {dict(self.cuts)}, "
             f"slowest {self.slowest:.2f} s"
         )
@@ -190,13 +190,16 @@ class Load:
                 return
             paths = re.findall(r'<script src="([^"]+)"', page.text)
             scripts = await asyncio.gather(*(client.get(path) for path in paths), return_exceptions=True)
+        torn = []
         for path, script in zip(paths, scripts, strict=True):
             if isinstance(script, BaseException):
                 self._fail(f"GET {path}", f"{type(script).__name__} {script}")
             elif script.status_code == 404:
-                self.report.torn.append(f"{self._now():.1f} s: {path}")
+                torn.append(path)
             elif script.status_code != 200:
                 self._fail(f"GET {path}", f"{script.status_code}")
+        if torn:
+            self.report.torn.append(f"{self._now():.1f} s: {', '.join(torn)}")
         self.report.counts["visits"] += 1
 
     async def _write(self, person: Person) -> None:

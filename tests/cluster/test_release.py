@@ -3,12 +3,17 @@
 import asyncio
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx2
 import pytest
 
+from automation import settings
+from automation.cluster.delivery import Request
 from automation.cluster.helm import Helm
+from automation.cluster.installing import Options
 from automation.cluster.kubectl import ClusterError
+from automation.engines.cluster import ClusterEngine
 from tests.cluster.conftest import RULES, Release
 from tests.cluster.load import Person
 
@@ -47,6 +52,22 @@ def test_the_charts_own_tests_hold_and_one_fails_without_the_backend(shared: tup
         ask_inside(release)
     release.kubectl("scale", deployment, "--replicas=2")
     release.kubectl("wait", "--for=condition=Available", deployment, "--timeout=28s")
+
+
+def test_what_was_deleted_by_hand_is_brought_back(shared: tuple[Release, str]) -> None:
+    release, _ = shared
+    release.kubectl("delete", "service", RULES.backend.service)
+    again = release.install("backend.replicaCount=2")
+    assert again.changed
+    assert again.address
+    assert release.get("service", RULES.backend.service)
+
+
+def test_a_database_that_could_not_start_is_made_anew(shared: tuple[Release, str]) -> None:
+    release, _ = shared
+    with pytest.raises(ClusterError, match="is CreateContainerConfigError"):
+        release.install("backend.replicaCount=2", "secret.name=nosuch")
+    assert release.install("backend.replicaCount=2").address
 
 
 def test_a_key_used_on_both_replicas_at_once_adds_one_task(shared: tuple[Release, str]) -> None:
@@ -88,11 +109,15 @@ def test_a_session_and_a_limit_are_the_same_on_both_replicas(shared: tuple[Relea
     assert set(said[MESSAGES_A_MINUTE:]) == {429}
 
 
-def test_what_is_removed_leaves_the_data(shared: tuple[Release, str]) -> None:
+def test_what_is_removed_leaves_the_data_and_no_pod(
+    shared: tuple[Release, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     release, _ = shared
-    asyncio.run(release.place.helm.uninstall())
-    assert not release.get("deployments,services,configmaps", "--selector=app.kubernetes.io/instance=todo")[
-        "items"
-    ]
+    ask_inside(release)
+    monkeypatch.setenv("TODO_STATE_DIR", str(tmp_path))
+    request = Request(Options(release.place.kubectl.namespace))
+    asyncio.run(ClusterEngine(settings.load(), request).uninstall(print, None))
+    of_the_release = "--selector=app.kubernetes.io/instance=todo"
+    assert release.get("deployments,services,configmaps,pods", of_the_release)["items"] == []
     assert release.get("secret", RULES.secret)["data"]
     assert [each["status"]["phase"] for each in release.get("persistentvolumeclaims")["items"]] == ["Bound"]
