@@ -132,11 +132,13 @@ def read_snapshot(documents: Iterable[Mapping[str, Any]]) -> Snapshot:
     kinds: dict[str, list[Mapping[str, Any]]] = {}
     for each in documents:
         kinds.setdefault(each["kind"], []).append(each)
+    # What comes is told before what goes; the pods of Helm's tests are none of the release's own.
+    of_release = (each for each in map(read_pod, kinds.get("Pod", ())) if each.component != "test")
     return Snapshot(
         workloads=(*kinds.get("Deployment", ()), *kinds.get("StatefulSet", ())),
         replica_sets=tuple(kinds.get("ReplicaSet", ())),
         jobs=tuple(kinds.get("Job", ())),
-        pods=tuple(read_pod(each) for each in kinds.get("Pod", ())),
+        pods=tuple(sorted(of_release, key=lambda pod: pod.state == "Terminating")),
     )
 
 
@@ -147,6 +149,40 @@ def with_refusals(snapshot: Snapshot, events: Iterable[Mapping[str, Any]]) -> Sn
         if each.get("reason") == "Unhealthy" and each.get("message", "").startswith("Readiness"):
             refused[each["involvedObject"]["name"]] += each.get("count") or 1
     return replace(snapshot, pods=tuple(replace(pod, refused=refused[pod.name]) for pod in snapshot.pods))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a service stands for those who use it, whatever is on its way."""
+
+    state: str
+    """`healthy`, or the state of the pod that keeps it from being so."""
+    detail: str
+    """How many of its pods serve, and the state of a newer one that does not yet."""
+
+
+def standing(snapshot: Snapshot, component: str) -> Standing | None:
+    """Return how a component stands; None when the release has none of that name."""
+    for workload in snapshot.workloads:
+        if workload["metadata"].get("labels", {}).get("app.kubernetes.io/component") == component:
+            break
+    else:
+        return None
+    wanted = workload["spec"].get("replicas", 1)
+    serving = min(workload.get("status", {}).get("availableReplicas", 0), wanted)
+    told = f"{serving}/{wanted} pods"
+    if not wanted:
+        return Standing("scaled to 0", told)
+    late = _worst(
+        [
+            pod
+            for pod in snapshot.pods
+            if pod.component == component and not pod.ready and pod.state != "Terminating"
+        ]
+    )
+    if serving < wanted:
+        return Standing(late.state if late else "Pending", told)
+    return Standing(HEALTHY, f"{told}; new pod {late.state}" if late else told)
 
 
 @dataclass(frozen=True)

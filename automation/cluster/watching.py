@@ -47,7 +47,9 @@ class Watcher:
     def __init__(self, kubectl: Kubectl, release: str, revision: int, emit: Emit) -> None:
         """Take what is to be watched."""
         self._kubectl = kubectl
-        self._selector = f"--selector=app.kubernetes.io/instance={release}"
+        # The pods of Helm's tests stay, and are none of the release's own.
+        own = f"app.kubernetes.io/instance={release},app.kubernetes.io/component!=test"
+        self._selector = f"--selector={own}"
         self._judge = Judge(revision)
         self._emit = emit
         self._states = States()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from automation import ports
 from automation.commands.edge import run
 from automation.engines import SERVICES, UNHEALTHY, Status, UpOptions
+from automation.engines.cluster import ClusterEngine
 from automation.engines.compose import ComposeEngine
 from automation.engines.native import NativeEngine, in_background
 from automation.engines.selection import for_start, latest, writer
@@ -18,6 +19,8 @@ from automation.logs import Follower
 from automation.settings import Settings
 
 _POLL_SECONDS = 0.05
+_UNREACHED = {"frontend": "not reached from here"}
+"""What stands for the address of a service that has none, and that is not for the backend."""
 
 
 def up(
@@ -93,7 +96,7 @@ def logs(*, service: str, lines: str, follow: bool, json_lines: bool, debug: boo
                 f"--lines {lines!r} is not a number of lines", why="it is a whole number, 0 or more"
             )
         engine = await writer(current)
-        known = engine.services if isinstance(engine, ComposeEngine) else SERVICES
+        known = engine.services if isinstance(engine, ComposeEngine | ClusterEngine) else SERVICES
         if service and service not in known:
             raise UsageError(f"there is no service {service!r}", why=f"the services are {', '.join(known)}")
         chosen = (service,) if service else SERVICES
@@ -142,10 +145,12 @@ def _describe(status: Status) -> tuple[str, ...]:
     if status.state == STOPPED:
         return ("Nothing is running. Start it with   invoke up",)
     began = f" since {ports.since(status.since)}" if status.since else ""
-    head = f"{status.state}{began} · {status.engine} engine · {status.mode} · {status.address}"
+    places = (f"{status.engine} engine", status.mode, status.place, status.address or "")
+    head = " · ".join((f"{status.state}{began}", *filter(None, places)))
     rows = [
         # A pod has no process of this machine.
-        f"{name:<10} {each.address or 'for the backend only':<24} {each.state:<10}"
+        f"{name:<10} {each.address or _UNREACHED.get(name, 'for the backend only'):<24} {each.state:<10}"
+        + (f" {each.detail}" if each.detail else "")
         + (f" {each.memory / 10**6:6.0f} MB   pid {each.pid}" if each.pid else "")
         for name, each in status.services.items()
     ]

@@ -46,6 +46,8 @@ class ServiceStatus:
     pid: int
     memory: int
     """Resident bytes of the service's processes."""
+    detail: str = ""
+    """What else there is to know about its state."""
     mend: str = ""
     """What brings it back to health, where that is known from here."""
 
@@ -63,6 +65,8 @@ class Status:
     """Seconds since the epoch."""
     supervisor: int | None = None
     services: Mapping[str, ServiceStatus] = field(default_factory=dict)
+    place: str = ""
+    """Where it runs, for an engine that has several places."""
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the status as plain data, each service under its own name; absent ones are null."""

@@ -11,6 +11,7 @@ from automation import contract, environment, files, instance, processes
 from automation.cluster import delivery, pods, watching
 from automation.cluster.delivery import Confirm, Place, Request
 from automation.cluster.installing import Installed, Options
+from automation.cluster.kubectl import ClusterError
 from automation.engines import HEALTHY, SERVICES, UNHEALTHY, ServiceStatus, Status, UpOptions, welcome
 from automation.errors import UsageError
 from automation.events import Emit, Line, Notice, Result, step
@@ -18,6 +19,7 @@ from automation.settings import Settings
 
 _GONE_S = 120.0
 """Seconds for pods to end what they have begun, and for a namespace to be emptied."""
+_DATABASE = "postgresql"
 _SELECTOR = "--selector=app.kubernetes.io/instance={}"
 
 
@@ -33,6 +35,11 @@ class Record:
     since: float
     """Seconds since the epoch."""
 
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """What tells it from the other releases of this clone."""
+        return self.context, self.namespace, self.release
+
 
 class ClusterEngine:
     """The engine whose services are pods."""
@@ -40,7 +47,7 @@ class ClusterEngine:
     name = "cluster"
 
     def __init__(self, settings: Settings, request: Request | None = None) -> None:
-        """Take the settings; without a request it is the release that was installed from here last."""
+        """Take the settings; without a request it is the last that was installed from here and is there."""
         self._settings = settings
         self._file = settings.state_dir / "cluster.json"
         self._request = request or self._default()
@@ -48,7 +55,12 @@ class ClusterEngine:
     @property
     def recorded(self) -> bool:
         """Whether a release was installed from here and has not been uninstalled again."""
-        return self._record() is not None
+        return bool(self._records())
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that last: the database too, where it is in the cluster."""
+        return (*SERVICES, _DATABASE)
 
     @property
     def release(self) -> str:
@@ -81,17 +93,26 @@ class ClusterEngine:
     async def install(self, emit: Emit, confirm: Confirm | None) -> Installed:
         """Deliver what the request says, and write down where it is. Raises AutomationError."""
         place = await self.place()
-        installed = await delivery.deliver(self._settings, self._request, place, emit, confirm)
-        record = Record(
-            place.target.context,
-            self._request.options.namespace,
-            self._request.options.release,
-            self._request.profile,
-            installed.address,
-            time.time(),
-        )
-        files.make_directory(self._file.parent)
-        files.write_json(self._file, asdict(record))
+        agreed = confirm is None or place.target.local
+
+        async def ask(question: str) -> None:
+            nonlocal agreed
+            if confirm is not None:
+                await confirm(question)
+            agreed = True
+
+        try:
+            installed = await delivery.deliver(
+                self._settings, self._request, place, emit, None if confirm is None else ask
+            )
+        except (ClusterError, asyncio.CancelledError):
+            # What was begun may go on in the cluster, and is what is asked about next.
+            with suppress(ClusterError):
+                if agreed and await place.helm.history():
+                    known = self._recorded(place)
+                    self._keep(place, known.address if known else "")
+            raise
+        self._keep(place, installed.address)
         return installed
 
     async def down(self, emit: Emit) -> None:
@@ -106,7 +127,7 @@ class ClusterEngine:
         options = self._request.options
         there = bool(await place.helm.history())
         if not there and not data:
-            self._file.unlink(missing_ok=True)
+            self._forget(place)
             emit(Notice(("Nothing is running.",)))
             return
         with step(emit, "stop") as running:
@@ -124,29 +145,41 @@ class ClusterEngine:
                 await place.kubectl.run("delete", name, "--ignore-not-found", "--wait=false")
                 await place.kubectl.until_gone(name, seconds=_GONE_S)
                 running.detail = f"{options.release} and the namespace {options.namespace} are gone"
-        self._file.unlink(missing_ok=True)
+        self._forget(place)
 
     async def status(self) -> Status:
         """Return the application as it is now."""
-        record = self._record()
-        if record is None:
+        if not self._records():
             return Status(self.name, instance.STOPPED)
         place = await self.place()
+        record = self._recorded(place)
+        if record is None:
+            return Status(self.name, instance.STOPPED)
         snapshot = pods.read_snapshot(
             await place.kubectl.items(watching.KINDS, _SELECTOR.format(record.release))
         )
         if not snapshot.workloads:
             return Status(self.name, instance.STOPPED)
-        services = {}
-        for name in SERVICES:
-            own = [each for each in snapshot.pods if each.component == name and each.state != "Terminating"]
-            healthy = bool(own) and all(each.ready for each in own)
-            state = HEALTHY if healthy else (sorted(each.state for each in own) or ["absent"])[0]
-            address = record.address if name == "frontend" else f"http://todo-{name}-service:8080"
-            services[name] = ServiceStatus(state, address, 0, 0, 0)
+        addresses = {"frontend": record.address, "backend": "http://todo-backend-service:8080"}
+        found = {name: pods.standing(snapshot, name) for name in self.services}
+        services = {
+            name: ServiceStatus(each.state, addresses.get(name, ""), 0, 0, 0, detail=each.detail)
+            for name, each in found.items()
+            if each
+        }
+        services |= {
+            name: ServiceStatus("absent", addresses[name], 0, 0, 0) for name in SERVICES if not found[name]
+        }
         good = all(each.state == HEALTHY for each in services.values())
-        state = instance.RUNNING if good else UNHEALTHY
-        return Status(self.name, state, "production", record.address, record.since, services=services)
+        return Status(
+            self.name,
+            instance.RUNNING if good else UNHEALTHY,
+            mode="production",
+            place=f"{record.release} in {record.namespace} of {record.context}",
+            address=record.address,
+            since=record.since,
+            services=services,
+        )
 
     async def logs(self, services: Sequence[str], lines: int, emit: Emit, *, follow: bool) -> None:
         """Emit the last lines of the services' pods, and with `follow` what comes after."""
@@ -167,8 +200,8 @@ class ClusterEngine:
 
     def address(self) -> str | None:
         """Return the address that people open; None while nothing was installed from here."""
-        record = self._record()
-        return record.address if record else None
+        records = self._records()
+        return records[-1].address if records else None
 
     async def plan(self, _options: UpOptions) -> tuple[str, ...]:
         """Return what `up` would do, a sentence each. Raises AutomationError as `up` would."""
@@ -197,17 +230,45 @@ class ClusterEngine:
         return await delivery.find_place(self._settings, self._request.options, self._request.context)
 
     def _default(self) -> Request:
-        record = self._record()
-        if record is None:
+        records = self._records()
+        if not records:
             rules = delivery.kubernetes(contract.load(delivery.PROFILE, self._settings.root))
             return Request(Options(rules.namespace))
-        return Request(Options(record.namespace, record.release), record.profile, record.context)
+        last = records[-1]
+        return Request(Options(last.namespace, last.release), last.profile, last.context)
 
-    def _record(self) -> Record | None:
+    def _records(self) -> list[Record]:
+        """Return the releases that were installed from here and not uninstalled, the last at the end."""
         found: Any = files.read_json(self._file)
-        with suppress(TypeError):
-            return Record(**found) if found else None
-        return None
+        # A clone of before has the one that was installed last.
+        listed = found.get("installed", [found]) if isinstance(found, dict) else []
+        records = []
+        for each in listed:
+            with suppress(TypeError):
+                records.append(Record(**each))
+        return records
+
+    def _recorded(self, place: Place) -> Record | None:
+        """Return the record of the release that is meant; None when it was not installed from here."""
+        return next((each for each in self._records() if each.place == self._meant(place)), None)
+
+    def _meant(self, place: Place) -> tuple[str, str, str]:
+        return place.target.context, self._request.options.namespace, self._request.options.release
+
+    def _keep(self, place: Place, address: str) -> None:
+        """Write down that the release that is meant is there, and is the last."""
+        made = Record(*self._meant(place), self._request.profile, address, time.time())
+        self._write([*(each for each in self._records() if each.place != made.place), made])
+
+    def _forget(self, place: Place) -> None:
+        self._write([each for each in self._records() if each.place != self._meant(place)])
+
+    def _write(self, records: Sequence[Record]) -> None:
+        if not records:
+            self._file.unlink(missing_ok=True)
+            return
+        files.make_directory(self._file.parent)
+        files.write_json(self._file, {"installed": [asdict(each) for each in records]})
 
 
 def _split(line: str) -> tuple[str, str]:

@@ -709,8 +709,8 @@ def _service_status(record: Record, container: Container, memory: int) -> Servic
         state = PAUSED
     mend = f"{_unpause(container)}   or   invoke compose-up" if container.paused else ""
     if name not in SERVICES:
-        return ServiceStatus(state, "", 0, container.pid, memory, mend)
-    return ServiceStatus(state, record.address_of(name), record.ports[name], container.pid, memory, mend)
+        return ServiceStatus(state, "", 0, container.pid, memory, mend=mend)
+    return ServiceStatus(state, record.address_of(name), record.ports[name], container.pid, memory, mend=mend)
 
 
 async def _show(process: Guarded, emit: Emit) -> None:

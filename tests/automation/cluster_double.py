@@ -10,7 +10,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ def main(name: str, arguments: list[str]) -> int:
         state["calls"].append([name, *arguments])
         words = [each for each in arguments if not each.startswith("-") or each == "-"]
         answer: Callable[..., Any] = {"kubectl": kubectl, "helm": helm}.get(name, loader)
-        code = answer(words, arguments, given, state)
+        with releases(arguments, state):
+            code = answer(words, arguments, given, state)
         written = STATE.with_suffix(".new")
         written.write_text(json.dumps(state))
         written.replace(STATE)
@@ -39,6 +41,19 @@ def main(name: str, arguments: list[str]) -> int:
         return code
     code()
     return 0
+
+
+@contextmanager
+def releases(arguments: list[str], state: dict[str, Any]) -> Iterator[None]:
+    """Let `revisions` be those of the namespace that a command is about, for as long as it is answered."""
+    named = [each.partition("=")[2] for each in arguments if each.startswith("--namespace=")]
+    if named in ([], ["todo-app-dev"]):
+        yield
+        return
+    key, usual = f"revisions in {named[0]}", state["revisions"]
+    state["revisions"] = state.get(key, [])
+    yield
+    state[key], state["revisions"] = state["revisions"], usual
 
 
 def kubectl(

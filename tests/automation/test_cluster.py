@@ -8,7 +8,7 @@ import pytest
 
 from automation.cluster import diagnosis, kubectl, pods, target
 from automation.cluster.kubectl import ClusterError, ClusterUnavailableError
-from automation.cluster.pods import FAILED, HEALTHY, WAITING, Judge, Pod, Verdict
+from automation.cluster.pods import FAILED, HEALTHY, WAITING, Judge, Pod, Standing, Verdict
 from automation.cluster.watching import States
 
 RECORDED: dict[str, Any] = json.loads(
@@ -48,7 +48,7 @@ def explained(case: str, *lines: str, revision: int = 1) -> ClusterError:
         ("healthy", "backend", ["Ready"]),
         ("healthy", "migrations", ["Completed"]),
         ("starting", "frontend", ["Running"]),
-        ("old-pods-end", "frontend", ["Terminating", "Ready"]),
+        ("old-pods-end", "frontend", ["Ready", "Terminating"]),
         ("image-absent", "frontend", ["ErrImageNeverPull"]),
         ("crash", "frontend", ["CrashLoopBackOff"]),
         ("secret-absent", "backend", ["CreateContainerConfigError"]),
@@ -74,6 +74,43 @@ def test_a_pod_is_in_the_state_that_people_call_it_by(case: str, component: str,
 def test_a_state_that_was_not_recorded(status: dict[str, Any], state: str) -> None:
     document = {"metadata": {"name": "any"}, "spec": {"containers": [{"image": "any"}]}, "status": status}
     assert pods.read_pod(document).state == state
+
+
+@pytest.mark.parametrize(
+    ("case", "component", "expected"),
+    [
+        ("healthy", "backend", Standing("healthy", "1/1 pods")),
+        ("healthy", "postgresql", Standing("healthy", "1/1 pods")),
+        ("updating", "frontend", Standing("healthy", "1/1 pods; new pod Running")),
+        ("crash", "frontend", Standing("CrashLoopBackOff", "0/1 pods")),
+        ("crash", "backend", None),
+    ],
+)
+def test_a_service_is_healthy_when_as_many_of_its_pods_serve_as_are_wanted(
+    case: str, component: str, expected: Standing | None
+) -> None:
+    assert pods.standing(pods.read_snapshot(RECORDED[case]["objects"]), component) == expected
+
+
+def test_a_service_with_a_bad_new_pod_goes_on_and_says_so() -> None:
+    documents = json.loads(json.dumps(RECORDED["updating"]["objects"]))
+    [new] = [each for each in documents if each["metadata"]["name"] == "todo-backend-857cb4687d-275zr"]
+    new["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
+    standing = pods.standing(pods.read_snapshot(documents), "backend")
+    assert standing == Standing("healthy", "1/1 pods; new pod CrashLoopBackOff")
+    [deployment] = [each for each in documents if each["metadata"]["name"] == "todo-backend"]
+    deployment["spec"]["replicas"] = 3
+    standing = pods.standing(pods.read_snapshot(documents), "backend")
+    assert standing == Standing("CrashLoopBackOff", "1/3 pods")
+    deployment["spec"]["replicas"] = 0
+    assert pods.standing(pods.read_snapshot(documents), "backend") == Standing("scaled to 0", "0/0 pods")
+
+
+def test_a_pod_of_a_test_is_none_of_the_release() -> None:
+    [pod, *_] = [each for each in RECORDED["healthy"]["objects"] if each["kind"] == "Pod"]
+    labels = {**pod["metadata"]["labels"], "app.kubernetes.io/component": "test"}
+    test = {**pod, "metadata": {**pod["metadata"], "name": "todo-test-health", "labels": labels}}
+    assert pods.read_snapshot([test]).pods == ()
 
 
 def test_a_release_is_healthy_when_all_of_its_revision_is_there() -> None:

@@ -480,6 +480,54 @@ def test_the_engine_of_up_is_the_same_release(project: Project, cluster: Cluster
     assert cluster.calls("helm", "uninstall")
 
 
+def test_the_release_before_is_the_current_one_again_when_the_last_is_gone(
+    project: Project, cluster: Cluster
+) -> None:
+    first, second = (), ("--namespace", "shop")
+    for words in (first, second):
+        assert project.invoke("helm-install", "--no-wait", *words).returncode == 0
+    assert "todo in shop of minikube" in project.invoke("status").stdout
+    assert project.invoke("helm-uninstall", "--namespace", "shop").returncode == 0
+    status = project.status()
+    assert (status["state"], status["place"]) == ("running", "todo in todo-app-dev of minikube")
+    project.invoke("helm-install", "--no-wait", *second)
+    project.invoke("helm-uninstall", "--namespace", "todo-app-dev")
+    assert project.status()["place"] == "todo in shop of minikube", "an uninstallation removes only its own"
+    assert project.invoke("down").returncode == 0
+    assert project.status()["state"] == "stopped"
+
+
+def test_what_an_earlier_version_has_written_down_is_still_known(project: Project, cluster: Cluster) -> None:
+    project.invoke("helm-install", "--no-wait")
+    kept = surroundings(project).state_dir / "cluster.json"
+    [record] = json.loads(kept.read_text())["installed"]
+    kept.write_text(json.dumps(record))
+    assert project.status()["state"] == "running"
+    kept.write_text('{"some": "thing else"}')
+    assert project.status()["state"] == "stopped"
+
+
+def test_a_release_that_did_not_become_healthy_is_what_status_is_asked_about(
+    project: Project, cluster: Cluster
+) -> None:
+    assert project.invoke("helm-install", CASE="crash").returncode == 1
+    told = project.invoke("status", CASE="crash")
+    assert told.returncode == 1
+    assert "frontend   not reached from here    CrashLoopBackOff 0/1 pods" in told.stdout
+    assert project.invoke("helm-install", "--namespace", "shop", CLUSTER="unreachable").returncode == 1
+    assert project.status()["place"] == "todo in todo-app-dev of minikube"
+
+
+def test_an_update_on_its_way_is_told_beside_what_serves(project: Project, cluster: Cluster) -> None:
+    project.invoke("helm-install", "--no-wait")
+    told = project.invoke("status", CASE="updating")
+    assert told.returncode == 0
+    assert "backend    http://todo-backend-service:8080 healthy    1/1 pods; new pod Running" in told.stdout
+    assert "postgresql for the backend only     healthy    1/1 pods" in told.stdout
+    assert "cluster engine · production · todo in todo-app-dev of minikube · http://127.0.0.1" in told.stdout
+    assert project.invoke("logs", "--service", "postgresql").returncode == 0
+
+
 def converge(loader: Loader) -> Loaded:
     """Bring an image to the cluster."""
     return asyncio.run(loading.converge(loader, "backend", "todo-backend:abc", lambda _: None, allowed_s=30))
