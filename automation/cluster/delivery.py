@@ -184,4 +184,4 @@ async def spare_a_download(settings: Settings, target: Target, rules: Kubernetes
     docker = Docker.find(settings)
     if target.kind and await docker.images(DATABASE_IMAGE):
         loader = loading.choose(target, settings, docker)
-        await loading.converge(loader, "postgresql", DATABASE_IMAGE, emit, allowed_s=rules.image_load_max_s)
+        await loading.converge(loader, "database", DATABASE_IMAGE, emit, allowed_s=rules.image_load_max_s)

@@ -52,7 +52,7 @@ def explain(
     pod: Pod, events: Sequence[Happening], lines: Sequence[str], *, namespace: str, context: str = ""
 ) -> ClusterError:
     """Return the error that tells the pod, its state, events and last lines, the cause and the remedy."""
-    cause = find_cause(pod, events, lines)
+    cause = find_cause(pod, events, lines, namespace)
     told = [each for each in events if each.warning] or list(events)
     where = f"{f'--context {context} ' if context else ''}--namespace {namespace}"
     state = pod.state if not pod.message else f"{pod.state}: {pod.message}"
@@ -67,7 +67,7 @@ def explain(
     )
 
 
-def find_cause(pod: Pod, events: Sequence[Happening], lines: Sequence[str]) -> Cause:
+def find_cause(pod: Pod, events: Sequence[Happening], lines: Sequence[str], namespace: str = "") -> Cause:
     """Return what is likely the matter."""
     said = " ".join((pod.message, *(each.message for each in events if each.warning)))
     output = "\n".join(lines)
@@ -86,7 +86,14 @@ def find_cause(pod: Pod, events: Sequence[Happening], lines: Sequence[str]) -> C
             ),
         )
     if found := re.search(r'secrets? "([^"]+)" not found', said):
-        return Cause(f"there is no Secret {found[1]}", ("invoke helm-install makes it from .env",))
+        own = f"--namespace {namespace} " if namespace else ""
+        return Cause(
+            f"there is no Secret {found[1]}",
+            (
+                "invoke helm-install without another secret.name makes one from .env",
+                f"kubectl {own}create secret generic {found[1]} --from-env-file=FILE",
+            ),
+        )
     if found := re.search(r"couldn't find key (\S+) in Secret (\S+)", said):
         return Cause(
             f"the Secret {found[2].rpartition('/')[2]} has no {found[1]}",

@@ -177,6 +177,17 @@ def _forbidden(found: re.Match[str], _environ: Mapping[str, str]) -> ClusterErro
     )
 
 
+def _port_taken(found: re.Match[str], _environ: Mapping[str, str]) -> ClusterError:
+    return ClusterError(
+        f"the port {found[1]} of the nodes is taken",
+        why="another release or service has it: a port of the nodes is the whole cluster's",
+        remedies=[
+            "--set frontend.service.nodePort=0, and the cluster chooses one",
+            f"kubectl get services --all-namespaces | grep {found[1]}",
+        ],
+    )
+
+
 _NO_CONTEXT = (
     "current-context is not set|current-context must exist|no configuration has been provided|"
     "invalid configuration: no"
@@ -189,7 +200,9 @@ _UNREACHABLE = (
 _CAUSES: Sequence[tuple[str, _Make]] = (
     (r"context was not found for specified context: (\S+)", _no_context),
     (r'context "?([\w@:./-]+)"? (?:does not exist|not found)', _no_context),
+    (r"cannot locate context (\S+)", _no_context),
     (_NO_CONTEXT, _no_context),
+    (r"nodePort: Invalid value: (\d+): provided port is already allocated", _port_taken),
     (rf"[^\n]*(?:{_NOT_SIGNED_IN})[^\n]*", _not_signed_in),
     (r"[^\n]*(?:is forbidden: User|cannot \w+ resource)[^\n]*", _forbidden),
     (rf"[^\n]*(?:{_UNREACHABLE})[^\n]*", _unreachable),

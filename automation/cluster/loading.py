@@ -192,8 +192,8 @@ async def converge(loader: Loader, service: str, reference: str, emit: Emit, *, 
                 why="the program that loads it ended without an error",
                 remedies=["minikube status", "minikube image ls", "invoke minikube-load"],
             )
-        verdict = "" if seconds <= allowed_s else ", over the limit"
-        running.detail = f"{name} loaded in {seconds:.1f} s of {allowed_s} s{verdict}"
+        verdict = "" if seconds <= allowed_s else f": the limit is {allowed_s} s"
+        running.detail = f"{name} loaded in {seconds:.1f} s{verdict}"
         return Loaded(service, name, loader.pull_policy, seconds)
 
 

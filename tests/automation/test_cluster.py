@@ -210,7 +210,8 @@ def test_pods_that_may_not_be_made_have_failed_with_the_reason() -> None:
             "read its output above",
         ),
         ("memory", 1, [], "it needed more memory than its limit of 24Mi, and was killed", "resources.limits"),
-        ("secret-absent", 1, [], "there is no Secret elsewhere", "invoke helm-install makes it from .env"),
+        ("secret-absent", 1, [], "there is no Secret elsewhere", "create secret generic elsewhere"),
+        ("secret-absent", 1, [], "there is no Secret elsewhere", "without another secret.name"),
         ("no-room", 1, [], "no node has room for it, or none may take it", "resources.requests"),
         (
             "database-address",
@@ -321,6 +322,12 @@ def test_what_a_program_said_names_the_cause(line: str, why: str) -> None:
             "error: context was not found for specified context: elsewhere",
             "there is no context 'elsewhere'",
             True,
+        ),
+        ("error: cannot locate context elsewhere", "there is no context 'elsewhere'", True),
+        (
+            "spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated",
+            "the port 30080 of the nodes is taken",
+            False,
         ),
         ('Error: context "elsewhere" does not exist', "there is no context 'elsewhere'", True),
         (

@@ -1,6 +1,7 @@
 """The chart, rendered by Helm, is what the contract and the specification say."""
 
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -268,6 +269,18 @@ def test_a_value_that_is_unknown_or_impossible_is_refused_by_its_name(setting: s
     refused = helm("--set", setting)
     assert refused.returncode != 0
     assert named in refused.stderr
+
+
+@pytest.mark.parametrize("component", WORKLOADS)
+def test_a_secret_among_the_values_is_refused_with_where_it_belongs(component: str) -> None:
+    refused = helm("--set", f"{component}.env.BETTER_AUTH_SECRET=mine")
+    assert refused.returncode != 0
+    assert re.search(rf"{component}[./]env[./]BETTER_AUTH_SECRET", refused.stderr)
+    assert "belong in .env" in refused.stderr
+    assert "mine" not in refused.stderr
+    refused = helm("--set", f"{component}.env.lower=any")
+    assert re.search(rf"{component}[./]env\b.*lower", refused.stderr)
+    assert "any" in str(container(component, "--set", f"{component}.env.UPPER=any")["env"])
 
 
 @pytest.mark.parametrize("cpu", ["1", "0.5", "250m"])

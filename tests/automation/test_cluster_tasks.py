@@ -24,6 +24,7 @@ from automation.cluster.kubectl import ClusterError, ClusterUnavailableError
 from automation.cluster.loading import KindLoader, Loaded, Loader, MinikubeLoader, RegistryLoader
 from automation.cluster.target import Target
 from automation.docker import Docker
+from automation.events import Event, StepFinished
 from automation.settings import Settings
 from tests.automation.conftest import PATIENCE, ROOT, Project, on_terminal
 from tests.automation.test_compose import DOCKERFILE
@@ -531,6 +532,18 @@ def test_an_update_on_its_way_is_told_beside_what_serves(project: Project, clust
 def converge(loader: Loader) -> Loaded:
     """Bring an image to the cluster."""
     return asyncio.run(loading.converge(loader, "backend", "todo-backend:abc", lambda _: None, allowed_s=30))
+
+
+@pytest.mark.parametrize(("allowed_s", "over"), [(30, False), (-1, True)])
+def test_the_time_of_a_load_is_held_against_the_limit_only_where_it_is_over(
+    project: Project, cluster: Cluster, allowed_s: int, *, over: bool
+) -> None:
+    told: list[Event] = []
+    loader = chosen(project, "minikube")
+    asyncio.run(loading.converge(loader, "database", "todo-backend:abc", told.append, allowed_s=allowed_s))
+    [ended] = [each for each in told if isinstance(each, StepFinished)]
+    assert re.search(r"loaded in \d+\.\d s$", ended.detail) or over
+    assert ended.detail.endswith(f": the limit is {allowed_s} s") == over
 
 
 def surroundings(project: Project) -> Settings:
