@@ -6,6 +6,7 @@ says what is missing for something that one may not need.
 
 import asyncio
 import importlib.metadata
+import json
 import platform
 import shutil
 import sys
@@ -14,8 +15,9 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from automation import environment, frontend, instance, node, paths, ports, processes
+from automation import environment, frontend, instance, node, paths, ports, processes, programs
 from automation.contract import Profile
 from automation.docker import DockerError
 from automation.engines import ServiceStatus, UpOptions
@@ -29,6 +31,12 @@ NEEDED_BYTES = 2 * 10**9
 """What the frontend's packages, a build and the caches take, with room to work."""
 
 _SECONDS = 5.0
+_MORE = "For more than running it"
+_FOR_CLUSTERS = "only needed for --engine cluster"
+_INSTALL = {
+    "kubectl": "install it as https://kubernetes.io/docs/tasks/tools/ says",
+    "helm": "install it as https://helm.sh/docs/intro/install/ says",
+}
 _BROWSERS = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "chrome", "msedge")
 
 
@@ -46,8 +54,8 @@ class Finding:
 async def examine(settings: Settings, profile: Profile) -> tuple[Finding, ...]:
     """Run every check and return the findings in their order."""
     values = environment.read(settings, profile)
-    docker, database, running = await asyncio.gather(
-        _docker(settings), _database(settings, values), _running(settings)
+    docker, kubernetes, database, running = await asyncio.gather(
+        _docker(settings), _kubernetes(settings), _database(settings, values), _running(settings)
     )
     return (
         _python(),
@@ -59,6 +67,7 @@ async def examine(settings: Settings, profile: Profile) -> tuple[Finding, ...]:
         database,
         *_ports(running.ports),
         docker,
+        *kubernetes,
         _browser(),
     )
 
@@ -224,7 +233,7 @@ async def _docker(settings: Settings) -> Finding:
     program = shutil.which("docker", path=settings.environ.get("PATH"))
     mend = "install or start Docker where images are wanted; invoke up needs none"
     if program is None:
-        return Finding("For more than running it", "Docker", WARNING, "not installed", mend)
+        return Finding(_MORE, "Docker", WARNING, "not installed", mend)
     command = [program, "version", "--format", "{{.Server.Version}}"]
     mark = f"doctor-{time.monotonic_ns()}"
     async with processes.running(
@@ -238,10 +247,55 @@ async def _docker(settings: Settings) -> Finding:
         except TimeoutError:
             code = 1
     if code != 0:
-        return Finding(
-            "For more than running it", "Docker", WARNING, "installed, but its engine does not answer", mend
-        )
-    return Finding("For more than running it", "Docker", PASSED, " ".join(output))
+        return Finding(_MORE, "Docker", WARNING, "installed, but its engine does not answer", mend)
+    return Finding(_MORE, "Docker", PASSED, " ".join(output))
+
+
+async def _kubernetes(settings: Settings) -> tuple[Finding, ...]:
+    """Find what `--engine cluster` needs, which is no more than a note where it is not there."""
+    (kubectl, client), (helm, version) = await asyncio.gather(
+        _asked(settings, "kubectl", "version", "--output=json", f"--request-timeout={_SECONDS - 1:.0f}s"),
+        _asked(settings, "helm", "version", "--template={{.Version}}"),
+    )
+    described: dict[str, Any] = {}
+    # Without a cluster kubectl fails, and prints what it is all the same.
+    with suppress(ValueError):
+        described = json.loads(client)
+    found = [
+        _tool(
+            "kubectl", kubectl, described.get("clientVersion", {}).get("gitVersion", ""), "kubectl version"
+        ),
+        _tool("helm", helm, version.strip(), "helm version"),
+    ]
+    if not kubectl:
+        return tuple(found)
+    _, context = await _asked(settings, "kubectl", "config", "current-context")
+    name, server = context.strip(), described.get("serverVersion", {}).get("gitVersion", "")
+    if name and server:
+        found.append(Finding(_MORE, "cluster", PASSED, f"{name}, Kubernetes {server}"))
+    else:
+        why = f"{name} does not answer" if name else "kubectl has no current context"
+        mend = "minikube start, or   kubectl config use-context NAME"
+        found.append(Finding(_MORE, "cluster", WARNING, f"{why}: {_FOR_CLUSTERS}", mend))
+    return tuple(found)
+
+
+def _tool(name: str, there: bool, version: str, mend: str) -> Finding:
+    if not there:
+        return Finding(_MORE, name, WARNING, f"not installed: {_FOR_CLUSTERS}", _INSTALL[name])
+    if not version:
+        return Finding(_MORE, name, WARNING, "installed, but does not tell its version", mend)
+    return Finding(_MORE, name, PASSED, version)
+
+
+async def _asked(settings: Settings, name: str, *arguments: str) -> tuple[bool, str]:
+    """Return whether a program is there, and what it printed in the time that it has."""
+    program = programs.find(name, settings.environ, settings.root)
+    if program is None:
+        return False, ""
+    with suppress(TimeoutError, OSError):
+        return True, (await program.complete(*arguments, seconds=_SECONDS)).output
+    return True, ""
 
 
 def _browser() -> Finding:
@@ -251,7 +305,7 @@ def _browser() -> Finding:
     ]
     own = next((each for folder in downloads if folder.is_dir() for each in folder.glob("chromium*")), None)
     if found or own:
-        return Finding("For more than running it", "browser", PASSED, str(found or own))
+        return Finding(_MORE, "browser", PASSED, str(found or own))
     detail = "neither Chrome nor Chromium; the end-to-end tests fetch one from the npm registry"
     mend = "install Chromium, if they cannot"
-    return Finding("For more than running it", "browser", WARNING, detail, mend)
+    return Finding(_MORE, "browser", WARNING, detail, mend)

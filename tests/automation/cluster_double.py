@@ -60,15 +60,20 @@ def kubectl(
     words: list[str], arguments: list[str], given: str, state: dict[str, Any]
 ) -> int | Callable[[], object]:
     """Answer as kubectl."""
-    if BEHAVIOUR == "unreachable" and words[0] != "config":
+    if BEHAVIOUR in {"unreachable", "no-context"} and words[0] != "config":
+        say({"clientVersion": {"gitVersion": "v1.35.0"}})
         return refuse("The connection to the server 127.0.0.1:6443 was refused - did you specify the port?")
     match words:
         case ["config", "view"]:
             name, server = os.environ.get("CONTEXT", "minikube https://192.168.49.2:8443").split()
             cluster = {"name": name, "cluster": {"server": server}}
             say({"current-context": name, "clusters": [cluster]})
+        case ["config", "current-context"]:
+            if BEHAVIOUR == "no-context":
+                return refuse("error: current-context is not set")
+            sys.stdout.write("minikube\n")
         case ["version"]:
-            say({"serverVersion": {"gitVersion": "v1.34.4"}})
+            say({"clientVersion": {"gitVersion": "v1.35.0"}, "serverVersion": {"gitVersion": "v1.34.4"}})
         case ["apply"]:
             documents = [json.loads(line) for line in given.splitlines()]
             for document in documents:
@@ -117,6 +122,8 @@ def kubectl(
 def helm(words: list[str], arguments: list[str], given: str, state: dict[str, Any]) -> int:
     """Answer as Helm."""
     match words:
+        case ["version"]:
+            sys.stdout.write("v4.0.1")
         case ["upgrade", *_]:
             revision = len(state["revisions"]) + 1
             description = arguments[arguments.index("--description") + 1]
@@ -126,6 +133,9 @@ def helm(words: list[str], arguments: list[str], given: str, state: dict[str, An
                 {"revision": revision, "status": "deployed", "description": description}
             )
             state["given"].append(json.loads(given))
+            if BEHAVIOUR == "half-done":
+                state["revisions"][-1]["status"] = "failed"
+                return refuse("Error: UPGRADE FAILED: the object has been refused")
             say({"version": revision})
         case ["template", *_]:
             if any("backnd" in each for each in arguments):

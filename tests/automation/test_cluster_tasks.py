@@ -286,6 +286,18 @@ def test_a_failure_goes_back_to_what_was_healthy_and_to_its_secret(
     assert cluster.told()["objects"]["Secret/todo-app-secrets"]["data"] == before
 
 
+def test_an_upgrade_that_the_cluster_refuses_by_halves_is_taken_back(
+    project: Project, cluster: Cluster
+) -> None:
+    assert project.invoke("helm-install").returncode == 0
+    failed = project.invoke(
+        "helm-install", "--atomic", "--set", "backend.replicaCount=3", CLUSTER="half-done"
+    )
+    assert failed.returncode == 1
+    assert "the object has been refused" in failed.stderr
+    assert cluster.calls("helm", "rollback", "1")
+
+
 @pytest.mark.parametrize("change", ["objects-deleted", "scaled"])
 def test_what_was_deleted_or_scaled_by_hand_is_brought_back(
     project: Project, cluster: Cluster, change: str
@@ -468,6 +480,31 @@ def test_a_chart_that_helm_refuses_is_made_into_no_archive(project: Project, clu
     assert "templates/broken.yaml:1): unclosed action" in result.stderr
     assert "Traceback" not in result.stderr
     assert not list(project.root.rglob("*.tgz"))
+
+
+def test_doctor_tells_what_there_is_for_a_cluster(project: Project, cluster: Cluster) -> None:
+    def told(**environ: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(
+            project.invoke("doctor", "--json", **environ).stdout.splitlines()[-1]
+        )
+        return {each["name"]: each for each in found["findings"]}
+
+    well = told()
+    assert well["kubectl"]["detail"] == "v1.35.0"
+    assert well["helm"]["detail"] == "v4.0.1"
+    assert well["cluster"]["detail"] == "minikube, Kubernetes v1.34.4"
+    away = told(CLUSTER="unreachable")["cluster"]
+    assert (away["state"], away["detail"]) == (
+        "warning",
+        "minikube does not answer: only needed for --engine cluster",
+    )
+    assert "no current context" in told(CLUSTER="no-context")["cluster"]["detail"]
+    for name in ("kubectl", "helm"):
+        cluster.remove(name)
+    without = told()
+    assert without["helm"]["detail"] == "not installed: only needed for --engine cluster"
+    assert without["kubectl"]["state"] == "warning"
+    assert "cluster" not in without
 
 
 def test_the_engine_of_up_is_the_same_release(project: Project, cluster: Cluster, node_port: int) -> None:
