@@ -70,6 +70,11 @@ def install(
             emit(Result({"plan": plan}))
             return
         installed = await engine.install(emit, None if yes else _ask)
+        where = (("namespace", namespace), ("release", release), ("context", context))
+        own = "".join(f" --{name} {value}" for name, value in where if value)
+        verb = "is" if wait else "will be"
+        at = (f"The to-do chatbot {verb} at {installed.address}",) if installed.address else ()
+        emit(Notice((*at, f"invoke status · invoke logs --follow · invoke helm-uninstall{own}")))
         emit(Result(asdict(installed)))
 
     return run(work, json_lines=json_lines, debug=debug)

@@ -289,6 +289,25 @@ def test_processors_may_be_a_number(cpu: str) -> None:
     assert str(own["resources"]["limits"]["cpu"]) == cpu
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ([], "address}'):30080\""),
+        (["frontend.service.nodePort=0"], "get service todo-frontend-service --output jsonpath"),
+        (["frontend.service.type=ClusterIP"], "port-forward service/todo-frontend-service 3000:80"),
+        (["frontend.service.type=LoadBalancer"], ".status.loadBalancer.ingress[0]"),
+        (["ingress.enabled=true", "ingress.host=todo.example"], "The application:   http://todo.example\n"),
+    ],
+)
+def test_a_person_is_told_the_address_or_what_prints_it(settings: list[str], told: str) -> None:
+    words = [word for each in settings for word in ("--set", each)]
+    done = subprocess.run(
+        [HELM, "install", "shop", str(CHART), "--dry-run=client", *words],
+        capture_output=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    assert told in done.stdout.partition("\nNOTES:\n")[2]
+
+
 def test_the_archive_holds_neither_the_sets_of_the_checks_nor_hidden_files(tmp_path: Path) -> None:
     done = subprocess.run(
         [HELM, "package", str(CHART), "--destination", str(tmp_path)], capture_output=True, check=True

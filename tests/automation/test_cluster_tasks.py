@@ -126,6 +126,8 @@ def test_an_installation_builds_loads_installs_and_ends_with_an_address_that_ans
     assert "revision 1 of todo in todo-app-dev" in told
     assert "Healthy: revision 1" in told
     assert f"http://127.0.0.1:{node_port} answers" in told
+    assert f"The to-do chatbot is at http://127.0.0.1:{node_port}" in result.stdout
+    assert "invoke status · invoke logs --follow · invoke helm-uninstall\n" in result.stdout
     images = cluster.told()["images"]
     assert sorted(each.partition(":")[0] for each in images) == ["todo-backend", "todo-frontend"]
     [given] = cluster.told()["given"]
@@ -523,7 +525,10 @@ def test_the_release_before_is_the_current_one_again_when_the_last_is_gone(
 ) -> None:
     first, second = (), ("--namespace", "shop")
     for words in (first, second):
-        assert project.invoke("helm-install", "--no-wait", *words).returncode == 0
+        result = project.invoke("helm-install", "--no-wait", *words)
+        assert result.returncode == 0
+        assert "The to-do chatbot will be at http://127.0.0.1:" in result.stdout
+    assert "invoke helm-uninstall --namespace shop" in result.stdout
     assert "todo in shop of minikube" in project.invoke("status").stdout
     assert project.invoke("helm-uninstall", "--namespace", "shop").returncode == 0
     status = project.status()
