@@ -121,16 +121,16 @@ class Installer:
         """
         began = time.monotonic()
         port = await self.preflight() if port is None else port
-        with step(self.emit, "deploying") as running:
-            running.progress("the namespace and the Secret")
+        with step(self.emit, "namespace") as running:
             ground, revisions, origin, leaving = await asyncio.gather(
                 self._prepare(environment),
                 self._recover(running),
                 self._planned(port),
                 self._leaves(environment),
             )
-            given = release_values(environment, images, origin, ground.secret_version, leaving=leaving)
-            made, revision = await self._upgrade(given, revisions, running)
+            running.detail = f"{self.options.namespace}, with its Secret"
+        given = release_values(environment, images, origin, ground.secret_version, leaving=leaving)
+        made, revision = await self._deploy(given, ground, revisions)
         if not self.options.wait:
             return Installed(revision, await self._origin(), made, time.monotonic() - began)
         await self._until_healthy(revision, ground, revisions, updating=made and bool(revisions))
@@ -138,8 +138,7 @@ class Installer:
         # What is known only now: the port that the cluster has chosen, and that another database serves.
         final = release_values(environment, images, actual, ground.secret_version)
         if final != given:
-            with step(self.emit, "deploying") as running:
-                _, revision = await self._upgrade(final, revisions, running)
+            _, revision = await self._deploy(final, ground, revisions)
             await self._until_healthy(revision, ground, revisions, updating=True)
         if ground.healthy != revision:
             await self._remember(revision)
@@ -186,6 +185,19 @@ class Installer:
         else:
             await self.helm.rollback(good.number)
         return await self.helm.history()
+
+    async def _deploy(
+        self, given: Mapping[str, Any], ground: Ground, revisions: Sequence[Revision]
+    ) -> tuple[bool, int]:
+        """Do as `_upgrade`; what Helm has done by halves is taken back where that was asked for."""
+        try:
+            with step(self.emit, "deploying") as running:
+                return await self._upgrade(given, revisions, running)
+        except ClusterError:
+            # Where it has made no revision it has changed nothing.
+            if self.options.atomic and (await self.helm.history())[-1:] != tuple(revisions[-1:]):
+                await self._go_back(ground, revisions)
+            raise
 
     async def _upgrade(
         self, given: Mapping[str, Any], revisions: Sequence[Revision], running: Step

@@ -556,7 +556,7 @@ def test_a_release_that_did_not_become_healthy_is_what_status_is_asked_about(
     assert project.invoke("helm-install", CASE="crash").returncode == 1
     told = project.invoke("status", CASE="crash")
     assert told.returncode == 1
-    assert "frontend   not reached from here    CrashLoopBackOff 0/1 pods" in told.stdout
+    assert "frontend   not reached from here            CrashLoopBackOff 0/1 pods" in told.stdout
     assert project.invoke("helm-install", "--namespace", "shop", CLUSTER="unreachable").returncode == 1
     assert project.status()["place"] == "todo in todo-app-dev of minikube"
 
@@ -566,7 +566,7 @@ def test_an_update_on_its_way_is_told_beside_what_serves(project: Project, clust
     told = project.invoke("status", CASE="updating")
     assert told.returncode == 0
     assert "backend    http://todo-backend-service:8080 healthy    1/1 pods; new pod Running" in told.stdout
-    assert "postgresql for the backend only     healthy    1/1 pods" in told.stdout
+    assert "postgresql for the backend only             healthy    1/1 pods" in told.stdout
     assert "cluster engine · production · todo in todo-app-dev of minikube · http://127.0.0.1" in told.stdout
     assert project.invoke("logs", "--service", "postgresql").returncode == 0
 
