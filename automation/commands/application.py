@@ -147,9 +147,14 @@ def _describe(status: Status) -> tuple[str, ...]:
     began = f" since {ports.since(status.since)}" if status.since else ""
     places = (f"{status.engine} engine", status.mode, status.place, status.address or "")
     head = " · ".join((f"{status.state}{began}", *filter(None, places)))
+    addresses = {
+        name: each.address or _UNREACHED.get(name, "for the backend only")
+        for name, each in status.services.items()
+    }
+    width = max(24, *map(len, addresses.values())) if addresses else 0
     rows = [
         # A pod has no process of this machine.
-        f"{name:<10} {each.address or _UNREACHED.get(name, 'for the backend only'):<24} {each.state:<10}"
+        f"{name:<10} {addresses[name]:<{width}} {each.state:<10}"
         + (f" {each.detail}" if each.detail else "")
         + (f" {each.memory / 10**6:6.0f} MB   pid {each.pid}" if each.pid else "")
         for name, each in status.services.items()
