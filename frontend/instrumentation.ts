@@ -3,7 +3,7 @@ export async function register(): Promise<void> {
   if (process.env.NEXT_RUNTIME === "nodejs") {
     const { trackClientAddresses } = await import("./lib/server/client-address");
     const { drainOnSigterm } = await import("./lib/server/draining");
-    trackClientAddresses();
+    trackClientAddresses({ behindProxy: process.env.BEHIND_PROXY !== "no" });
     const seconds = Number(process.env.DRAIN_SECONDS);
     if (seconds > 0) drainOnSigterm(seconds);
   }

@@ -176,7 +176,10 @@ def reachable(given: Environment, target: Target, emit: Emit) -> Environment:
 async def _kept(place: Place, rules: Kubernetes) -> dict[str, str]:
     """Return what the Secret of an earlier release holds; nothing where there is none."""
     found = await place.kubectl.json("get", "secret", rules.secret, "--ignore-not-found")
-    return {name: base64.b64decode(value).decode() for name, value in found.get("data", {}).items()}
+    return {
+        name: base64.b64decode(value).decode(errors="replace")
+        for name, value in found.get("data", {}).items()
+    }
 
 
 async def spare_a_download(settings: Settings, target: Target, rules: Kubernetes, emit: Emit) -> None:

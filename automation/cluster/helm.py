@@ -25,6 +25,8 @@ class Revision:
     status: str
     """As Helm names it: deployed, superseded, failed, pending-upgrade, …"""
     description: str
+    chart: str = ""
+    """The chart with its version, as in todo-chatbot-chart-1.0.0."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,12 @@ class Helm:
                 raise
             return ()
         return tuple(
-            Revision(int(each["revision"]), str(each["status"]), str(each.get("description", "")))
+            Revision(
+                int(each["revision"]),
+                str(each["status"]),
+                str(each.get("description", "")),
+                str(each.get("chart", "")),
+            )
             for each in json.loads(text)
         )
 

@@ -16,7 +16,7 @@ import httpx2
 
 from automation import files
 from automation.cluster.helm import Helm, Revision
-from automation.cluster.kubectl import ClusterError, Kubectl
+from automation.cluster.kubectl import FIELD_MANAGER, ClusterError, Kubectl
 from automation.cluster.loading import Loaded, values
 from automation.cluster.target import MINIKUBE, Target
 from automation.cluster.watching import LOOK_S, Watcher
@@ -30,6 +30,9 @@ DATABASE_PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105 - the name of the variable
 _SETTINGS = ("OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY")
 _CONFIGURATION = ("AGENT_PROVIDER", "AGENT_MODEL", "OPENAI_BASE_URL", "LOG_LEVEL")
 _REACHED_S = 15.0
+MADE_HERE = "todo-chatbot-chart/made-by-helm-install"
+"""The annotation of a namespace that was not there before."""
+
 _DESCRIPTION = "inputs "
 _THROUGH = "/api/auth/ok"
 """What the frontend asks the backend for: who is answered has reached both."""
@@ -122,8 +125,13 @@ class Installer:
         began = time.monotonic()
         port = await self.preflight() if port is None else port
         with step(self.emit, "namespace") as running:
+            namespace, kept, _ = await asyncio.gather(
+                self.kubectl.json("get", "namespace", self.options.namespace, "--ignore-not-found"),
+                self._kept_secret(),
+                refuse_other_chart(self.helm, self.contract.chart),
+            )
             ground, revisions, origin, leaving = await asyncio.gather(
-                self._prepare(environment),
+                self._prepare(environment, namespace, kept),
                 self._recover(running),
                 self._planned(port),
                 self._leaves(environment),
@@ -144,21 +152,38 @@ class Installer:
             await self._remember(revision)
         return Installed(revision, await self._reach(actual), made, time.monotonic() - began)
 
-    async def _prepare(self, environment: Environment) -> Ground:
-        """Make the namespace and the Secret what they should be."""
+    async def _kept_secret(self) -> Mapping[str, str] | None:
+        """Return what the Secret holds, encoded; None where there is none. Refuse somebody else's."""
+        name = self.contract.secret
+        found = await self.kubectl.json("get", "secret", name, "--ignore-not-found", "--show-managed-fields")
+        if not found:
+            return None
+        if FIELD_MANAGER not in {each["manager"] for each in found["metadata"].get("managedFields", ())}:
+            raise ClusterError(
+                f"there is a Secret {name} in {self.options.namespace} that helm-install has not made",
+                why="it would be overwritten",
+                remedies=[
+                    "--namespace NAME",
+                    f"kubectl --namespace {self.options.namespace} delete secret {name}",
+                ],
+            )
+        return dict(found.get("data", {}))
+
+    async def _prepare(
+        self, environment: Environment, namespace: Mapping[str, Any], kept: Mapping[str, str] | None
+    ) -> Ground:
+        """Make the namespace and the Secret what they should be; somebody else's namespace stays as it is."""
         name = self.options.namespace
-        labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
-        kept = (
-            await self.kubectl.json("get", "secret", self.contract.secret, "--ignore-not-found")
-            if self.options.atomic
-            else {}
+        documents = [secret(self.contract.secret, name, secret_values(environment.values, self._database))]
+        if not namespace or made_here(namespace):
+            labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+            metadata = {"name": name, "labels": labels, "annotations": {MADE_HERE: "true"}}
+            documents.insert(0, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        *_, applied = await self.kubectl.apply(*documents)
+        healthy = namespace.get("metadata", {}).get("annotations", {}).get(self._healthy, "0")
+        return Ground(
+            str(applied["metadata"]["resourceVersion"]), int(healthy), kept if self.options.atomic else None
         )
-        namespace, applied = await self.kubectl.apply(
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
-            secret(self.contract.secret, name, secret_values(environment.values, self._database)),
-        )
-        healthy = namespace["metadata"].get("annotations", {}).get(self._healthy, "0")
-        return Ground(str(applied["metadata"]["resourceVersion"]), int(healthy), kept.get("data"))
 
     async def _leaves(self, environment: Environment) -> bool:
         """Return whether the release is about to leave its database in the cluster for another one.
@@ -351,12 +376,29 @@ class Installer:
     @property
     def _database(self) -> str:
         """The name of the database in the cluster: of its StatefulSet and of its host."""
-        return f"{self.options.release}-{self.contract.chart}-postgresql"
+        # As the chart's todo.fullname makes it.
+        return f"{f'{self.options.release}-{self.contract.chart}'[:40].removesuffix('-')}-postgresql"
 
     @property
     def _healthy(self) -> str:
         """The annotation of the namespace with the last revision that was healthy."""
         return f"{self.contract.chart}/healthy-{self.options.release}"
+
+
+def made_here(namespace: Mapping[str, Any]) -> bool:
+    """Return whether `helm-install` has made a namespace, so that it may be deleted with everything in it."""
+    return MADE_HERE in namespace["metadata"].get("annotations", {})
+
+
+async def refuse_other_chart(helm: Helm, chart: str) -> None:
+    """Raise ClusterError where the release is there, and of another chart."""
+    for last in (await helm.history())[-1:]:
+        if last.chart and not last.chart.startswith(f"{chart}-"):
+            raise ClusterError(
+                f"the release {helm.release} in {helm.namespace} is of another chart, {last.chart}",
+                why="it would be replaced",
+                remedies=["--release NAME", "--namespace NAME"],
+            )
 
 
 def _items(text: str) -> list[dict[str, Any]]:

@@ -14,6 +14,9 @@ from automation.settings import Settings
 PATIENCE_S = 30.0
 """Seconds that a short command may take."""
 
+FIELD_MANAGER = "todo"
+"""Who the API server writes down as the maker of what is applied."""
+
 _REQUEST_S = 8
 """Seconds that the API server has for one answer: a failure is to be explained within ten."""
 _LAST_LINES = 8
@@ -93,7 +96,7 @@ class Kubectl:
         On the server's side: nothing of a Secret's values is kept in an annotation. Raises ClusterError.
         """
         applied = await self.run(
-            "apply", "--server-side", "--force-conflicts", "--field-manager=todo",
+            "apply", "--server-side", "--force-conflicts", f"--field-manager={FIELD_MANAGER}",
             "--filename=-", "--output=json",
             stdin="\n".join(json.dumps({**each}) for each in documents),
         )  # fmt: skip

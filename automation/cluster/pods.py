@@ -210,6 +210,8 @@ class Judge:
         """Return what the snapshot means. `now` are seconds of a clock that never goes back."""
         current = self._current(snapshot)
         self._since = {_stand(pod): self._since.get(_stand(pod), now) for pod in current}
+        if not snapshot.workloads:
+            return Verdict(FAILED, reason="nothing of it is there: it was uninstalled meanwhile")
         if failed := self._failed_migration(snapshot):
             return failed
         for pod in current:

@@ -1,5 +1,6 @@
 """The tasks that bring the application to a Kubernetes cluster."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -53,6 +54,11 @@ def install(
     async def work(current: Settings, emit: Emit) -> None:
         rules = _rules(profile, current)
         _check("", registry)
+        _check_names(namespace, release)
+        if "-" in values:
+            raise UsageError(
+                "--values - would read the standard input, which is not passed on", remedies=["--values FILE"]
+            )
         options = Options(
             namespace=namespace or rules.namespace,
             release=release or installing.RELEASE,
@@ -88,6 +94,7 @@ def uninstall(
 
     async def work(current: Settings, emit: Emit) -> None:
         rules = _rules("", current)
+        _check_names(namespace, release)
         options = Options(namespace or rules.namespace, release or installing.RELEASE)
         engine = ClusterEngine(current, Request(options, context=context))
         if dry_run:
@@ -96,8 +103,8 @@ def uninstall(
             return
         if data and not yes:
             await confirm(
-                f"Delete the namespace {options.namespace} with every account, task and conversation in it? "
-                "Nothing can make it again."
+                f"Delete {options.release} in {options.namespace} with every account, task and conversation, "
+                "and the namespace where helm-install has made it? Nothing can make it again."
             )
         await engine.uninstall(emit, None if yes else _ask, data=data)
         emit(Result((await engine.status()).to_mapping()))
@@ -122,6 +129,20 @@ def package(*, destination: str, json_lines: bool, debug: bool) -> int:
 
 async def _ask(question: str) -> None:
     await confirm(question, otherwise="nothing was changed")
+
+
+def _check_names(namespace: str, release: str) -> None:
+    """Refuse names that Kubernetes would, before anything is built; an empty one stands for the usual."""
+    of_a_namespace, of_a_service = "[a-z0-9]([-a-z0-9]*[a-z0-9])?", "[a-z]([-a-z0-9]*[a-z0-9])?"
+    for flag, name, longest, shape in (
+        ("--namespace", namespace, 63, of_a_namespace),
+        ("--release", release, 53, of_a_service),
+    ):
+        if name and (len(name) > longest or not re.fullmatch(shape, name)):
+            raise UsageError(
+                f"{flag} {name[:80]!r} is no name in Kubernetes",
+                why=f"it has up to {longest} lower-case letters, digits and hyphens, as in todo-2",
+            )
 
 
 def _rules(profile: str, current: Settings) -> Kubernetes:

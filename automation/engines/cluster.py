@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from automation import contract, environment, files, instance, processes
-from automation.cluster import delivery, pods, watching
+from automation.cluster import delivery, installing, pods, watching
 from automation.cluster.delivery import Confirm, Place, Request
 from automation.cluster.installing import Installed, Options
 from automation.cluster.kubectl import ClusterError
@@ -130,6 +130,8 @@ class ClusterEngine:
             self._forget(place)
             emit(Notice(("Nothing is running.",)))
             return
+        rules = delivery.kubernetes(contract.load(self._request.profile, self._settings.root))
+        await installing.refuse_other_chart(place.helm, rules.chart)
         with step(emit, "stop") as running:
             running.progress("asking the pods to end")
             await place.helm.uninstall()
@@ -140,12 +142,23 @@ class ClusterEngine:
             await place.kubectl.until_gone("pods", own, seconds=_GONE_S)
             running.detail = f"{options.release} is gone, the data stays"
             if data:
-                running.progress("deleting the namespace")
-                name = f"namespace/{options.namespace}"
-                await place.kubectl.run("delete", name, "--ignore-not-found", "--wait=false")
-                await place.kubectl.until_gone(name, seconds=_GONE_S)
-                running.detail = f"{options.release} and the namespace {options.namespace} are gone"
+                running.progress("deleting the data")
+                running.detail = await self._delete_data(place, rules.secret)
         self._forget(place)
+
+    async def _delete_data(self, place: Place, secret: str) -> str:
+        """Delete the namespace that the release was given, or its own things in one that was there before."""
+        options = self._request.options
+        name = f"namespace/{options.namespace}"
+        namespace = await place.kubectl.json("get", "namespace", options.namespace, "--ignore-not-found")
+        if namespace and not installing.made_here(namespace):
+            await place.kubectl.run("delete", "secret", secret, "--ignore-not-found")
+            claims = "--selector=app=todo-postgresql,tier=database"
+            await place.kubectl.run("delete", "persistentvolumeclaims", claims, "--wait=false")
+            return f"{options.release} is gone with its data; {options.namespace} was there before, and stays"
+        await place.kubectl.run("delete", name, "--ignore-not-found", "--wait=false")
+        await place.kubectl.until_gone(name, seconds=_GONE_S)
+        return f"{options.release} and the namespace {options.namespace} are gone"
 
     async def status(self) -> Status:
         """Return the application as it is now."""

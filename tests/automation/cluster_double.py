@@ -78,7 +78,11 @@ def kubectl(
             documents = [json.loads(line) for line in given.splitlines()]
             for document in documents:
                 key = f"{document['kind']}/{document['metadata']['name']}"
-                document["metadata"]["annotations"] = annotations(state, key)
+                document["metadata"]["annotations"] = {
+                    **annotations(state, key),
+                    **document["metadata"].get("annotations", {}),
+                }
+                document["metadata"]["managedFields"] = [{"manager": "todo"}]
                 state["objects"][key] = document
                 document["metadata"]["resourceVersion"] = digest(document.get("data", {}))
             say({"kind": "List", "items": documents})
@@ -95,6 +99,17 @@ def kubectl(
         case ["get", "statefulset", _]:
             if BEHAVIOUR == "has-a-database":
                 say({"kind": "StatefulSet"})
+        case ["get", "namespace", name]:
+            somebody_elses = {"metadata": {"name": name}} if BEHAVIOUR == "namespace-of-others" else None
+            if found := state["objects"].get(f"Namespace/{name}") or somebody_elses:
+                say(found)
+        case ["get", "secret", _] if BEHAVIOUR == "secret-of-others":
+            say(
+                {
+                    "metadata": {"managedFields": [{"manager": "kubectl-create"}]},
+                    "data": {"CERTIFICATE": "/w=="},
+                }
+            )
         case ["get", "secret", name]:
             found = state["objects"].get(f"Secret/{name}")
             if not found and "--ignore-not-found" not in arguments:
@@ -130,7 +145,12 @@ def helm(words: list[str], arguments: list[str], given: str, state: dict[str, An
             for each in state["revisions"]:
                 each["status"] = "superseded"
             state["revisions"].append(
-                {"revision": revision, "status": "deployed", "description": description}
+                {
+                    "revision": revision,
+                    "status": "deployed",
+                    "description": description,
+                    "chart": "todo-chatbot-chart-1.0.0",
+                }
             )
             state["given"].append(json.loads(given))
             if BEHAVIOUR == "half-done":
@@ -149,6 +169,8 @@ def helm(words: list[str], arguments: list[str], given: str, state: dict[str, An
         case ["get", "manifest", _]:
             kinds = ("Deployment", "StatefulSet")
             say({"kind": "List", "items": [each for each in recorded()["objects"] if each["kind"] in kinds]})
+        case ["history", *_] if BEHAVIOUR == "release-of-others":
+            say([{"revision": 1, "status": "deployed", "description": "", "chart": "shop-2.0.0"}])
         case ["history", *_]:
             if not state["revisions"]:
                 return refuse("Error: release: not found")

@@ -137,6 +137,25 @@ def test_a_service_is_what_the_contract_says(component: str) -> None:
     assert port.get("nodePort", 0) == rules.node_port
 
 
+def test_the_names_of_a_long_release_leave_room_for_what_kubernetes_adds() -> None:
+    name = "r" * 53
+    text = subprocess.run(
+        [HELM, "template", name, str(CHART), "--set", "postgresql.enabled=true"],
+        capture_output=True, encoding="utf-8", check=True,
+    ).stdout  # fmt: skip
+    kinds = {each["kind"]: each["metadata"]["name"] for each in yaml.safe_load_all(text) if each}
+    # A revision's hash with a hyphen, a label of each pod.
+    assert len(kinds["StatefulSet"]) + 11 <= 63
+    assert len(kinds["Job"]) + len("0000") <= 63
+
+
+def test_a_client_that_no_proxy_stands_before_does_not_choose_its_address() -> None:
+    assert {"name": "BEHIND_PROXY", "value": "no"} in container("frontend")["env"]
+    for proxy in ("ingress.enabled=true", "gatewayRoute.enabled=true"):
+        behind = container("frontend", "--set", proxy, "--set", "gatewayRoute.parentRefs[0].name=edge")
+        assert "BEHIND_PROXY" not in {each["name"] for each in behind["env"]}
+
+
 def test_the_scripts_of_a_page_are_asked_of_the_pod_that_gave_the_page() -> None:
     name = RULES.frontend.service
     assert rendered()["Service", name]["spec"]["sessionAffinity"] == "ClientIP"

@@ -402,6 +402,65 @@ def test_an_uninstallation_keeps_the_data_unless_told(project: Project, cluster:
 
 
 @pytest.mark.parametrize(
+    ("whose", "said"),
+    [
+        (
+            "secret-of-others",
+            "there is a Secret todo-app-secrets in todo-app-dev that helm-install has not made",
+        ),
+        ("release-of-others", "the release todo in todo-app-dev is of another chart, shop-2.0.0"),
+    ],
+)
+def test_what_is_somebody_elses_is_not_taken_over(
+    project: Project, cluster: Cluster, whose: str, said: str
+) -> None:
+    result = project.invoke("helm-install", CLUSTER=whose)
+    assert result.returncode == 1
+    assert said in " ".join(result.stderr.split())
+    assert not cluster.calls("kubectl", "apply")
+    assert not cluster.calls("helm", "upgrade")
+    if whose == "release-of-others":
+        assert project.invoke("helm-uninstall", CLUSTER=whose).returncode == 1
+        assert not cluster.calls("helm", "uninstall")
+
+
+def test_a_namespace_that_was_there_before_is_neither_changed_nor_deleted(
+    project: Project, cluster: Cluster
+) -> None:
+    assert project.invoke("helm-install", CLUSTER="namespace-of-others").returncode == 0
+    assert "Namespace/todo-app-dev" not in cluster.told()["objects"]
+    result = project.invoke("helm-uninstall", "--data", "--yes", CLUSTER="namespace-of-others")
+    assert result.returncode == 0, result.stdout
+    assert "todo-app-dev was there before, and stays" in " ".join(result.stdout.split())
+    assert not cluster.calls("kubectl", "delete", "namespace/todo-app-dev")
+    assert cluster.calls("kubectl", "delete", "secret", "todo-app-secrets")
+    assert cluster.calls("kubectl", "delete", "persistentvolumeclaims")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--namespace", "Shop"), ("--namespace", "n" * 64), ("--release", "a.b"), ("--release", "1"),
+        ("--release", "r" * 54), ("--values", "-"),
+    ],
+)  # fmt: skip
+def test_a_name_that_kubernetes_does_not_take_is_told_before_anything_else(
+    project: Project, cluster: Cluster, words: tuple[str, str]
+) -> None:
+    result = project.invoke("helm-install", *words)
+    assert result.returncode == 2
+    assert words[0] in result.stderr
+    assert not (cluster.programs / "cluster_double.json").exists()
+
+
+def test_a_machine_without_minikube_is_told_so_at_once(project: Project, cluster: Cluster) -> None:
+    cluster.remove("minikube")
+    result = project.invoke("helm-install")
+    assert result.returncode == 1
+    assert "minikube is not installed" in result.stderr
+
+
+@pytest.mark.parametrize(
     ("program", "said"),
     [("kubectl", "kubectl is not installed"), ("helm", "Helm is not installed")],
 )

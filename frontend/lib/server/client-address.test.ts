@@ -28,6 +28,13 @@ describe("the addresses of x-forwarded-for", () => {
     expect(await response.json()).toBe("203.0.113.9, 127.0.0.1");
   });
 
+  it("are never the client's own where there is no proxy", async () => {
+    trackClientAddresses({ behindProxy: false });
+    const response = await fetch(address, { headers: { "x-forwarded-for": "203.0.113.9" } });
+    // The one of above, which came first, is overruled.
+    expect(await response.json()).toBe("127.0.0.1");
+  });
+
   it("show IPv4 in its own form", () => {
     expect(appendAddress(undefined, "::ffff:192.0.2.1")).toBe("192.0.2.1");
     expect(appendAddress("192.0.2.1", "2001:db8::1")).toBe("192.0.2.1, 2001:db8::1");

@@ -14,13 +14,18 @@ export function appendAddress(forwardedFor: string | undefined, address: string)
   return forwardedFor ? `${forwardedFor}, ${plain}` : plain;
 }
 
-/** Does so for every request that an HTTP server of this process receives from now on. */
-export function trackClientAddresses(): void {
+/**
+ * Does so for every request that an HTTP server of this process receives from now on.
+ *
+ * Without a proxy before this server (`behindProxy`) what the header says is the client's own invention, and is
+ * dropped: where a network hides clients behind an address of its own, the backend could not tell it from a proxy's.
+ */
+export function trackClientAddresses({ behindProxy = true } = {}): void {
   subscribe("http.server.request.start", (message) => {
     const { request } = message as { request: IncomingMessage };
     const address = request.socket.remoteAddress;
     if (!address) return;
-    const forwardedFor = request.headers["x-forwarded-for"];
+    const forwardedFor = behindProxy ? request.headers["x-forwarded-for"] : undefined;
     request.headers["x-forwarded-for"] = appendAddress(forwardedFor?.toString(), address);
   });
 }
