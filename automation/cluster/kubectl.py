@@ -30,6 +30,10 @@ class ClusterUnavailableError(ClusterError):
     """There is no kubectl, no context, or no API server that answers."""
 
 
+class NoContextError(ClusterUnavailableError):
+    """kubectl knows no context of that name, or none at all."""
+
+
 @dataclass(frozen=True)
 class Kubectl:
     """The program, and where it is pointed."""
@@ -147,9 +151,7 @@ def _no_context(found: re.Match[str], environ: Mapping[str, str]) -> ClusterErro
         else "kubectl has no cluster to talk to"
     )
     what = f"there is no context {found[1]!r}" if found.lastindex and found[1] else "no cluster is configured"
-    return ClusterUnavailableError(
-        what, why=named, remedies=["kubectl config get-contexts", "minikube start"]
-    )
+    return NoContextError(what, why=named, remedies=["kubectl config get-contexts", "minikube start"])
 
 
 def _unreachable(found: re.Match[str], _environ: Mapping[str, str]) -> ClusterError:

@@ -11,7 +11,7 @@ from automation import contract, environment, files, instance, processes
 from automation.cluster import delivery, installing, pods, watching
 from automation.cluster.delivery import Confirm, Place, Request
 from automation.cluster.installing import Installed, Options
-from automation.cluster.kubectl import ClusterError
+from automation.cluster.kubectl import ClusterError, NoContextError
 from automation.engines import HEALTHY, SERVICES, UNHEALTHY, ServiceStatus, Status, UpOptions, welcome
 from automation.errors import UsageError
 from automation.events import Emit, Line, Notice, Result, step
@@ -117,7 +117,15 @@ class ClusterEngine:
 
     async def down(self, emit: Emit) -> None:
         """Remove the release. Its data, its Secret and the namespace stay."""
-        await self.uninstall(emit, None)
+        try:
+            await self.uninstall(emit, None)
+        except NoContextError:
+            # With its cluster deleted, nothing else would ever end what is known of it.
+            gone = self._request.context
+            if not gone:
+                raise
+            self._write([each for each in self._records() if each.context != gone])
+            emit(Notice((f"There is no context {gone} any more: what was installed there is forgotten.",)))
 
     async def uninstall(self, emit: Emit, confirm: Confirm | None, *, data: bool = False) -> None:
         """Remove the release, with `data` the namespace and everything in it too. Raises AutomationError."""
@@ -164,7 +172,11 @@ class ClusterEngine:
         """Return the application as it is now."""
         if not self._records():
             return Status(self.name, instance.STOPPED)
-        place = await self.place()
+        try:
+            place = await self.place()
+        except NoContextError as error:
+            error.remedies = (*error.remedies, "invoke down forgets what was installed there")
+            raise
         record = self._recorded(place)
         if record is None:
             return Status(self.name, instance.STOPPED)

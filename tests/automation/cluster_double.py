@@ -64,6 +64,8 @@ def kubectl(
         say({"clientVersion": {"gitVersion": "v1.35.0"}})
         return refuse("The connection to the server 127.0.0.1:6443 was refused - did you specify the port?")
     match words:
+        case ["config", "view"] if BEHAVIOUR == "context-deleted":
+            return refuse("error: cannot locate context minikube")
         case ["config", "view"]:
             name, server = os.environ.get("CONTEXT", "minikube https://192.168.49.2:8443").split()
             cluster = {"name": name, "cluster": {"server": server}}

@@ -453,6 +453,19 @@ def test_a_name_that_kubernetes_does_not_take_is_told_before_anything_else(
     assert not (cluster.programs / "cluster_double.json").exists()
 
 
+def test_what_was_installed_in_a_cluster_that_was_deleted_can_be_forgotten(
+    project: Project, cluster: Cluster
+) -> None:
+    assert project.invoke("helm-install").returncode == 0
+    status = project.invoke("status", CLUSTER="context-deleted")
+    assert status.returncode == 1
+    assert "invoke down forgets what was installed there" in status.stderr
+    down = project.invoke("down", CLUSTER="context-deleted")
+    assert down.returncode == 0, down.stderr
+    assert "what was installed there is forgotten" in down.stdout
+    assert "Nothing is running" in project.invoke("status").stdout
+
+
 def test_a_machine_without_minikube_is_told_so_at_once(project: Project, cluster: Cluster) -> None:
     cluster.remove("minikube")
     result = project.invoke("helm-install")
