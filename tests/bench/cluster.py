@@ -142,8 +142,9 @@ class Cluster:
 
     def _replaced(self, component: str) -> float:
         """Return the seconds from the scheduling of a pod to its readiness, when it replaces another."""
-        before = {each["metadata"]["name"] for each in self._pods(component)}
-        self._kubectl("delete", "pod", next(iter(before)), "--wait=false")
+        before = {each["metadata"]["name"]: each["metadata"] for each in self._pods(component)}
+        chosen = next(name for name, each in before.items() if "deletionTimestamp" not in each)
+        self._kubectl("delete", "pod", chosen, "--wait=false")
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             for pod in self._pods(component):
