@@ -175,7 +175,10 @@ class Cluster:
                 wait([working], timeout=1)
             working.result()
         cores = memory = 0.0
-        for samples in seen.values():
+        # Without the pods that were only on their way out.
+        for samples in (seen.get(pod, {}) for pod in self._statistics()):
+            if not samples:
+                raise RuntimeError("the kubelet has not looked at a pod: measure longer, with more --runs")
             first, last = samples[min(samples)], samples[max(samples)]
             if last["at"] == first["at"]:
                 raise RuntimeError(
