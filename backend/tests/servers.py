@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,26 @@ class Server:
     def __init__(self, directory: Path, *command: str, source: Path = SOURCE, **environment: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
+        # Files, not pipes: nobody reads while it runs, and a full pipe would stop it at a line of its log.
+        self._output, self._errors = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115
+        self._said: list[str] = []
         self.process = subprocess.Popen(
             [sys.executable, "-m", *command, "--port", str(self.port)],
             cwd=source,
             env={"PATH": os.environ["PATH"], "DATA_DIR": str(directory), **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            stdout=self._output,
+            stderr=self._errors,
         )
+
+    def ended(self, seconds: float = 60) -> tuple[str, str]:
+        """Wait for its end, and return its output and its errors."""
+        self.process.wait(seconds)
+        for file in (self._output, self._errors):
+            if not file.closed:
+                file.seek(0)
+                self._said.append(file.read().decode())
+                file.close()
+        return self._said[0], self._said[1]
 
     def connect(self) -> socket.socket:
         """Return a connection, as soon as the server listens."""
@@ -35,7 +48,7 @@ class Server:
             try:
                 return socket.create_connection(("127.0.0.1", self.port), timeout=30)
             except ConnectionRefusedError:
-                assert self.process.poll() is None, self.process.communicate()
+                assert self.process.poll() is None, self.ended()
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
 

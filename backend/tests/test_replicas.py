@@ -56,7 +56,7 @@ def replicas(database_url: str, provider: ModelServer, tmp_path: Path) -> Iterat
     finally:
         for server in servers:
             server.process.kill()
-            server.process.communicate()
+            server.ended()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def server(migrated_sqlite: Path) -> Iterator[Server]:
     server = Server(migrated_sqlite.parent, "uvicorn", "main:app", BETTER_AUTH_SECRET=SECRET)
     yield server
     server.process.kill()
-    server.process.communicate()
+    server.ended()
 
 
 def test_a_request_in_flight_is_answered_before_the_server_stops(server: Server) -> None:
@@ -36,7 +36,7 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(server: Server)
         assert answer.readline() == b"\r\n"
         connection.sendall(body)
         assert answer.readline() == b"HTTP/1.1 200 OK\r\n"
-    output, errors = server.process.communicate(timeout=30)
+    output, errors = server.ended(30)
     lines = [json.loads(line) for line in output.splitlines()]
     [request] = [line for line in lines if line["event"] == "request"]
     assert request.items() >= {"method": "POST", "path": "/api/auth/sign-up/email", "status": 200}.items()
@@ -69,21 +69,21 @@ def test_a_changed_line_is_served_and_a_broken_one_waited_out_while_developing(t
             time.sleep(0.1)
     finally:
         server.process.terminate()
-        _, errors = server.process.communicate(timeout=30)
+        _, errors = server.ended(30)
     assert errors.count("Traceback") == 1, "only the file that was not Python"
 
 
 def test_a_first_start_that_fails_while_developing_ends_with_its_code(tmp_path: Path) -> None:
     command = ("app.reloading", "app.main:app", "--reload")
     server = Server(tmp_path, *command, BETTER_AUTH_SECRET="short")
-    _, errors = server.process.communicate(timeout=60)
+    _, errors = server.ended(60)
     assert server.process.returncode == 2
     assert "BETTER_AUTH_SECRET: must have at least 32 characters" in errors
 
 
 def test_a_wrong_environment_is_one_message(tmp_path: Path) -> None:
     server = Server(tmp_path, "uvicorn", "app.main:app", BETTER_AUTH_SECRET="short", VERSION="1")
-    output, errors = server.process.communicate(timeout=30)
+    output, errors = server.ended(30)
     assert server.process.returncode == 2
     assert output == ""
     assert errors == (
