@@ -21,7 +21,7 @@ class Server:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         # Files, not pipes: nobody reads while it runs, and a full pipe would stop it at a line of its log.
-        self._output, self._errors = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115
+        self._output, self._errors = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115 - ended() does
         self._said: list[str] = []
         self.process = subprocess.Popen(
             [sys.executable, "-m", *command, "--port", str(self.port)],

@@ -177,6 +177,7 @@ def up(
     for service in order:
         told(f"{project}-{service}-1", "Creating", "Created")
     if BEHAVIOUR == "slow":
+        # Long enough that what waits for it shows its progress.
         time.sleep(1)
     for service in order:
         name = f"{project}-{service}-1"

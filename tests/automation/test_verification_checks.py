@@ -168,6 +168,8 @@ SHELL = File("/bin/sh", "link", 0o777, 0, 0, 0, "/bin/box")
 TYPESCRIPT = "/app/node_modules/typescript/package.json"
 TOKEN = "npm_" + "a1B2c3D4e" * 4
 TEXT = replace(OK, is_json=False)
+HOME = "/root"
+"""Where a build step of an image, which root runs, leaves its caches."""
 SITE = "/opt/venv/lib/python3.11/site-packages"
 KEY = "sk-proj-" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0z"
 
@@ -342,9 +344,9 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("programs", "pip", files(file("/opt/venv/bin/pip3.11", mode=0o755))),
     ("programs", "curl", files(file("/usr/bin/curl", mode=0o755))),
     ("programs", "a link", files(file("/bin/box", mode=0o755), SHELL)),
-    ("caches", "pip", files(file("/root/.cache/pip/http/a"))),
+    ("caches", "pip", files(file(f"{HOME}/.cache/pip/http/a"))),
     ("caches", "apt", files(file("/var/lib/apt/lists/deb_Packages"))),
-    ("caches", "deleted later", files(file("/root/.npm/_cacache/a"), file("/root/.wh..npm"))),
+    ("caches", "deleted later", files(file(f"{HOME}/.npm/_cacache/a"), file(f"{HOME}/.wh..npm"))),
     ("development-packages", "pytest", files(file(f"{SITE}/pytest-9.2.0.dist-info/METADATA"))),
     ("development-packages", "tsc", files(file(TYPESCRIPT), service="frontend")),
     ("package-database", "gone", without("/var/lib/dpkg/status.d/libc6", "backend")),

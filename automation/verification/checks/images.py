@@ -51,8 +51,8 @@ _HEALTH_PROGRAMS = (
     '["python", "-m", "app.healthcheck"]   or   ["node", "healthcheck.mjs"]   or   ["healthcheck"]'
 )
 _CACHES = re.compile(
-    r"^(?:/var/lib/apt/lists/.|/var/cache/(?:apt|apk|debconf)/.|/etc/apk/cache/.|/root/\.(?:cache|npm)/."
-    r"|/home/[^/]+/\.(?:cache|npm)/.|/tmp/.|/var/tmp/.|/.*/(?:_cacache|\.npm/_logs)/.|/usr/local/share/\.cache/.)"
+    r"^(?:/var/lib/apt/lists/.|/var/cache/(?:apt|apk|debconf)/.|/etc/apk/cache/."
+    r"|/(?:root|home/[^/]+)/\.(?:cache|npm)/.|/tmp/.|/var/tmp/.|/.*/(?:_cacache|\.npm/_logs)/.|/usr/local/share/\.cache/.)"
 )
 _DISTRIBUTION = re.compile(r"/((?:[^/]+/)*)([^/]+?)-[^/-]+\.(?:dist|egg)-info/")
 _NODE_PACKAGE = re.compile(r"/node_modules/((?:@[^/]+/)?[^/@.][^/]*)/package\.json$")
