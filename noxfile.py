@@ -12,7 +12,7 @@ import nox
 
 sys.path.insert(0, os.path.dirname(__file__))  # the nox program, unlike invoke, does not look beside its file
 
-from automation import node
+from automation.project import node
 
 nox.needs_version = ">=2026.10"
 nox.options.default_venv_backend = "uv"

@@ -7,7 +7,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task as invoke_task
 
-from automation import commands
+from automation import tasks
 
 # A short flag that is made up from the names would change its meaning when a flag is added.
 task = partial(invoke_task, auto_shortflags=False)
@@ -57,7 +57,7 @@ def up(
 ) -> None:
     """Start the application, and show its address and its logs until Ctrl-C."""
     end(
-        commands.application.up(
+        tasks.application.up(
             profile=profile,
             engine=engine,
             prod=prod,
@@ -76,13 +76,13 @@ def up(
 @task(help={"dry-run": DRY_RUN, "json": JSON, "debug": DEBUG})
 def down(_: Context, dry_run: bool = False, json: bool = False, debug: bool = False) -> None:
     """Stop the application, and clear away what a crash left."""
-    end(commands.application.down(dry_run=dry_run, json_lines=json, debug=debug))
+    end(tasks.application.down(dry_run=dry_run, json_lines=json, debug=debug))
 
 
 @task(help={"json": JSON, "debug": DEBUG})
 def status(_: Context, json: bool = False, debug: bool = False) -> None:
     """Show what runs, where, and whether it is healthy."""
-    end(commands.application.status(json_lines=json, debug=debug))
+    end(tasks.application.status(json_lines=json, debug=debug))
 
 
 @task(
@@ -103,7 +103,7 @@ def logs(
     debug: bool = False,
 ) -> None:
     """Show what the backend and the frontend have written."""
-    end(commands.application.logs(service=service, lines=lines, follow=follow, json_lines=json, debug=debug))
+    end(tasks.application.logs(service=service, lines=lines, follow=follow, json_lines=json, debug=debug))
 
 
 @task(
@@ -137,7 +137,7 @@ def compose_up(
 ) -> None:
     """Run the images with Docker Compose, and build those that are missing."""
     end(
-        commands.compose.up(
+        tasks.compose.up(
             profile=profile,
             dev=dev,
             database=database,
@@ -171,7 +171,7 @@ def compose_down(
     debug: bool = False,
 ) -> None:
     """Stop the containers and remove them; the data stays."""
-    end(commands.compose.down(volumes=volumes, yes=yes, dry_run=dry_run, json_lines=json, debug=debug))
+    end(tasks.compose.down(volumes=volumes, yes=yes, dry_run=dry_run, json_lines=json, debug=debug))
 
 
 @task(help={"profile": PROFILE, "dry-run": DRY_RUN, "json": JSON, "debug": DEBUG})
@@ -179,25 +179,25 @@ def env_init(
     _: Context, profile: str = "", dry_run: bool = False, json: bool = False, debug: bool = False
 ) -> None:
     """Make .env from .env.example, with a generated secret."""
-    end(commands.upkeep.env_init(profile=profile, dry_run=dry_run, json_lines=json, debug=debug))
+    end(tasks.upkeep.env_init(profile=profile, dry_run=dry_run, json_lines=json, debug=debug))
 
 
 @task(help={"profile": PROFILE, "json": JSON, "debug": DEBUG})
 def env_check(_: Context, profile: str = "", json: bool = False, debug: bool = False) -> None:
     """Name everything that is wrong with .env, at once and without a value."""
-    end(commands.upkeep.env_check(profile=profile, json_lines=json, debug=debug))
+    end(tasks.upkeep.env_check(profile=profile, json_lines=json, debug=debug))
 
 
 @task(help={"json": JSON, "debug": DEBUG})
 def install(_: Context, json: bool = False, debug: bool = False) -> None:
     """Install the frontend's packages, unless they are there; `up` does so itself."""
-    end(commands.upkeep.install(json_lines=json, debug=debug))
+    end(tasks.upkeep.install(json_lines=json, debug=debug))
 
 
 @task(help={"profile": PROFILE, "json": JSON, "debug": DEBUG})
 def doctor(_: Context, profile: str = "", json: bool = False, debug: bool = False) -> None:
     """Look for what keeps the application from running, and say how to mend it."""
-    end(commands.upkeep.doctor(profile=profile, json_lines=json, debug=debug))
+    end(tasks.upkeep.doctor(profile=profile, json_lines=json, debug=debug))
 
 
 @task(
@@ -212,7 +212,7 @@ def profiles(
     _: Context, profile: str = "", schema: bool = False, json: bool = False, debug: bool = False
 ) -> None:
     """Show side by side what the profiles require."""
-    end(commands.profiles.show(profile=profile, schema=schema, json_lines=json, debug=debug))
+    end(tasks.profiles.show(profile=profile, schema=schema, json_lines=json, debug=debug))
 
 
 @task(
@@ -253,7 +253,7 @@ def build(
 ) -> None:
     """Build the images of a profile; what is there already, made of the same content, stays."""
     end(
-        commands.images.build(
+        tasks.images.build(
             profile=profile,
             all_profiles=all,
             service=service,
@@ -300,7 +300,7 @@ def verify(
 ) -> None:
     """Hold the files, images and containers of a profile against every rule of its contract."""
     end(
-        commands.verification.verify(
+        tasks.verification.verify(
             profile=profile,
             all_profiles=all,
             checks=check,
@@ -335,7 +335,7 @@ def dockerfile_review(
 ) -> None:
     """Review a Dockerfile against the gordon profile: lint it, build it, compare it."""
     end(
-        commands.review.dockerfile_review(
+        tasks.review.dockerfile_review(
             file=file, service=service, adopt=adopt, yes=yes, json_lines=json, debug=debug
         )
     )
@@ -365,7 +365,7 @@ def size_check(
 ) -> None:
     """Weigh the images, show what takes the bytes, and fail over the budget."""
     end(
-        commands.images.size_check(
+        tasks.images.size_check(
             profile=profile,
             all_profiles=all,
             service=service,
@@ -405,7 +405,7 @@ def push(
 ) -> None:
     """Push the images as a version and as latest, read the digests back and compare them."""
     end(
-        commands.images.push(
+        tasks.images.push(
             registry_name=registry,
             version=version,
             profile=profile,
@@ -437,7 +437,7 @@ def clean(
     debug: bool = False,
 ) -> None:
     """Remove builds, caches and packages: what can be made again."""
-    end(commands.upkeep.clean(data=data, yes=yes, dry_run=dry_run, json_lines=json, debug=debug))
+    end(tasks.upkeep.clean(data=data, yes=yes, dry_run=dry_run, json_lines=json, debug=debug))
 
 
 @task(
@@ -459,7 +459,7 @@ def lock(
     debug: bool = False,
 ) -> None:
     """Make the lock files from what pyproject.toml and package.json ask for."""
-    end(commands.upkeep.lock(check=check, upgrade=upgrade, dry_run=dry_run, json_lines=json, debug=debug))
+    end(tasks.upkeep.lock(check=check, upgrade=upgrade, dry_run=dry_run, json_lines=json, debug=debug))
 
 
 CONTEXT = "kubectl's context: the current one unless named."
@@ -493,7 +493,7 @@ def minikube_load(
 ) -> None:
     """Bring the images to the nodes of minikube, kind or any cluster, unless they are there."""
     end(
-        commands.cluster.load(
+        tasks.cluster.load(
             profile=profile,
             service=service,
             context=context,
@@ -546,7 +546,7 @@ def helm_install(
 ) -> None:
     """Install the release in the cluster, or upgrade it, and show its pods until it is healthy."""
     end(
-        commands.cluster.install(
+        tasks.cluster.install(
             profile=profile,
             namespace=namespace,
             release=release,
@@ -591,7 +591,7 @@ def helm_uninstall(
 ) -> None:
     """Remove the release from the cluster; the data stays."""
     end(
-        commands.cluster.uninstall(
+        tasks.cluster.uninstall(
             namespace=namespace,
             release=release,
             context=context,
@@ -607,7 +607,7 @@ def helm_uninstall(
 @task(help={"destination": "The directory: .artifacts/charts unless named.", "json": JSON, "debug": DEBUG})
 def helm_package(_: Context, destination: str = "", json: bool = False, debug: bool = False) -> None:
     """Make the chart's archive."""
-    end(commands.cluster.package(destination=destination, json_lines=json, debug=debug))
+    end(tasks.cluster.package(destination=destination, json_lines=json, debug=debug))
 
 
 namespace = Collection(

@@ -7,14 +7,16 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from automation import contract, environment, files, instance, processes
-from automation.cluster import delivery, installing, pods, watching
-from automation.cluster.delivery import Confirm, Place, Request
-from automation.cluster.installing import Installed, Options
-from automation.cluster.kubectl import ClusterError, NoContextError
-from automation.engines import HEALTHY, SERVICES, UNHEALTHY, ServiceStatus, Status, UpOptions, welcome
-from automation.errors import UsageError
-from automation.events import Emit, Line, Notice, Result, step
+from automation.console.errors import UsageError
+from automation.console.events import Emit, Line, Notice, Result, step
+from automation.contract import environment, profiles
+from automation.contract.models import SERVICES
+from automation.engines.engine import HEALTHY, UNHEALTHY, ServiceStatus, Status, UpOptions, welcome
+from automation.kubernetes import delivery, install, pods, watch
+from automation.kubernetes.delivery import Confirm, Place, Request
+from automation.kubernetes.install import Installed, Options
+from automation.kubernetes.kubectl import ClusterError, NoContextError
+from automation.process import files, instance, processes
 from automation.settings import Settings
 
 _GONE_S = 120.0
@@ -79,7 +81,7 @@ class ClusterEngine:
                 "replicas share a database, which SQLite in a file is not", remedies=["--database postgres"]
             )
         installed = await self.install(emit, None)
-        profile = contract.load(self._request.profile, self._settings.root)
+        profile = profiles.load(self._request.profile, self._settings.root)
         values = environment.read(self._settings, profile)
         emit(Notice(welcome(self.name, installed.address, options, profile, values, self._settings)))
         emit(Result((await self.status()).to_mapping()))
@@ -138,8 +140,8 @@ class ClusterEngine:
             self._forget(place)
             emit(Notice(("Nothing is running.",)))
             return
-        rules = delivery.kubernetes(contract.load(self._request.profile, self._settings.root))
-        await installing.refuse_other_chart(place.helm, rules.chart)
+        rules = delivery.kubernetes(profiles.load(self._request.profile, self._settings.root))
+        await install.refuse_other_chart(place.helm, rules.chart)
         with step(emit, "stop") as running:
             running.progress("asking the pods to end")
             await place.helm.uninstall()
@@ -159,7 +161,7 @@ class ClusterEngine:
         options = self._request.options
         name = f"namespace/{options.namespace}"
         namespace = await place.kubectl.json("get", "namespace", options.namespace, "--ignore-not-found")
-        if namespace and not installing.made_here(namespace):
+        if namespace and not install.made_here(namespace):
             await place.kubectl.run("delete", "secret", secret, "--ignore-not-found")
             claims = "--selector=app=todo-postgresql,tier=database"
             await place.kubectl.run("delete", "persistentvolumeclaims", claims, "--wait=false")
@@ -181,7 +183,7 @@ class ClusterEngine:
         if record is None:
             return Status(self.name, instance.STOPPED)
         snapshot = pods.read_snapshot(
-            await place.kubectl.items(watching.KINDS, _SELECTOR.format(record.release))
+            await place.kubectl.items(watch.KINDS, _SELECTOR.format(record.release))
         )
         if not snapshot.workloads:
             return Status(self.name, instance.STOPPED)
@@ -235,7 +237,7 @@ class ClusterEngine:
     async def describe(self) -> tuple[str, ...]:
         """Return what an installation would do, a sentence each. Raises AutomationError."""
         place, options = await self.place(), self._request.options
-        rules = delivery.kubernetes(contract.load(self._request.profile, self._settings.root))
+        rules = delivery.kubernetes(profiles.load(self._request.profile, self._settings.root))
         await delivery.installer_of(self._settings, rules, options, place, lambda _: None).asked_port()
         history = await place.helm.history()
         verb = (
@@ -257,7 +259,7 @@ class ClusterEngine:
     def _default(self) -> Request:
         records = self._records()
         if not records:
-            rules = delivery.kubernetes(contract.load(delivery.PROFILE, self._settings.root))
+            rules = delivery.kubernetes(profiles.load(delivery.PROFILE, self._settings.root))
             return Request(Options(rules.namespace))
         last = records[-1]
         return Request(Options(last.namespace, last.release), last.profile, last.context)

@@ -11,23 +11,9 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 
-from automation import compose, contract, environment, files, instance, locking, paths, ports, processes
-from automation.compose import Change, ComposeError, Container, Project
-from automation.contract import Profile
-from automation.docker import Docker, explain
-from automation.engines import (
-    HEALTHY,
-    SERVICES,
-    UNHEALTHY,
-    ServiceStatus,
-    Status,
-    UpOptions,
-    addresses,
-    welcome,
-)
-from automation.environment import Environment
-from automation.errors import AutomationError, UsageError
-from automation.events import (
+from automation import paths
+from automation.console.errors import AutomationError, UsageError
+from automation.console.events import (
     Emit,
     Line,
     Notice,
@@ -39,9 +25,17 @@ from automation.events import (
     StepStopped,
     step,
 )
-from automation.images import building
+from automation.contract import environment, profiles
+from automation.contract.environment import Environment
+from automation.contract.models import SERVICES, Profile
+from automation.docker import compose_project
+from automation.docker.cli import Docker, explain
+from automation.docker.compose_project import Change, ComposeError, Container, Project
+from automation.engines.engine import HEALTHY, UNHEALTHY, ServiceStatus, Status, UpOptions, welcome
+from automation.images import build
 from automation.images.plan import Options, Plan, plan_all
-from automation.processes import Guarded
+from automation.process import addresses, files, instance, locking, ports, processes
+from automation.process.processes import Guarded
 from automation.settings import Settings
 
 PAUSED = "paused"
@@ -57,7 +51,7 @@ _FIRST_SIGNAL_CODE = 128
 _ASKED_TO_END = {0, 137, 143}
 _LAST_LINES = 20
 _VOLUMES_AMONG_SOURCES = ("node_modules", ".next")
-_STEP_NAMES = {compose.MIGRATION: "database", compose.DATABASE: "postgres"}
+_STEP_NAMES = {compose_project.MIGRATION: "database", compose_project.DATABASE: "postgres"}
 _NAMES_A_SERVER = ("OPENAI_BASE_URL", "DATABASE_URL")
 
 
@@ -123,15 +117,19 @@ class ComposeEngine:
     def services(self) -> tuple[str, ...]:
         """The services that last: the database too, where it is a container."""
         record = self._record()
-        return (*SERVICES, compose.DATABASE) if record and record.database == compose.DATABASE else SERVICES
+        return (
+            (*SERVICES, compose_project.DATABASE)
+            if record and record.database == compose_project.DATABASE
+            else SERVICES
+        )
 
     def database(self, url: str) -> str:
         """Return where the data of containers is; nothing when it is on the server of DATABASE_URL."""
         record = self._record()
-        name = record.project if record else compose.project_name(self._settings)
+        name = record.project if record else compose_project.project_name(self._settings)
         chosen = record.database if record else ""
-        if chosen == compose.DATABASE:
-            return f"PostgreSQL in the volume {name}_{compose.DATABASE}"
+        if chosen == compose_project.DATABASE:
+            return f"PostgreSQL in the volume {name}_{compose_project.DATABASE}"
         return "" if url and not chosen else f"SQLite in the volume {name}_data"
 
     async def runs(self) -> bool:
@@ -143,7 +141,7 @@ class ComposeEngine:
 
     async def up(self, options: UpOptions, emit: Emit) -> None:
         """Start what is not running or has changed and wait until it is healthy. Raises AutomationError."""
-        compose.check_database(options.database)
+        compose_project.check_database(options.database)
         docker = Docker.find(self._settings)
         async with self._alone(emit):
             started = await self._start(docker, options, emit)
@@ -211,7 +209,7 @@ class ComposeEngine:
 
     async def plan(self, options: UpOptions) -> tuple[str, ...]:
         """Return what `up` would do, a sentence each. Raises AutomationError as `up` would."""
-        compose.check_database(options.database)
+        compose_project.check_database(options.database)
         docker = Docker.find(self._settings)
         running = await self._running()
         if running:
@@ -220,14 +218,14 @@ class ComposeEngine:
             if held:
                 return tuple(f"Start the {name}, which is paused." for name in held)
             return (f"Nothing, unless an image has changed: the application is at {running.address}.",)
-        profile = contract.load(options.profile, self._settings.root)
+        profile = profiles.load(options.profile, self._settings.root)
         made = environment.initialise(self._settings, profile, dry_run=True)
         if not made:
             environment.read(self._settings, profile).require_valid(self._settings.env_file_name)
         wanted = await self._choose_ports(docker, self._wanted(profile, options, None), options)
         plans = await self._plans(profile, options)
-        work = zip(plans, await building.look(docker, plans), strict=True)
-        postgres = wanted.database == compose.DATABASE
+        work = zip(plans, await build.look(docker, plans), strict=True)
+        postgres = wanted.database == compose_project.DATABASE
         steps = [
             f"Make {self._settings.env_file_name} with a generated {' and '.join(made)}." if made else "",
             *(f"{each.reference}: {state.missing_work}." for each, state in work if state.missing_work),
@@ -242,7 +240,7 @@ class ComposeEngine:
         """Bring the containers to what is wanted; return their project, or None when nothing was to do."""
         running = await self._running()
         name = options.profile or (running.profile if running else "")
-        profile = contract.load(name, self._settings.root)
+        profile = profiles.load(name, self._settings.root)
         wanted = self._wanted(profile, options, running)
         if running and running.choice != wanted.choice:
             raise AutomationError(
@@ -255,9 +253,9 @@ class ComposeEngine:
             # Before anything is built: that takes longer than a person wants to wait for this news.
             wanted = await self._choose_ports(docker, wanted, options, emit)
         plans = await self._plans(profile, options)
-        if any(state.missing_work for state in await building.look(docker, plans)):
-            for outcome in await building.converge(docker, plans, emit):
-                building.record(self._settings, outcome)
+        if any(state.missing_work for state in await build.look(docker, plans)):
+            for outcome in await build.converge(docker, plans, emit):
+                build.record(self._settings, outcome)
         start = _Start(self._settings, docker, profile, values, plans, options, emit)
         if running and await start.is_done(running):
             with step(emit, "up") as current:
@@ -298,7 +296,7 @@ class ComposeEngine:
 
     async def _watch(self, project: Project, emit: Emit) -> None:
         """Tell of containers that end; return when none runs, and raise AutomationError for a failure."""
-        async for service, code in compose.ends(project.docker, project.name):
+        async for service, code in compose_project.ends(project.docker, project.name):
             now = await project.containers()
             if not any(map(_is_up, now.values())):
                 return
@@ -355,8 +353,8 @@ class ComposeEngine:
             )
         database = options.database or (running.database if running else "")
         return Record(
-            project=compose.project_name(self._settings),
-            files=compose.files(profile, development=not options.production, database=database),
+            project=compose_project.project_name(self._settings),
+            files=compose_project.files(profile, development=not options.production, database=database),
             profile=profile.name,
             mode="production" if options.production else "development",
             database=database,
@@ -372,7 +370,7 @@ class ComposeEngine:
         """Return the project as it was started last, to look at it or to end it."""
         record = self._record()
         if record is None:
-            return Project(compose.project_name(self._settings), docker)
+            return Project(compose_project.project_name(self._settings), docker)
         return Project(record.project, docker, record.files)
 
     async def _running(self) -> Record | None:
@@ -437,7 +435,7 @@ class _Start:
         project = self._project(record)
         containers, wanted = await asyncio.gather(project.containers(), project.configurations())
         found = {name: each.configuration for name, each in containers.items()}
-        lasting = [each for name, each in containers.items() if name != compose.MIGRATION]
+        lasting = [each for name, each in containers.items() if name != compose_project.MIGRATION]
         ids = {
             name: str(image["Id"])
             for name, image in (await self._docker.images(*self._images.values())).items()
@@ -455,7 +453,7 @@ class _Start:
         given = self._values.get("NETWORK_PREFIX", "") or record.network_prefix
         refused = 0
         for attempt in range(_TRIES):
-            prefix = given or compose.network_prefix(self._settings, refused)
+            prefix = given or compose_project.network_prefix(self._settings, refused)
             record = replace(record, network_prefix=prefix)
             write(record)
             if record.mode == "development":
@@ -543,7 +541,7 @@ class _Start:
 
     async def _migrated(self, project: Project) -> str:
         kind = _database_kind(project)
-        migration = (await project.containers()).get(compose.MIGRATION)
+        migration = (await project.containers()).get(compose_project.MIGRATION)
         # Its output begins with what it wrote at an earlier start, where it was not made anew.
         written = await project.output(migration, _LAST_LINES, since=migration.started) if migration else ()
         count = sum(line.startswith("applied ") for line in written)
@@ -584,9 +582,11 @@ async def _explain(
             remedies=["docker network prune", "NETWORK_PREFIX=10.123.45 in " + settings.env_file_name],
         )
     containers = await project.containers()
-    order = (compose.DATABASE, compose.MIGRATION, *SERVICES)
+    order = (compose_project.DATABASE, compose_project.MIGRATION, *SERVICES)
     for each in (containers[name] for name in order if name in containers):
-        ended_well = each.service == compose.MIGRATION and each.state == "exited" and each.exit_code == 0
+        ended_well = (
+            each.service == compose_project.MIGRATION and each.state == "exited" and each.exit_code == 0
+        )
         if not (each.healthy or ended_well or each.state == "created"):
             return each.service, await _failure(project, each, settings)
     return "", explain(said, "docker compose up", project.docker.environ)
@@ -595,21 +595,21 @@ async def _explain(
 async def _failure(project: Project, container: Container, settings: Settings) -> AutomationError:
     """Return the error for a container that has ended or is not healthy."""
     written = await project.output(container, _LAST_LINES)
-    lasting = container.service != compose.MIGRATION
+    lasting = container.service != compose_project.MIGRATION
     remedies = [f"invoke logs --service {container.service}"] if lasting else []
     remedies.append("invoke doctor")
     what = f"the {container.service} {_end(container, container.exit_code)}"
-    if container.service == compose.MIGRATION:
+    if container.service == compose_project.MIGRATION:
         what = f"{_database_kind(project)} could not be brought up to date"
         remedies = [f"DATABASE_URL in {settings.env_file_name}", "invoke doctor"]
     if container.paused:
         remedies = [_unpause(container)]
     if container.out_of_memory:
         remedies = ["give Docker more memory", "docker stats"]
-    if any("password authentication failed" in line for line in written) and compose.DATABASE in str(
+    if any("password authentication failed" in line for line in written) and compose_project.DATABASE in str(
         project.files
     ):
-        what = f"{compose.DATABASE_PASSWORD} is not the password that the database was made with"
+        what = f"{compose_project.DATABASE_PASSWORD} is not the password that the database was made with"
         remedies = [
             f"put the old one back into {settings.env_file_name}",
             "invoke compose-down --volumes   which deletes the data",
@@ -632,7 +632,7 @@ def _unpause(container: Container) -> str:
 
 def _waits_for(record: Record, step_name: str) -> str:
     """Return what has to be there before a container is started; nothing where it is the first."""
-    first = "PostgreSQL" if record.database == compose.DATABASE else ""
+    first = "PostgreSQL" if record.database == compose_project.DATABASE else ""
     return {"database": first, "backend": "the database", "frontend": "the backend"}.get(step_name, "")
 
 
@@ -670,7 +670,7 @@ async def _port_taken(
     """Return the error that names who holds the port, a container too, and what to do."""
     if error is not None and "is taken by" not in error.what:
         return error  # no port at all was free
-    who = await compose.holder(docker, port) or ports.holder(port)
+    who = await compose_project.holder(docker, port) or ports.holder(port)
     remedies = ["the same command with --auto-port"]
     with suppress(AutomationError):
         free = ports.choose(host, port, search=True, avoid=())
@@ -680,17 +680,17 @@ async def _port_taken(
 
 def _secrets(profile: Profile, wanted: Record) -> tuple[str, ...]:
     """Return the secrets that this start needs, and that a settings file made for another lacks."""
-    of_database = (compose.DATABASE_PASSWORD,) if wanted.database == compose.DATABASE else ()
+    of_database = (compose_project.DATABASE_PASSWORD,) if wanted.database == compose_project.DATABASE else ()
     return (*(name for name in profile.backend.environment.required if name == "JWT_SECRET"), *of_database)
 
 
 def _described(record: Record) -> str:
-    database = {"": "", "sqlite": " with SQLite", compose.DATABASE: " with PostgreSQL in a container"}
+    database = {"": "", "sqlite": " with SQLite", compose_project.DATABASE: " with PostgreSQL in a container"}
     return f"the {record.profile} profile in {record.mode} mode{database[record.database]}"
 
 
 def _database_kind(project: Project) -> str:
-    own = f"{compose.OVERLAYS}/{compose.DATABASE}.yml" in project.files
+    own = f"{compose_project.OVERLAYS}/{compose_project.DATABASE}.yml" in project.files
     return "PostgreSQL" if own or project.variables.get("DATABASE_URL") else "SQLite"
 
 
@@ -715,5 +715,5 @@ def _service_status(record: Record, container: Container, memory: int) -> Servic
 
 async def _show(process: Guarded, emit: Emit) -> None:
     async for line in processes.lines(process):
-        if found := compose.split(line):
+        if found := compose_project.split(line):
             emit(Line(*found))

@@ -19,36 +19,19 @@ from pathlib import Path
 import httpx2
 import psutil
 
-from automation import (
-    contract,
-    environment,
-    files,
-    frontend,
-    instance,
-    logs,
-    node,
-    paths,
-    ports,
-    processes,
-)
-from automation.contract import Profile
-from automation.engines import (
-    HEALTHY,
-    SERVICES,
-    UNHEALTHY,
-    ServiceStatus,
-    Status,
-    UpOptions,
-    addresses,
-    welcome,
-)
-from automation.environment import Environment
-from automation.errors import AutomationError, UsageError
-from automation.events import Emit, Line, Notice, Result, step
-from automation.instance import Instance, ServiceRecord
-from automation.processes import Identity
+from automation import paths
+from automation.console.errors import AutomationError, UsageError
+from automation.console.events import Emit, Line, Notice, Result, step
+from automation.contract import environment, profiles
+from automation.contract.environment import Environment
+from automation.contract.models import SERVICES, Profile
+from automation.engines.engine import HEALTHY, UNHEALTHY, ServiceStatus, Status, UpOptions, welcome
+from automation.process import addresses, files, instance, logs, ports, processes
+from automation.process.instance import Instance, ServiceRecord
+from automation.process.processes import Identity
+from automation.process.supervisor import Service, ServiceStoppedError, Supervisor
+from automation.project import frontend, node
 from automation.settings import Settings
-from automation.supervisor import Service, ServiceStoppedError, Supervisor
 
 _STATUS_SECONDS = 2.0
 _STOP_SECONDS = 15.0
@@ -70,7 +53,7 @@ class NativeEngine:
 
     async def up(self, options: UpOptions, emit: Emit) -> None:
         """Start what is not running and wait until it is healthy. Raises AutomationError."""
-        profile = contract.load(options.profile, self._settings.root)
+        profile = profiles.load(options.profile, self._settings.root)
         while not self._instance.acquire():
             if await self._join(options, emit):
                 return
@@ -148,7 +131,7 @@ class NativeEngine:
 
     async def plan(self, options: UpOptions) -> tuple[str, ...]:
         """Return what `up` would do, a sentence each. Raises AutomationError as `up` would."""
-        profile = contract.load(options.profile, self._settings.root)
+        profile = profiles.load(options.profile, self._settings.root)
         record = self._instance.read()
         if record is not None and record.state != instance.CRASHED:
             return (f"Nothing: the application is {record.state} at {record.address}.",)
@@ -409,7 +392,7 @@ def in_background(settings: Settings, options: UpOptions, events: Path) -> subpr
     arguments = json.dumps({**asdict(options), "foreground": False})
     with open(events, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "automation.background", arguments],
+            [sys.executable, "-m", "automation.engines.background", arguments],
             cwd=settings.root,
             stdin=subprocess.DEVNULL,
             stdout=output,

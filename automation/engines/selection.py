@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from automation.docker import Docker, DockerError
-from automation.engines import Engine
+from automation.console.errors import AutomationError, UsageError
+from automation.docker.cli import Docker, DockerError
 from automation.engines.cluster import ClusterEngine
 from automation.engines.compose import ComposeEngine
+from automation.engines.engine import Engine
 from automation.engines.native import NativeEngine
-from automation.errors import AutomationError, UsageError
 from automation.settings import Settings
 
 ENGINES: Mapping[str, Callable[[Settings], Engine]] = {

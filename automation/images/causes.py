@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from automation import docker
-from automation.errors import AutomationError
+from automation.console.errors import AutomationError
+from automation.docker import cli
 from automation.images.plan import Plan
 from automation.images.progress import Lint, Progress
 
@@ -109,7 +109,7 @@ def explain(plan: Plan, progress: Progress, environ: Mapping[str, str]) -> Autom
             ],
         )
     if step is None:
-        return docker.explain(said, f"building {plan.dockerfile}", environ)
+        return cli.explain(said, f"building {plan.dockerfile}", environ)
     if base := re.match(r"\[internal\] load metadata for (\S+)", step.name):
         return _base_failed(plan, base[1], step.error)
     written = [*step.lines, *([step.partial] if step.partial.strip() else [])]
@@ -118,8 +118,8 @@ def explain(plan: Plan, progress: Progress, environ: Mapping[str, str]) -> Autom
     where = f"{plan.dockerfile}, {step.stage} {step.position}" if step.position else plan.dockerfile
     what = f"{where}: {_short(step.text)} {f'ended with exit code {code[1]}' if code else 'failed'}"
     details = written[-_LAST_LINES:] or [step.error.strip()]
-    if docker.NO_SPACE.search(text):
-        full = docker.explain(text, "", environ)
+    if cli.NO_SPACE.search(text):
+        full = cli.explain(text, "", environ)
         return AutomationError(what, why=full.why, details=details, remedies=full.remedies)
     for cause in _IN_STEPS:
         if re.search(cause.pattern, text, re.IGNORECASE):

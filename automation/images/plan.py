@@ -8,15 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from automation import contract, environment
-from automation.contract import Frontend, Profile, Rules
-from automation.errors import AutomationError, UsageError
-from automation.images import context, dockerfile, revision
-from automation.images.dockerfile import Dockerfile
+from automation.console.errors import AutomationError, UsageError
+from automation.contract import environment, profiles
+from automation.contract.models import SERVICES, Frontend, Profile, Rules
+from automation.contract.profiles import load_rules
+from automation.docker import build_stages, context
+from automation.docker.build_stages import Dockerfile
+from automation.images import revision
 from automation.images.revision import Revision
 from automation.settings import BUILD_SECRETS, Settings
 
-SERVICES = ("backend", "frontend")
 VERSION_TAG = "vX.Y.Z"
 """What stands for the version among a contract's tags."""
 
@@ -108,7 +109,7 @@ async def plan_all(
     A name that several of them would get goes to the default profile's, or else to the first. Raises
     UsageError for options that mean nothing here, and AutomationError.
     """
-    rules = contract.load_rules(settings.root)
+    rules = load_rules(settings.root)
     _check(options, settings, services)
     made = await asyncio.gather(
         *(_plan(settings, profile, service, rules, options) for profile in profiles for service in services)
@@ -174,7 +175,7 @@ async def _plan(
     """Return the plan, and the base images that it would have without replacing any."""
     each = profile.service(service)
     shown = f"{service}/Dockerfile{'.dev' if options.development else ''}"
-    read = dockerfile.read(settings.root / shown, shown)
+    read = build_stages.read(settings.root / shown, shown)
     target = _target(read, profile.name, shown, options)
     version = read_version(settings, profile, options.version)
     wanted = image_arguments(profile, service, version)
@@ -273,7 +274,7 @@ def _check(options: Options, settings: Settings, services: Sequence[str]) -> Non
 
 def _without_contests(plans: Sequence[Plan]) -> tuple[Plan, ...]:
     holders: dict[str, Plan] = {}
-    for each in sorted(plans, key=lambda each: each.profile != contract.DEFAULT_PROFILE):
+    for each in sorted(plans, key=lambda each: each.profile != profiles.DEFAULT_PROFILE):
         for reference in each.references:
             holders.setdefault(reference, each)
     return tuple(

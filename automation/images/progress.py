@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from automation import logs
+from automation.process import logs
 
 _KEPT_LINES = 200
 # [builder 3/6] RUN …, or [linux/arm64 builder 3/6] RUN …, or [2/3] RUN … in a file with one nameless stage.

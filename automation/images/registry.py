@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from automation import docker as docker_errors
-from automation import processes
-from automation.docker import Docker
-from automation.errors import AutomationError, UsageError
-from automation.events import Emit, Step, step
+from automation.console.errors import AutomationError, UsageError
+from automation.console.events import Emit, Step, step
+from automation.docker import cli as docker_errors
+from automation.docker.cli import Docker
 from automation.images.plan import Plan
+from automation.process import processes
 
 LATEST = "latest"
 

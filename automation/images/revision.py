@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from automation import git
+from automation.project import git
 from automation.settings import Settings
 
 _PROJECT_URLS = ("source", "repository", "homepage")

@@ -18,13 +18,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from automation import files
-from automation.contract import Service
-from automation.docker import Docker
-from automation.errors import AutomationError
-from automation.events import Step
-from automation.images import archive
-from automation.images.archive import Archive, Layer
+from automation.console.errors import AutomationError
+from automation.console.events import Step
+from automation.contract.models import Service
+from automation.docker import archive
+from automation.docker.archive import Archive, Layer
+from automation.docker.cli import Docker
+from automation.process import files
 from automation.settings import Settings
 
 MB = 10**6

@@ -3,8 +3,11 @@
 from contextlib import suppress
 from pathlib import Path
 
-from automation import files, git, paths
-from automation.errors import AutomationError
+from automation import paths
+from automation.console import errors
+from automation.console.errors import AutomationError
+from automation.process import files
+from automation.project import git
 from automation.settings import Settings
 
 
@@ -20,7 +23,7 @@ def present(file: Path, root: Path) -> str:
     try:
         return file.read_text(encoding="utf-8") if file.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
-        raise AutomationError(f"{shown} cannot be read", why=files.reason(error)) from error
+        raise AutomationError(f"{shown} cannot be read", why=errors.reason(error)) from error
 
 
 async def uncommitted(file: Path, settings: Settings) -> bool:

@@ -14,10 +14,10 @@ from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from automation import logs, processes
-from automation.docker import Docker
-from automation.errors import AutomationError
-from automation.events import Step
+from automation.console.errors import AutomationError
+from automation.console.events import Step
+from automation.docker.cli import Docker
+from automation.process import logs, processes
 
 NAME = "Docker's AI agent"
 LONGEST_S = 180.0

@@ -6,8 +6,10 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from automation import files, logs, paths
-from automation.errors import AutomationError, UsageError
+from automation import paths
+from automation.console import errors
+from automation.console.errors import AutomationError, UsageError
+from automation.process import logs
 
 LARGEST = 100_000
 """Bytes that a candidate has at most; the largest of the project's own has a tenth."""
@@ -37,7 +39,7 @@ def from_file(file: Path, root: Path) -> Candidate:
         with file.open("rb") as opened:
             content = opened.read(LARGEST + 1)
     except OSError as error:
-        raise UsageError(f"{shown} cannot be read", why=files.reason(error)) from error
+        raise UsageError(f"{shown} cannot be read", why=errors.reason(error)) from error
     return Candidate(_text(content, shown), shown)
 
 

@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from automation.dockerfile import KEYWORDS, Instruction, directives
+from automation.docker.dockerfile import KEYWORDS, Instruction, directives
 from automation.review.candidate import hidden
 from automation.review.dockerfile import Dockerfile, expand, read
 from automation.review.findings import Finding

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from automation.dockerfile import Instruction, instructions
+from automation.docker.dockerfile import Instruction, instructions
 
 _QUOTES = re.compile(r"[\"'\\]")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?:(:?[-+])([^{}]*))?\}|(\w+))")

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from automation.docker import Docker
-from automation.errors import AutomationError
-from automation.programs import Program
+from automation.console.errors import AutomationError
+from automation.docker.cli import Docker
+from automation.process.programs import Program
 from automation.review.candidate import visible
 from automation.review.findings import Finding
 

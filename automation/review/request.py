@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from automation import files, git
-from automation.contract import Frontend, Profile, Rules
+from automation.contract.models import Frontend, Profile, Rules
+from automation.process import files
+from automation.project import git
 from automation.settings import Settings
 
 LONGEST = 24_000

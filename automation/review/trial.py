@@ -15,12 +15,12 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from automation import processes
-from automation.docker import Docker
-from automation.errors import AutomationError
-from automation.events import Step
-from automation.images import building
+from automation.console.errors import AutomationError
+from automation.console.events import Step
+from automation.docker.cli import Docker
+from automation.images import build
 from automation.images.progress import Progress
+from automation.process import processes
 from automation.review.candidate import visible
 from automation.review.findings import Finding
 
@@ -138,5 +138,5 @@ def _arguments(ingredients: Ingredients, file: Path, root: Path) -> Iterator[str
     for old, new in ingredients.bases.items():
         yield from ("--build-context", f"{old}=docker-image://{new}")
     for name, secret in ingredients.secrets.items():
-        yield from ("--secret", building.secret(name, secret))
+        yield from ("--secret", build.secret(name, secret))
     yield str(root)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from automation import contract
+from automation.contract import models, profiles
 from automation.paths import ROOT
 from tests.images.containers import docker
 
@@ -58,9 +58,9 @@ class Clone:
             text = file.read_text(encoding="utf-8")
             file.write_text(re.sub(r'(?m)^image = "', f'image = "{mark}-', text), encoding="utf-8")
 
-    def profile(self, name: str = "") -> contract.Profile:
+    def profile(self, name: str = "") -> models.Profile:
         """Return a profile as it is in the clone."""
-        return contract.load(name, self.path)
+        return profiles.load(name, self.path)
 
     def images(self, *words: str) -> dict[str, str]:
         """Return the images of the services, built if they are not there."""

@@ -9,17 +9,18 @@ from typing import Any
 
 import pytest
 
-from automation import contract, settings
-from automation.cluster import delivery
-from automation.cluster.delivery import Place
-from automation.cluster.installing import DATABASE_PASSWORD, Installed, Installer, Options
-from automation.cluster.loading import Loaded
-from automation.contract import Kubernetes
-from automation.environment import Environment
-from automation.errors import AutomationError
-from automation.events import Line
+from automation import settings
+from automation.console.errors import AutomationError
+from automation.console.events import Line
+from automation.contract import profiles
+from automation.contract.environment import Environment
+from automation.contract.models import Kubernetes
+from automation.kubernetes import delivery
+from automation.kubernetes.delivery import Place
+from automation.kubernetes.install import DATABASE_PASSWORD, Installed, Installer, Options
+from automation.kubernetes.load import Loaded
 
-PROFILE = contract.load(delivery.PROFILE)
+PROFILE = profiles.load(delivery.PROFILE)
 RULES: Kubernetes = delivery.kubernetes(PROFILE)
 
 

@@ -10,13 +10,16 @@ from pathlib import Path
 
 import httpx2
 
-from automation import contract, settings
-from automation.cluster import delivery, loading
-from automation.cluster.loading import KindLoader, Loaded, Loader, MinikubeLoader
-from automation.cluster.target import Target
-from automation.docker import Docker
-from automation.images import building, context
-from automation.images.plan import SERVICES, Options, Plan, plan_all
+from automation import settings
+from automation.contract import profiles
+from automation.contract.models import SERVICES
+from automation.docker import context
+from automation.docker.cli import Docker
+from automation.images import build
+from automation.images.plan import Options, Plan, plan_all
+from automation.kubernetes import delivery, load
+from automation.kubernetes.load import KindLoader, Loaded, Loader, MinikubeLoader
+from automation.kubernetes.target import Target
 from automation.settings import Settings
 
 VERSION = "v999.0.0"
@@ -57,14 +60,14 @@ NEXT = Answering(f"To-do chatbot, renewed {VERSION.removeprefix('v')}", "Sign in
 def next_version(current: Settings, folder: Path, target: Target) -> Iterator[Mapping[str, Loaded]]:
     """Have the next version in the cluster, beside this one; in the end neither it nor Docker has it."""
     changed = settings.load(current.environ, copy(current.root, folder))
-    profile = contract.load(delivery.PROFILE, changed.root)
+    profile = profiles.load(delivery.PROFILE, changed.root)
     # The names that go with the latest build stay with this version's.
     plans = [
         replace(each, tags=())
         for each in asyncio.run(plan_all(changed, [profile], SERVICES, Options(version=VERSION)))
     ]
     docker = Docker.find(changed)
-    loader = loading.choose(target, changed, docker)
+    loader = load.choose(target, changed, docker)
     try:
         yield asyncio.run(bring(plans, docker, loader, delivery.kubernetes(profile).image_load_max_s))
     finally:
@@ -75,9 +78,9 @@ async def bring(
     plans: Sequence[Plan], docker: Docker, loader: Loader, allowed_s: int
 ) -> Mapping[str, Loaded]:
     """Build the images and bring them to the nodes."""
-    await building.converge(docker, plans, print)
+    await build.converge(docker, plans, print)
     return {
-        each.service: await loading.converge(loader, each.service, each.reference, print, allowed_s=allowed_s)
+        each.service: await load.converge(loader, each.service, each.reference, print, allowed_s=allowed_s)
         for each in plans
     }
 

@@ -15,9 +15,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from automation.cluster.delivery import Place
-from automation.cluster.kubectl import ClusterError
-from automation.cluster.loading import Loaded
+from automation.kubernetes.delivery import Place
+from automation.kubernetes.kubectl import ClusterError
+from automation.kubernetes.load import Loaded
 from automation.paths import ROOT
 from tests.cluster.conftest import Release
 from tests.cluster.witness import Witness, container_is, has_failed, refused_readiness, unschedulable

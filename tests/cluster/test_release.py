@@ -9,11 +9,11 @@ import httpx2
 import pytest
 
 from automation import settings
-from automation.cluster.delivery import Request
-from automation.cluster.helm import Helm
-from automation.cluster.installing import Options
-from automation.cluster.kubectl import ClusterError
 from automation.engines.cluster import ClusterEngine
+from automation.kubernetes.delivery import Request
+from automation.kubernetes.helm import Helm
+from automation.kubernetes.install import Options
+from automation.kubernetes.kubectl import ClusterError
 from tests.cluster.conftest import RULES, Release
 from tests.cluster.load import Person
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from automation import settings
-from automation.cluster.delivery import Place
-from automation.cluster.kubectl import ClusterError
-from automation.cluster.loading import Loaded
-from automation.cluster.watching import Watcher
-from automation.events import step
+from automation.console.events import step
+from automation.kubernetes.delivery import Place
+from automation.kubernetes.kubectl import ClusterError
+from automation.kubernetes.load import Loaded
+from automation.kubernetes.watch import Watcher
 from automation.paths import ROOT
 from tests.cluster.conftest import RULES, Release
 from tests.cluster.load import Load, Report

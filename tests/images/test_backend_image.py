@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from automation import contract
+from automation.contract import profiles
 from automation.settings import load as load_settings
 from backend.tests.chat.stream import calls_of, parts_of, text_of
 from tests.images.containers import (
@@ -49,7 +49,7 @@ def standalone() -> str:
 def image_of(profile: str) -> tuple[str, int]:
     """Return the image of a profile, built if it is not there, and its port."""
     image = build("--profile", profile, "--service", "backend")["reference"]
-    return image, contract.load(profile).backend.port
+    return image, profiles.load(profile).backend.port
 
 
 # --- Every profile
@@ -77,7 +77,7 @@ def test_people_and_their_tasks_survive_the_container(profile: str) -> None:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_it_runs_as_its_user_who_may_write_where_the_contract_says(profile: str) -> None:
     image, port = image_of(profile)
-    wanted = contract.load(profile).backend
+    wanted = profiles.load(profile).backend
     with running(image, port=port) as container:
         observed = json.loads(container.python(OBSERVE))
     assert observed["user"] == [wanted.user.name, wanted.user.group, wanted.user.uid, wanted.user.gid]
@@ -117,7 +117,7 @@ def test_docker_sees_within_moments_that_it_is_healthy(profile: str) -> None:
         # A server that has frozen is not: asked as Docker asks.
         container.python(f"{FIND_SERVER}os.kill(server, 19)")
         asked = docker("exec", container.id, "python", "-m", "app.healthcheck", check=False)
-        path = contract.load(profile).backend.health.path
+        path = profiles.load(profile).backend.health.path
         assert (asked.returncode, asked.stdout) == (1, f"{path} on port {port}: no answer within 1 s\n")
 
 

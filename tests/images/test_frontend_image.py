@@ -14,7 +14,7 @@ from typing import IO
 
 import pytest
 
-from automation import contract
+from automation.contract import profiles
 from backend.tests.chat.stream import calls_of, parts_of
 from tests.images.containers import (
     PATIENCE_S,
@@ -36,7 +36,7 @@ ADDRESS = re.compile(r'(?:src|href)="(/_next/static/[^"]+)"')
 
 def image_of(profile: str) -> tuple[str, list[str], int]:
     """Return the image of a profile, built if it is not there, the options it runs with, and its port."""
-    wanted = contract.load(profile).frontend
+    wanted = profiles.load(profile).frontend
     image = build("--profile", profile, "--service", "frontend")["reference"]
     owner = f"uid={wanted.user.uid},gid={wanted.user.gid}"
     return image, [word for path in wanted.writable for word in ("--tmpfs", f"{path}:{owner}")], wanted.port
@@ -45,7 +45,7 @@ def image_of(profile: str) -> tuple[str, list[str], int]:
 @contextmanager
 def application(profile: str) -> Iterator[tuple[Container, Container]]:
     """Run both images of a profile until the block ends; yield the frontend and the backend."""
-    backend_port = contract.load(profile).backend.port
+    backend_port = profiles.load(profile).backend.port
     backend_image = build("--profile", profile, "--service", "backend")["reference"]
     image, options, port = image_of(profile)
     name = f"images-{uuid.uuid4().hex}"
@@ -105,7 +105,7 @@ def test_it_serves_its_pages_and_everything_that_they_name(profile: str) -> None
 @pytest.mark.parametrize("profile", PROFILES)
 def test_it_holds_no_shell_and_its_user_owns_what_the_contract_says(profile: str, tmp_path: Path) -> None:
     image, options, port = image_of(profile)
-    wanted = contract.load(profile).frontend
+    wanted = profiles.load(profile).frontend
     with running(image, *options, port=port) as container:
         container.wait()
         processes = docker("top", container.id, "-eo", "pid,uid,gid").stdout.splitlines()[1:]

@@ -12,9 +12,10 @@ import psutil
 import pytest
 
 from automation import settings
-from automation.docker import Docker
-from automation.review import candidate, reviewing, trial
-from automation.review.reviewing import Review
+from automation.docker.cli import Docker
+from automation.review import candidate, trial
+from automation.review import review as reviewing
+from automation.review.review import Review
 from tests.automation.conftest import on_terminal
 from tests.images.containers import ROOT, docker
 

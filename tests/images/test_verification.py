@@ -14,19 +14,20 @@ from typing import Any
 
 import pytest
 
-from automation import contract, settings
-from automation.docker import Docker
-from automation.verification import inspection, laboratory
-from automation.verification.archive import Content
-from automation.verification.facts import Config, Locks, Source
-from automation.verification.findings import Asked, Finding, Outcome, registered
-from automation.verification.inspection import Inspector
-from automation.verification.laboratory import LABEL
-from automation.verification.leaks import Search
+from automation import settings
+from automation.contract import profiles
+from automation.docker.cli import Docker
+from automation.verify.check import Asked, Finding, Outcome, registered
+from automation.verify.facts import Config, Locks, Source
+from automation.verify.gather import inspection, laboratory
+from automation.verify.gather.archive import Content
+from automation.verify.gather.inspection import Inspector
+from automation.verify.gather.laboratory import LABEL
+from automation.verify.gather.leaks import Search
 from tests.images.containers import ROOT, build, docker, wait_until
 
 PROFILE = replace(
-    contract.load("standalone"), backend=replace(contract.load("standalone").backend, size_max_mb=1)
+    profiles.load("standalone"), backend=replace(profiles.load("standalone").backend, size_max_mb=1)
 )
 """The contract, with a budget that a test can exceed without writing 150 MB."""
 CHECKS = {each.name: each for each in registered()}
@@ -135,7 +136,7 @@ def look(image: str) -> Facts:
 
 def judge(rule: str, facts: Facts) -> Finding:
     """Return what a check finds."""
-    return CHECKS[rule].evaluate(Asked(PROFILE, contract.load_rules(), "backend"), facts)
+    return CHECKS[rule].evaluate(Asked(PROFILE, profiles.load_rules(), "backend"), facts)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserType, Error
 
-from automation import node
+from automation.project import node
 
 log = logging.getLogger(__name__)
 

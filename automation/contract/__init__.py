@@ -1,0 +1,1 @@
+"""The contract: profiles, rules and settings, read strictly."""

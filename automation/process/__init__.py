@@ -1,0 +1,1 @@
+"""Processes, their logs, ports and records."""

@@ -1,0 +1,80 @@
+"""Writing files so that a reader never sees half of one, and naming what the file system refuses."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from automation.console.errors import AutomationError, reason, remedies
+
+
+def make_directory(directory: Path) -> None:
+    """Make the directory and its parents. Raises AutomationError."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AutomationError(
+            f"the folder {directory} cannot be made",
+            why=reason(error),
+            remedies=[*remedies(error), "set TODO_STATE_DIR to another folder"],
+        ) from error
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write the file whole or not at all; it keeps its permissions. Raises AutomationError."""
+    mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+    _write(target, text, mode, exclusive=False)
+
+
+def write_private(target: Path, text: str, *, exclusive: bool = False) -> None:
+    """Write the file whole or not at all, readable by its owner only (mode 0600).
+
+    With `exclusive`, a file that appeared meanwhile is kept. Raises AutomationError.
+    """
+    _write(target, text, 0o600, exclusive=exclusive)
+
+
+def _write(target: Path, text: str, mode: int, *, exclusive: bool) -> None:
+    partial: Path | None = None
+    try:
+        # mkstemp makes the file with mode 0600, in the same folder so that moving it is atomic.
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        partial = Path(name)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.chmod(mode)
+        if exclusive and os.name == "posix":
+            with suppress(FileExistsError):
+                os.link(partial, target)
+        else:
+            partial.replace(target)
+            partial = None
+    except OSError as error:
+        raise AutomationError(
+            f"{target.name} cannot be written",
+            why=f"{reason(error)} ({target.parent})",
+            remedies=remedies(error),
+        ) from error
+    finally:
+        if partial is not None:
+            with suppress(OSError):
+                partial.unlink()
+
+
+def write_json(target: Path, data: Mapping[str, Any]) -> None:
+    """Write the data as JSON, whole or not at all. Raises AutomationError."""
+    write_private(target, json.dumps(data, indent=2) + "\n")
+
+
+def read_json(source: Path) -> dict[str, Any] | None:
+    """Return the mapping in the file; None when there is none or it is not one."""
+    try:
+        data = json.loads(source.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None

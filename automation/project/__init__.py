@@ -1,0 +1,1 @@
+"""The checkout: git, Node, the frontend's packages and build, lock files, cleaning."""

@@ -1,0 +1,182 @@
+"""The frontend's packages and its production build, each made only when what it is made from has changed."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from automation import paths
+from automation.console import errors
+from automation.console.errors import AutomationError
+from automation.console.events import Step
+from automation.process import files, locking, logs, processes
+from automation.project import node
+
+_LAST_LINES = 12
+_KEPT_BUILDS = 2
+_STAMP = ".packages.json"
+# What a build does not read, or makes itself.
+_NOT_SOURCES = {"node_modules", ".next", "out", "coverage", "test-results", "next-env.d.ts"}
+
+
+def packages_current(root: Path) -> bool:
+    """Return whether the installed packages are those of the lock file, for this Node."""
+    stamp = files.read_json(paths.frontend(root) / "node_modules" / _STAMP)
+    return stamp is not None and stamp == _packages_wanted(root)
+
+
+async def install_packages(root: Path, environ: Mapping[str, str], mark: str, step: Step) -> None:
+    """Install the packages of the lock file, unless they are there. Raises AutomationError."""
+    if packages_current(root):
+        step.detail = "already there"
+        return
+    lock = root / ".run" / "packages.lock"
+    async with locking.locked(lock, lambda: step.progress("another run is installing them")):
+        if packages_current(root):
+            step.detail = "another run has installed them"
+            return
+        wanted = _packages_wanted(root)
+        total = _packages_expected(root)
+        count = 0
+        command = node.npm("ci", "--no-audit", "--no-fund", "--loglevel=http")
+        output: list[str] = []
+        step.progress("asking the registry", 0, total)
+        async with processes.running(
+            command, cwd=paths.frontend(root), environ=node.environ(environ), mark=mark
+        ) as npm:
+            async for line in processes.lines(npm):
+                if line.startswith("npm http"):
+                    count += 1
+                    step.progress("installing", min(count, total), total)
+                else:
+                    output.append(logs.clean(line))
+            if await npm.wait() != 0:
+                raise npm_failed(output)
+        files.write_json(paths.frontend(root) / "node_modules" / _STAMP, wanted)
+        step.detail = f"{total} installed"
+
+
+def _packages_wanted(root: Path) -> dict[str, str]:
+    digest = hashlib.sha256()
+    for name in ("package.json", "package-lock.json", ".npmrc"):
+        with suppress(FileNotFoundError):
+            digest.update((paths.frontend(root) / name).read_bytes())
+    return {"packages": digest.hexdigest(), "node": node.version()}
+
+
+def _packages_expected(root: Path) -> int:
+    lock = files.read_json(paths.frontend(root) / "package-lock.json") or {}
+    packages = lock.get("packages", {})
+    # Optional packages are mostly for other systems.
+    return sum(1 for name, package in packages.items() if name and not package.get("optional"))
+
+
+def npm_failed(output: list[str]) -> AutomationError:
+    """Return the error for a failed npm from what it wrote."""
+    # npm says first what is wrong, and then how it may be called.
+    errors = [line.removeprefix("npm error").strip() for line in output if line.startswith("npm error")]
+    # Where in its own code it happened helps nobody.
+    shown = [line for line in errors if line and not line.startswith("at ")][:_LAST_LINES]
+    shown = shown or output[-_LAST_LINES:]
+    text = "\n".join(shown)
+    remedies = ["check the network and npm's settings, then the same command again"]
+    if "ENOSPC" in text:
+        remedies = ["free some disk space, then the same command again"]
+    elif "EUSAGE" in text or "in sync" in text:
+        remedies = ["invoke lock"]
+    return AutomationError("npm ci failed", why="npm says:", details=shown, remedies=remedies)
+
+
+async def build(root: Path, environ: Mapping[str, str], mark: str, step: Step) -> Path:
+    """Return the folder of the production build of the sources as they are, built when there is none yet.
+
+    The folder is named after what went into it and holds `server.js` with everything that needs.
+    Raises AutomationError.
+    """
+    builds = root / ".run" / "frontend"
+    target = builds / _source_hash(root)
+    if target.is_dir():
+        step.detail = "already built"
+        return target
+    async with locking.locked(builds / "lock", lambda: step.progress("another run is building")):
+        while not (target := builds / _source_hash(root)).is_dir():
+            await _build_once(root, environ, mark, step)
+            # Sources that changed meanwhile belong to a build of another name.
+            if target == builds / _source_hash(root):
+                _collect(paths.frontend(root), target)
+        step.detail = "built"
+        _prune(builds, target)
+    return target
+
+
+async def _build_once(root: Path, environ: Mapping[str, str], mark: str, step: Step) -> None:
+    frontend = paths.frontend(root)
+    step.progress("building")
+    last: deque[str] = deque(maxlen=_LAST_LINES)
+    command = node.npm("run", "--silent", "build")
+    settings = {**node.environ(environ), "NODE_ENV": "production"}
+    async with processes.running(command, cwd=frontend, environ=settings, mark=mark) as next_build:
+        async for line in processes.lines(next_build):
+            if line.strip():
+                last.append(logs.clean(line))
+                step.progress(f"building: {last[-1].strip()}")
+        if await next_build.wait() != 0:
+            raise AutomationError("the frontend cannot be built", why="its last lines:", details=list(last))
+
+
+def _collect(frontend: Path, target: Path) -> None:
+    """Put the server and all it serves into the target, whole or not at all."""
+    partial = target.with_name(f"{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        shutil.copytree(frontend / ".next" / "standalone", partial, symlinks=True)
+        partial.replace(target)
+    except (OSError, shutil.Error) as error:
+        raise AutomationError(
+            "the production build cannot be stored",
+            why=errors.reason(error),
+            remedies=["free some disk space"],
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _prune(builds: Path, current: Path) -> None:
+    """Remove old builds, except the newest ones and those that a server still runs from."""
+    old = sorted(
+        (each for each in builds.iterdir() if each.is_dir() and each != current),
+        key=lambda each: each.stat().st_mtime,
+        reverse=True,
+    )
+    used = set()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            used.add(Path(process.cwd()))
+    for each in old[_KEPT_BUILDS - 1 :]:
+        if each not in used:
+            shutil.rmtree(each, ignore_errors=True)
+
+
+def _source_hash(root: Path) -> str:
+    """Return the name of what a build is made from: every source file, the packages, the Node."""
+    digest = hashlib.sha256(json.dumps(_packages_wanted(root)).encode())
+    frontend = paths.frontend(root)
+    for file in sorted(_sources(frontend)):
+        digest.update(str(file.relative_to(frontend).as_posix()).encode("utf-8", "surrogateescape"))
+        digest.update(b"\0")
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _sources(frontend: Path) -> Iterator[Path]:
+    for folder, subfolders, names in os.walk(frontend):
+        subfolders[:] = [name for name in subfolders if name not in _NOT_SOURCES]
+        for name in names:
+            if name not in _NOT_SOURCES and not name.endswith(".tsbuildinfo"):
+                yield Path(folder, name)

@@ -1,0 +1,1 @@
+"""Verification: facts are gathered, pure checks judge them against the contract."""

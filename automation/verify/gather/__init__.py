@@ -1,0 +1,1 @@
+"""Gatherers: they collect facts about files, images and running services."""

@@ -1,0 +1,52 @@
+"""What kubectl writes while it watches, read as it comes: one object a line, each as soon as it is there."""
+
+import asyncio
+import json
+import sys
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+from automation.kubernetes.kubectl import Kubectl
+from automation.process.programs import Program
+
+# It ends only when it is ended, as a watch does: what it wrote must be known before.
+KUBECTL = """\
+#!{python}
+import signal
+print({text!r}, flush=True)
+signal.pause()
+"""
+
+
+def watched(folder: Path, text: str, number: int) -> list[tuple[str, dict[str, Any]]]:
+    """Return the first changes of a watch for which kubectl writes the text."""
+    program = folder / "kubectl"
+    program.write_text(KUBECTL.format(python=sys.executable, text=text))
+    program.chmod(0o755)
+
+    async def watch() -> list[tuple[str, dict[str, Any]]]:
+        seen = []
+        async with aclosing(Kubectl(Program(str(program), {}, folder)).watch("pods")) as changes:
+            async for change in changes:
+                seen.append(change)
+                if len(seen) == number:
+                    break
+        return seen
+
+    return asyncio.run(asyncio.wait_for(watch(), 10))
+
+
+def test_each_line_is_an_object(tmp_path: Path) -> None:
+    changes = [
+        {"type": "ADDED", "object": {"metadata": {"name": "one"}}},
+        {"type": "DELETED", "object": {"metadata": {"name": "{two}\n"}}},
+    ]
+    seen = watched(tmp_path, "\n".join(json.dumps(each, separators=(",", ":")) for each in changes), 2)
+    assert seen == [(each["type"], each["object"]) for each in changes]
+
+
+def test_what_is_no_object_is_passed_over(tmp_path: Path) -> None:
+    change = {"type": "MODIFIED", "object": {"metadata": {"name": "one"}}}
+    seen = watched(tmp_path, f"W1121 a deprecated {{thing}}\n{json.dumps(change)}", 1)
+    assert seen == [("MODIFIED", change["object"])]

@@ -1,0 +1,184 @@
+"""What every task has in common: it is listed quickly, explains itself, and never shows a traceback."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from invoke.collection import Collection
+
+from tests.automation.conftest import ROOT, Project, on_terminal
+
+NAMES = [
+    "build",
+    "clean",
+    "compose-down",
+    "compose-up",
+    "dockerfile-review",
+    "doctor",
+    "down",
+    "env-check",
+    "env-init",
+    "helm-install",
+    "helm-package",
+    "helm-uninstall",
+    "install",
+    "lock",
+    "logs",
+    "minikube-load",
+    "profiles",
+    "push",
+    "size-check",
+    "status",
+    "up",
+    "verify",
+]
+
+
+@pytest.fixture(scope="module")
+def namespace() -> Collection:
+    """Give the tasks as Invoke sees them."""
+    import tasks
+
+    return tasks.namespace
+
+
+def test_the_tasks_are_these(namespace: Collection) -> None:
+    assert sorted(namespace.task_names) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_task_says_what_it_does_and_explains_every_flag(namespace: Collection, name: str) -> None:
+    task = namespace[name]
+    assert (task.__doc__ or "").endswith(".")
+    arguments = task.get_arguments()
+    assert [argument.name for argument in arguments if not argument.help] == []
+    assert {"json", "debug"} <= {argument.name for argument in arguments}
+
+
+def test_listing_the_tasks_imports_nothing_of_the_library_but_its_name() -> None:
+    program = (
+        "import sys, runpy\n"
+        "import invoke\n"
+        "before = set(sys.modules)\n"
+        "import tasks\n"
+        "print(*sorted(set(sys.modules) - before))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == ["automation", "automation.tasks", "tasks"]
+
+
+def test_the_library_knows_nothing_of_invoke_and_of_the_application() -> None:
+    program = "import sys, automation.tasks; print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not {"invoke", "nox", "app", "fastapi", "sqlalchemy"} & set(result.stdout.split())
+
+
+def test_the_settings_module_alone_reads_the_environment() -> None:
+    readers = [
+        file.name
+        for file in (ROOT / "automation").rglob("*.py")
+        if "os.environ" in file.read_text(encoding="utf-8")
+    ]
+    assert readers == ["settings.py"]
+
+
+def test_a_broken_profile_is_one_message_and_with_debug_a_traceback_too(project: Project) -> None:
+    (project.root / "deploy" / "profiles" / "standalone.toml").write_text("nonsense = 1")
+    quiet, loud = project.invoke("env-init"), project.invoke("env-init", "--debug")
+    assert quiet.returncode == loud.returncode == 1
+    assert "unknown key nonsense" in quiet.stderr
+    assert "Traceback" not in quiet.stderr
+    assert "Traceback" in loud.stderr
+
+
+def test_clean_removes_what_can_be_made_again_and_keeps_data_and_settings(project: Project) -> None:
+    project.up("--prod", "--detach")
+    refused = project.invoke("clean")
+    assert refused.returncode == 1
+    assert "invoke down" in refused.stderr
+    project.invoke("down")
+    planned = project.invoke("clean", "--dry-run")
+    assert "would be removed" in planned.stdout
+    assert (project.root / ".run").exists()
+    assert project.invoke("clean").returncode == 0
+    assert not (project.root / ".run").exists()
+    assert not (project.root / "frontend" / "node_modules").exists()
+    assert (project.root / ".data" / "schema").exists()
+    assert (project.root / ".env").exists()
+    assert "nothing to remove" in project.invoke("clean").stdout
+
+
+def test_clean_deletes_data_only_on_an_explicit_yes(project: Project) -> None:
+    data = project.root / ".data" / "todo.db"
+    data.parent.mkdir()
+    data.touch()
+    asked = project.invoke("clean", "--data")
+    assert asked.returncode == 2
+    assert "--yes" in asked.stderr
+    assert data.exists()
+    assert project.invoke("clean", "--data", "--yes").returncode == 0
+    assert not data.parent.exists()
+
+
+def test_doctor_finds_what_is_wrong_and_how_to_mend_it(project: Project, taken_port: int) -> None:
+    well = project.invoke("doctor")
+    assert well.returncode == 0, well.stdout
+    assert "Nothing is in the way." in well.stdout
+    requirements = project.root / "requirements" / "dev.txt"
+    requirements.write_text("absent-package==1.0 \\\n    --hash=sha256:0\n")
+    (project.root / ".env").write_text(
+        f"BETTER_AUTH_SECRET=hunter2\nDATABASE_URL=postgresql://me:hunter2@127.0.0.1:{taken_port + 1}/x\n"
+    )
+    ill = project.invoke("doctor", "--json")
+    assert ill.returncode == 1
+    assert "hunter2" not in ill.stdout
+    [result] = [json.loads(line) for line in ill.stdout.splitlines()]
+    failed = {each["name"]: each for each in result["findings"] if each["state"] == "failed"}
+    assert sorted(failed) == ["database", "environment", "settings"]
+    assert "absent-package missing instead of 1.0" in failed["environment"]["detail"]
+    assert failed["environment"]["mend"] == "./dev"
+
+
+def test_install_does_nothing_the_second_time(project: Project) -> None:
+    first, second = project.invoke("install"), project.invoke("install")
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    assert "2 installed" in first.stdout
+    assert "already there" in second.stdout
+
+
+def test_two_installations_at_once_do_not_collide(project: Project) -> None:
+    both = [project.start("install") for _ in range(2)]
+    assert [each.end() for each in both] == [0, 0]
+    assert (project.root / "frontend" / "node_modules" / "next" / "package.json").exists()
+
+
+def test_a_task_works_from_any_folder_of_the_project(project: Project) -> None:
+    folder = project.root / "frontend"
+    result = subprocess.run(
+        [sys.executable, "-m", "invoke", "env-init"],
+        cwd=folder, env=project.environ, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ".env made from .env.example" in result.stdout
+    assert Path(project.root, ".env").exists()
+
+
+@pytest.mark.parametrize(
+    ("keys", "code", "kept"), [(b"y\n", 0, False), (b"n\n", 1, True), (b"\x03", 130, True)]
+)
+def test_clean_asks_a_person_before_it_deletes_data(
+    project: Project, keys: bytes, code: int, kept: bool
+) -> None:
+    (project.root / ".data").mkdir()
+    command = [sys.executable, "-m", "invoke", "clean", "--data"]
+    ended, drawn = on_terminal(
+        command, 80, cwd=project.root, keys=keys, waiting_for="[y/N]", environ=project.environ
+    )
+    assert ended == code, drawn
+    assert "with every account, task and conversation?" in drawn
+    assert (project.root / ".data").exists() == kept

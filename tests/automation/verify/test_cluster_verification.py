@@ -1,0 +1,167 @@
+"""What the API server reports of a release, held against the contract: a broken example for each check."""
+
+import copy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from automation.contract import profiles
+from automation.verify.check import Asked, Outcome, registered
+from automation.verify.gather.released import Released
+from tests.automation.conftest import ROOT
+
+PROFILE, RULES = profiles.load("cluster"), profiles.load_rules()
+assert PROFILE.kubernetes is not None
+CHECKS = [each for each in registered() if each.name.startswith("cluster-")]
+Objects = dict[tuple[str, str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def installed() -> Objects:
+    """What an API server has after the chart was installed: what is rendered, its pods, and their states."""
+    helm = str(Path(sys.executable).with_name("helm"))
+    chart = str(ROOT / "deploy/helm/todo-chatbot-chart")
+    tags = [f"--set={service}.image.tag=0123456789ab" for service in ("backend", "frontend")]
+    done = subprocess.run([helm, "template", "todo", chart, *tags], capture_output=True, check=True)
+    documents = [each for each in yaml.safe_load_all(done.stdout) if each]
+    objects: Objects = {(each["kind"], each["metadata"]["name"]): each for each in documents}
+    for (kind, name), each in list(objects.items()):
+        if kind == "Deployment":
+            each["status"] = {"availableReplicas": each["spec"]["replicas"]}
+            template = each["spec"]["template"]
+            objects["Pod", f"{name}-1"] = {
+                "metadata": {"name": f"{name}-1", **template["metadata"]},
+                "spec": template["spec"],
+            }
+        if kind == "PodDisruptionBudget":
+            each["status"] = {"disruptionsAllowed": 1}
+    return objects
+
+
+def failed(objects: Objects, keys: tuple[str, ...] = PROFILE.kubernetes.secret_keys) -> set[str]:
+    """Return the checks that do not hold."""
+    released = Released(objects, keys)
+    found = [
+        each.evaluate(Asked(PROFILE, RULES, name), {Released: released})
+        for each in CHECKS
+        for name in (("backend", "frontend") if each.per_service else ("",))
+    ]
+    assert all(each.required and each.observed for each in found)
+    return {each.rule for each in found if each.outcome is Outcome.FAILED}
+
+
+def deployment(**changes: Any) -> Callable[[Objects], None]:
+    return lambda objects: objects["Deployment", "todo-backend"]["spec"].update(changes)
+
+
+def container(**changes: Any) -> Callable[[Objects], None]:
+    def change(objects: Objects) -> None:
+        spec = objects["Pod", "todo-backend-1"]["spec"]
+        spec["containers"] = [{**spec["containers"][0], **changes}]
+
+    return change
+
+
+def probe(kind: str, **changes: Any) -> Callable[[Objects], None]:
+    def change(objects: Objects) -> None:
+        pod = objects["Deployment", "todo-backend"]["spec"]["template"]["spec"]
+        pod["containers"][0][kind] |= changes
+
+    return change
+
+
+BROKEN: list[tuple[str, str, Callable[[Objects], None]]] = [
+    ("cluster-replicas", "more", deployment(replicas=2)),
+    (
+        "cluster-replicas",
+        "one away",
+        lambda objects: objects["Deployment", "todo-frontend"]["status"].update(availableReplicas=1),
+    ),
+    ("cluster-strategy", "all at once", deployment(strategy={"type": "Recreate"})),
+    (
+        "cluster-strategy",
+        "fewer",
+        deployment(strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 1}}),
+    ),
+    ("cluster-labels", "selector", deployment(selector={"matchLabels": {"app": "todo-backend"}})),
+    (
+        "cluster-labels",
+        "no version",
+        lambda objects: objects["Deployment", "todo-backend"]["metadata"]["labels"].pop(
+            "app.kubernetes.io/version"
+        ),
+    ),
+    ("cluster-probes", "another path", probe("readinessProbe", httpGet={"path": "/", "port": "http"})),
+    ("cluster-probes", "less patient", probe("livenessProbe", timeoutSeconds=1)),
+    ("cluster-resources", "no limits", container(resources={})),
+    ("cluster-images", "latest", container(image="todo-backend:latest")),
+    ("cluster-images", "another", container(image="other:0123456789ab")),
+    ("cluster-restricted", "no bounds", container(securityContext={})),
+    (
+        "cluster-restricted",
+        "a token",
+        lambda objects: objects["Pod", "todo-backend-1"]["spec"].update(automountServiceAccountToken=True),
+    ),
+    (
+        "cluster-service",
+        "for everybody",
+        lambda objects: objects["Service", "todo-backend-service"]["spec"].update(type="NodePort"),
+    ),
+    (
+        "cluster-policies",
+        "for everybody",
+        lambda objects: objects["NetworkPolicy", "todo-todo-chatbot-chart-backend"].update(spec={}),
+    ),
+    (
+        "cluster-policies",
+        "stuck",
+        lambda objects: objects["PodDisruptionBudget", "todo-todo-chatbot-chart-frontend"]["status"].update(
+            disruptionsAllowed=0
+        ),
+    ),
+    (
+        "cluster-configuration",
+        "another address",
+        lambda objects: objects["ConfigMap", "todo-app-config"]["data"].update(NODE_ENV="test"),
+    ),
+    (
+        "cluster-configuration",
+        "a secret in it",
+        lambda objects: objects["ConfigMap", "todo-app-config"]["data"].update(JWT_SECRET="x"),
+    ),
+]
+
+
+def test_a_release_of_the_charts_own_values_fails_nothing(installed: Objects) -> None:
+    assert failed(installed) == set()
+
+
+@pytest.mark.parametrize(("rule", "how", "broken"), BROKEN, ids=[f"{rule}: {how}" for rule, how, _ in BROKEN])
+def test_a_broken_rule_fails_its_check_and_no_other(
+    installed: Objects, rule: str, how: str, broken: Callable[[Objects], None]
+) -> None:
+    objects = copy.deepcopy(installed)
+    broken(objects)
+    assert failed(objects) == {rule}
+
+
+def test_a_secret_that_lacks_a_key_is_told_by_the_key(installed: Objects) -> None:
+    assert failed(installed, ("DATABASE_URL",)) == {"cluster-configuration"}
+
+
+def test_there_is_a_broken_example_for_each_check() -> None:
+    assert {rule for rule, _, _ in BROKEN} == {each.name for each in CHECKS}
+
+
+@pytest.mark.parametrize("name", profiles.names())
+def test_where_nothing_runs_nothing_is_judged(name: str) -> None:
+    released = Released(absent="no release was installed from here")
+    for each in CHECKS:
+        found = each.evaluate(Asked(profiles.load(name), RULES, "backend"), {Released: released})
+        assert found.outcome is Outcome.NOT_APPLICABLE
+        assert found.observed == "no release was installed from here"

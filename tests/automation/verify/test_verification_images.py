@@ -1,0 +1,317 @@
+"""What an image, its Dockerfile and its sources may hide, in the ways that people have of hiding it."""
+
+import asyncio
+import io
+import json
+import os
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automation import settings
+from automation.docker.stages import parse
+from automation.verify.facts import Builds, Config, Source
+from automation.verify.gather import archive, defaults, inspection
+from automation.verify.gather.inspection import seen_by_build
+from automation.verify.gather.leaks import Search
+from tests.automation.verify.verified import LABELS, Scene, file, scene
+
+Break = Callable[[Scene], None]
+
+WORDS = "correct-horse-battery"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.py", f'key = os.environ.get("BETTER_AUTH_SECRET") or "{WORDS}"'),
+        ("a.py", f'key = os.environ.get("JWT_SECRET") if wanted else "{WORDS}"'),
+        ("a.py", f'os.environ.setdefault("BETTER_AUTH_SECRET", "{WORDS}")'),
+        ("a.py", f'os.environ["BETTER_AUTH_SECRET"] = "{WORDS}"'),
+        ("a.py", f'key = os.environ.get(\n    "BETTER_AUTH_SECRET",\n    "{WORDS}",\n)'),
+        ("a.py", f'class S(BaseSettings):\n    better_auth_secret: str = "{WORDS}"'),
+        ("a.py", f'class S(BaseSettings):\n    jwt_secret: SecretStr = Field(default="{WORDS}")'),
+        ("a.py", f'class S(BaseSettings):\n    jwt_secret: SecretStr = SecretStr("{WORDS}")'),
+        ("a.py", f'OTHER = "{WORDS}"\nkey = os.getenv("JWT_SECRET", OTHER)'),
+        ("a.py", f'os.environ.update({{"JWT_SECRET": "{WORDS}"}})'),
+        ("a.py", f'os.environ.update(JWT_SECRET="{WORDS}")'),
+        ("a.py", f'def sign(text: str, *, secret: str = "{WORDS}") -> str: ...'),
+        ("a.py", 'key = os.environ.get("API_KEY", "abcdef")'),
+        ("a.ts", f"const secret = process.env.BETTER_AUTH_SECRET ?? `{WORDS}`;"),
+        ("a.ts", f'const secret = process.env["JWT_SECRET"] ||\n  "{WORDS}";'),
+        ("a.ts", f'process.env.JWT_SECRET ??= "{WORDS}";'),
+        ("a.mjs", f'export const settings = {{ betterAuthSecret: "{WORDS}" }};'),
+        ("a.yaml", f"betterAuthSecret: {WORDS}"),
+        ("a.yaml", f"secret: {{betterAuthSecret: {WORDS}}}"),
+        ("a.yml", f"      better_auth_secret: '{WORDS}'  # for now"),
+        ("a.yml", f'      - "BETTER_AUTH_SECRET={WORDS}"'),
+        ("a.yml", f"      - name: BETTER_AUTH_SECRET\n        value: {WORDS}"),
+        ("a.yml", "  - ${jwt_secret:-change-me}"),
+        ("a.yml", "      DATABASE_URL: postgresql://todo:todo@postgres:5432/todo"),
+        ("a.yml", "      DATABASE_URL: postgresql://${USER_NAME:-todo}:todo@postgres:5432/todo"),
+    ],
+)
+def test_a_value_for_a_secret_is_seen_however_it_is_given(name: str, text: str) -> None:
+    assert defaults.lines(name, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.py", 'key = os.environ.get("API_KEY", "")'),
+        ("a.py", 'key = os.environ.get("AGENT_PROVIDER") or "openai"'),
+        ("a.py", "class S(BaseSettings):\n    api_key: Key | None = None\n    jwt_secret: SecretStr"),
+        ("a.py", 'SECRET_LENGTH = 32\ntoken = secrets.token_hex(16)\nkind = "credential"'),
+        ("a.py", "raise ValueError(os.environ['JWT_SECRET'])"),
+        ("a.ts", 'const secret = process.env.BETTER_AUTH_SECRET ?? "";'),
+        ("a.tsx", 'const labels = { password: "Password", hint: "a-b-c-d-e" };'),
+        ("a.tsx", '<Field autoComplete={isNew ? "new-password" : "current-password"} />'),
+        ("a.yml", "    JWT_SECRET: ${JWT_SECRET:?is not set. Make .env}\n    API_KEY:\n    DATABASE_URL:"),
+        ("a.yml", "    url: postgresql://todo:${POSTGRES_PASSWORD:?is not set}@postgres:5432/todo"),
+        ("a.yaml", "tlsSecretName: todo-chatbot-tls\nsecret: {name: todo-secrets}"),
+        ("a.yaml", "automountServiceAccountToken: false"),
+        ("a.yaml", "# DATABASE_URL: postgresql://user:password@host/name"),
+    ],
+)
+def test_what_gives_a_secret_no_value_is_left_alone(name: str, text: str) -> None:
+    assert defaults.lines(name, text) == []
+
+
+def test_the_line_of_a_value_is_told() -> None:
+    assert defaults.lines("a.py", f'import os\n\nos.environ["JWT_SECRET"] = "{WORDS}"\n') == [3]
+    assert defaults.lines("a.yml", f"services:\n\n  JWT_SECRET: {WORDS}\n") == [3]
+
+
+def change(kind: type[Any], **changes: Any) -> Break:
+    return lambda broken: broken.change("backend", kind, **changes)
+
+
+def asked(*words: str) -> Break:
+    def apply(broken: Scene) -> None:
+        now = broken.facts["backend"][Config].health
+        broken.change("backend", Config, health=replace(now, test=words))
+
+    return apply
+
+
+def labelled(name: str, value: str) -> Break:
+    return change(Config, labels={**LABELS, f"org.opencontainers.image.{name}": value})
+
+
+def program(path: str) -> Break:
+    return lambda broken: broken.add_files("backend", file(path, mode=0o755))
+
+
+def present(path: str) -> Break:
+    return lambda broken: broken.add_files("backend", file(path))
+
+
+@pytest.mark.parametrize(
+    ("rule", "broken"),
+    [
+        ("no-secret-in-config", asked("CMD", "python", "-m", "app.healthcheck", f"--token={WORDS}")),
+        ("no-secret-in-config", change(Config, on_build=(f"ENV API_KEY={WORDS}",))),
+        ("health-check-path", asked("CMD", "python", "-c", "pass")),
+        ("health-check-path", asked("CMD", "python", "-c", "pass", "app.healthcheck")),
+        ("health-check-path", asked("CMD", "true")),
+        ("health-check-path", asked("CMD", "echo", "http://127.0.0.1:8000/health")),
+        ("writable-places", change(Config, volumes=("/app",))),
+        ("programs", program("/opt/tools/sh")),
+        ("programs", program("/app/busybox")),
+        ("programs", program("/usr/bin/mksh")),
+        ("programs", program("/usr/lib/gcc/x86_64-linux-gnu/14/cc1")),
+        ("development-packages", present("/app/tests/test_main.py")),
+        ("development-packages", present("/app/app/tasks/test_tasks.py")),
+        ("labels", labelled("created", "1970-01-01T00:00:00+00:00")),
+        ("labels", labelled("revision", "0000000")),
+    ],
+)
+def test_what_is_wrong_with_an_image_is_found_by_one_check(rule: str, broken: Break) -> None:
+    made = scene()
+    broken(made)
+    assert made.failed() == {rule}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("CMD", "/usr/local/bin/python3.13", "-m", "app.healthcheck"),
+        ("CMD", "node", "/app/healthcheck.mjs"),
+        ("CMD", "/usr/local/bin/healthcheck"),
+    ],
+)
+def test_the_projects_own_programs_ask_for_health(words: tuple[str, ...]) -> None:
+    made = scene()
+    asked(*words)(made)
+    assert made.failed() == set()
+
+
+def test_a_volume_for_the_data_is_as_required() -> None:
+    made = scene()
+    change(Config, volumes=("/data",))(made)
+    assert made.failed() == set()
+
+
+@pytest.mark.parametrize("name", ["PGPASSWORD", "DB_PASS", "SIGNING_KEY", "STRIPE_KEY", "X-Api-Key"])
+def test_a_value_is_a_secret_by_what_its_variable_is_called(name: str) -> None:
+    assert list(Search({}).in_variable(name, WORDS)) == [f"a value of {name}"]
+
+
+@pytest.mark.parametrize("name", ["GPG_KEY", "PUBLIC_KEY", "KEY", "KEYCLOAK_REALM", "COMPASS"])
+def test_what_only_sounds_like_a_secret_is_none(name: str) -> None:
+    assert list(Search({}).in_variable(name, "7169605f62c751356d054a26a821e680")) == []
+
+
+def test_what_a_request_is_authorized_with_is_a_secret() -> None:
+    said = 'fetch --header "Authorization: Bearer {}" https://example.com'
+    assert list(Search({}).in_text(said.format("aB3dE5gH7jK9mN1pQ2"))) == ["a value of Authorization"]
+    assert list(Search({}).in_text(said.format("$TOKEN"))) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["app/secrets.json", "app/tls.key", "run/secrets/token", "root/.ssh/id_ed25519", "app/credentials"],
+)
+def test_a_file_of_secrets_is_known_by_its_name_whatever_its_form(path: str) -> None:
+    assert leaks_of(path, b"\x30\x82\x04\xa4") == [("a file of secrets", f"/{path}")]
+    # What a mount leaves behind.
+    assert leaks_of(path, b"") == []
+
+
+@pytest.mark.parametrize("path", ["app/app/secrets.py", "usr/lib/python3.13/test/cert.key", "app/keys.json"])
+def test_other_files_are_none_of_secrets(path: str) -> None:
+    assert leaks_of(path, b"\x30\x82\x04\xa4") == []
+
+
+def leaks_of(path: str, data: bytes) -> list[tuple[str, str]]:
+    """Return what is found in an image of one file."""
+
+    def packed(name: str, content: bytes, into: tarfile.TarFile) -> None:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        into.addfile(member, io.BytesIO(content))
+
+    layer, image = io.BytesIO(), io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as made:
+        packed(path, data, made)
+    with tarfile.open(fileobj=image, mode="w") as made:
+        packed("layer.tar", layer.getvalue(), made)
+        packed("config.json", b"{}", made)
+        packed(
+            "manifest.json", json.dumps([{"Config": "config.json", "Layers": ["layer.tar"]}]).encode(), made
+        )
+    image.seek(0)
+    return [(each.kind, each.place) for each in archive.read(image, Search({})).leaks]
+
+
+def test_a_build_that_is_not_on_record_comes_with_a_change_of_the_sources() -> None:
+    made = scene()
+    change(Builds, cold_s=None, rebuild_s=None)(made)
+    found = {each.rule: each.observed for each in made.findings() if each.service == "backend"}
+    assert found["build-time"] == "no build is on record: invoke build --no-cache   measures it"
+    assert found["rebuild-time"] == "no build is on record: it comes with the next change of the sources"
+
+
+def instead(old: str, new: str) -> Break:
+    return lambda broken: broken.rewrite("backend", lambda text: text.replace(old, new))
+
+
+SOURCES = "FROM scratch AS sources\nCOPY backend/src /src\nFROM python:3.11-slim AS deps\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "broken"),
+    [
+        ("layer-order", instead("RUN pip", "COPY backend/src src\nRUN npm --prefix . ci\nRUN true")),
+        ("layer-order", instead("RUN pip", 'COPY backend/src src\nRUN ["npm", "ci"]\nRUN true')),
+        ("layer-order", instead("RUN pip", "COPY backend/src src\nRUN sh install-packages.sh\nRUN true")),
+        (
+            "layer-order",
+            instead("RUN pip", "COPY backend/src src\nRUN pip --no-input -q install x\nRUN true"),
+        ),
+        (
+            "layer-order",
+            instead("FROM python:3.11-slim AS deps\n", f"{SOURCES}COPY --from=sources /src /src\n"),
+        ),
+        (
+            "layer-order",
+            lambda b: b.rewrite(
+                "backend",
+                lambda text: text.replace("FROM python:3.11-slim AS deps\n", SOURCES).replace(
+                    "RUN pip", "RUN --mount=type=bind,from=sources,target=/src pip"
+                ),
+            ),
+        ),
+        ("base-tags", instead("RUN make", "ADD https://example.com/tool.tar.gz /opt/\nRUN make")),
+    ],
+)
+def test_what_is_wrong_with_a_dockerfile_is_found_by_one_check(rule: str, broken: Break) -> None:
+    made = scene()
+    broken(made)
+    assert made.failed() == {rule}
+
+
+@pytest.mark.parametrize("run", ["npm run build -- ci", "npm --silent run build", "pip --version"])
+def test_a_build_after_the_sources_is_no_installation(run: str) -> None:
+    made = scene()
+    instead("RUN make", f"RUN {run}")(made)
+    assert made.failed() == set()
+
+
+def test_a_default_that_an_argument_replaces_is_judged_too() -> None:
+    made = scene()
+    text = "ARG PYTHON_IMAGE=python:latest\n" + made.dockerfile("backend").replace(
+        "FROM python:3.11-slim", "FROM ${PYTHON_IMAGE}"
+    )
+    made.facts["backend"][Source] = Source(parse(text, arguments={"PYTHON_IMAGE": "python:3.11-slim"}))
+    assert made.failed() == {"base-tags"}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        'RUN echo "<<EOF"',
+        "RUN <<EOF\n  EOF\nUSER root\nEOF",
+        "RUN <<-EOF\n\tUSER root\n\tEOF",
+        "RUN true \\\n\n  # USER root\n  && true",
+        'CMD\t["uvicorn"]',
+    ],
+)
+def test_what_is_in_a_heredoc_or_quoted_changes_nothing_that_follows(lines: str) -> None:
+    read = parse(f"FROM python:3.11-slim\n{lines}\nUSER 1001\n").target
+    assert [each.text for each in read.all("USER")] == ["1001"]
+    assert len(read.instructions) == 2
+
+
+def test_a_directive_may_name_another_escape_in_any_line_of_the_directives() -> None:
+    read = parse("# check=error=true\n# escape=`\nFROM python:3.11-slim\nRUN one `\n  two\n").target
+    assert [each.words for each in read.instructions] == [("one", "two")]
+
+
+def test_a_stage_without_a_name_is_said_to_have_none() -> None:
+    made = scene()
+    made.rewrite("backend", lambda _: "FROM python:3.11-slim\n")
+    [found] = [each for each in made.findings() if each.rule == "multi-stage" and each.service == "backend"]
+    assert found.observed == "1, without a name"
+
+
+@pytest.mark.parametrize("has_git", [True, False], ids=["with git", "without git"])
+def test_that_git_leaves_the_settings_out_is_known_without_git_too(tmp_path: Path, *, has_git: bool) -> None:
+    current = settings.load({"PATH": os.environ["PATH"] if has_git else str(tmp_path)})
+    assert asyncio.run(inspection.template(current, Search({}))).ignored
+
+
+def test_what_a_development_build_sees_is_looked_at_too(tmp_path: Path) -> None:
+    (tmp_path / "backend" / "src").mkdir(parents=True)
+    for name in ("backend/Dockerfile", "backend/Dockerfile.dev", "backend/.env", "backend/src/main.py"):
+        (tmp_path / name).touch()
+    for name in ("backend/Dockerfile", "backend/Dockerfile.dev"):
+        (tmp_path / f"{name}.dockerignore").write_text("*\n!backend/src\n")
+    seen = seen_by_build(tmp_path, "backend/Dockerfile", Search({}))
+    assert seen.files == ("backend/src/main.py",)
+    (tmp_path / "backend/Dockerfile.dev.dockerignore").unlink()
+    assert "backend/.env" in seen_by_build(tmp_path, "backend/Dockerfile", Search({})).files

@@ -1,0 +1,302 @@
+"""Facts about a profile of which every rule holds, made from its contract, for tests to break."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from automation.contract import profiles
+from automation.contract.models import SERVICES, Profile, Rules
+from automation.docker.stages import parse
+from automation.verify.check import Asked, Finding, Outcome, registered
+from automation.verify.checks.containers import HEALTH_PAGES, accepted, writable
+from automation.verify.facts import (
+    Answer,
+    Builds,
+    ComposeService,
+    Config,
+    Configured,
+    Container,
+    Contents,
+    Context,
+    Developing,
+    Development,
+    Endurance,
+    HealthCheck,
+    Locks,
+    Misconfigured,
+    Names,
+    Pair,
+    Process,
+    Production,
+    Reloading,
+    Source,
+    Sources,
+    Stop,
+    Template,
+    Unconfigured,
+)
+from automation.verify.gather.archive import Content, File, Layer
+from automation.verify.gather.leaks import Search
+from automation.verify.gather.released import Released
+
+Facts = dict[type[Any], Any]
+OK = Answer(200, "application/json", is_json=True, milliseconds=5)
+LABELS = {
+    "org.opencontainers.image.version": "v1.0.0",
+    "org.opencontainers.image.created": "2026-11-21T12:00:00+00:00",
+    "org.opencontainers.image.revision": "0123456789ab",
+    "org.opencontainers.image.source": "https://example.com/todo",
+}
+
+
+@dataclass
+class Scene:
+    """A profile and everything that was observed of it."""
+
+    profile: Profile
+    rules: Rules
+    whole: Facts
+    facts: dict[str, Facts]
+
+    def findings(self) -> list[Finding]:
+        """Hold everything against the contract."""
+        found = []
+        for each in registered():
+            if not each.per_service:
+                found.append(each.evaluate(Asked(self.profile, self.rules), self.whole))
+            else:
+                found += [
+                    each.evaluate(Asked(self.profile, self.rules, name), self.facts[name])
+                    for name in SERVICES
+                    if each.only in {"", name}
+                ]
+        return found
+
+    def failed(self) -> set[str]:
+        """Return the rules that do not hold."""
+        return {each.rule for each in self.findings() if each.outcome is Outcome.FAILED}
+
+    def change(self, service: str, kind: type[Any], **changes: Any) -> None:
+        """Change a fact; one of the whole profile where no service is named."""
+        facts = self.facts[service] if service else self.whole
+        facts[kind] = replace(facts[kind], **changes)
+
+    def add_files(self, service: str, *files: File) -> None:
+        """Put files into a further layer of an image."""
+        content: Content = self.facts[service][Content]
+        self.facts[service][Content] = Content((*content.layers, Layer(files, (), {})), content.history)
+        self.whole[Contents] = Contents(*(self.facts[name][Content] for name in SERVICES))
+
+    def rewrite(self, service: str, change: Callable[[str], str], kind: type[Any] = Source) -> None:
+        """Change the text of a Dockerfile."""
+        text = self.dockerfile(service) if kind is Source else self.development_dockerfile(service)
+        changed = change(text)
+        assert changed != text
+        self.facts[service][kind] = kind(parse(changed))
+        self.whole[Sources] = Sources(*(self.facts[name][Source].dockerfile for name in SERVICES))
+
+    def dockerfile(self, service: str) -> str:
+        """Return a Dockerfile that keeps to the contract."""
+        each = self.profile.service(service)
+        arguments = "\n".join(f"ARG {n}={v}" for n, v in each.environment.build_arguments.items())
+        manifest, install = ("requirements.txt", "pip install -r requirements.txt")
+        build = each.base
+        if service == "frontend":
+            manifest, install, build = "package-lock.json", "npm ci", self.profile.frontend.build_base
+        return (
+            f"FROM {build} AS deps\nCOPY {service}/{manifest} ./\nRUN {install}\n{arguments}\n"
+            f"FROM deps AS builder\nCOPY {service}/src src\nRUN make\n"
+            f"FROM {each.base} AS base\n"
+            f"FROM scratch AS runner\nCOPY --from=base /usr /usr\nCOPY --from=builder /out /app\n"
+        )
+
+    def development_dockerfile(self, service: str) -> str:
+        """Return a Dockerfile.dev that keeps to the contract."""
+        each = self.profile.service(service)
+        words = ", ".join(f'"{word}"' for word in each.development_command)
+        return f"FROM {each.base}\nUSER 1001:1001\nCMD [{words}]\n"
+
+
+def file(path: str, *, mode: int = 0o644, size: int = 10, owner: int = 0, kind: str = "file") -> File:
+    """Return an entry of an image."""
+    return File(path, kind, mode, owner, owner, size)
+
+
+def scene(name: str = "standalone") -> Scene:
+    """Return a profile of which nothing is wrong."""
+    profile, rules = profiles.load(name), profiles.load_rules()
+    made = Scene(profile, rules, {}, {service: {} for service in SERVICES})
+    for service in SERVICES:
+        made.facts[service] = _facts(made, service)
+    contents = Contents(*(made.facts[service][Content] for service in SERVICES))
+    made.whole = {
+        Contents: contents,
+        Pair: Pair(first_page_ms=100, first_page_files=5, service_to_service_ms=3, database_connection_ms=2),
+        Production: _production(profile, rules),
+        Developing: _developing(profile, rules),
+        Sources: Sources(*(made.facts[service][Source].dockerfile for service in SERVICES)),
+        Template: Template(
+            ignored=True,
+            names=(*profile.backend.environment.required, profile.backend.environment.model_key),
+            leaks=(),
+            defaults=(),
+        ),
+    }
+    # What is held against a release has its own tests.
+    for facts in (made.whole, *made.facts.values()):
+        facts[Released] = Released(absent="no release")
+    return made
+
+
+def _facts(made: Scene, service: str) -> Facts:
+    each, asked = made.profile.service(service), Asked(made.profile, made.rules, service)
+    health, user = each.health, each.user
+    references = tuple(f"{each.image}:{tag.replace('vX.Y.Z', 'v1.0.0')}" for tag in each.tags)
+    program = "healthcheck" if service == "frontend" else "python"
+    return {
+        Source: Source(parse(made.dockerfile(service))),
+        Development: Development(parse(made.development_dockerfile(service))),
+        Context: Context((f"{service}/src/app/main.py", f"{service}/.env.example")),
+        Search: Search({}),
+        Locks: Locks(frozenset({"pytest"}), frozenset({"typescript"})),
+        Names: Names(references, "v1.0.0"),
+        Builds: Builds(100, 10),
+        Config: Config(
+            reference=references[0],
+            tags=references,
+            user=f"{user.uid}:{user.gid}",
+            ports=(f"{each.port}/tcp",),
+            environment={
+                **each.environment.fixed,
+                "PATH": f"{made.profile.backend.packages}/bin:/usr/bin",
+                "HEALTH_PATH": health.path,
+            },
+            entrypoint=("/usr/bin/tini", "--"),
+            command=each.command,
+            workdir=each.workdir,
+            labels=LABELS,
+            health=HealthCheck(
+                ("CMD", program, "-m", "app.healthcheck"),
+                health.interval_s,
+                health.timeout_s,
+                health.start_period_s,
+                health.retries,
+            ),
+        ),
+        Content: _content(made, service),
+        Container: Container(
+            first_answer_s=1.0,
+            healthy_s=1.5,
+            health=(OK, OK),
+            health_pages=dict.fromkeys(HEALTH_PAGES, OK),
+            page_encoding="gzip",
+            processes=(Process(1, user.uid, user.gid, "tini"), Process(7, user.uid, user.gid, "server")),
+            writable=writable(asked),
+        ),
+        Endurance: Endurance(memory_mb=60, cpus=0.01, restarted_s=1.5, stop=Stop(0.5, 143, answered=True)),
+        Configured: Configured(
+            port=each.port + 1 if "PORT" in accepted(asked) else 0,
+            agent=made.profile.backend.environment.provider,
+        ),
+        Unconfigured: Unconfigured(2, ("BETTER_AUTH_SECRET",)),
+        Misconfigured: Misconfigured(2, ("DATABASE_URL", "VERSION"), ("DATABASE_URL", "VERSION")),
+        Reloading: Reloading(milliseconds=500, image=f"{each.image}:dev"),
+    }
+
+
+def _content(made: Scene, service: str) -> Content:
+    each, user = made.profile.service(service), made.profile.service(service).user
+    packages = made.profile.backend.packages
+    library = "/usr/local/lib/python3.13" if packages == "system" else f"{packages}/lib/python3.11"
+    if service == "backend":
+        own = [
+            file(f"{library}/site-packages/fastapi-0.165.0.dist-info/METADATA"),
+            *([] if packages == "system" else [file(f"{packages}/pyvenv.cfg")]),
+            file("/data", kind="directory", mode=0o755, owner=user.uid),
+            file("/app/app/main.py"),
+        ]
+    elif made.profile.frontend.output == "server":
+        own = [file("/app/server.js"), file("/usr/local/bin/node", mode=0o755)]
+    else:
+        own = [file(f"{each.workdir}/index.html"), file("/usr/sbin/nginx", mode=0o755)]
+    files = (
+        file("/etc/passwd"),
+        file("/var/lib/dpkg/status.d/libc6"),
+        *own,
+        *(file(place, kind="directory", mode=0o755, owner=user.uid) for place in each.writable),
+    )
+    texts = {
+        "/etc/passwd": f"root:x:0:0::/:\n{user.name}:x:{user.uid}:{user.gid}::/nonexistent:/sbin/nologin\n",
+        "/etc/group": f"root:x:0:\n{user.group}:x:{user.gid}:\n",
+    }
+    return Content((Layer(files, (), texts),), ("COPY /out /app # buildkit",))
+
+
+def _production(profile: Profile, rules: Rules) -> Production:
+    compose = profile.compose
+    network = compose.network if compose else "todo-network"
+    driver = compose.network_driver if compose else "bridge"
+    ports = {"backend": 8000, "frontend": 3000}
+    if compose:
+        ports = {"backend": compose.backend_port, "frontend": compose.frontend_port}
+    given = {"BETTER_AUTH_SECRET": "value"}
+    waits = {
+        "backend": {"migrate": "service_completed_successfully"},
+        "frontend": {"backend": "service_healthy"},
+    }
+    made = Production(
+        services={
+            service: ComposeService(
+                image=f"{profile.service(service).image}:latest",
+                restart=rules.production_restart,
+                ports=((ports[service], profile.service(service).port),),
+                networks=(network,),
+                depends_on=waits[service],
+                mounts={},
+                volumes=("/data",) if service == "backend" else (),
+                command=(),
+                environment=given if service == "backend" else {"API_URL": "http://backend:8000"},
+                read_only=True,
+                cap_drop=("ALL",),
+                security_options=("no-new-privileges:true",),
+                addresses=("127.0.0.1",),
+                named={"/data": "data"} if service == "backend" else {},
+                dockerfile=f"{service}/Dockerfile",
+                target=profile.name,
+            )
+            for service in SERVICES
+        },
+        networks={network: driver},
+        volumes={"data": {}},
+        given=given,
+    )
+    migrate = replace(
+        made.services["backend"],
+        restart="no",
+        ports=(),
+        addresses=(),
+        depends_on={},
+        command=("python", "-m", "app.database.migrate"),
+        health_check=("NONE",),
+        dockerfile="",
+        target="",
+    )
+    return replace(made, services={**made.services, "migrate": migrate})
+
+
+def _developing(profile: Profile, rules: Rules) -> Developing:
+    production = _production(profile, rules)
+    mounts: Mapping[str, str] = profile.compose.development_mounts if profile.compose else {}
+    return Developing(
+        services={
+            service: replace(
+                each,
+                image=f"{each.image.partition(':')[0]}:{rules.development_tag}",
+                restart=rules.development_restart,
+                mounts={to: source[2:] for source, to in mounts.items() if source == f"./{service}"},
+                volumes=("/app/node_modules", "/app/.next"),
+            )
+            for service, each in production.services.items()
+        },
+        networks=production.networks,
+    )
