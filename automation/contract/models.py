@@ -218,6 +218,8 @@ class Times:
     """Both images after one changed line."""
     start_max_s: int
     """From starting a container to its first healthy answer."""
+    stop_max_s: int
+    """From SIGTERM to the end of the process: after this time Docker kills it."""
     health_max_ms: int
     service_to_service_max_ms: int
     """From the frontend's container to the backend and back."""
@@ -250,6 +252,10 @@ class Rules:
     production_restart: str
     development_restart: str
     development_tag: str
+    health_pages: tuple[str, ...]
+    """Where every service reports its health, whatever path its health check uses."""
+    data_folder: str
+    """The folder of the embedded database, which is a volume."""
     forbidden_programs: tuple[str, ...]
     """Compilers, package managers, shells and clients that no runtime image may hold."""
     times: Times

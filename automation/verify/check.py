@@ -3,10 +3,10 @@
 A check says with its parameters what it looks at:
 
     @check("port", IMAGE)
-    def port(asked: Asked, config: Config) -> Finding:
+    def port(asked: Contract, config: Config) -> Finding:
         '''The image exposes the port of the contract, and no other.'''
 
-`Asked` is what is required. Everything else is a fact, gathered only when a check that was chosen wants it.
+`Contract` is what is required. Everything else is a fact, gathered only when a chosen check needs it.
 """
 
 import difflib
@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import Any
 
 from automation.console.errors import UsageError
-from automation.contract.models import Backend, Frontend, Profile, Rules
+from automation.contract.contract import Contract
 
 STATIC, IMAGE, LIVE = "static", "image", "live"
 """What is looked at: the files, what was built from them, and what runs."""
@@ -49,21 +49,6 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is required: of a profile, and of one of its services."""
-
-    profile: Profile
-    rules: Rules
-    name: str = ""
-    """`backend` or `frontend`; empty for a check of the profile as a whole."""
-
-    @property
-    def service(self) -> Backend | Frontend:
-        """The service's part of the contract."""
-        return self.profile.service(self.name)
-
-
-@dataclass(frozen=True)
 class Check:
     """A named check."""
 
@@ -80,20 +65,20 @@ class Check:
     @property
     def needs(self) -> tuple[type[Any], ...]:
         """The facts that it looks at."""
-        return tuple(kind for kind in self.takes if kind is not Asked)
+        return tuple(kind for kind in self.takes if kind is not Contract)
 
     def to_mapping(self) -> dict[str, str]:
         """Return the check as plain data."""
         return {"name": self.name, "group": self.group, "service": self.only, "summary": self.summary}
 
-    def evaluate(self, asked: Asked, facts: Mapping[type[Any], Any]) -> Finding:
+    def evaluate(self, asked: Contract, facts: Mapping[type[Any], Any]) -> Finding:
         """Hold the facts against what is asked; a fact that could not be had fails the check."""
         for kind in self.needs:
             if getattr(facts[kind], "failure", ""):
                 found = failed(self.summary, facts[kind].failure, facts[kind].remedy)
                 break
         else:
-            found = self.function(*(asked if kind is Asked else facts[kind] for kind in self.takes))
+            found = self.function(*(asked if kind is Contract else facts[kind] for kind in self.takes))
         return replace(found, rule=self.name, service=asked.name)
 
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from automation.contract import models, profiles
+from automation.contract.contract import Contract
 from automation.docker.cli import Docker
 from automation.settings import Settings
-from automation.verify.check import Asked, Finding, registered
+from automation.verify.check import Finding, registered
 from automation.verify.facts import Config, Context, Locks, Source
 from automation.verify.gather import inspection
 from automation.verify.gather.archive import Content
@@ -32,7 +33,7 @@ async def examine(
     need a running container, Compose or the project's own names are left out. Raises AutomationError when the
     text is no Dockerfile or there is no such image.
     """
-    asked = Asked(profile, profiles.load_rules(settings.root), service)
+    asked = Contract(profile, profiles.load_rules(settings.root), service)
     search = inspection.search(settings, profile)
     facts: dict[type[Any], Any] = {
         Source: inspection.read_source(text, target=target, arguments=arguments, replaced=replaced),

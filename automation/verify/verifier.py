@@ -14,12 +14,13 @@ from typing import Any
 from automation.console.errors import AutomationError, UsageError
 from automation.console.events import Emit, Step, step
 from automation.contract import profiles
+from automation.contract.contract import Contract
 from automation.contract.models import SERVICES, Profile
 from automation.docker.cli import Docker
 from automation.images import build, plan
 from automation.images.plan import Options, Plan
 from automation.settings import Settings
-from automation.verify.check import Asked, Check, Finding, Outcome
+from automation.verify.check import Check, Finding, Outcome
 from automation.verify.facts import (
     Builds,
     Config,
@@ -346,8 +347,8 @@ class Verifier:
                 ]
         return found
 
-    def _asked(self, profile: Profile, name: str = "") -> Asked:
-        return Asked(profile, self._rules, name)
+    def _asked(self, profile: Profile, name: str = "") -> Contract:
+        return Contract(profile, self._rules, name)
 
 
 async def _all_of(works: Sequence[Coroutine[Any, Any, None]]) -> None:

@@ -16,8 +16,9 @@ import pytest
 
 from automation import settings
 from automation.contract import profiles
+from automation.contract.contract import Contract
 from automation.docker.cli import Docker
-from automation.verify.check import Asked, Finding, Outcome, registered
+from automation.verify.check import Finding, Outcome, registered
 from automation.verify.facts import Config, Locks, Source
 from automation.verify.gather import inspection, laboratory
 from automation.verify.gather.archive import Content
@@ -136,7 +137,7 @@ def look(image: str) -> Facts:
 
 def judge(rule: str, facts: Facts) -> Finding:
     """Return what a check finds."""
-    return CHECKS[rule].evaluate(Asked(PROFILE, profiles.load_rules(), "backend"), facts)
+    return CHECKS[rule].evaluate(Contract(PROFILE, profiles.load_rules(), "backend"), facts)
 
 
 @pytest.fixture(scope="module")

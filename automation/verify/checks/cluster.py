@@ -4,12 +4,13 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from automation.contract.contract import Contract
 from automation.contract.models import Kubernetes, Probe, Workload
-from automation.verify.check import LIVE, Asked, Finding, check, judged, listed, not_applicable
+from automation.verify.check import LIVE, Finding, check, judged, listed, not_applicable
 from automation.verify.gather.released import Released
 
 _REMEDY = "invoke helm-install   with the chart's own values"
-_Rule = Callable[[Asked, Released], Finding]
+_Rule = Callable[[Contract, Released], Finding]
 _LABELS = ("name", "instance", "version", "managed-by")
 
 
@@ -18,7 +19,7 @@ def held(name: str, *, per_service: bool = True) -> Callable[[_Rule], _Rule]:
 
     def register(rule: _Rule) -> _Rule:
         @functools.wraps(rule)
-        def where_it_runs(asked: Asked, released: Released) -> Finding:
+        def where_it_runs(asked: Contract, released: Released) -> Finding:
             if released.absent:
                 return not_applicable("a release in a cluster", released.absent)
             return rule(asked, released)
@@ -29,7 +30,7 @@ def held(name: str, *, per_service: bool = True) -> Callable[[_Rule], _Rule]:
 
 
 @held("cluster-replicas")
-def replicas(asked: Asked, released: Released) -> Finding:
+def replicas(asked: Contract, released: Released) -> Finding:
     """In the cluster as many replicas are wanted as the contract says, and all are available."""
     most = _workload(asked).replicas
     deployment = released.find("Deployment", _workload(asked).name)
@@ -44,7 +45,7 @@ def replicas(asked: Asked, released: Released) -> Finding:
 
 
 @held("cluster-strategy")
-def strategy(asked: Asked, released: Released) -> Finding:
+def strategy(asked: Contract, released: Released) -> Finding:
     """An update in the cluster replaces pods one by one, and takes none away before another is there."""
     rules = _rules(asked)
     found = released.find("Deployment", _workload(asked).name).get("spec", {}).get("strategy", {})
@@ -59,7 +60,7 @@ def strategy(asked: Asked, released: Released) -> Finding:
 
 
 @held("cluster-labels")
-def labels(asked: Asked, released: Released) -> Finding:
+def labels(asked: Contract, released: Released) -> Finding:
     """Deployment and pods in the cluster carry the labels by which they are found and told apart."""
     workload, rules = _workload(asked), _rules(asked)
     own = {"app": workload.name, "tier": workload.tier}
@@ -82,7 +83,7 @@ def labels(asked: Asked, released: Released) -> Finding:
 
 
 @held("cluster-probes")
-def probes(asked: Asked, released: Released) -> Finding:
+def probes(asked: Contract, released: Released) -> Finding:
     """Kubernetes asks the pods in the cluster what the contract says, as often and as patiently."""
     workload = _workload(asked)
     required = f"readiness {_told(workload.readiness)}; liveness {_told(workload.liveness)}"
@@ -97,7 +98,7 @@ def probes(asked: Asked, released: Released) -> Finding:
 
 
 @held("cluster-resources")
-def resources(asked: Asked, released: Released) -> Finding:
+def resources(asked: Contract, released: Released) -> Finding:
     """Every pod in the cluster asks for the resources of the contract, and is limited as it says."""
     rules = _rules(asked)
     required = (
@@ -120,7 +121,7 @@ def resources(asked: Asked, released: Released) -> Finding:
 
 
 @held("cluster-images")
-def images(asked: Asked, released: Released) -> Finding:
+def images(asked: Contract, released: Released) -> Finding:
     """The pods in the cluster run an image of the contract, by a tag that changes with the content."""
     required = f"{asked.service.image}, by the tag of its content"
     running = {str(_container(pod).get("image")) for _, pod in _named(released, _workload(asked))}
@@ -130,7 +131,7 @@ def images(asked: Asked, released: Released) -> Finding:
 
 
 @held("cluster-restricted")
-def restricted(asked: Asked, released: Released) -> Finding:
+def restricted(asked: Contract, released: Released) -> Finding:
     """The pods in the cluster run as the contract's user: root read-only, no capabilities, no token."""
     user = asked.service.user
     required = f"{user.uid}:{user.gid}, read-only root, no capabilities, seccomp, no token"
@@ -145,7 +146,7 @@ def restricted(asked: Asked, released: Released) -> Finding:
 
 
 @held("cluster-service")
-def service(asked: Asked, released: Released) -> Finding:
+def service(asked: Contract, released: Released) -> Finding:
     """The service in the cluster is of the contract's type and port, and selects the workload's pods."""
     workload = _workload(asked)
     required = f"{workload.service_type} {workload.service_port} to {workload.name}"
@@ -163,7 +164,7 @@ def service(asked: Asked, released: Released) -> Finding:
 
 
 @held("cluster-policies")
-def policies(asked: Asked, released: Released) -> Finding:
+def policies(asked: Contract, released: Released) -> Finding:
     """In the cluster a network policy says who may connect, and a disruption budget lets nodes be drained."""
     required = "a network policy; a budget that lets a pod go"
     workload = _workload(asked)
@@ -184,7 +185,7 @@ def policies(asked: Asked, released: Released) -> Finding:
 
 
 @held("cluster-configuration", per_service=False)
-def configuration(asked: Asked, released: Released) -> Finding:
+def configuration(asked: Contract, released: Released) -> Finding:
     """The cluster has the ConfigMap and the Secret of the contract, with what belongs into each."""
     rules = _rules(asked)
     required = f"{', '.join(rules.config)} in {rules.config_map}; {', '.join(rules.secret_keys)} as secrets"
@@ -195,14 +196,14 @@ def configuration(asked: Asked, released: Released) -> Finding:
     return judged(required, listed(wrong) or "all of them", holds=not wrong, remedy=_REMEDY)
 
 
-def _rules(asked: Asked) -> Kubernetes:
+def _rules(asked: Contract) -> Kubernetes:
     rules = asked.profile.kubernetes
     if rules is None:
         raise ValueError(f"the profile {asked.profile.name} has no rules for Kubernetes")
     return rules
 
 
-def _workload(asked: Asked) -> Workload:
+def _workload(asked: Contract) -> Workload:
     rules = _rules(asked)
     return rules.frontend if asked.name == "frontend" else rules.backend
 

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
+from automation.contract.contract import Contract
 from automation.contract.models import SERVICES
 from automation.docker.compose_project import DATABASE, MIGRATION
-from automation.verify.check import STATIC, Asked, Finding, check, failed, judged, listed, not_applicable
-from automation.verify.checks.images import DATA
+from automation.verify.check import STATIC, Finding, check, failed, judged, listed, not_applicable
 from automation.verify.facts import ComposeService, Composition, Developing, Production
 from automation.verify.gather.leaks import SECRET_NAME
 
@@ -52,7 +52,7 @@ def compose_services(production: Production) -> Finding:
 
 
 @check("compose-network", STATIC, per_service=False)
-def compose_network(asked: Asked, production: Production) -> Finding:
+def compose_network(asked: Contract, production: Production) -> Finding:
     """Both services are on the network of the contract, where they find each other by name."""
     compose = asked.profile.compose
     if compose is None:
@@ -72,7 +72,7 @@ def compose_network(asked: Asked, production: Production) -> Finding:
 
 
 @check("compose-ports", STATIC, per_service=False)
-def compose_ports(asked: Asked, production: Production) -> Finding:
+def compose_ports(asked: Contract, production: Production) -> Finding:
     """The ports of this machine that the contract names lead to the services; the backend's for it alone."""
     compose = asked.profile.compose
     backend = production.services.get("backend")
@@ -100,7 +100,7 @@ def compose_ports(asked: Asked, production: Production) -> Finding:
 
 
 @check("compose-environment", STATIC, per_service=False)
-def compose_environment(asked: Asked, production: Production) -> Finding:
+def compose_environment(asked: Contract, production: Production) -> Finding:
     """The backend gets what .env says, the frontend no secret of others, and nobody trusts everybody."""
     given = production.given
     backend, frontend = (production.services.get(name) for name in SERVICES)
@@ -126,21 +126,21 @@ def compose_environment(asked: Asked, production: Production) -> Finding:
 
 
 @check("restart-policy", STATIC, per_service=False)
-def restart_policy(asked: Asked, production: Production) -> Finding:
+def restart_policy(asked: Contract, production: Production) -> Finding:
     """In production the services are started again after a crash and after a restart of the machine."""
     return _restarts(asked.rules.production_restart, production)
 
 
 @check("development-restart-policy", STATIC, per_service=False)
-def development_restart_policy(asked: Asked, developing: Developing) -> Finding:
+def development_restart_policy(asked: Contract, developing: Developing) -> Finding:
     """In development a service that fails stays down, for its error to be read."""
     return _restarts(asked.rules.development_restart, developing)
 
 
 @check("production-mode", STATIC, per_service=False)
-def production_mode(asked: Asked, production: Production) -> Finding:
+def production_mode(asked: Contract, production: Production) -> Finding:
     """In production no sources are mounted, nothing reloads, and the images are those of production."""
-    wrong = _mounted(production) + _reloading(production) + _of_development(asked, production)
+    wrong = _mounted(asked, production) + _reloading(production) + _of_development(asked, production)
     return judged(
         "no sources mounted, no reloading, the images' own entry points",
         listed(wrong) or "neither",
@@ -150,7 +150,7 @@ def production_mode(asked: Asked, production: Production) -> Finding:
 
 
 @check("compose-hardening", STATIC, per_service=False)
-def compose_hardening(asked: Asked, production: Production, developing: Developing) -> Finding:
+def compose_hardening(asked: Contract, production: Production, developing: Developing) -> Finding:
     """Root file systems are read-only in production, and nothing has more rights than it needs anywhere."""
     wrong = [f"{name}: writable root" for name, each in production.services.items() if not each.read_only]
     for where, composition in (("", production), ("development ", developing)):
@@ -165,10 +165,11 @@ def compose_hardening(asked: Asked, production: Production, developing: Developi
 
 
 @check("compose-data", STATIC, per_service=False)
-def compose_data(production: Production) -> Finding:
+def compose_data(asked: Contract, production: Production) -> Finding:
     """What people write is in a volume with a name, which survives the containers."""
+    data = asked.rules.data_folder
     writers = [name for name in ("backend", MIGRATION) if name in production.services]
-    names = {production.services[name].named.get(DATA, "") for name in writers}
+    names = {production.services[name].named.get(data, "") for name in writers}
     places = [place for name in sorted(names) if (place := _place(production, name))]
     observed = f"it is {places[0]} of this machine" if places else "there"
     if len(names) != 1:
@@ -176,15 +177,15 @@ def compose_data(production: Production) -> Finding:
     elif "" in names:
         observed = "none with a name"
     return judged(
-        f"a volume with a name at {DATA}",
+        f"a volume with a name at {data}",
         observed,
         holds=len(names) == 1 and "" not in names and not places,
-        remedy=f"volumes: [data:{DATA}]",
+        remedy=f"volumes: [data:{data}]",
     )
 
 
 @check("development-mounts", STATIC, per_service=False)
-def development_mounts(asked: Asked, developing: Developing) -> Finding:
+def development_mounts(asked: Contract, developing: Developing) -> Finding:
     """In development the sources are mounted, and packages and builds stay in volumes."""
     compose = asked.profile.compose
     if compose is None:
@@ -207,7 +208,7 @@ def development_mounts(asked: Asked, developing: Developing) -> Finding:
 
 
 @check("development-tag", STATIC, per_service=False)
-def development_tag(asked: Asked, developing: Developing) -> Finding:
+def development_tag(asked: Contract, developing: Developing) -> Finding:
     """Development runs images of its own, with the tag of the rules."""
     tag = asked.rules.development_tag
     images = {name: developing.services[name].image for name in _present(developing)}
@@ -234,7 +235,7 @@ def _present(composition: Composition) -> Sequence[str]:
     return [name for name in SERVICES if name in composition.services]
 
 
-def _mounted(composition: Composition) -> list[str]:
+def _mounted(asked: Contract, composition: Composition) -> list[str]:
     mounted = [
         f"{name} mounts {source}"
         for name in composition.services
@@ -244,7 +245,7 @@ def _mounted(composition: Composition) -> list[str]:
         f"{name} mounts {place} as {volume}"
         for name, each in composition.services.items()
         for target, volume in each.named.items()
-        if target != DATA and (place := _place(composition, volume))
+        if target != asked.rules.data_folder and (place := _place(composition, volume))
     ]
 
 
@@ -256,7 +257,7 @@ def _reloading(composition: Composition) -> list[str]:
     ]
 
 
-def _of_development(asked: Asked, composition: Composition) -> list[str]:
+def _of_development(asked: Contract, composition: Composition) -> list[str]:
     wrong = []
     for name in _OURS:
         each = composition.services.get(name)
@@ -273,7 +274,7 @@ def _of_development(asked: Asked, composition: Composition) -> list[str]:
     return wrong
 
 
-def _rights(asked: Asked, name: str, service: ComposeService) -> Iterator[str]:
+def _rights(asked: Contract, name: str, service: ComposeService) -> Iterator[str]:
     """Yield what a service may that it need not."""
     if "ALL" not in service.cap_drop:
         yield "capabilities"
@@ -294,7 +295,7 @@ def _rights(asked: Asked, name: str, service: ComposeService) -> Iterator[str]:
             yield f"{kind} {value}"
 
 
-def _is_own_account(asked: Asked, name: str, user: str) -> bool:
+def _is_own_account(asked: Contract, name: str, user: str) -> bool:
     if name in _OURS:
         own = asked.profile.service("frontend" if name == "frontend" else "backend").user
         return user in {"", own.name, f"{own.name}:{own.group}", f"{own.uid}", f"{own.uid}:{own.gid}"}

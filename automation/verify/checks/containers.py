@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from automation.verify.check import IMAGE, LIVE, Asked, Finding, check, failed, judged, listed, not_applicable
-from automation.verify.checks.images import DATA
+from automation.contract.contract import Contract
+from automation.verify.check import IMAGE, LIVE, Finding, check, failed, judged, listed, not_applicable
 from automation.verify.facts import (
     Builds,
     Configured,
@@ -15,19 +15,13 @@ from automation.verify.facts import (
     Unconfigured,
 )
 
-GRACE_S = 10
-"""Seconds from being asked to end until Docker kills a container, unless it is told otherwise."""
-
-HEALTH_PAGES = ("/health", "/api/health")
-"""Where every service tells its health, whatever path its health check asks for."""
-
 _ENDED_IN_ORDER = (0, 143)
 """Exit codes of a process that ended by itself: 143 says that it did because of SIGTERM."""
 _SLOW = "invoke logs   and the container's processor limit: what takes the time?"
 
 
 @check("start-time", LIVE)
-def start_time(asked: Asked, container: Container) -> Finding:
+def start_time(asked: Contract, container: Container) -> Finding:
     """The container answers soon after it is started."""
     most = asked.rules.times.start_max_s
     return judged(
@@ -39,7 +33,7 @@ def start_time(asked: Asked, container: Container) -> Finding:
 
 
 @check("healthy", LIVE)
-def healthy(asked: Asked, container: Container) -> Finding:
+def healthy(asked: Contract, container: Container) -> Finding:
     """Docker calls the container healthy: the image's own health check works, with what is in the image."""
     most = asked.rules.times.start_max_s
     seconds = container.healthy_s
@@ -52,7 +46,7 @@ def healthy(asked: Asked, container: Container) -> Finding:
 
 
 @check("health-answer", LIVE)
-def health_answer(asked: Asked, container: Container) -> Finding:
+def health_answer(asked: Contract, container: Container) -> Finding:
     """The health check's path answers 200, each time."""
     wanted = [answer for answer in container.health if answer.status != 200]
     return judged(
@@ -64,7 +58,7 @@ def health_answer(asked: Asked, container: Container) -> Finding:
 
 
 @check("health-time", LIVE)
-def health_time(asked: Asked, container: Container) -> Finding:
+def health_time(asked: Contract, container: Container) -> Finding:
     """Health is answered in time, each time."""
     most = asked.rules.times.health_max_ms
     slowest = max((answer.milliseconds for answer in container.health), default=0.0)
@@ -77,23 +71,24 @@ def health_time(asked: Asked, container: Container) -> Finding:
 
 
 @check("health-json", LIVE)
-def health_json(container: Container) -> Finding:
+def health_json(asked: Contract, container: Container) -> Finding:
     """Each service tells its health as JSON under /health and /api/health."""
+    pages = asked.rules.health_pages
     wrong = [
         f"{path}: {answer.status or 'no answer'} {answer.content_type}".rstrip()
         for path, answer in container.health_pages.items()
         if answer.status != 200 or not answer.is_json
     ]
     return judged(
-        " ".join(f"{path} JSON" for path in HEALTH_PAGES),
+        " ".join(f"{path} JSON" for path in pages),
         ", ".join(wrong) or "both",
-        holds=not wrong and set(container.health_pages) == {*HEALTH_PAGES},
+        holds=not wrong and set(container.health_pages) == {*pages},
         remedy="answer with application/json",
     )
 
 
 @check("process-user", LIVE)
-def process_user(asked: Asked, container: Container) -> Finding:
+def process_user(asked: Contract, container: Container) -> Finding:
     """Every process of the container runs as the account of the contract."""
     wanted = asked.service.user
     seen = {(process.uid, process.gid) for process in container.processes}
@@ -106,9 +101,9 @@ def process_user(asked: Asked, container: Container) -> Finding:
 
 
 @check("read-only-root", LIVE)
-def read_only_root(asked: Asked, container: Container) -> Finding:
+def read_only_root(asked: Contract, container: Container) -> Finding:
     """The service works with a read-only root file system, writing only to the folders of the contract."""
-    places = writable(asked)
+    places = asked.writable
     required = f"writes only to {', '.join(places)}" if places else "writes nowhere"
     if container.read_only:
         return failed(
@@ -139,19 +134,19 @@ def reaps_zombies(container: Container) -> Finding:
 
 
 @check("graceful-stop", LIVE)
-def graceful_stop(endurance: Endurance) -> Finding:
+def graceful_stop(asked: Contract, endurance: Endurance) -> Finding:
     """Asked to end, the service answers the request in flight and ends by itself within Docker's patience."""
-    stop = endurance.stop
-    required = f"answered, and ended within {GRACE_S} s"
+    stop, most = endurance.stop, asked.rules.times.stop_max_s
+    required = f"answered, and ended within {most} s"
     remedy = "pass SIGTERM on (exec form, tini) and stop serving in order when it comes"
     if stop is None:
         return failed(required, "had not come back to be asked", remedy)
     problems = [
         *([] if stop.answered else ["the request in flight got no answer"]),
-        *([] if stop.seconds < GRACE_S else [f"still there after {GRACE_S} s"]),
+        *([] if stop.seconds < most else [f"still there after {most} s"]),
         *(
             []
-            if stop.exit_code in _ENDED_IN_ORDER or stop.seconds >= GRACE_S
+            if stop.exit_code in _ENDED_IN_ORDER or stop.seconds >= most
             else [f"exit code {stop.exit_code}"]
         ),
     ]
@@ -164,7 +159,7 @@ def graceful_stop(endurance: Endurance) -> Finding:
 
 
 @check("restart", LIVE)
-def restart(asked: Asked, endurance: Endurance) -> Finding:
+def restart(asked: Contract, endurance: Endurance) -> Finding:
     """When its process dies, the container is started again as in production, and answers again in time."""
     most = asked.rules.times.start_max_s
     seconds = endurance.restarted_s
@@ -177,7 +172,7 @@ def restart(asked: Asked, endurance: Endurance) -> Finding:
 
 
 @check("idle-memory", LIVE)
-def idle_memory(asked: Asked, endurance: Endurance) -> Finding:
+def idle_memory(asked: Contract, endurance: Endurance) -> Finding:
     """The container uses at most the memory of the rules while nobody uses it."""
     memory = asked.rules.memory
     most = memory.frontend_max_mb if asked.name == "frontend" else memory.backend_max_mb
@@ -190,7 +185,7 @@ def idle_memory(asked: Asked, endurance: Endurance) -> Finding:
 
 
 @check("idle-processor", LIVE)
-def idle_processor(asked: Asked, endurance: Endurance) -> Finding:
+def idle_processor(asked: Contract, endurance: Endurance) -> Finding:
     """The container keeps at most so many processors busy while nobody uses it."""
     memory = asked.rules.memory
     most = memory.frontend_cpus if asked.name == "frontend" else memory.backend_cpus
@@ -203,9 +198,9 @@ def idle_processor(asked: Asked, endurance: Endurance) -> Finding:
 
 
 @check("environment", LIVE)
-def environment(asked: Asked, configured: Configured) -> Finding:
+def environment(asked: Contract, configured: Configured) -> Finding:
     """Each variable that the contract accepts reaches the process when a container is started with it."""
-    names = accepted(asked)
+    names = asked.accepted
     return judged(
         ", ".join(names),
         f"{', '.join(configured.missing)} did not" if configured.missing else "all did",
@@ -229,7 +224,7 @@ def port_setting(configured: Configured) -> Finding:
 
 
 @check("gzip", LIVE, only="frontend")
-def gzip(asked: Asked, container: Container) -> Finding:
+def gzip(asked: Contract, container: Container) -> Finding:
     """A static frontend is sent compressed to browsers that take it."""
     if asked.profile.frontend.output != "static":
         return not_applicable("gzip", "the frontend is a Node server")
@@ -253,7 +248,7 @@ def api_address(pair: Pair) -> Finding:
 
 
 @check("service-to-service-time", LIVE, per_service=False)
-def service_to_service_time(asked: Asked, pair: Pair) -> Finding:
+def service_to_service_time(asked: Contract, pair: Pair) -> Finding:
     """From the frontend's container the backend answers in time."""
     most = asked.rules.times.service_to_service_max_ms
     if pair.service_to_service_ms is None:
@@ -262,7 +257,7 @@ def service_to_service_time(asked: Asked, pair: Pair) -> Finding:
 
 
 @check("database-connection-time", LIVE, per_service=False)
-def database_connection_time(asked: Asked, pair: Pair) -> Finding:
+def database_connection_time(asked: Contract, pair: Pair) -> Finding:
     """The backend's first answer about its database comes in time."""
     most = asked.rules.times.database_connection_max_ms
     if pair.database_connection_ms is None:
@@ -271,7 +266,7 @@ def database_connection_time(asked: Asked, pair: Pair) -> Finding:
 
 
 @check("first-page-time", LIVE, per_service=False)
-def first_page_time(asked: Asked, pair: Pair) -> Finding:
+def first_page_time(asked: Contract, pair: Pair) -> Finding:
     """The first page has arrived in time, with everything that it loads."""
     finding = _in_time(asked.rules.times.first_page_max_ms, pair.first_page_ms)
     if not pair.first_page_files:
@@ -280,7 +275,7 @@ def first_page_time(asked: Asked, pair: Pair) -> Finding:
 
 
 @check("end-to-end", LIVE, per_service=False)
-def end_to_end(asked: Asked, pair: Pair) -> Finding:
+def end_to_end(asked: Contract, pair: Pair) -> Finding:
     """Through the frontend, a person signs up, adds a task and sees it in the list, in time."""
     finding = _in_time(asked.rules.times.end_to_end_max_ms, pair.end_to_end_ms)
     if pair.end_to_end:
@@ -300,7 +295,7 @@ def chat(pair: Pair) -> Finding:
 
 
 @check("model-key", LIVE, only="backend")
-def model_key(asked: Asked, configured: Configured) -> Finding:
+def model_key(asked: Contract, configured: Configured) -> Finding:
     """With the model's key of the contract, the provider's model answers instead of the offline agent."""
     wanted = asked.profile.backend.environment
     return judged(
@@ -312,7 +307,7 @@ def model_key(asked: Asked, configured: Configured) -> Finding:
 
 
 @check("required-environment", LIVE, only="backend")
-def required_environment(asked: Asked, unconfigured: Unconfigured) -> Finding:
+def required_environment(asked: Contract, unconfigured: Unconfigured) -> Finding:
     """Without the variables that it requires the backend ends, and names them."""
     wanted = asked.profile.backend.environment.required
     if unconfigured.exit_code is None:
@@ -328,7 +323,7 @@ def required_environment(asked: Asked, unconfigured: Unconfigured) -> Finding:
 
 
 @check("refused-environment", LIVE, only="backend")
-def refused_environment(asked: Asked, misconfigured: Misconfigured) -> Finding:
+def refused_environment(asked: Contract, misconfigured: Misconfigured) -> Finding:
     """With values that cannot be right the backend ends, and names each of them."""
     silent = [name for name in misconfigured.given if name not in misconfigured.named]
     if misconfigured.exit_code is None:
@@ -345,7 +340,7 @@ def refused_environment(asked: Asked, misconfigured: Misconfigured) -> Finding:
 
 
 @check("hot-reload-time", LIVE)
-def hot_reload_time(asked: Asked, reloading: Reloading) -> Finding:
+def hot_reload_time(asked: Contract, reloading: Reloading) -> Finding:
     """In the development image a changed line is served in time."""
     most = asked.rules.times.hot_reload_max_ms
     finding = _in_time(most, reloading.milliseconds)
@@ -353,33 +348,19 @@ def hot_reload_time(asked: Asked, reloading: Reloading) -> Finding:
 
 
 @check("build-time", IMAGE)
-def build_time(asked: Asked, builds: Builds) -> Finding:
+def build_time(asked: Contract, builds: Builds) -> Finding:
     """The image is built from nothing in time."""
     return _recorded(asked.rules.times.build_max_s, builds.cold_s, "invoke build --no-cache   measures it")
 
 
 @check("rebuild-time", IMAGE)
-def rebuild_time(asked: Asked, builds: Builds) -> Finding:
+def rebuild_time(asked: Contract, builds: Builds) -> Finding:
     """After a change of the sources the image is built again in time."""
     return _recorded(
         asked.rules.times.cached_rebuild_max_s,
         builds.rebuild_s,
         "it comes with the next change of the sources",
     )
-
-
-def accepted(asked: Asked) -> tuple[str, ...]:
-    """Return the variables that a container of the service may be started with."""
-    own = asked.service.environment.accepted
-    if asked.name == "frontend":
-        return own
-    backend = asked.profile.backend.environment
-    return tuple(dict.fromkeys((*own, *backend.required, backend.model_key)))
-
-
-def writable(asked: Asked) -> tuple[str, ...]:
-    """Return the folders that the service's process may write to."""
-    return (*asked.service.writable, *((DATA,) if asked.name == "backend" else ()))
 
 
 def _in_time(most: int, milliseconds: float) -> Finding:

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
+from automation.contract.contract import Contract
 from automation.docker.dockerfile import Instruction, exec_form
 from automation.docker.stages import Dockerfile, Stage, pairs
 from automation.verify.check import (
     STATIC,
-    Asked,
     Finding,
     check,
     failed,
@@ -56,7 +56,7 @@ _ADDRESS = re.compile(r"NEXT_PUBLIC_\w+|\w*_URL|\w*_HOST")
 
 
 @check("multi-stage", STATIC)
-def multi_stage(asked: Asked, source: Source) -> Finding:
+def multi_stage(asked: Contract, source: Source) -> Finding:
     """The image is built in stages, and what builds stays out of what runs."""
     wanted = asked.service.stages
     dockerfile = source.dockerfile
@@ -80,7 +80,7 @@ def multi_stage(asked: Asked, source: Source) -> Finding:
 
 
 @check("builds-together", STATIC, per_service=False)
-def builds_together(asked: Asked, sources: Sources) -> Finding:
+def builds_together(asked: Contract, sources: Sources) -> Finding:
     """Both images can be built at once: neither waits for a cache or for an image of the other."""
     backend, frontend = _claims(sources.backend), _claims(sources.frontend)
     shared = sorted(backend & frontend)
@@ -102,13 +102,13 @@ def builds_together(asked: Asked, sources: Sources) -> Finding:
 
 
 @check("base", STATIC)
-def base(asked: Asked, source: Source) -> Finding:
+def base(asked: Contract, source: Source) -> Finding:
     """The runtime comes from the base image of the contract."""
     return _named_base(asked.service.base, source)
 
 
 @check("build-base", STATIC, only="frontend")
-def build_base(asked: Asked, source: Source) -> Finding:
+def build_base(asked: Contract, source: Source) -> Finding:
     """The frontend is built in the image of the contract."""
     return _named_base(asked.profile.frontend.build_base, source)
 
@@ -196,7 +196,7 @@ def no_secret_instructions(source: Source) -> Finding:
 
 
 @check("context", STATIC)
-def context(asked: Asked, seen: Context) -> Finding:
+def context(asked: Contract, seen: Context) -> Finding:
     """The build sees no settings, keys, history, tests or installed packages of this machine."""
     found = [f"{file} ({what})" for file in seen.files for pattern, what in _UNWANTED if pattern.search(file)]
     found += seen.leaks
@@ -209,7 +209,7 @@ def context(asked: Asked, seen: Context) -> Finding:
 
 
 @check("build-arguments", STATIC)
-def build_arguments(asked: Asked, source: Source) -> Finding:
+def build_arguments(asked: Contract, source: Source) -> Finding:
     """The Dockerfile has the build arguments of the contract, with its values as defaults."""
     wanted = asked.service.environment.build_arguments
     if not wanted:
@@ -242,7 +242,7 @@ def no_baked_addresses(source: Source) -> Finding:
 
 
 @check("development-command", STATIC)
-def development_command(asked: Asked, development: Development) -> Finding:
+def development_command(asked: Contract, development: Development) -> Finding:
     """Dockerfile.dev runs the development server of the contract, which reloads what changes."""
     wanted = asked.service.development_command
     lineage = development.dockerfile.lineage(development.dockerfile.target)
@@ -271,7 +271,7 @@ def development_user(development: Development) -> Finding:
 
 
 @check("settings-template", STATIC, per_service=False)
-def settings_template(asked: Asked, template: Template) -> Finding:
+def settings_template(asked: Contract, template: Template) -> Finding:
     """git leaves .env out, and .env.example names what the contract requires, without a secret."""
     wanted = (*asked.profile.backend.environment.required, asked.profile.backend.environment.model_key)
     wrong = [

@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
+from automation.contract.contract import Contract
 from automation.contract.models import Rules, User
 from automation.verify.check import (
     IMAGE,
-    Asked,
     Finding,
     check,
     failed,
@@ -21,9 +21,6 @@ from automation.verify.check import (
 from automation.verify.facts import Config, Contents, Context, Locks, Names
 from automation.verify.gather.archive import Content, File, accounts
 from automation.verify.gather.leaks import SECRET_NAME, Search
-
-DATA = "/data"
-"""The folder of the embedded database, which is a volume."""
 
 _MB = 10**6
 _SOURCES = "backend/src/"
@@ -67,7 +64,7 @@ _TEMPORARY = ("/tmp", "/var/tmp", "/run", "/dev", "/proc", "/sys")  # noqa: S108
 
 
 @check("size", IMAGE)
-def size(asked: Asked, content: Content) -> Finding:
+def size(asked: Contract, content: Content) -> Finding:
     """The image has at most the bytes of its budget, unpacked."""
     service = asked.service
     most = service.size_max_mb * _MB
@@ -86,7 +83,7 @@ def size(asked: Asked, content: Content) -> Finding:
 
 
 @check("size-together", IMAGE, per_service=False)
-def size_together(asked: Asked, images: Contents) -> Finding:
+def size_together(asked: Contract, images: Contents) -> Finding:
     """Both images together keep to the rules, also where the profile's own budgets allow more."""
     most = asked.rules.memory.images_together_max_mb
     together = images.backend.size + images.frontend.size
@@ -99,7 +96,7 @@ def size_together(asked: Asked, images: Contents) -> Finding:
 
 
 @check("user", IMAGE)
-def user(asked: Asked, config: Config, content: Content) -> Finding:
+def user(asked: Contract, config: Config, content: Content) -> Finding:
     """The image runs as the account of the contract, known to the image by its names, and not as root."""
     wanted = asked.service.user
     names, groups = accounts(content.text("/etc/passwd")), accounts(content.text("/etc/group"))
@@ -115,7 +112,7 @@ def user(asked: Asked, config: Config, content: Content) -> Finding:
 
 
 @check("port", IMAGE)
-def port(asked: Asked, config: Config) -> Finding:
+def port(asked: Contract, config: Config) -> Finding:
     """The image exposes the port of the contract, and no other."""
     wanted = f"{asked.service.port}/tcp"
     return judged(
@@ -127,7 +124,7 @@ def port(asked: Asked, config: Config) -> Finding:
 
 
 @check("workdir", IMAGE)
-def workdir(asked: Asked, config: Config) -> Finding:
+def workdir(asked: Contract, config: Config) -> Finding:
     """The image works in the folder of the contract."""
     return judged(
         asked.service.workdir,
@@ -138,7 +135,7 @@ def workdir(asked: Asked, config: Config) -> Finding:
 
 
 @check("command", IMAGE)
-def command(asked: Asked, config: Config) -> Finding:
+def command(asked: Contract, config: Config) -> Finding:
     """The image runs the command of the contract, without a shell around it and without reloading."""
     wanted = asked.service.command
     words = _without_init((*config.entrypoint, *config.command))
@@ -174,7 +171,7 @@ def health_check(config: Config) -> Finding:
 
 
 @check("health-check-times", IMAGE)
-def health_check_times(asked: Asked, config: Config) -> Finding:
+def health_check_times(asked: Contract, config: Config) -> Finding:
     """Health is asked for as often and as patiently as the contract says."""
     wanted = asked.service.health
     required = _times(wanted.interval_s, wanted.timeout_s, wanted.start_period_s, wanted.retries)
@@ -210,7 +207,7 @@ def health_check_program(config: Config) -> Finding:
 
 
 @check("health-check-path", IMAGE)
-def health_check_path(asked: Asked, config: Config) -> Finding:
+def health_check_path(asked: Contract, config: Config) -> Finding:
     """The project's program asks for health at the path of the contract: in its words, or by HEALTH_PATH."""
     wanted = asked.service.health.path
     if config.health is None:
@@ -228,7 +225,7 @@ def health_check_path(asked: Asked, config: Config) -> Finding:
 
 
 @check("labels", IMAGE)
-def labels(asked: Asked, config: Config) -> Finding:
+def labels(asked: Contract, config: Config) -> Finding:
     """The image says its version, its source, its revision and when that was made."""
     wrong = []
     for name in asked.rules.labels:
@@ -247,7 +244,7 @@ def labels(asked: Asked, config: Config) -> Finding:
 
 
 @check("tags", IMAGE)
-def tags(asked: Asked, config: Config, names: Names) -> Finding:
+def tags(asked: Contract, config: Config, names: Names) -> Finding:
     """The image is called as the contract says, and has its tags."""
     service = asked.service
     wanted = [names.version if tag == "vX.Y.Z" else tag for tag in service.tags]
@@ -260,7 +257,7 @@ def tags(asked: Asked, config: Config, names: Names) -> Finding:
 
 
 @check("fixed-environment", IMAGE)
-def fixed_environment(asked: Asked, config: Config) -> Finding:
+def fixed_environment(asked: Contract, config: Config) -> Finding:
     """The image sets the variables that the contract gives values for."""
     wanted = asked.service.environment.fixed
     if not wanted:
@@ -275,7 +272,7 @@ def fixed_environment(asked: Asked, config: Config) -> Finding:
 
 
 @check("open-environment", IMAGE)
-def open_environment(asked: Asked, config: Config) -> Finding:
+def open_environment(asked: Contract, config: Config) -> Finding:
     """The image gives no value to a secret or an address: those come when a container starts."""
     environment = asked.service.environment
     settable = {*environment.accepted, *asked.profile.backend.environment.required} - {*environment.fixed}
@@ -293,7 +290,7 @@ def open_environment(asked: Asked, config: Config) -> Finding:
 
 
 @check("path", IMAGE, only="backend")
-def path(asked: Asked, config: Config) -> Finding:
+def path(asked: Contract, config: Config) -> Finding:
     """The programs of the virtual environment come first in PATH, where the contract has one."""
     packages = asked.profile.backend.packages
     if packages == "system":
@@ -308,7 +305,7 @@ def path(asked: Asked, config: Config) -> Finding:
 
 
 @check("packages", IMAGE, only="backend")
-def packages(asked: Asked, content: Content) -> Finding:
+def packages(asked: Contract, content: Content) -> Finding:
     """The packages are where the contract says: in a virtual environment or the interpreter's own folder."""
     wanted = asked.profile.backend.packages
     folders = {found[1] for file in content.files if (found := _DISTRIBUTION.match(file))}
@@ -328,7 +325,7 @@ def packages(asked: Asked, content: Content) -> Finding:
 
 
 @check("application", IMAGE, only="backend")
-def application(asked: Asked, content: Content, seen: Context) -> Finding:
+def application(asked: Contract, content: Content, seen: Context) -> Finding:
     """The backend's sources are in the folder of the contract, the agent and the MCP server among them."""
     workdir = asked.profile.backend.workdir
     sources = [file for file in seen.files if file.startswith(_SOURCES) and file.endswith(".py")]
@@ -342,7 +339,7 @@ def application(asked: Asked, content: Content, seen: Context) -> Finding:
 
 
 @check("output", IMAGE, only="frontend")
-def output(asked: Asked, content: Content) -> Finding:
+def output(asked: Contract, content: Content) -> Finding:
     """The frontend is what the contract says: a Node server, or files for nginx."""
     frontend = asked.profile.frontend
     wanted = f"{frontend.workdir}/{'server.js' if frontend.output == 'server' else 'index.html'}"
@@ -365,7 +362,7 @@ def output(asked: Asked, content: Content) -> Finding:
 
 
 @check("programs", IMAGE)
-def programs(asked: Asked, content: Content) -> Finding:
+def programs(asked: Contract, content: Content) -> Finding:
     """The image has no shell, compiler, package manager or HTTP client."""
     found = sorted(
         path
@@ -397,7 +394,7 @@ def caches(content: Content) -> Finding:
 
 
 @check("development-packages", IMAGE)
-def development_packages(asked: Asked, content: Content, locks: Locks) -> Finding:
+def development_packages(asked: Contract, content: Content, locks: Locks) -> Finding:
     """The image has no package that the locks have for development alone, and none of the project's tests."""
     python = {
         found[2].lower().replace("_", "-") for file in content.files if (found := _DISTRIBUTION.match(file))
@@ -439,11 +436,10 @@ def privileged_files(content: Content) -> Finding:
 
 
 @check("writable-places", IMAGE)
-def writable_places(asked: Asked, content: Content, config: Config) -> Finding:
+def writable_places(asked: Contract, content: Content, config: Config) -> Finding:
     """The process may write to the folders of the contract, and to no other place of the image."""
     service = asked.service
-    data = (DATA,) if asked.name == "backend" else ()
-    places = (*service.writable, *data)
+    places = asked.writable
     missing = [
         place
         for place in service.writable

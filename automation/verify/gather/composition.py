@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from automation.console.errors import AutomationError
+from automation.contract.contract import Contract
 from automation.contract.models import Profile
 from automation.docker import compose_project
 from automation.docker.cli import Docker, DockerError
-from automation.verify.check import Asked
-from automation.verify.checks.containers import accepted
 from automation.verify.facts import ComposeService, Developing, Production
 
 _NOT_FOR_ENV = {"HOST", "PORT", "PYTHONPATH", "NODE_ENV"}
@@ -20,10 +19,10 @@ _NOT_FOR_ENV = {"HOST", "PORT", "PYTHONPATH", "NODE_ENV"}
 _NAMESPACES = ("pid", "ipc", "network_mode", "uts", "userns_mode", "cgroup")
 
 
-async def production(docker: Docker, asked: Asked) -> Production:
+async def production(docker: Docker, asked: Contract) -> Production:
     """Return the project that `docker compose up` starts for the profile."""
-    backend = Asked(asked.profile, asked.rules, "backend")
-    given = {name: f"value-{secrets.token_hex(8)}" for name in accepted(backend) if name not in _NOT_FOR_ENV}
+    backend = Contract(asked.profile, asked.rules, "backend")
+    given = {name: f"value-{secrets.token_hex(8)}" for name in backend.accepted if name not in _NOT_FOR_ENV}
     try:
         document = await _config(docker, asked.profile, given, development=False)
     except AutomationError as error:
@@ -37,7 +36,7 @@ async def production(docker: Docker, asked: Asked) -> Production:
     )
 
 
-async def developing(docker: Docker, asked: Asked) -> Developing:
+async def developing(docker: Docker, asked: Contract) -> Developing:
     """Return the project with the overlay for development."""
     try:
         document = await _config(docker, asked.profile, {}, development=True)

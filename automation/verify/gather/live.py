@@ -15,11 +15,9 @@ import httpx2
 
 from automation.console.errors import AutomationError
 from automation.console.events import Step
+from automation.contract.contract import Contract
 from automation.contract.models import SERVICES, Profile, Rules
 from automation.docker.cli import DockerError
-from automation.verify.check import Asked
-from automation.verify.checks.containers import GRACE_S, HEALTH_PAGES, accepted, writable
-from automation.verify.checks.images import DATA
 from automation.verify.facts import (
     Answer,
     Configured,
@@ -159,7 +157,7 @@ class Stage:
 
     async def misconfigured(self) -> Misconfigured:
         """Start the backend with values that cannot be right, and see whether it ends and names each."""
-        names = {*accepted(self._asked("backend")), "VERSION"}
+        names = {*self._asked("backend").accepted, "VERSION"}
         wrong = {name: value for name, value in _WRONG.items() if name in names}
         code, said = await self._last_words({**self._required(), **wrong})
         return Misconfigured(code, tuple(wrong), tuple(name for name in wrong if f"{name}:" in said))
@@ -185,7 +183,7 @@ class Stage:
         return {"backend": backend, "frontend": frontend}
 
     async def _start_backend(self, volume: str) -> _Running:
-        options = ("--mount", f"type=volume,src={volume},dst={DATA}")
+        options = ("--mount", f"type=volume,src={volume},dst={self._rules.data_folder}")
         migration = await self._lab.create(
             self._images["backend"], *_MIGRATE,
             options=(READ_ONLY, "--no-healthcheck", *options), environ=self._required(),
@@ -214,7 +212,7 @@ class Stage:
         asked = self._asked(name)
         environ = self._required() if name == "backend" else self._frontend_environment()
         alias = ("--network-alias", self._alias) if name == "backend" else ()
-        own = [word for word in self._mounts(asked) if f"{DATA}:" not in word]
+        own = [word for word in self._mounts(asked) if f"{self._rules.data_folder}:" not in word]
         container = await self._lab.create(
             self._images[name],
             options=("--publish", f"127.0.0.1::{asked.service.port}", *alias, *own, *options),
@@ -270,7 +268,7 @@ class Stage:
         )
         async with _client() as client:
             health = [await _ask(client, f"{base}{asked.service.health.path}") for _ in range(_SAMPLES)]
-            pages = {path: await _ask(client, f"{base}{path}") for path in HEALTH_PAGES}
+            pages = {path: await _ask(client, f"{base}{path}") for path in self._rules.health_pages}
             encoding = ""
             with suppress(httpx2.HTTPError):
                 page = await client.get(f"{base}/", headers={"accept-encoding": "gzip"})
@@ -374,13 +372,13 @@ class Stage:
             await writer.drain()
             await asyncio.sleep(0.2)  # until the server has read it: nothing tells
             began = time.monotonic()
-            ending = asyncio.ensure_future(self._exit_code(running.container, GRACE_S))
+            ending = asyncio.ensure_future(self._exit_code(running.container, self._rules.times.stop_max_s))
             await self._lab.docker.run("container", "kill", "--signal", signal, running.container)
             await asyncio.sleep(0.3)  # until the server no longer listens
             with suppress(OSError, TimeoutError):
                 writer.write(body[8:])
                 await writer.drain()
-                status = await asyncio.wait_for(reader.readline(), GRACE_S)
+                status = await asyncio.wait_for(reader.readline(), self._rules.times.stop_max_s)
                 answered = re.match(rb"HTTP/1\.\d [1-4]\d\d ", status) is not None
         finally:
             writer.close()
@@ -398,16 +396,16 @@ class Stage:
             return None
         return int(waiting.result())
 
-    def _asked(self, service: str) -> Asked:
-        return Asked(self._profile, self._rules, service)
+    def _asked(self, service: str) -> Contract:
+        return Contract(self._profile, self._rules, service)
 
     def _user(self, service: str) -> str:
         user = self._profile.service(service).user
         return f"{user.uid}:{user.gid}"
 
-    def _mounts(self, asked: Asked) -> list[str]:
+    def _mounts(self, asked: Contract) -> list[str]:
         user = asked.service.user
-        return [f"--tmpfs={place}:uid={user.uid},gid={user.gid},mode=0755" for place in writable(asked)]
+        return [f"--tmpfs={place}:uid={user.uid},gid={user.gid},mode=0755" for place in asked.writable]
 
     def _required(self) -> dict[str, str]:
         return dict.fromkeys(self._profile.backend.environment.required, self._signing)
@@ -417,14 +415,14 @@ class Stage:
         names = [each for each in _ADDRESS_VARIABLES if each in self._profile.frontend.environment.accepted]
         return dict.fromkeys(names[:1], address)
 
-    def _values(self, asked: Asked) -> dict[str, str]:
+    def _values(self, asked: Contract) -> dict[str, str]:
         """Return a value for each variable that the service accepts, other than the image's own."""
-        values = {name: self._value(name, asked) for name in accepted(asked)}
+        values = {name: self._value(name, asked) for name in asked.accepted}
         if asked.name == "backend":
             values["AGENT_PROVIDER"] = self._profile.backend.environment.provider
         return values
 
-    def _value(self, name: str, asked: Asked) -> str:
+    def _value(self, name: str, asked: Contract) -> str:
         match name:
             case "DATABASE_URL":
                 return f"postgresql://nobody:{secrets.token_hex(8)}@127.0.0.1:9/nothing"

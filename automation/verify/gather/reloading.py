@@ -16,9 +16,9 @@ from pathlib import Path
 import httpx2
 
 from automation.console.errors import AutomationError
+from automation.contract.contract import Contract
 from automation.contract.models import Rules
 from automation.images.plan import Plan
-from automation.verify.check import Asked
 from automation.verify.facts import Reloading
 from automation.verify.gather.laboratory import Laboratory
 
@@ -29,7 +29,7 @@ _READY_S = 60.0
 _POLL_S = 0.02
 
 
-async def measure(laboratory: Laboratory, asked: Asked, plan: Plan) -> Reloading:
+async def measure(laboratory: Laboratory, asked: Contract, plan: Plan) -> Reloading:
     """Return how soon the development image of a service serves a changed file."""
     settings = laboratory.docker.settings
     with _copied(settings.root / asked.name, settings.state_dir / "verification") as folder:
@@ -50,7 +50,7 @@ async def measure(laboratory: Laboratory, asked: Asked, plan: Plan) -> Reloading
 
 
 async def _change(
-    laboratory: Laboratory, container: str, address: str, asked: Asked, folder: Path
+    laboratory: Laboratory, container: str, address: str, asked: Contract, folder: Path
 ) -> Reloading:
     page = f"/verification-{secrets.token_hex(4)}"
     async with httpx2.AsyncClient(trust_env=False, timeout=_READY_S) as client:
@@ -92,7 +92,7 @@ def _add_page(service: str, folder: Path, page: str) -> None:
         file.write_text("export default function Page() {\n  return <p>changed</p>;\n}\n", encoding="utf-8")
 
 
-def _options(asked: Asked, folder: Path) -> Sequence[str]:
+def _options(asked: Contract, folder: Path) -> Sequence[str]:
     mounts = [f"--mount=type=bind,src={each},dst={_SOURCES}/{each.name}" for each in sorted(folder.iterdir())]
     return ("--publish", f"127.0.0.1::{asked.service.port}", *mounts)
 

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from automation.contract import profiles
-from automation.verify.check import Asked, Outcome, registered
+from automation.contract.contract import Contract
+from automation.verify.check import Outcome, registered
 from automation.verify.gather.released import Released
 from tests.automation.conftest import ROOT
 
@@ -47,7 +48,7 @@ def failed(objects: Objects, keys: tuple[str, ...] = PROFILE.kubernetes.secret_k
     """Return the checks that do not hold."""
     released = Released(objects, keys)
     found = [
-        each.evaluate(Asked(PROFILE, RULES, name), {Released: released})
+        each.evaluate(Contract(PROFILE, RULES, name), {Released: released})
         for each in CHECKS
         for name in (("backend", "frontend") if each.per_service else ("",))
     ]
@@ -162,6 +163,6 @@ def test_there_is_a_broken_example_for_each_check() -> None:
 def test_where_nothing_runs_nothing_is_judged(name: str) -> None:
     released = Released(absent="no release was installed from here")
     for each in CHECKS:
-        found = each.evaluate(Asked(profiles.load(name), RULES, "backend"), {Released: released})
+        found = each.evaluate(Contract(profiles.load(name), RULES, "backend"), {Released: released})
         assert found.outcome is Outcome.NOT_APPLICABLE
         assert found.observed == "no release was installed from here"

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from automation.contract import profiles
+from automation.contract.contract import Contract
 from automation.contract.models import SERVICES, Profile, Rules
 from automation.docker.stages import parse
-from automation.verify.check import Asked, Finding, Outcome, registered
-from automation.verify.checks.containers import HEALTH_PAGES, accepted, writable
+from automation.verify.check import Finding, Outcome, registered
 from automation.verify.facts import (
     Answer,
     Builds,
@@ -63,10 +63,10 @@ class Scene:
         found = []
         for each in registered():
             if not each.per_service:
-                found.append(each.evaluate(Asked(self.profile, self.rules), self.whole))
+                found.append(each.evaluate(Contract(self.profile, self.rules), self.whole))
             else:
                 found += [
-                    each.evaluate(Asked(self.profile, self.rules, name), self.facts[name])
+                    each.evaluate(Contract(self.profile, self.rules, name), self.facts[name])
                     for name in SERVICES
                     if each.only in {"", name}
                 ]
@@ -149,7 +149,7 @@ def scene(name: str = "standalone") -> Scene:
 
 
 def _facts(made: Scene, service: str) -> Facts:
-    each, asked = made.profile.service(service), Asked(made.profile, made.rules, service)
+    each, asked = made.profile.service(service), Contract(made.profile, made.rules, service)
     health, user = each.health, each.user
     references = tuple(f"{each.image}:{tag.replace('vX.Y.Z', 'v1.0.0')}" for tag in each.tags)
     program = "healthcheck" if service == "frontend" else "python"
@@ -188,14 +188,14 @@ def _facts(made: Scene, service: str) -> Facts:
             first_answer_s=1.0,
             healthy_s=1.5,
             health=(OK, OK),
-            health_pages=dict.fromkeys(HEALTH_PAGES, OK),
+            health_pages=dict.fromkeys(made.rules.health_pages, OK),
             page_encoding="gzip",
             processes=(Process(1, user.uid, user.gid, "tini"), Process(7, user.uid, user.gid, "server")),
-            writable=writable(asked),
+            writable=asked.writable,
         ),
         Endurance: Endurance(memory_mb=60, cpus=0.01, restarted_s=1.5, stop=Stop(0.5, 143, answered=True)),
         Configured: Configured(
-            port=each.port + 1 if "PORT" in accepted(asked) else 0,
+            port=each.port + 1 if "PORT" in asked.accepted else 0,
             agent=made.profile.backend.environment.provider,
         ),
         Unconfigured: Unconfigured(2, ("BETTER_AUTH_SECRET",)),
