@@ -19,11 +19,12 @@ import asyncio
 import json
 import re
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import IO, Any, Self, TypeVar
 
+from automation.console import causes
 from automation.console.errors import AutomationError
 from automation.process import logs, processes, programs
 from automation.process.programs import Completed, Program
@@ -31,9 +32,6 @@ from automation.settings import Settings
 
 PATIENCE_S = 60.0
 """Seconds that a short command may take: a daemon that is stuck accepts a connection and never answers."""
-
-NO_SPACE = re.compile(r"no space left on device|ENOSPC|disk quota exceeded", re.IGNORECASE)
-"""How programs say that a disk is full."""
 
 _ANSWER_S = 15.0
 _LAST_LINES = 8
@@ -93,13 +91,6 @@ class Docker:
         """Ask the daemon. Raises DockerUnavailableError when it does not answer."""
         [version] = await self.json("version", "--format", "{{json .Server}}", seconds=_ANSWER_S)
         return Engine(version["Version"], version["Os"], version["Arch"], self.environ.get("DOCKER_HOST", ""))
-
-    async def require_plugin(self, name: str) -> str:
-        """Return the version of `buildx` or `compose`. Raises DockerError when Docker lacks it."""
-        done = await self.complete(name, "version")
-        if done.code:
-            raise explain(done.errors or done.output, f"docker {name}", self.environ)
-        return done.output.strip()
 
     async def complete(
         self, *arguments: str, seconds: float = PATIENCE_S, environ: Mapping[str, str] | None = None
@@ -220,87 +211,11 @@ def _read_archive(
 
 
 def explain(output: str, command: str, environ: Mapping[str, str]) -> DockerError:
-    """Return the error for what a failed command of Docker wrote: cause and remedy where they are known."""
-    host = environ.get("DOCKER_HOST", "")
-    for pattern, make in _CAUSES:
-        if found := re.search(pattern, output, re.IGNORECASE):
-            return make(found, host)
+    """Return the error for a failed command's output, with cause and remedy where they are known."""
+    cause = causes.find(causes.DOCKER, output, host=environ.get("DOCKER_HOST", ""))
+    if cause is not None:
+        error = DockerUnavailableError if cause.kind == "unavailable" else DockerError
+        return error(cause.what, why=cause.why, remedies=cause.remedies)
     lines = [logs.clean(line) for line in output.splitlines() if line.strip()]
     said = [re.sub(r"^(ERROR|Error response from daemon|Error): ", "", line) for line in lines[-_LAST_LINES:]]
-    return DockerError(f"{command} failed", why="Docker says:" if said else "", details=said)
-
-
-_Make = Callable[[re.Match[str], str], DockerError]
-
-
-def _not_running(found: re.Match[str], host: str) -> DockerError:
-    where = found[1].rstrip(".")
-    remedies = ["sudo systemctl start docker", "start Docker Desktop"]
-    why = f"nothing answers at {where}"
-    if host:
-        why = f"nothing answers at {where}, which DOCKER_HOST names"
-        remedies = ["unset DOCKER_HOST", "start Docker there"]
-    return DockerUnavailableError("the Docker daemon is not running", why=why, remedies=remedies)
-
-
-def _gone(_found: re.Match[str], _host: str) -> DockerError:
-    return DockerUnavailableError(
-        "the Docker daemon has ended meanwhile", remedies=["docker version", "the same command again"]
-    )
-
-
-def _not_permitted(_found: re.Match[str], _host: str) -> DockerError:
-    return DockerUnavailableError(
-        "this user may not talk to the Docker daemon",
-        why="its socket is for root and for the group docker",
-        remedies=['sudo usermod -aG docker "$USER"   and log in again'],
-    )
-
-
-def _not_reached(found: re.Match[str], host: str) -> DockerError:
-    reason = found[1].strip().splitlines()[0]
-    what = (
-        f"DOCKER_HOST is {host!r}, where no Docker is reached" if host else "the Docker daemon is not reached"
-    )
-    remedies = ["unset DOCKER_HOST", "correct it"] if host else ["docker context use default"]
-    return DockerUnavailableError(what, why=reason, remedies=remedies)
-
-
-def _no_context(found: re.Match[str], _host: str) -> DockerError:
-    return DockerUnavailableError(
-        f"Docker's context {found[1]!r} does not exist",
-        why="DOCKER_CONTEXT or `docker context use` names it",
-        remedies=["docker context use default", "docker context ls"],
-    )
-
-
-def _no_plugin(found: re.Match[str], _host: str) -> DockerError:
-    name = found[1]
-    packages: Sequence[str] = (f"sudo apt install docker-{name}-plugin", f"sudo apt install docker-{name}")
-    return DockerError(
-        f"Docker has no {name} here",
-        why=f"docker does not know the command {name}: its plugin is not installed",
-        remedies=[f"{packages[0]}   (packages of docker.com)", f"{packages[1]}   (packages of Debian)"],
-    )
-
-
-def _no_space(_found: re.Match[str], _host: str) -> DockerError:
-    return DockerError(
-        "Docker's disk is full",
-        why="no space left on the device that holds images and build caches",
-        remedies=["docker system df", "docker builder prune", "docker image prune"],
-    )
-
-
-_CAUSES: Sequence[tuple[str, _Make]] = (
-    (NO_SPACE.pattern, _no_space),
-    (r"permission denied while trying to connect to the docker", _not_permitted),
-    (r"cannot connect to the docker daemon at (\S+)", _not_running),
-    (r"rpc error: code = Unavailable|error reading from server|http2: frame too large", _gone),
-    (r"context \"?([^\"\s]+)\"?: context not found", _no_context),
-    (r"unknown command: docker (buildx|compose)\b", _no_plugin),
-    (r"'(buildx|compose)' is not a docker command", _no_plugin),
-    (r"error during connect: (.*)", _not_reached),
-    (r"(unable to (?:parse|resolve) docker (?:host|endpoint).*)", _not_reached),
-    (r"(invalid (?:bind address|proto|DOCKER_HOST).*)", _not_reached),
-)  # fmt: skip
+    return DockerError(f"{command} failed", why="Docker reports:" if said else "", details=said)

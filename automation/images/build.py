@@ -11,7 +11,7 @@ from typing import Any, Self
 from automation.console.errors import AutomationError
 from automation.console.events import Emit, Line, Step, step
 from automation.docker.cli import Docker
-from automation.images import causes
+from automation.images import build_failure
 from automation.images.plan import Plan
 from automation.images.progress import Lint, Progress, StageDone
 from automation.process import files, processes
@@ -223,12 +223,12 @@ async def run(
             for lint in progress.lints:
                 # Docker only warns, and the image would hold programs of the wrong kind under its names.
                 if lint.text.startswith("InvalidBaseImagePlatform"):
-                    raise causes.wrong_platform(plan, lint)
+                    raise build_failure.wrong_platform(plan, lint)
             if time.monotonic() - told > _REDRAW_S:
                 told = time.monotonic()
                 running.progress(progress.describe(), progress.done, len(progress.steps) or None)
         if await build.wait() != 0:
-            raise causes.explain(plan, progress, docker.environ)
+            raise build_failure.explain(plan, progress, docker.settings)
     return progress
 
 

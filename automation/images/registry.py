@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from automation.console import causes
 from automation.console.errors import AutomationError, UsageError
 from automation.console.events import Emit, Step, step
 from automation.docker import cli as docker_errors
@@ -187,56 +188,16 @@ async def _push(docker: Docker, name: str, running: Step) -> str:
     return digest
 
 
-def _explain(reference: str, said: str, docker: Docker) -> AutomationError:
+def _explain(reference: str, output: str, docker: Docker) -> AutomationError:
     host = _host(reference)
     login = "docker login" if host == "docker.io" else f"docker login {host}"
-    for pattern, why, remedies in _REFUSALS:
-        if re.search(pattern, said, re.IGNORECASE):
-            return AutomationError(
-                f"{reference} cannot be pushed",
-                why=why,
-                remedies=[each.format(login=login) for each in remedies],
-            )
-    general = docker_errors.explain(said, f"pushing {reference}", docker.environ)
-    general.details = general.details[-_LAST_LINES:]
-    return general
+    if cause := causes.find(causes.REGISTRY, output, login=login):
+        return AutomationError(f"{reference} cannot be pushed", why=cause.why, remedies=cause.remedies)
+    error = docker_errors.explain(output, f"pushing {reference}", docker.environ)
+    error.details = error.details[-_LAST_LINES:]
+    return error
 
 
 def _host(reference: str) -> str:
     first = reference.partition("/")[0]
     return first if "." in first or ":" in first or first == "localhost" else "docker.io"
-
-
-_REFUSALS: Sequence[tuple[str, str, tuple[str, ...]]] = (
-    (
-        r"no basic auth credentials|authentication required|authorization failed|unauthorized|\b401\b",
-        "the registry wants to know who pushes",
-        ("{login}",),
-    ),
-    (
-        r"denied|forbidden|insufficient[_ ]scope|\b403\b",
-        "the registry does not let this user push there",
-        ("{login}   as somebody who may", "--registry with a place of your own"),
-    ),
-    (
-        r"name unknown|repository .* (?:not|does not)",
-        "the registry has no such repository",
-        ("create it there",),
-    ),
-    (
-        r"server gave HTTP response to HTTPS client",
-        "the registry speaks no TLS, and Docker's settings do not allow that",
-        ('add it to "insecure-registries" in Docker\'s daemon.json',),
-    ),
-    (r"x509:|certificate", "the registry's certificate is not trusted", ("add its CA to Docker's own",)),
-    (
-        r"connection refused|no such host|i/o timeout|deadline exceeded|network is unreachable|lookup ",
-        "the registry is not reached",
-        ("check its address and the network, then the same command again",),
-    ),
-    (
-        r"toomanyrequests|rate limit",
-        "the registry takes no more for now",
-        ("wait, then the same command again",),
-    ),
-)

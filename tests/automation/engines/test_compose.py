@@ -193,7 +193,7 @@ def test_a_server_on_this_machine_is_given_to_containers_by_the_name_that_they_k
         ("disk-full", ["Docker's disk is full", "docker builder prune"]),
         ("image-missing", ["the image todo-backend:", "invoke build"]),
         ("absent-daemon", ["the Docker daemon is not running", "sudo systemctl start docker"]),
-        ("no-compose", ["Docker has no compose here"]),
+        ("no-compose", ["Docker's plugin compose is missing"]),
     ],
 )
 def test_a_failure_says_what_why_and_what_to_try(

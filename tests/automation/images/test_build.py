@@ -351,8 +351,8 @@ def test_a_version_that_people_have_is_not_replaced_unless_forced(committed: Pro
     ("behaviour", "message", "remedy"),
     [
         ("registry-lies", "does not have what was pushed", "look who else pushes there"),
-        ("denied", "does not let this user push", "docker login localhost:5000"),
-        ("unauthorized", "wants to know who pushes", "docker login localhost:5000"),
+        ("denied", "does not allow this user to push", "docker login localhost:5000"),
+        ("unauthorized", "requires a login", "docker login localhost:5000"),
     ],
 )
 def test_a_registry_that_refuses_or_has_something_else_is_an_error(

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
+from automation import settings
 from automation.console.errors import AutomationError
-from automation.images import causes
+from automation.images import build_failure
 from automation.images.plan import Plan
 from automation.images.progress import Progress, StageDone
 from automation.images.revision import Revision
+from tests.automation.conftest import ROOT
 
-RECORDED = Path(__file__).parents[2] / "doubles" / "recorded"
+RECORDED = ROOT / "tests" / "doubles" / "recorded"
 PLAN = Plan(
     profile="standalone",
     service="backend",
@@ -82,7 +84,7 @@ def test_a_recorded_build_again_says_what_came_from_the_cache() -> None:
 
 def test_a_recorded_failure_is_the_step_s_own_lines_and_not_the_one_that_was_cancelled() -> None:
     progress = told("build-failed")
-    error = causes.explain(PLAN, progress, {})
+    error = build_failure.explain(PLAN, progress, settings.load({}, ROOT))
     assert error.what.startswith("backend/Dockerfile, builder 2/2: RUN echo 'npm error code EUSAGE'")
     assert error.what.endswith("ended with exit code 1")
     assert error.details[0] == "npm error code EUSAGE"
@@ -150,14 +152,14 @@ def test_words_that_nobody_foresaw_break_nothing(line: str) -> None:
     assert "builder 1/1" in progress.describe()
 
 
-def failed(step: str, error: str, output: str = "") -> AutomationError:
+def failed(step: str, error: str, output: str = "", root: Path = ROOT) -> AutomationError:
     progress = Progress()
     progress.feed(message(vertexes=[vertex(step, started=STARTED)]))
     data = base64.b64encode(output.encode()).decode()
     progress.feed(message(logs=[{"vertex": f"sha256:{step}", "data": data}]))
     progress.feed(message(vertexes=[vertex(step, started=STARTED, completed=COMPLETED, error=error)]))
     progress.feed(f"ERROR: failed to build: failed to solve: {error}")
-    return causes.explain(PLAN, progress, {})
+    return build_failure.explain(PLAN, progress, settings.load({}, root))
 
 
 LOOKUP = "failed to do request: Head …: dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host"
@@ -169,13 +171,13 @@ DENIED = "pull access denied, repository does not exist or may require authoriza
     [
         (
             f"failed to resolve source metadata for docker.io/library/node:99: {LOOKUP}",
-            "registry is not reached",
+            "registry cannot be reached",
         ),
         (f"failed to resolve source metadata: {DENIED}", "does not have it or does not show it"),
-        ("docker.io/library/node:99: not found", "its registry does not have it"),
-        ("toomanyrequests: You have reached your pull rate limit.", "no more images for now"),
+        ("docker.io/library/node:99: not found", "neither does its registry"),
+        ("toomanyrequests: You have reached your pull rate limit.", "rate limit is reached"),
         ("tls: failed to verify certificate: x509: certificate signed by unknown authority", "not trusted"),
-        ("no match for platform in manifest: not found", "not made for this platform"),
+        ("no match for platform in manifest: not found", "not available for this platform"),
         ("something new", "something new"),
     ],
 )
@@ -186,31 +188,77 @@ def test_a_base_image_that_cannot_be_used_names_it_and_the_way_round_it(error: s
     assert any(remedy.startswith("--base node:99=OTHER") for remedy in found.remedies)
 
 
+def test_a_base_image_that_cannot_be_had_offline_names_the_engine_without_images() -> None:
+    found = failed("[internal] load metadata for docker.io/library/node:99", LOOKUP)
+    assert any("--engine native" in remedy for remedy in found.remedies)
+
+
+@pytest.mark.parametrize(
+    ("copied", "remedies"),
+    [
+        ("secrets.txt", ("add   !secrets.txt   to backend/Dockerfile.dockerignore",)),
+        ("src/main.py", ("COPY backend/src/main.py", "COPY tools/main.py")),
+        ("src/absent.py", ("correct the path in backend/Dockerfile",)),
+    ],
+)
+def test_a_copied_path_outside_the_context_names_the_context_and_the_path_to_copy(
+    tmp_path: Path, copied: str, remedies: tuple[str, ...]
+) -> None:
+    for file in ("secrets.txt", "backend/src/main.py", "tools/main.py", "node_modules/x/main.py"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    error = f'failed to calculate checksum of ref abc::def: "/{copied}": not found'
+    found = failed(f"[builder 2/3] COPY {copied} /app", error, root=tmp_path)
+    assert f"/{copied} is not in the build context" in found.why
+    assert str(tmp_path) in found.why
+    assert found.remedies == remedies
+
+
 EXIT_1 = 'process "/bin/sh -c x" did not complete successfully: exit code: 1'
 
 
 @pytest.mark.parametrize(
     ("output", "error", "why", "remedy"),
     [
-        ("npm error code ENOTFOUND", EXIT_1, "registry is not reached", "check the network"),
-        ("npm error code SELF_SIGNED_CERT_IN_CHAIN", EXIT_1, "not trusted in the build", "BUILD_CA_FILE"),
-        ("npm error code EINTEGRITY", EXIT_1, "not the one that the lock names", "invoke lock"),
+        ("npm error code ENOTFOUND", EXIT_1, "registry cannot be reached", "check the network"),
+        (
+            "npm error code SELF_SIGNED_CERT_IN_CHAIN",
+            EXIT_1,
+            "does not trust the certificate",
+            "BUILD_CA_FILE",
+        ),
+        ("npm error code EINTEGRITY", EXIT_1, "differs from the one that the lock names", "invoke lock"),
         ("npm error code E404", EXIT_1, "the registry does not have", "invoke lock"),
-        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", EXIT_1, "not the one that the lock names", "lock"),
+        (
+            "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES",
+            EXIT_1,
+            "differs from the one that the lock names",
+            "lock",
+        ),
         ("ERROR: No matching distribution found for x==1", EXIT_1, "does not fit", "invoke lock"),
-        ("invalid peer certificate: UnknownIssuer", EXIT_1, "not trusted in the build", "BUILD_CA_FILE"),
+        (
+            "invalid peer certificate: UnknownIssuer",
+            EXIT_1,
+            "does not trust the certificate",
+            "BUILD_CA_FILE",
+        ),
         (
             "error: dns error: failed to lookup address",
             EXIT_1,
-            "registry is not reached",
+            "registry cannot be reached",
             "BUILD_PIPCONF_FILE",
         ),
-        ("E: Release file for x is expired", EXIT_1, "past their date", "BUILD_APTCONF_FILE"),
+        ("E: Release file for x is expired", EXIT_1, "have expired", "BUILD_APTCONF_FILE"),
         ("write: No space left on device", EXIT_1, "no space left", "docker builder prune"),
         ("npm error code ENOSPC", EXIT_1, "no space left", "docker builder prune"),
         ("", EXIT_1.replace("exit code: 1", "exit code: 137"), "memory", "give Docker more memory"),
         ("exec /bin/sh: exec format error", EXIT_1, "of that platform", "leave out --platform"),
-        ("", 'failed to calculate checksum of ref x: "/app": not found', "does not see", ".dockerignore"),
+        (
+            "",
+            'failed to calculate checksum of ref x: "/absent.x": not found',
+            "/absent.x is not in the build context",
+            "backend/Dockerfile",
+        ),
         ("just wrong", EXIT_1, "its last lines:", ""),
     ],
 )
@@ -237,7 +285,10 @@ def test_a_failed_step_shows_its_last_lines_and_not_the_whole_log() -> None:
             "ERROR: Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?",
             "not running",
         ),
-        ("ERROR: failed to receive status: rpc error: code = Unavailable desc = error reading", "has ended"),
+        (
+            "ERROR: failed to receive status: rpc error: code = Unavailable desc = error reading",
+            "has stopped",
+        ),
         ("ERROR: OCI exporter is not supported for the docker driver", "cannot write OCI archives"),
         ("ERROR: failed to build: dockerfile parse error on line 2: unknown instruction: FOO", "building"),
     ],
@@ -245,6 +296,6 @@ def test_a_failed_step_shows_its_last_lines_and_not_the_whole_log() -> None:
 def test_a_build_that_fails_outside_any_step_is_explained_by_what_docker_said(said: str, what: str) -> None:
     progress = Progress()
     progress.feed(said)
-    found = causes.explain(PLAN, progress, {})
+    found = build_failure.explain(PLAN, progress, settings.load({}, ROOT))
     assert what in found.what
     assert found.remedies or "unknown instruction: FOO" in "\n".join(found.details)
