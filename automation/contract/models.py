@@ -1,15 +1,16 @@
-"""A profile is a TOML file that says what one way of shipping this application requires.
+"""The contract of a profile: what one way of shipping the application requires.
 
-The file is read strictly into frozen dataclasses: a key that is not known, is missing, or has the wrong
-type is an error that names the file, the key and what would be right. Everything that needs a figure or a
-name of a profile takes it from here. What holds for every profile stands in `deploy/rules.toml`.
+A profile is a TOML file that is read into these frozen models. Every number and name of a profile is taken
+from them; the rules for all profiles stand in `deploy/rules.toml`. The types carry the constraints, and the
+JSON Schemas beside the files are generated from them (`invoke profiles --schema`).
 
-Units stand in the names: `_s` seconds, `_ms` milliseconds, `_mb` megabytes of 10^6 bytes.
+Names end in their unit: `_s` seconds, `_ms` milliseconds, `_mb` megabytes (10^6 bytes).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from automation.console.errors import UsageError
 
@@ -17,148 +18,171 @@ SERVICES = ("backend", "frontend")
 """The services of every profile, in the order in which they start."""
 
 
-@dataclass(frozen=True)
-class User:
+def _form(pattern: str, words: str) -> Any:
+    """Return the constraint of a text. The words complete "it must be …"; editors show them too."""
+    return Field(pattern=pattern, json_schema_extra={"patternErrorMessage": words})
+
+
+Amount = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+AbsolutePath = Annotated[str, _form(r"^/\S*$", "a path that begins with /")]
+Folder = Annotated[str, _form(r"^/\S+$", "a path that begins with /, and not the root")]
+Repository = Annotated[
+    str, _form(r"^[a-z0-9]+([._-][a-z0-9]+)*$", "an image name: lowercase letters, digits and dashes")
+]
+TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+Tag = Annotated[str, _form(f"^{TAG}$", "a tag: letters, digits, dots, dashes and underscores")]
+Reference = Annotated[
+    str,
+    _form(
+        rf"^[a-z0-9][a-z0-9._/-]*:(?!latest$){TAG}$",
+        "an image with a tag other than latest, as in python:3.13-slim",
+    ),
+]
+Words = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        regex_engine="python-re",
+        use_attribute_docstrings=True,
+    )
+
+
+class User(Model):
     """The account that a container's processes run as."""
 
     name: str
     group: str
-    uid: int
-    gid: int
+    uid: Count
+    gid: Count
 
 
-@dataclass(frozen=True)
-class Health:
-    """How a container's health is asked for: an image's HEALTHCHECK."""
+class Health(Model):
+    """The HEALTHCHECK of an image."""
 
-    path: str
-    interval_s: int
-    timeout_s: int
-    start_period_s: int
-    retries: int
+    path: AbsolutePath
+    interval_s: Count
+    timeout_s: Count
+    start_period_s: Amount
+    retries: Count
 
 
-@dataclass(frozen=True, kw_only=True)
-class Environment:
+class Environment(Model):
     """The variables of a service."""
 
     accepted: tuple[str, ...]
-    """Variables that must reach the process when it is started with them."""
+    """Variables that must reach the process when they are set."""
     fixed: Mapping[str, str]
-    """Variables that the image itself sets, with their values."""
-    build_arguments: Mapping[str, str] = field(default_factory=dict)
-    """Variables that the specification wants as arguments of the build, with their values."""
+    """Variables that the image sets, with their values."""
+    build_arguments: Mapping[str, str] = {}
+    """Variables that are arguments of the build, with their values."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class BackendEnvironment(Environment):
     """The variables of the backend."""
 
     model_key: str
-    """The variable that holds the key of the model's provider; without it the offline agent answers."""
+    """The variable that holds the model provider's key; when it is unset the offline agent answers."""
     provider: str
-    """The provider whose key that is: the value of AGENT_PROVIDER."""
+    """The provider of that key: the value of AGENT_PROVIDER."""
     required: tuple[str, ...]
-    """The variables without which the backend does not start."""
+    """The variables that the backend cannot start without."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Service:
-    """What the image of a service must be, and the containers started from it."""
+class Service(Model):
+    """The image of a service and its containers."""
 
-    image: str
+    image: Repository
     """The image's repository, without a registry."""
-    tags: tuple[str, ...]
+    tags: tuple[Tag, ...]
     """Tags beside the one made from the content; `vX.Y.Z` stands for the version."""
-    base: str
+    base: Reference
     """The image that the service's runtime is assembled from."""
-    stages: tuple[str, ...]
-    """The specification's names of the build's stages; a build has at least as many."""
-    workdir: str
-    command: tuple[str, ...]
-    """What the image runs in production."""
-    development_command: tuple[str, ...]
-    """What the image of `Dockerfile.dev` runs."""
-    port: int
+    stages: Words
+    """The specification's names of the build stages; a build has at least as many."""
+    workdir: Folder
+    command: Words
+    """The command of the production image."""
+    development_command: Words
+    """The command of the image of `Dockerfile.dev`."""
+    port: Port
     user: User
     health: Health
-    size_max_mb: int
-    """The most that the image may have unpacked."""
-    size_aim_mb: int
-    """What the image should have at most, unpacked."""
-    writable: tuple[str, ...]
-    """The folders of the image that its process writes to; everything else is read-only."""
+    size_max_mb: Count
+    """The budget: the image's largest size, unpacked."""
+    size_aim_mb: Count
+    """The target: the size that the image should have, unpacked."""
+    writable: tuple[Folder, ...]
+    """The folders that the process writes to; everything else is read-only."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Frontend(Service):
     """The frontend of a profile."""
 
     output: Literal["server", "static"]
     """A Node server, or files for nginx."""
-    build_base: str
+    build_base: Reference
     """The image that the frontend is built in."""
     environment: Environment
 
 
-@dataclass(frozen=True, kw_only=True)
 class Backend(Service):
     """The backend of a profile."""
 
     packages: str
-    """The virtual environment that holds the packages, or `system`: the interpreter's own."""
+    """The virtual environment that holds the packages, or `system` for the interpreter's own."""
     environment: BackendEnvironment
 
 
-@dataclass(frozen=True)
-class Compose:
+class Compose(Model):
     """The Compose project of a profile."""
 
     network: str
     network_driver: str
-    frontend_port: int
-    """The port of this machine that leads to the frontend."""
-    backend_port: int
+    frontend_port: Port
+    """The published port of the frontend."""
+    backend_port: Port
     development_mounts: Mapping[str, str]
-    """Folders of the project and where the development containers have them."""
+    """Project folders and their places in the development containers."""
 
 
-@dataclass(frozen=True)
-class Probe:
-    """A probe of Kubernetes."""
+class Probe(Model):
+    """A Kubernetes probe."""
 
-    path: str
-    initial_delay_s: int
-    period_s: int
-    timeout_s: int
+    path: AbsolutePath
+    initial_delay_s: Amount
+    period_s: Count
+    timeout_s: Count
 
 
-@dataclass(frozen=True)
-class Resources:
-    """Requests or limits of a container, in Kubernetes' own notation."""
+class Resources(Model):
+    """Requests or limits of a container, in Kubernetes notation."""
 
     cpu: str
     memory: str
 
 
-@dataclass(frozen=True)
-class Workload:
-    """A deployment and its service."""
+class Workload(Model):
+    """A Deployment and its Service."""
 
     name: str
     tier: str
-    replicas: int
+    replicas: Count
     service: str
     service_type: Literal["NodePort", "ClusterIP"]
-    service_port: int
+    service_port: Port
     readiness: Probe
     liveness: Probe
-    node_port: int = 0
-    """The port of the node, where the service has one."""
+    node_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """The port on the node; 0 for a Service without one."""
 
 
-@dataclass(frozen=True)
-class Kubernetes:
+class Kubernetes(Model):
     """The Helm release of a profile."""
 
     chart: str
@@ -167,8 +191,8 @@ class Kubernetes:
     keywords: tuple[str, ...]
     namespace: str
     pull_policy: Literal["Never", "IfNotPresent", "Always"]
-    max_surge: int
-    max_unavailable: int
+    max_surge: Amount
+    max_unavailable: Amount
     requests: Resources
     limits: Resources
     config_map: str
@@ -178,18 +202,17 @@ class Kubernetes:
     frontend: Workload
     backend: Workload
     cpu_min: str
-    """What the whole release uses at least and at most, in Kubernetes' own notation."""
+    """The bounds of the whole release, in Kubernetes notation."""
     cpu_max: str
     memory_min: str
     memory_max: str
-    image_load_max_s: int
-    pod_start_max_s: int
-    cold_install_max_s: int
-    warm_install_max_s: int
+    image_load_max_s: Amount
+    pod_start_max_s: Amount
+    cold_install_max_s: Amount
+    warm_install_max_s: Amount
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(Model):
     """One way of shipping the application."""
 
     name: str
@@ -205,58 +228,55 @@ class Profile:
             return self.frontend
         if name == "backend":
             return self.backend
-        raise UsageError(f"there is no service {name!r}", why="the services are backend, frontend")
+        raise UsageError(f"there is no service {name!r}", why=f"the services are {', '.join(SERVICES)}")
 
 
-@dataclass(frozen=True)
-class Times:
-    """How long things may take, whatever the profile."""
+class Times(Model):
+    """Time budgets of every profile."""
 
-    build_max_s: int
-    """Either image from nothing."""
-    cached_rebuild_max_s: int
-    """Both images after one changed line."""
-    start_max_s: int
+    build_max_s: Amount
+    """Building either image without a cache."""
+    cached_rebuild_max_s: Amount
+    """Rebuilding both images after one changed line."""
+    start_max_s: Amount
     """From starting a container to its first healthy answer."""
-    stop_max_s: int
-    """From SIGTERM to the end of the process: after this time Docker kills it."""
-    health_max_ms: int
-    service_to_service_max_ms: int
+    stop_max_s: Amount
+    """From SIGTERM to the end of the process, after which Docker kills it."""
+    health_max_ms: Amount
+    service_to_service_max_ms: Amount
     """From the frontend's container to the backend and back."""
-    database_connection_max_ms: int
-    hot_reload_max_ms: int
-    first_page_max_ms: int
+    database_connection_max_ms: Amount
+    hot_reload_max_ms: Amount
+    first_page_max_ms: Amount
     """The first page with everything that it loads."""
-    end_to_end_max_ms: int
-    """A request that goes through the frontend and the backend to the database."""
+    end_to_end_max_ms: Amount
+    """A request through the frontend and the backend to the database."""
 
 
-@dataclass(frozen=True)
-class Memory:
-    """What containers may use, whatever the profile."""
+class Memory(Model):
+    """Memory, processor and size budgets of every profile."""
 
-    frontend_max_mb: int
-    backend_max_mb: int
-    frontend_cpus: float
-    """Processors that the frontend keeps busy while nobody uses it, at most."""
-    backend_cpus: float
-    images_together_max_mb: int
-    """Both images of a profile whose own limits do not allow more."""
+    frontend_max_mb: Amount
+    backend_max_mb: Amount
+    frontend_cpus: Annotated[float, Field(ge=0)]
+    """The most processors that the idle frontend uses."""
+    backend_cpus: Annotated[float, Field(ge=0)]
+    images_together_max_mb: Amount
+    """Both images of a profile whose own budgets do not allow more."""
 
 
-@dataclass(frozen=True)
-class Rules:
-    """What holds for every profile."""
+class Rules(Model):
+    """The rules for every profile."""
 
     labels: tuple[str, ...]
     production_restart: str
     development_restart: str
     development_tag: str
-    health_pages: tuple[str, ...]
+    health_pages: tuple[AbsolutePath, ...]
     """Where every service reports its health, whatever path its health check uses."""
-    data_folder: str
+    data_folder: Folder
     """The folder of the embedded database, which is a volume."""
     forbidden_programs: tuple[str, ...]
-    """Compilers, package managers, shells and clients that no runtime image may hold."""
+    """Compilers, package managers, shells and clients that no runtime image may contain."""
     times: Times
     memory: Memory

@@ -1,40 +1,41 @@
-"""Reading profiles and rules, and the JSON Schemas of their files."""
+"""Read profiles and rules; a wrong file is an error that names the file, the key and what would be right."""
 
-import dataclasses
 import difflib
-import inspect
-import itertools
-import re
+import json
 import tomllib
-import types
-import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
 
 from automation import paths
 from automation.console.errors import AutomationError, UsageError
-from automation.contract.models import Profile, Rules
+from automation.contract.models import Model, Profile, Rules
 
 DEFAULT_PROFILE = "standalone"
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-_T = TypeVar("_T", bound="DataclassInstance")
-
-_TOML_NAMES: Mapping[Any, str] = {
-    str: "a text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    dict: "a table",
-    list: "a list",
+_Contract = TypeVar("_Contract", bound=Model)
+_TYPES = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+_PYTHON_TYPES = {
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    list: "array",
+    dict: "object",
 }
 
 
 class ContractError(AutomationError):
-    """A profile's file that does not say what a profile must say."""
+    """The file of a profile, or of the rules, is invalid."""
 
 
 def names(root: Path = paths.ROOT) -> tuple[str, ...]:
@@ -42,38 +43,12 @@ def names(root: Path = paths.ROOT) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in paths.profiles(root).glob("*.toml")))
 
 
-# What a value must look like beyond its type, by the name of its key; of a list, each of its items.
-_PORTS = ("port", "frontend_port", "backend_port", "service_port")
-_COUNTS = (
-    "uid",
-    "gid",
-    "retries",
-    "replicas",
-    "interval_s",
-    "timeout_s",
-    "period_s",
-    "size_max_mb",
-    "size_aim_mb",
-)
-_LEAST = dict.fromkeys((*_PORTS, *_COUNTS), 1)
-_MOST = dict.fromkeys((*_PORTS, "node_port"), 65535)
-_REFERENCE = r"^[a-z0-9][a-z0-9._/-]*:(?!latest$)[A-Za-z0-9_][A-Za-z0-9_.-]*$"
-_FORMS = {
-    "path": (r"^/\S*$", "a path that begins with /"),
-    "workdir": (r"^/\S+$", "a path that begins with /, and not the root"),
-    "writable": (r"^/\S+$", "a path that begins with /, and not the root"),
-    "image": (r"^[a-z0-9]+([._-][a-z0-9]+)*$", "the name of an image: small letters, digits and dashes"),
-    "tags": (r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", "a tag: letters, digits, dots, dashes and underscores"),
-    "base": (_REFERENCE, "an image with a tag that is not latest, as in python:3.13-slim"),
-    "build_base": (_REFERENCE, "an image with a tag that is not latest, as in node:24-alpine"),
-}
-_NOT_EMPTY = ("command", "development_command", "stages")
-
-
 def load(name: str = "", root: Path = paths.ROOT) -> Profile:
-    """Read the profile of that name, the default one without a name.
+    """Return the profile of that name, or the default profile.
 
-    Raises UsageError when there is no such profile and ContractError when its file is wrong.
+    Raises:
+        UsageError: there is no such profile.
+        ContractError: its file is invalid.
     """
     name = name or DEFAULT_PROFILE
     if name not in names(root):
@@ -87,28 +62,16 @@ def load(name: str = "", root: Path = paths.ROOT) -> Profile:
     profile = _load(Profile, file, root)
     if profile.name != name:
         shown = paths.readable(file, root)
-        raise ContractError(f"{shown}: name is {profile.name!r}, and must be {name!r} like the file")
+        raise ContractError(f"{shown}: name is {profile.name!r}", why=f"it must be {name!r} like the file")
     return profile
 
 
 def load_rules(root: Path = paths.ROOT) -> Rules:
-    """Read what holds for every profile. Raises ContractError."""
+    """Return the rules for every profile. Raises ContractError."""
     return _load(Rules, paths.rules(root), root)
 
 
-def schema(kind: type[Any] = Profile) -> dict[str, Any]:
-    """Return the JSON Schema of a file that is read into this dataclass, for completion in an editor."""
-    definitions: dict[str, Any] = {}
-    reference = _schema_of(kind, definitions)
-    return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": inspect.cleandoc(kind.__doc__ or "").split("\n")[0],
-        **reference,
-        "definitions": dict(sorted(definitions.items())),
-    }
-
-
-def _load(kind: type[_T], file: Path, root: Path) -> _T:
+def _load(kind: type[_Contract], file: Path, root: Path) -> _Contract:
     shown = paths.readable(file, root)
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
@@ -118,147 +81,67 @@ def _load(kind: type[_T], file: Path, root: Path) -> _T:
         raise ContractError(
             f"{shown} cannot be read", why=error.strerror or str(error), remedies=[f"git checkout -- {shown}"]
         ) from error
-    return _read(kind, document, shown, "")
+    try:
+        # Strict validation takes a JSON array for a tuple, and no list of Python's.
+        return kind.model_validate_json(json.dumps(document, default=str))
+    except ValidationError as error:
+        schema = kind.model_json_schema()
+        unknown_first = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+        problems = [_explain(one, schema) for one in unknown_first]
+        (what, why), *others = problems
+        raise ContractError(
+            f"{shown}: {what}", why=why, details=[f"{what}; {why}" for what, why in others]
+        ) from None
 
 
-def _read(kind: type[_T], table: Mapping[str, Any], file: str, prefix: str) -> _T:
-    """Build the dataclass from a TOML table, or raise ContractError."""
-    fields = typing.get_type_hints(kind)
-    for key in table:
-        if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1)
-            known = f"did you mean {near[0]}?" if near else f"known here: {', '.join(fields)}"
-            raise ContractError(f"{file}: unknown key {prefix}{key}", why=known)
-    values: dict[str, Any] = {}
-    for each in dataclasses.fields(kind):
-        key = f"{prefix}{each.name}"
-        if each.name in table:
-            values[each.name] = _value(fields[each.name], table[each.name], file, key)
-            _check_form(each.name, values[each.name], file, key)
-        elif _required(each):
-            expected = _describe(fields[each.name])
-            raise ContractError(f"{file}: {key} is missing", why=f"it must be {expected}")
-    return kind(**values)
+def _explain(error: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what is wrong with a key, and what would be right."""
+    *place, last = error["loc"]
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"])[1:]
+    given = error["input"]
+    if error["type"] == "extra_forbidden":
+        known = list(_at(schema, place)["properties"])
+        near = difflib.get_close_matches(str(last), known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        return f"unknown key {key}", hint
+    wanted = _at(schema, error["loc"])
+    why = f"it must be {_describe(wanted, schema)}"
+    if error["type"] == "missing":
+        return f"{key} is missing", why
+    kind = _PYTHON_TYPES.get(type(given), "")
+    if kind != wanted.get("type", kind):
+        return f"{key} is {_TYPES.get(kind, repr(given))}", why
+    return (f"{key} is empty" if given == [] else f"{key} is {given!r}"), why
 
 
-def _check_form(name: str, value: Any, file: str, key: str) -> None:
-    if name in _NOT_EMPTY and not value:
-        raise ContractError(f"{file}: {key} is empty", why="it must have an item")
-    for item in value if isinstance(value, tuple) else (value,):
-        if isinstance(item, str) and name in _FORMS and not re.search(_FORMS[name][0], item):
-            raise ContractError(f"{file}: {key} is {item!r}", why=f"it must be {_FORMS[name][1]}")
-        if isinstance(item, int) and not _LEAST.get(name, 0) <= item <= _MOST.get(name, item):
-            most = f", and at most {_MOST[name]}" if name in _MOST else ""
-            raise ContractError(
-                f"{file}: {key} is {item}", why=f"it must be at least {_LEAST.get(name, 0)}{most}"
-            )
+def _at(schema: Mapping[str, Any], place: Any) -> Mapping[str, Any]:
+    """Return the part of a JSON Schema that describes the value at this place."""
+    part = schema
+    for step in place:
+        inner = part["items"] if isinstance(step, int) else part.get("properties", {}).get(step)
+        part = _resolved(inner or part["additionalProperties"], schema)
+    return part
 
 
-def _required(each: dataclasses.Field[Any]) -> bool:
-    return each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+def _resolved(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    # An optional table is a choice between the table and nothing.
+    part = part.get("anyOf", [part])[0]
+    reference = part.get("$ref", "").rpartition("/")[2]
+    return schema["$defs"][reference] if reference else part
 
 
-def _value(kind: Any, value: Any, file: str, key: str) -> Any:
-    kind = _without_none(kind)
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type) and isinstance(value, dict):
-        return _read(kind, value, file, f"{key}.")
-    origin = typing.get_origin(kind)
-    if origin is tuple and isinstance(value, list):
-        item_kind = typing.get_args(kind)[0]
-        return tuple(_value(item_kind, item, file, f"{key}[{at}]") for at, item in enumerate(value))
-    if origin is Mapping and isinstance(value, dict):
-        item_kind = typing.get_args(kind)[1]
-        return {name: _value(item_kind, item, file, f"{key}.{name}") for name, item in value.items()}
-    if origin is Literal and value in typing.get_args(kind):
-        return value
-    # A whole number is a number; bool is an int in Python and is not one in TOML.
-    if kind is float and type(value) is int:
-        return float(value)
-    if isinstance(kind, type) and isinstance(value, kind) and type(value) is kind:
-        if isinstance(value, int | float) and value < 0:
-            raise ContractError(f"{file}: {key} is {value}", why="it must not be below zero")
-        return value
-    given = repr(value) if origin is Literal else _describe(type(value))
-    raise ContractError(f"{file}: {key} is {given}", why=f"it must be {_describe(kind)}")
-
-
-def _without_none(kind: Any) -> Any:
-    if isinstance(kind, types.UnionType):
-        [kind] = [each for each in typing.get_args(kind) if each is not types.NoneType]
-    return kind
-
-
-def _describe(kind: Any) -> str:
-    kind = _without_none(kind)
-    match typing.get_origin(kind):
-        case None:
-            return "a table" if dataclasses.is_dataclass(kind) else _TOML_NAMES.get(kind, str(kind))
-        case origin if origin is tuple:
-            return f"a list, each item {_describe(typing.get_args(kind)[0])}"
-        case origin if origin is Mapping:
-            return f"a table, each value {_describe(typing.get_args(kind)[1])}"
-        case _:
-            return f"one of {', '.join(typing.get_args(kind))}"
-
-
-def _schema_of(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
-    kind = _without_none(kind)
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        if kind.__name__ not in definitions:
-            definitions[kind.__name__] = {}  # named before its fields are looked at
-            hints, notes = typing.get_type_hints(kind), _field_notes(kind)
-            definitions[kind.__name__] = {
-                "type": "object",
-                "description": inspect.cleandoc(kind.__doc__ or ""),
-                "additionalProperties": False,
-                "required": [each.name for each in dataclasses.fields(kind) if _required(each)],
-                "properties": {
-                    each.name: {
-                        **_with_form(each.name, _schema_of(hints[each.name], definitions)),
-                        **notes.get(each.name, {}),
-                    }
-                    for each in dataclasses.fields(kind)
-                },
-            }
-        return {"$ref": f"#/definitions/{kind.__name__}"}
-    arguments = typing.get_args(kind)
-    match typing.get_origin(kind):
-        case None:
-            simple = {str: "string", int: "integer", float: "number", bool: "boolean"}[kind]
-            return {"type": simple, **({"minimum": 0} if kind in {int, float} else {})}
-        case origin if origin is tuple:
-            return {"type": "array", "items": _schema_of(arguments[0], definitions)}
-        case origin if origin is Mapping:
-            return {"type": "object", "additionalProperties": _schema_of(arguments[1], definitions)}
-        case _:
-            return {"enum": list(arguments)}
-
-
-def _with_form(name: str, made: dict[str, Any]) -> dict[str, Any]:
-    """Add to the schema of a key what `_check_form` asks of its values."""
-    kind = made.get("type")
-    if kind == "array":
-        least = {"minItems": 1} if name in _NOT_EMPTY else {}
-        return {**made, "items": _with_form(name, made["items"]), **least}
-    if kind == "string" and name in _FORMS:
-        return {**made, "pattern": _FORMS[name][0]}
-    if kind == "integer":
-        most = {"maximum": _MOST[name]} if name in _MOST else {}
-        return {**made, "minimum": _LEAST.get(name, 0), **most}
-    return made
-
-
-def _field_notes(kind: type[Any]) -> dict[str, dict[str, str]]:
-    """Return what the strings under the fields of a dataclass say: an editor shows them with the key."""
-    import ast  # costs a hundredth of a second, and only the schema needs it
-
-    notes: dict[str, dict[str, str]] = {}
-    for base in reversed(kind.__mro__[:-1]):
-        [definition] = ast.parse(inspect.getsource(base)).body
-        body = typing.cast("ast.ClassDef", definition).body
-        for statement, following in itertools.pairwise(body):
-            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                match following:
-                    case ast.Expr(value=ast.Constant(value=str(text))):
-                        notes[statement.target.id] = {"description": inspect.cleandoc(text)}
-    return notes
+def _describe(part: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    if "enum" in part:
+        return f"one of {', '.join(part['enum'])}"
+    if "patternErrorMessage" in part:
+        return str(part["patternErrorMessage"])
+    limits = [f"at least {part['minimum']}"] if "minimum" in part else []
+    limits += [f"at most {part['maximum']}"] if "maximum" in part else []
+    limits += ["not empty"] if "minItems" in part else []
+    text = _TYPES[part["type"]] + (f", {' and '.join(limits)}" if limits else "")
+    items, values = part.get("items"), part.get("additionalProperties")
+    if items:
+        text += f", each item {_describe(_resolved(items, schema), schema)}"
+    if values:
+        text += f", each value {_describe(_resolved(values, schema), schema)}"
+    return text

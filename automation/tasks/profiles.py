@@ -1,7 +1,6 @@
 """The task that shows what the profiles require."""
 
 import shutil
-from dataclasses import asdict
 
 from automation import paths
 from automation.console.events import Emit, Notice, Result
@@ -26,6 +25,7 @@ def show(*, profile: str, schema: bool, json_lines: bool, debug: bool) -> int:
         width = max(shutil.get_terminal_size((_NARROWEST, 24)).columns, _NARROWEST) - 4
         emit(Notice(comparison.as_table(comparison.compare(chosen), names, width)))
         rules = profiles.load_rules(current.root)
-        emit(Result({"profiles": {each.name: asdict(each) for each in chosen}, "rules": asdict(rules)}))
+        found = {each.name: each.model_dump(mode="json") for each in chosen}
+        emit(Result({"profiles": found, "rules": rules.model_dump(mode="json")}))
 
     return run(work, json_lines=json_lines, debug=debug)

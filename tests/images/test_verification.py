@@ -9,7 +9,6 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,9 +26,8 @@ from automation.verify.gather.laboratory import LABEL
 from automation.verify.gather.leaks import Search
 from tests.images.containers import ROOT, build, docker, wait_until
 
-PROFILE = replace(
-    profiles.load("standalone"), backend=replace(profiles.load("standalone").backend, size_max_mb=1)
-)
+STANDALONE = profiles.load("standalone")
+PROFILE = STANDALONE.model_copy(update={"backend": STANDALONE.backend.model_copy(update={"size_max_mb": 1})})
 """The contract, with a budget that a test can exceed without writing 150 MB."""
 CHECKS = {each.name: each for each in registered()}
 KEY = "sk-proj-" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0z"

@@ -1,11 +1,11 @@
-"""A profile's file is read strictly: what is wrong in it is named with the file and the key."""
+"""A profile's file is read strictly: an error names the file, the key and what would be right."""
 
-import dataclasses
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from automation.console.errors import UsageError
 from automation.contract import comparison, models, profiles
@@ -56,16 +56,28 @@ def test_standalone_is_the_profile_without_a_name() -> None:
             ["backend.environment.required is a text", "a list, each item a text"],
         ),
         ('["BETTER_AUTH_SECRET"]', "[true]", ["required[0] is true or false", "it must be a text"]),
+        ("retries = 3", "retries = 3.5", ["frontend.health.retries is a number", "a whole number"]),
+        ("retries = 3", 'retries = "3"', ["frontend.health.retries is a text", "a whole number"]),
+        ("retries = 3", "retries = 2026-01-01", ["frontend.health.retries is a text", "a whole number"]),
+        ("retries = 3", "[frontend.health.retries]", ["frontend.health.retries is a table"]),
         ("[backend.environment]", "[backend.surroundings]", ["unknown key backend.surroundings"]),
-        ("port = 3000", "port = -1", ["frontend.port is -1", "must not be below zero"]),
-        ("port = 3000", "port = 0", ["frontend.port is 0", "at least 1, and at most 65535"]),
+        ("port = 3000", "port = -1", ["frontend.port is -1", "at least 1 and at most 65535"]),
+        ("port = 3000", "port = 0", ["frontend.port is 0", "at least 1 and at most 65535"]),
         ("port = 3000", "port = 99999", ["frontend.port is 99999", "at most 65535"]),
         ("uid = 1001", "uid = 0", ["frontend.user.uid is 0", "at least 1"]),
         ("retries = 3", "retries = 0", ["frontend.health.retries is 0", "at least 1"]),
         ('path = "/api/health"', 'path = ""', ["frontend.health.path is ''", "begins with /"]),
-        ('image = "todo-frontend"', 'image = "../X Y"', ["frontend.image is '../X Y'", "small letters"]),
-        ('base = "python:3.11-slim"', 'base = "python:latest"', ["backend.base", "not latest"]),
-        ('command = ["node", "server.js"]', "command = []", ["frontend.command is empty"]),
+        ('image = "todo-frontend"', 'image = "../X Y"', ["frontend.image is '../X Y'", "lowercase letters"]),
+        (
+            'base = "python:3.11-slim"',
+            'base = "python:latest"',
+            ["backend.base is 'python:latest'", "a tag other than latest"],
+        ),
+        (
+            'command = ["node", "server.js"]',
+            "command = []",
+            ["frontend.command is empty", "a list, not empty, each item a text"],
+        ),
         ("port = 3000", "port = true", ["frontend.port is true or false", "a whole number"]),
         ('output = "server"', 'output = "servr"', ["frontend.output is 'servr'", "one of server, static"]),
         ('NODE_ENV = "production"', "NODE_ENV = 1", ["frontend.environment.fixed.NODE_ENV", "a text"]),
@@ -83,6 +95,18 @@ def test_a_mistake_is_named_with_file_and_key(root: Path, before: str, after: st
     assert said.startswith(str(Path("deploy/profiles/standalone.toml")))
     for each in words:
         assert each in said
+
+
+def test_every_mistake_of_a_file_is_reported(root: Path) -> None:
+    text = GOOD.replace("summary =", "sumary =").replace("port = 3000", "port = 0")
+    (root / "deploy" / "profiles" / "standalone.toml").write_text(text)
+    with pytest.raises(profiles.ContractError) as caught:
+        profiles.load("standalone", root)
+    assert caught.value.details == (
+        "summary is missing; it must be a text",
+        "frontend.port is 0; it must be a whole number, at least 1 and at most 65535",
+        "compose.frontend_port is 0; it must be a whole number, at least 1 and at most 65535",
+    )
 
 
 def test_an_unknown_profile_lists_the_known_ones_and_guesses() -> None:
@@ -105,22 +129,25 @@ def test_a_mistake_in_the_common_rules_is_named_too(root: Path) -> None:
     ("file", "kind"),
     [("deploy/profiles/schema.json", models.Profile), ("deploy/rules.schema.json", models.Rules)],
 )
-def test_the_schema_that_editors_read_is_the_one_of_the_code(file: str, kind: type[object]) -> None:
+def test_the_schema_that_editors_read_is_the_one_of_the_code(file: str, kind: type[models.Model]) -> None:
     # When this fails: invoke profiles --schema
     assert (ROOT / file).read_text(encoding="utf-8") == comparison.schema_text(kind)
 
 
 def test_the_schema_knows_every_key_of_every_file() -> None:
     schema = json.loads((ROOT / "deploy/profiles/schema.json").read_text(encoding="utf-8"))
-    definitions = schema["definitions"]
-    assert definitions["Frontend"]["properties"]["port"] == {
-        "type": "integer",
-        "minimum": 1,
-        "maximum": 65535,
-    }
+    definitions = schema["$defs"]
+    assert (
+        definitions["Frontend"]["properties"]["port"].items()
+        >= {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 65535,
+        }.items()
+    )
     assert definitions["Frontend"]["properties"]["output"]["enum"] == ["server", "static"]
     assert "unpacked" in definitions["Backend"]["properties"]["size_max_mb"]["description"]
-    assert not any(each.get("additionalProperties", False) for each in definitions.values())
+    assert not any(table["additionalProperties"] for table in (schema, *definitions.values()))
     assert "model_key" in definitions["BackendEnvironment"]["required"]
 
 
@@ -153,5 +180,5 @@ def test_every_profile_runs_as_another_user_than_root_and_on_a_port_that_it_may_
 
 
 def test_a_contract_cannot_be_changed_by_who_reads_it() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        profiles.load().name = "other"  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="frozen"):
+        profiles.load().name = "other"

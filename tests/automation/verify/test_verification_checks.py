@@ -544,9 +544,9 @@ class Reading:
 
     def watch(self, value: Any, prefix: str) -> Any:
         """Return the value, each of whose fields says when it is read."""
-        if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        if not isinstance(value, models.Model):
             return value
-        names = {each.name for each in dataclasses.fields(value)}
+        names = set(type(value).model_fields)
         keys = self.keys
 
         def read(watched: Any, name: str) -> Any:
@@ -554,8 +554,11 @@ class Reading:
                 keys.add(f"{prefix}.{name}")
             return object.__getattribute__(watched, name)
 
+        def body(namespace: dict[str, Any]) -> None:
+            namespace |= {"__getattribute__": read, "__module__": kind.__module__}
+
         kind = type(value)
-        watched: Any = object.__new__(type(kind.__name__, (kind,), {"__getattribute__": read}))
+        watched: Any = object.__new__(types.new_class(kind.__name__, (kind,), exec_body=body))
         for name in names:
             object.__setattr__(watched, name, self.watch(getattr(value, name), f"{prefix}.{name}"))
         return watched
@@ -564,11 +567,13 @@ class Reading:
 def keys_of(kind: Any, prefix: str) -> set[str]:
     """Return every key of a contract that has a value."""
     found = set()
-    for name, hint in typing.get_type_hints(kind).items():
+    for name, field in kind.model_fields.items():
+        hint = field.annotation
         if isinstance(hint, types.UnionType):
             [hint] = [each for each in typing.get_args(hint) if each is not types.NoneType]
         key = f"{prefix}.{name}"
-        found |= keys_of(hint, key) if dataclasses.is_dataclass(hint) else {key}
+        is_table = isinstance(hint, type) and issubclass(hint, models.Model)
+        found |= keys_of(hint, key) if is_table else {key}
     return found
 
 
