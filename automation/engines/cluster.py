@@ -11,12 +11,13 @@ from automation.console.errors import UsageError
 from automation.console.events import Emit, Line, Notice, Result, step
 from automation.contract import environment, profiles
 from automation.contract.models import SERVICES
-from automation.engines.engine import HEALTHY, UNHEALTHY, ServiceStatus, Status, UpOptions, welcome
+from automation.engines.engine import ServiceStatus, Status, UpOptions, welcome
 from automation.kubernetes import delivery, install, pods, watch
 from automation.kubernetes.delivery import Confirm, Place, Request
 from automation.kubernetes.install import Installed, Options
 from automation.kubernetes.kubectl import ClusterError, NoContextError
-from automation.process import files, instance, processes
+from automation.process import files, processes
+from automation.process.instance import State
 from automation.settings import Settings
 
 _GONE_S = 120.0
@@ -63,6 +64,15 @@ class ClusterEngine:
     def services(self) -> tuple[str, ...]:
         """The services that last: the database too, where it is in the cluster."""
         return (*SERVICES, _DATABASE)
+
+    @property
+    def written(self) -> float:
+        """When a release was installed last, in seconds since the epoch; 0 if never."""
+        return files.modified(self._file)
+
+    async def running(self) -> bool:
+        """Return whether a release is installed. The cluster is not asked: a release runs on unattended."""
+        return self.recorded
 
     @property
     def release(self) -> str:
@@ -173,7 +183,7 @@ class ClusterEngine:
     async def status(self) -> Status:
         """Return the application as it is now."""
         if not self._records():
-            return Status(self.name, instance.STOPPED)
+            return Status(self.name, State.STOPPED)
         try:
             place = await self.place()
         except NoContextError as error:
@@ -181,12 +191,12 @@ class ClusterEngine:
             raise
         record = self._recorded(place)
         if record is None:
-            return Status(self.name, instance.STOPPED)
+            return Status(self.name, State.STOPPED)
         snapshot = pods.read_snapshot(
             await place.kubectl.items(watch.KINDS, _SELECTOR.format(record.release))
         )
         if not snapshot.workloads:
-            return Status(self.name, instance.STOPPED)
+            return Status(self.name, State.STOPPED)
         addresses = {"frontend": record.address, "backend": "http://todo-backend-service:8080"}
         found = {name: pods.standing(snapshot, name) for name in self.services}
         services = {
@@ -195,12 +205,14 @@ class ClusterEngine:
             if each
         }
         services |= {
-            name: ServiceStatus("absent", addresses[name], 0, 0, 0) for name in SERVICES if not found[name]
+            name: ServiceStatus(State.ABSENT, addresses[name], 0, 0, 0)
+            for name in SERVICES
+            if not found[name]
         }
-        good = all(each.state == HEALTHY for each in services.values())
+        good = all(each.state == State.HEALTHY for each in services.values())
         return Status(
             self.name,
-            instance.RUNNING if good else UNHEALTHY,
+            State.RUNNING if good else State.UNHEALTHY,
             mode="production",
             place=f"{record.release} in {record.namespace} of {record.context}",
             address=record.address,

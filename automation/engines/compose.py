@@ -31,15 +31,13 @@ from automation.contract.models import SERVICES, Profile
 from automation.docker import compose_project
 from automation.docker.cli import Docker, explain
 from automation.docker.compose_project import Change, ComposeError, Container, Project
-from automation.engines.engine import HEALTHY, UNHEALTHY, ServiceStatus, Status, UpOptions, welcome
+from automation.engines.engine import ServiceStatus, Status, UpOptions, welcome
 from automation.images import build
 from automation.images.plan import Options, Plan, plan_all
-from automation.process import addresses, files, instance, locking, ports, processes
+from automation.process import addresses, files, locking, ports, processes
+from automation.process.instance import State
 from automation.process.processes import Guarded
 from automation.settings import Settings
-
-PAUSED = "paused"
-"""The state of a service whose container is held by `docker pause`."""
 
 _HOST = "host.docker.internal"
 """The name under which containers reach this machine."""
@@ -109,6 +107,11 @@ class ComposeEngine:
         return self._record() is not None
 
     @property
+    def written(self) -> float:
+        """When the containers were started or taken down last, in seconds since the epoch; 0 if never."""
+        return max(files.modified(self._file), files.modified(self._end_mark))
+
+    @property
     def ended(self) -> float:
         """When containers were taken down, in seconds since the epoch; 0 before, and after the next start."""
         return self._end_mark.stat().st_mtime if self._end_mark.exists() else 0.0
@@ -132,7 +135,7 @@ class ComposeEngine:
             return f"PostgreSQL in the volume {name}_{compose_project.DATABASE}"
         return "" if url and not chosen else f"SQLite in the volume {name}_data"
 
-    async def runs(self) -> bool:
+    async def running(self) -> bool:
         """Whether containers that were started from here run, healthy or not."""
         if not self.recorded:
             return False
@@ -176,17 +179,17 @@ class ComposeEngine:
         containers = await project.containers()
         found = {name: containers[name] for name in self.services if name in containers}
         if record is None or not any(_is_up(found[name]) for name in SERVICES if name in found):
-            return Status(self.name, instance.STOPPED)
+            return Status(self.name, State.STOPPED)
         memory = await asyncio.gather(*(project.memory(each) for each in found.values()))
         services = {
             name: _service_status(record, each, used)
             for (name, each), used in zip(found.items(), memory, strict=True)
         }
         states = {each.state for each in services.values()}
-        if states == {HEALTHY} and len(found) == len(self.services):
-            state = instance.RUNNING
+        if states == {State.HEALTHY} and len(found) == len(self.services):
+            state = State.RUNNING
         else:
-            state = instance.STARTING if instance.STARTING in states else UNHEALTHY
+            state = State.STARTING if State.STARTING in states else State.UNHEALTHY
         return Status(self.name, state, record.mode, record.address, record.since, services=services)
 
     async def logs(self, services: Sequence[str], lines: int, emit: Emit, *, follow: bool) -> None:
@@ -211,10 +214,10 @@ class ComposeEngine:
         """Return what `up` would do, a sentence each. Raises AutomationError as `up` would."""
         compose_project.check_database(options.database)
         docker = Docker.find(self._settings)
-        running = await self._running()
+        running = await self._current()
         if running:
             now = (await self.status()).services
-            held = [name for name, each in now.items() if each.state == PAUSED]
+            held = [name for name, each in now.items() if each.state == State.PAUSED]
             if held:
                 return tuple(f"Start the {name}, which is paused." for name in held)
             return (f"Nothing, unless an image has changed: the application is at {running.address}.",)
@@ -238,7 +241,7 @@ class ComposeEngine:
 
     async def _start(self, docker: Docker, options: UpOptions, emit: Emit) -> Project | None:
         """Bring the containers to what is wanted; return their project, or None when nothing was to do."""
-        running = await self._running()
+        running = await self._current()
         name = options.profile or (running.profile if running else "")
         profile = profiles.load(name, self._settings.root)
         wanted = self._wanted(profile, options, running)
@@ -373,9 +376,9 @@ class ComposeEngine:
             return Project(compose_project.project_name(self._settings), docker)
         return Project(record.project, docker, record.files)
 
-    async def _running(self) -> Record | None:
+    async def _current(self) -> Record | None:
         """Return what was chosen for the containers that run; None when none does."""
-        return self._record() if await self.runs() else None
+        return self._record() if await self.running() else None
 
     def _record(self) -> Record | None:
         data = files.read_json(self._file)
@@ -700,13 +703,13 @@ def _seen_from_inside(url: str) -> str:
 
 def _service_status(record: Record, container: Container, memory: int) -> ServiceStatus:
     name = container.service
-    state = "stopped" if container.state in {"exited", "created", "dead"} else UNHEALTHY
+    state = State.STOPPED if container.state in {"exited", "created", "dead"} else State.UNHEALTHY
     if container.healthy:
-        state = HEALTHY
+        state = State.HEALTHY
     elif container.state == "running" and container.health == "starting":
-        state = instance.STARTING
+        state = State.STARTING
     elif container.paused:
-        state = PAUSED
+        state = State.PAUSED
     mend = f"{_unpause(container)}   or   invoke compose-up" if container.paused else ""
     if name not in SERVICES:
         return ServiceStatus(state, "", 0, container.pid, memory, mend=mend)

@@ -23,8 +23,8 @@ from automation.contract.models import Profile
 from automation.docker.cli import DockerError
 from automation.engines.compose import ComposeEngine
 from automation.engines.engine import ServiceStatus, UpOptions
-from automation.process import instance, ports, processes, programs
-from automation.process.instance import Instance
+from automation.process import ports, processes, programs
+from automation.process.instance import Instance, State
 from automation.project import frontend, node
 from automation.settings import Settings
 
@@ -205,7 +205,7 @@ class _Running:
 
 async def _running(settings: Settings) -> _Running:
     record = Instance(settings.state_dir).read()
-    if record and record.state != instance.CRASHED:
+    if record and record.state != State.CRASHED:
         return _Running({each.name: each.port for each in record.services}, in_containers=False)
     composed = ComposeEngine(settings)
     services: Mapping[str, ServiceStatus] = {}
@@ -213,9 +213,7 @@ async def _running(settings: Settings) -> _Running:
     with suppress(DockerError, TimeoutError):
         async with asyncio.timeout(_SECONDS):
             services = (await composed.status()).services if composed.recorded else {}
-    there = {
-        name: each.port for name, each in services.items() if each.port and each.state != instance.STOPPED
-    }
+    there = {name: each.port for name, each in services.items() if each.port and each.state != State.STOPPED}
     return _Running(there, in_containers=bool(there))
 
 

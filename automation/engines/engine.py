@@ -1,4 +1,4 @@
-"""The engines that run the application: the same verbs, whatever runs it."""
+"""The engines that run the application: one protocol, whatever runs it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -8,31 +8,40 @@ from automation.console.events import Emit
 from automation.contract.environment import Environment
 from automation.contract.models import SERVICES, Profile
 from automation.process import addresses
+from automation.process.instance import State
 from automation.settings import Settings
-
-HEALTHY, UNHEALTHY = "healthy", "unhealthy"
 
 
 @dataclass(frozen=True)
 class UpOptions:
-    """What a person asked for with `up`."""
+    """The options of `up`."""
 
     profile: str = ""
-    """The profile's name; the default profile when empty."""
+    """The default profile when empty."""
     production: bool = False
     """Run the built frontend and a backend that does not reload."""
-    host: str = "127.0.0.1"
+    host: str = addresses.LOOPBACK
     """The address that the frontend listens on."""
     frontend_port: int = 3000
     backend_port: int = 8000
     auto_port: bool = False
-    """Take the next port that is free instead of failing on one that is not."""
+    """Take the next free port instead of failing on a taken one."""
     foreground: bool = True
-    """Stay and show the services' output; otherwise only keep them running."""
+    """Stay and stream the services' output; otherwise return once they are healthy."""
     database: str = ""
-    """`sqlite` or `postgres`, where the engine brings the database; what the settings name when empty."""
+    """`sqlite` or `postgres`, for an engine that runs the database; the settings decide when empty."""
     reason: str = ""
-    """Why this engine was taken, told with the address."""
+    """Why this engine was chosen, shown with the address."""
+
+    @property
+    def mode(self) -> str:
+        """`production` or `development`."""
+        return "production" if self.production else "development"
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The wanted ports by service."""
+        return {"backend": self.backend_port, "frontend": self.frontend_port}
 
 
 @dataclass(frozen=True)
@@ -40,15 +49,15 @@ class ServiceStatus:
     """A service as it is now."""
 
     state: str
+    """A `State`, or Kubernetes' own word for a pod."""
     address: str
     port: int
     pid: int
     memory: int
     """Resident bytes of the service's processes."""
     detail: str = ""
-    """What else there is to know about its state."""
     mend: str = ""
-    """What brings it back to health, where that is known from here."""
+    """The command that makes it healthy again, if known."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +65,7 @@ class Status:
     """The application as it is now."""
 
     engine: str
-    state: str
-    """`stopped`, `starting`, `running`, `unhealthy`, `stopping` or `crashed`."""
+    state: State
     mode: str = ""
     address: str | None = None
     since: float | None = None
@@ -65,7 +73,7 @@ class Status:
     supervisor: int | None = None
     services: Mapping[str, ServiceStatus] = field(default_factory=dict)
     place: str = ""
-    """Where it runs, for an engine that has several places."""
+    """The release, for an engine that runs in several places."""
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the status as plain data, each service under its own name; absent ones are null."""
@@ -80,27 +88,38 @@ class Status:
 
 
 class Engine(Protocol):
-    """A way of running the application."""
+    """A way of running the application. Every method raises AutomationError if it cannot do its work."""
 
     name: str
 
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The long-running services, the database included where the engine runs it."""
+
+    @property
+    def written(self) -> float:
+        """When the services last wrote or ended, in seconds since the epoch; 0 if never."""
+
+    async def running(self) -> bool:
+        """Return whether the application runs, healthy or not."""
+
     async def up(self, options: UpOptions, emit: Emit) -> None:
-        """Start what is not running, wait until it is healthy, and stay with it where the options say so."""
+        """Start what is not running and wait until it is healthy; in the foreground, stay with it."""
 
     async def down(self, emit: Emit) -> None:
-        """Stop what runs, and clear away what a crash left. Doing so twice is no error."""
+        """Stop what runs and clean up after a crash. Stopping twice is not an error."""
 
     async def status(self) -> Status:
         """Return the application as it is now."""
 
     async def logs(self, services: Sequence[str], lines: int, emit: Emit, *, follow: bool) -> None:
-        """Emit the last lines of the services' output; with `follow`, go on with what comes after."""
+        """Emit the last lines of the services' output; with `follow`, keep streaming new output."""
 
     def address(self) -> str | None:
         """Return the address that people open; None while nothing runs."""
 
     async def plan(self, options: UpOptions) -> tuple[str, ...]:
-        """Return what `up` would do, a sentence each. Raises AutomationError as `up` would."""
+        """Return what `up` would do, one sentence each."""
 
 
 def welcome(
@@ -111,7 +130,7 @@ def welcome(
     values: Environment,
     settings: Settings,
 ) -> tuple[str, ...]:
-    """Return what a person wants to know once everything is healthy."""
+    """Return the lines that greet a person once everything is healthy."""
     key = profile.backend.environment.model_key
     provider = values.values.get("AGENT_PROVIDER", profile.backend.environment.provider)
     agent = (

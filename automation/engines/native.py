@@ -5,15 +5,12 @@ ready beside the frontend, which needs neither until somebody opens a page.
 """
 
 import asyncio
-import json
-import os
 import signal
-import subprocess
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -25,9 +22,10 @@ from automation.console.events import Emit, Line, Notice, Result, step
 from automation.contract import environment, profiles
 from automation.contract.environment import Environment
 from automation.contract.models import SERVICES, Profile
-from automation.engines.engine import HEALTHY, UNHEALTHY, ServiceStatus, Status, UpOptions, welcome
-from automation.process import addresses, files, instance, logs, ports, processes
-from automation.process.instance import Instance, ServiceRecord
+from automation.engines import background
+from automation.engines.engine import ServiceStatus, Status, UpOptions, welcome
+from automation.process import addresses, files, logs, ports, processes
+from automation.process.instance import Instance, ServiceRecord, State
 from automation.process.processes import Identity
 from automation.process.supervisor import Service, ServiceStoppedError, Supervisor
 from automation.project import frontend, node
@@ -51,8 +49,24 @@ class NativeEngine:
         self._settings = settings
         self._instance = Instance(settings.state_dir)
 
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Return the services that run as processes."""
+        return SERVICES
+
+    async def running(self) -> bool:
+        """Return whether the application runs, healthy or not."""
+        return self.address() is not None
+
     async def up(self, options: UpOptions, emit: Emit) -> None:
-        """Start what is not running and wait until it is healthy. Raises AutomationError."""
+        """Start what is not running and wait until it is healthy; in the foreground, stay with it."""
+        if options.foreground:
+            await self.supervise(options, emit)
+        else:
+            await background.up(self._settings, options, emit)
+
+    async def supervise(self, options: UpOptions, emit: Emit) -> None:
+        """Run the application in this process until it is told to end. Raises AutomationError."""
         profile = profiles.load(options.profile, self._settings.root)
         while not self._instance.acquire():
             if await self._join(options, emit):
@@ -77,7 +91,7 @@ class NativeEngine:
                 return
             await asyncio.sleep(_POLL_SECONDS)
         with step(emit, "stop") as current:
-            if record.state == instance.CRASHED:
+            if record.state == State.CRASHED:
                 count = await self._clear_crash()
                 current.detail = f"cleared away after a crash, {_count(count, 'process')} left"
                 return
@@ -89,10 +103,12 @@ class NativeEngine:
         """Return the application as it is now, each service asked for its health."""
         record = self._instance.read()
         if record is None:
-            return Status(self.name, instance.STOPPED)
+            return Status(self.name, State.STOPPED)
         services = await asyncio.gather(*(_service_status(each) for each in record.services))
         states = {each.state for each in services}
-        state = UNHEALTHY if record.state == instance.RUNNING and states != {HEALTHY} else record.state
+        state = (
+            State.UNHEALTHY if record.state == State.RUNNING and states != {State.HEALTHY} else record.state
+        )
         return Status(
             engine=record.engine,
             state=state,
@@ -121,19 +137,18 @@ class NativeEngine:
     @property
     def written(self) -> float:
         """When a service wrote last, in seconds since the epoch; 0 while none has."""
-        logs_there = [file for name in SERVICES if (file := self._instance.log(name)).exists()]
-        return max((file.stat().st_mtime for file in logs_there), default=0.0)
+        return max(files.modified(self._instance.log(name)) for name in SERVICES)
 
     def address(self) -> str | None:
         """Return the address that people open; None while nothing runs."""
         record = self._instance.read()
-        return record.address if record and record.state != instance.CRASHED else None
+        return record.address if record and record.state != State.CRASHED else None
 
     async def plan(self, options: UpOptions) -> tuple[str, ...]:
         """Return what `up` would do, a sentence each. Raises AutomationError as `up` would."""
         profile = profiles.load(options.profile, self._settings.root)
         record = self._instance.read()
-        if record is not None and record.state != instance.CRASHED:
+        if record is not None and record.state != State.CRASHED:
             return (f"Nothing: the application is {record.state} at {record.address}.",)
         root, env_file = self._settings.root, self._settings.env_file_name
         made = environment.initialise(self._settings, profile, dry_run=True)
@@ -189,18 +204,18 @@ class NativeEngine:
     async def _join(self, options: UpOptions, emit: Emit) -> bool:
         """Wait for what another process is doing: True when that is healthy, False when it has ended."""
         mode = "production" if options.production else "development"
-        waiting_for = {instance.STARTING, UNHEALTHY, instance.STOPPING, instance.STOPPED}
+        waiting_for = {State.STARTING, State.UNHEALTHY, State.STOPPING, State.STOPPED}
         if self._instance.read() is None:
             await asyncio.sleep(_POLL_SECONDS)
             return False
         with step(emit, "up") as current:
             while (status := await self.status()).state in waiting_for:
-                if status.state == instance.STOPPED:
+                if status.state == State.STOPPED:
                     current.detail = "the one that was there has ended"
                     return False
                 current.progress(f"already {status.state} at {status.address}")
                 await asyncio.sleep(_POLL_SECONDS)
-            if status.state == instance.CRASHED:
+            if status.state == State.CRASHED:
                 current.detail = "the one that was there was killed"
                 return False
             if status.mode != mode:
@@ -216,7 +231,7 @@ class NativeEngine:
     async def _clear_crash(self) -> int:
         """End what a supervisor that was killed left behind. Returns the number of processes."""
         record = self._instance.read()
-        if record is None or record.state != instance.CRASHED:
+        if record is None or record.state != State.CRASHED:
             return 0
         count = processes.kill_marked(record.mark)
         self._instance.forget()
@@ -385,22 +400,6 @@ class _Plan:
         )
 
 
-def in_background(settings: Settings, options: UpOptions, events: Path) -> subprocess.Popen[bytes]:
-    """Start `up` as a process of its own session, its events going to the file as JSON lines."""
-    files.make_directory(events.parent)
-    events.unlink(missing_ok=True)
-    arguments = json.dumps({**asdict(options), "foreground": False})
-    with open(events, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", "automation.engines.background", arguments],
-            cwd=settings.root,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-
 async def _end(supervisor: Identity, mark: str) -> None:
     """Ask the supervisor to end, wait, and see to it that nothing is left."""
     with suppress(psutil.Error):
@@ -413,16 +412,16 @@ async def _end(supervisor: Identity, mark: str) -> None:
 
 
 async def _service_status(entry: ServiceRecord) -> ServiceStatus:
-    state, memory = "stopped", 0
+    state, memory = State.STOPPED, 0
     if entry.process.alive:
-        state = UNHEALTHY
+        state = State.UNHEALTHY
         with suppress(psutil.Error):
             tree = psutil.Process(entry.process.pid).children(recursive=True)
             memory = sum(process.memory_info().rss for process in tree)
         async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=_STATUS_SECONDS) as client:
             with suppress(httpx2.HTTPError):
                 if (await client.get(entry.health)).status_code == httpx2.codes.OK:
-                    state = HEALTHY
+                    state = State.HEALTHY
     return ServiceStatus(state, entry.address, entry.port, entry.process.pid, memory)
 
 

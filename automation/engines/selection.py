@@ -49,15 +49,13 @@ async def for_start(settings: Settings, asked: str) -> tuple[Engine, str]:
 
 async def running(settings: Settings) -> Engine | None:
     """Return the engine that runs the application; None when none does, or one was killed."""
-    native, composed, cluster = NativeEngine(settings), ComposeEngine(settings), ClusterEngine(settings)
-    if native.address():
-        return native
-    # Without a daemon no container runs.
-    with suppress(DockerError):
-        if await composed.runs():
-            return composed
-    # It is not asked whether the cluster answers: a release goes on without anybody's looking.
-    return cluster if cluster.recorded else None
+    for make in (NativeEngine, ComposeEngine, ClusterEngine):
+        engine: Engine = make(settings)
+        # Without a daemon no container runs.
+        with suppress(DockerError):
+            if await engine.running():
+                return engine
+    return None
 
 
 async def latest(settings: Settings) -> Engine:
@@ -68,9 +66,8 @@ async def latest(settings: Settings) -> Engine:
 
 async def writer(settings: Settings) -> Engine:
     """Return the engine whose services write, or did so last, also when all trace of them has gone."""
-    engine, composed = await latest(settings), ComposeEngine(settings)
-    quiet = isinstance(engine, NativeEngine) and not engine.address()
-    return composed if quiet and composed.ended > NativeEngine(settings).written else engine
+    engines: tuple[Engine, ...] = (NativeEngine(settings), ComposeEngine(settings))
+    return await running(settings) or max(engines, key=lambda engine: engine.written)
 
 
 async def _docker(settings: Settings) -> tuple[str, str]:

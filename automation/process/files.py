@@ -78,3 +78,11 @@ def read_json(source: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return data if isinstance(data, dict) else None
+
+
+def modified(file: Path) -> float:
+    """Return when the file was changed last, in seconds since the epoch; 0 if there is none."""
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return 0.0

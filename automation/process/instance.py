@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,20 @@ from filelock import FileLock
 from automation.process import files, locking, processes
 from automation.process.processes import Identity
 
-STOPPED, STARTING, RUNNING, STOPPING, CRASHED = "stopped", "starting", "running", "stopping", "crashed"
+
+class State(StrEnum):
+    """The state of the application or of a service."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    """Every service is healthy."""
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    CRASHED = "crashed"
+    ABSENT = "absent"
 
 
 @dataclass(frozen=True)
@@ -41,7 +55,7 @@ class Record:
     engine: str
     mode: str
     """`development` or `production`."""
-    state: str
+    state: State
     supervisor: Identity
     address: str
     since: float
@@ -80,7 +94,7 @@ class Instance:
     def begin(self, engine: str, mode: str, address: str) -> Record:
         """Write the record of a start. Raises AutomationError when it cannot be written."""
         supervisor = processes.identify(os.getpid())
-        record = Record(uuid.uuid4().hex, engine, mode, STARTING, supervisor, address, time.time())
+        record = Record(uuid.uuid4().hex, engine, mode, State.STARTING, supervisor, address, time.time())
         self.write(record)
         return record
 
@@ -95,10 +109,10 @@ class Instance:
             return None
         try:
             record = _record(data)
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             # Written by another version: nothing in it can be relied on.
             return None
-        return record if record.supervisor.alive else replace(record, state=CRASHED)
+        return record if record.supervisor.alive else replace(record, state=State.CRASHED)
 
 
 def _record(data: Mapping[str, Any]) -> Record:
@@ -106,4 +120,11 @@ def _record(data: Mapping[str, Any]) -> Record:
         ServiceRecord(**{**service, "process": Identity(**service["process"])})
         for service in data["services"]
     )
-    return Record(**{**data, "supervisor": Identity(**data["supervisor"]), "services": services})
+    return Record(
+        **{
+            **data,
+            "supervisor": Identity(**data["supervisor"]),
+            "services": services,
+            "state": State(data["state"]),
+        }
+    )

@@ -18,8 +18,8 @@ import httpx2
 from automation.console import errors
 from automation.console.errors import AutomationError
 from automation.console.events import Emit, Line, Step, step
-from automation.process import files, instance, logs, processes
-from automation.process.instance import Instance, Record, ServiceRecord
+from automation.process import files, logs, processes
+from automation.process.instance import Instance, Record, ServiceRecord, State
 from automation.process.processes import Guarded
 
 _PROBE_SECONDS = 0.05
@@ -128,7 +128,7 @@ class Supervisor:
 
     def mark_running(self) -> None:
         """Write down that all are healthy."""
-        self._write(state=instance.RUNNING)
+        self._write(state=State.RUNNING)
 
     async def run(self, *, show_output: bool) -> None:
         """Stay until a service ends, which raises ServiceStoppedError; show what they write meanwhile."""
@@ -148,7 +148,7 @@ class Supervisor:
             # It was raised where it was awaited, or the failure that comes first has been.
             self._fallen.exception()
         with suppress(AutomationError):
-            self._write(state=instance.STOPPING)
+            self._write(state=State.STOPPING)
         try:
             await asyncio.gather(*(guarded.stop() for guarded in self._running.values()))
         finally:

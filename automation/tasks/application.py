@@ -1,25 +1,17 @@
 """The tasks that run the application."""
 
-import asyncio
-import json
-import uuid
 from dataclasses import replace
 
-from automation.console.errors import FAILED, AutomationError, UsageError
-from automation.console.events import Emit, Failed, Notice, Result, StepFailed, from_mapping
+from automation.console.errors import FAILED, UsageError
+from automation.console.events import Emit, Notice, Result
 from automation.console.runner import run
 from automation.contract.models import SERVICES
-from automation.engines.cluster import ClusterEngine
-from automation.engines.compose import ComposeEngine
-from automation.engines.engine import UNHEALTHY, Status, UpOptions
-from automation.engines.native import NativeEngine, in_background
+from automation.engines.engine import Status, UpOptions
 from automation.engines.selection import for_start, latest, writer
 from automation.process import ports
-from automation.process.instance import CRASHED, STOPPED
-from automation.process.logs import Follower
+from automation.process.instance import State
 from automation.settings import Settings
 
-_POLL_SECONDS = 0.05
 _UNREACHED = {"frontend": "not reached from here"}
 """What stands for the address of a service that has none, and that is not for the backend."""
 
@@ -53,8 +45,6 @@ async def start(current: Settings, options: UpOptions, emit: Emit, *, engine: st
         plan = await chosen.plan(options)
         emit(Notice(plan))
         emit(Result({"engine": chosen.name, "plan": plan}))
-    elif isinstance(chosen, NativeEngine) and not options.foreground:
-        await _up_detached(current, options, emit)
     else:
         await chosen.up(options, emit)
 
@@ -66,7 +56,7 @@ def down(*, dry_run: bool, json_lines: bool, debug: bool) -> int:
         engine = await latest(current)
         if dry_run:
             now = await engine.status()
-            what = "do nothing" if now.state == STOPPED else "end it"
+            what = "do nothing" if now.state == State.STOPPED else "end it"
             emit(Notice((f"The application is {now.state}: down would {what}.",)))
             emit(Result(now.to_mapping()))
             return
@@ -83,7 +73,7 @@ def status(*, json_lines: bool, debug: bool) -> int:
         now = await (await latest(current)).status()
         emit(Notice(_describe(now)))
         emit(Result(now.to_mapping()))
-        return FAILED if now.state in {UNHEALTHY, CRASHED} else 0
+        return FAILED if now.state in {State.UNHEALTHY, State.CRASHED} else 0
 
     return run(work, json_lines=json_lines, debug=debug)
 
@@ -97,53 +87,17 @@ def logs(*, service: str, lines: str, follow: bool, json_lines: bool, debug: boo
                 f"--lines {lines!r} is not a number of lines", why="it is a whole number, 0 or more"
             )
         engine = await writer(current)
-        known = engine.services if isinstance(engine, ComposeEngine | ClusterEngine) else SERVICES
-        if service and service not in known:
-            raise UsageError(f"there is no service {service!r}", why=f"the services are {', '.join(known)}")
+        if service and service not in engine.services:
+            known = ", ".join(engine.services)
+            raise UsageError(f"there is no service {service!r}", why=f"the services are {known}")
         chosen = (service,) if service else SERVICES
         await engine.logs(chosen, int(lines), emit, follow=follow)
 
     return run(work, json_lines=json_lines, debug=debug)
 
 
-async def _up_detached(current: Settings, options: UpOptions, emit: Emit) -> None:
-    """Start in the background and show its events until it is healthy or has failed."""
-    events = current.state_dir / "logs" / f"up-{uuid.uuid4().hex}.jsonl"
-    process = in_background(current, options, events)
-    follower = Follower(events, 0)
-    other: list[str] = []
-    failed = False
-    try:
-        while True:
-            # Asked before reading, so that nothing written before the end is missed.
-            code = process.poll()
-            for line in follower.new_lines():
-                try:
-                    event = from_mapping(json.loads(line))
-                except (ValueError, KeyError, TypeError):
-                    other.append(line)
-                    continue
-                emit(event)
-                failed = failed or isinstance(event, Failed | StepFailed)
-                if isinstance(event, Result):
-                    return
-            if code is not None:
-                error = AutomationError(
-                    "the application was not started", details=other, remedies=["invoke up"]
-                )
-                error.shown = failed
-                raise error
-            await asyncio.sleep(_POLL_SECONDS)
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
-    finally:
-        events.unlink(missing_ok=True)
-
-
 def _describe(status: Status) -> tuple[str, ...]:
-    if status.state == STOPPED:
+    if status.state == State.STOPPED:
         return ("Nothing is running. Start it with   invoke up",)
     began = f" since {ports.since(status.since)}" if status.since else ""
     places = (f"{status.engine} engine", status.mode, status.place, status.address or "")
@@ -166,6 +120,6 @@ def _describe(status: Status) -> tuple[str, ...]:
         if name not in SERVICES
     ]
     mend = [f"the {name} is {each.state}: {each.mend}" for name, each in status.services.items() if each.mend]
-    if status.state == CRASHED:
+    if status.state == State.CRASHED:
         mend.append("It was killed. Clear away what is left with   invoke down")
     return (head, *rows, *others, *mend)

@@ -10,7 +10,7 @@ from automation.console.runner import confirm, run
 from automation.contract import environment, profiles
 from automation.engines import doctor as diagnosis
 from automation.engines.native import NativeEngine
-from automation.process.instance import STOPPED
+from automation.process.instance import State
 from automation.project import cleaning, frontend, lockfiles
 from automation.settings import Settings
 
@@ -86,7 +86,7 @@ def clean(*, data: bool, yes: bool, dry_run: bool, json_lines: bool, debug: bool
 
     async def work(current: Settings, emit: Emit) -> None:
         now = await NativeEngine(current).status()
-        if now.state != STOPPED and not dry_run:
+        if now.state != State.STOPPED and not dry_run:
             raise AutomationError(
                 f"the application is {now.state}, and would lose what it runs from", remedies=["invoke down"]
             )
