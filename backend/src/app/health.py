@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Depends, Request, Response
@@ -11,10 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.agents.selection import choose_agent
 from app.database import Database
-from app.database.dependencies import DatabaseDep
 from app.database.migrations import head
+from app.dependencies import DatabaseDep, SettingsDep
 from app.metrics import Metrics
-from app.settings import Settings
 
 DATABASE_TIMEOUT_S = 0.8
 """An answer about health must come within a second, even from a database that does not."""
@@ -55,7 +54,7 @@ class DatabaseProbe:
 
 async def get_database_health(request: Request, database: DatabaseDep) -> dict[str, Any]:
     """Return the kind of the database, its state and how long it took to answer."""
-    probe = cast("DatabaseProbe", request.app.state.database_probe)
+    probe: DatabaseProbe = request.app.state.database_probe
     started = time.perf_counter()
     status = await probe.ask()
     latency = round((time.perf_counter() - started) * 1000, 1)
@@ -67,9 +66,8 @@ DatabaseHealth = Annotated[dict[str, Any], Depends(get_database_health)]
 
 @router.get("/health")
 @router.get("/api/health", include_in_schema=False)
-async def get_health(request: Request, database: DatabaseHealth) -> dict[str, Any]:
-    """Say that the process lives: 200 even when the database does not, which restarting would not mend."""
-    settings = cast("Settings", request.app.state.settings)
+async def get_health(settings: SettingsDep, database: DatabaseHealth) -> dict[str, Any]:
+    """Say that the process lives: 200 even when the database does not, which a restart would not fix."""
     agent = choose_agent(settings)
     return {
         "status": "ok" if database["status"] == "ok" else "degraded",
@@ -90,5 +88,5 @@ async def get_readiness(request: Request, database: DatabaseHealth) -> JSONRespo
 @router.get("/metrics", include_in_schema=False)
 async def get_metrics(request: Request) -> Response:
     """Return the figures for Prometheus."""
-    metrics = cast("Metrics", request.app.state.metrics)
+    metrics: Metrics = request.app.state.metrics
     return Response(metrics.exposition(), headers={"content-type": metrics.content_type})

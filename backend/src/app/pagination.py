@@ -8,11 +8,18 @@ import base64
 import json
 from datetime import UTC, datetime
 
+from app.errors import RefusalError
+
 CursorValue = str | int | None
 
 
-class InvalidCursorError(ValueError):
+class InvalidCursorError(RefusalError):
     """The cursor was not made by this list, or was made for another order."""
+
+    status = 422
+    title = "Invalid request"
+    code = "invalid_cursor"
+    detail = "cursor: is not a cursor of this list"
 
 
 def encode_cursor(order: str, key: CursorValue, row_id: str) -> str:
@@ -31,11 +38,11 @@ def decode_cursor(cursor: str, order: str) -> tuple[CursorValue, str]:
         padded = cursor + "=" * (-len(cursor) % 4)
         made_for, key, row_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, TypeError, RecursionError):
-        raise InvalidCursorError("is not a cursor of this list") from None
+        raise InvalidCursorError from None
     if not isinstance(row_id, str) or not (key is None or isinstance(key, str | int)) or not row_id.isalnum():
-        raise InvalidCursorError("is not a cursor of this list")
+        raise InvalidCursorError
     if made_for != order:
-        raise InvalidCursorError("belongs to a list in another order")
+        raise InvalidCursorError("cursor: belongs to a list in another order")
     return key, row_id
 
 
@@ -51,4 +58,4 @@ def cursor_instant(key: CursorValue) -> datetime:
             return instant.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise InvalidCursorError("is not a cursor of this list")
+    raise InvalidCursorError

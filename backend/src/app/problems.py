@@ -11,6 +11,8 @@ from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalErr
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from app.errors import RefusalError
+
 log = structlog.get_logger(__name__)
 
 
@@ -85,6 +87,13 @@ def install(app: FastAPI) -> None:
         if not isinstance(error, Problem):
             error = Problem(error.status_code, detail=error.detail, headers=dict(error.headers or {}))
         return problem_response(error, request.url.path)
+
+    @app.exception_handler(RefusalError)
+    async def refusal(request: Request, error: RefusalError) -> JSONResponse:
+        wait = error.retry_after_seconds
+        headers = None if wait is None else {"Retry-After": str(wait)}
+        problem = Problem(error.status, error.title, error.message, error.code, headers=headers)
+        return problem_response(problem, request.url.path)
 
     @app.exception_handler(RequestValidationError)
     async def validation_error(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -1,12 +1,11 @@
 """The session in a browser's cookies and in a program's bearer token, with Better Auth's names and flags."""
 
-from typing import cast
 from urllib.parse import quote
 
 from fastapi import Request, Response
 
 from app.accounts.signatures import sign, unsign
-from app.settings import Settings
+from app.dependencies import get_settings
 
 SESSION_AGE_S = 7 * 24 * 3600
 
@@ -27,7 +26,7 @@ class SessionCookies:
     @classmethod
     def of(cls, request: Request) -> "SessionCookies":
         """Return the cookies of the application that got a request."""
-        settings = cast("Settings", request.app.state.settings)
+        settings = get_settings(request)
         secret = settings.better_auth_secret.get_secret_value()
         return cls(secret, secure=settings.public_url.startswith("https://"))
 

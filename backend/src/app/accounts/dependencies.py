@@ -1,6 +1,6 @@
 """Who is asking, as FastAPI dependencies."""
 
-from typing import Annotated, cast
+from typing import Annotated
 
 from fastapi import Depends, Request
 
@@ -8,14 +8,12 @@ from app.accounts.cookies import SessionCookies
 from app.accounts.models import User
 from app.accounts.origins import is_trusted
 from app.accounts.service import Accounts
-from app.database.dependencies import DatabaseDep
+from app.dependencies import DatabaseDep, SettingsDep
 from app.problems import Problem
-from app.settings import Settings
 
 
-def get_accounts(request: Request, database: DatabaseDep) -> Accounts:
+def get_accounts(settings: SettingsDep, database: DatabaseDep) -> Accounts:
     """Return the service of accounts."""
-    settings = cast("Settings", request.app.state.settings)
     return Accounts(
         database,
         secret=settings.better_auth_secret.get_secret_value(),

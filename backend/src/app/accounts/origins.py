@@ -1,13 +1,14 @@
 """Whether a request comes from a page that may use the browser's cookies: protection against forgery."""
 
 import re
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import Request
 
 from app.accounts.errors import AccountError
-from app.settings import Settings, origin
+from app.dependencies import get_settings
+from app.settings import origin
 
 _RELATIVE_PATH = re.compile(r"/(?!/|\\|%2f|%5c)[\w\-.+/@]*(?:\?[\w\-.+/=&%@]*)?", re.ASCII | re.IGNORECASE)
 _HEADER_SAFE = re.compile(r"[!-~]+")
@@ -59,7 +60,7 @@ def check_urls(request: Request, body: Any) -> None:
 
 def is_trusted(request: Request, url: str) -> bool:
     """Say whether a URL belongs to one of our pages."""
-    settings = cast("Settings", request.app.state.settings)
+    settings = get_settings(request)
     try:
         return urlsplit(url).scheme in {"http", "https"} and origin(url) in settings.origins
     except ValueError:

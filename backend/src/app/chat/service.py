@@ -14,9 +14,10 @@ from app.chat.models import CONVERSATION_TITLE_LENGTH, Conversation, Message, Re
 from app.chat.parts import StoredPart, history_message, resumable
 from app.chat.schemas import ChatRequest
 from app.database import Database, new_id, utc_now
+from app.errors import KeyReusedError, RefusalError
+from app.instants import iso_instant
 from app.pagination import cursor_instant, decode_cursor, encode_cursor
 from app.ratelimits import Limit, RateLimiter
-from app.tasks.schemas import iso_instant
 
 HISTORY_MESSAGES = 40
 """How many earlier messages an agent sees."""
@@ -30,36 +31,42 @@ _NEWEST_FIRST = "updated desc"
 _BACKWARDS = "messages desc"
 
 
-class ConversationNotFoundError(LookupError):
+class ConversationNotFoundError(RefusalError):
     """The person has no conversation with this id."""
 
+    status = 404
+    title = "Conversation not found"
+    code = "conversation_not_found"
+    detail = "You have no conversation with this id."
 
-class ReplyInProgressError(Exception):
+
+class ReplyInProgressError(RefusalError):
     """The message with this key is being answered at this moment."""
 
-
-class KeyReusedError(ValueError):
-    """The key was used for a different message."""
+    status = 409
+    title = "Reply in progress"
+    code = "reply_in_progress"
+    detail = "This message is being answered. Ask again for the stored reply."
 
 
 class ReplyLostError(Exception):
     """The reply is no longer this server's: another one goes on with it, or its conversation was deleted."""
 
 
-class TooManyMessagesError(Exception):
-    """The person has to wait before the next message.
+class TooManyMessagesError(RefusalError):
+    """The person has to wait before the next message."""
 
-    Args:
-        seconds: how long.
-    """
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
+    status = 429
+    title = "Too many messages"
+    code = "too_many_messages"
 
 
-class TooManyRepliesError(Exception):
+class TooManyRepliesError(RefusalError):
     """So many replies to this person are being made that another one has to wait."""
+
+    status = 429
+    title = "Too many messages"
+    code = "too_many_replies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +126,7 @@ async def accept_message(
     except IntegrityError:
         # Another request with the same key was faster, or the conversation has just been deleted.
         if request.idempotency_key is None:
-            raise ConversationNotFoundError(request.conversation_id) from None
+            raise ConversationNotFoundError from None
         async with database.transaction() as session:
             return await _accept(session, user_id, request, agent, limits)
 
@@ -145,7 +152,7 @@ async def _accept(
         await session.flush()
         history: list[HistoryMessage] = []
     else:
-        conversation = await get_conversation(session, user_id, request.conversation_id)
+        conversation = await _find(session, user_id, request.conversation_id)
         conversation.updated_at = now
         history = await _history(session, conversation.id)
     message = Message(
@@ -184,14 +191,14 @@ async def _reply_to(
 ) -> AcceptedMessage | StoredReply:
     said = message.parts[0]["text"]
     if said != request.message or request.conversation_id not in (None, message.conversation_id):
-        raise KeyReusedError(request.idempotency_key)
+        raise KeyReusedError("idempotency_key: was used for a different message; each message needs its own.")
     reply = await session.scalar(select(Message).where(Message.reply_to == message.id))
     if reply is None:
-        raise ReplyInProgressError
+        raise ReplyInProgressError(retry_after_seconds=1)
     if reply.state not in (ReplyState.RUNNING, ReplyState.STOPPED):
         return StoredReply(reply.conversation_id, reply.id, reply.agent, reply.model, reply.parts)
     if reply.state == ReplyState.RUNNING and reply.leased_until and reply.leased_until > utc_now():
-        raise ReplyInProgressError
+        raise ReplyInProgressError(retry_after_seconds=1)
     return await _take_over(session, message, reply, agent, limits)
 
 
@@ -221,7 +228,7 @@ async def _take_over(
         .execution_options(synchronize_session=False)
     )
     if taken.one_or_none() is None:
-        raise ReplyInProgressError
+        raise ReplyInProgressError(retry_after_seconds=1)
     history = await _history(session, message.conversation_id, before=message)
     return AcceptedMessage(
         message.conversation_id, reply.id, attempt, message.created_at, history, begun, begun_by
@@ -233,7 +240,10 @@ async def _check_limits(session: AsyncSession, user_id: str, limits: ChatLimits)
     # This locks the person's row until the transaction ends, so nobody else counts the replies meanwhile.
     seconds = await limits.limiter.retry_after_in(session, f"{user_id}|/api/chat", limit)
     if seconds is not None:
-        raise TooManyMessagesError(seconds)
+        raise TooManyMessagesError(
+            f"At most {limits.messages_per_minute} messages a minute are answered. Try again in a moment.",
+            retry_after_seconds=seconds,
+        )
     being_made = (
         Message.user_id == user_id,
         # As it stands in the condition of the index.
@@ -242,7 +252,10 @@ async def _check_limits(session: AsyncSession, user_id: str, limits: ChatLimits)
     )
     running = await session.scalar(select(func.count()).select_from(Message).where(*being_made))
     if (running or 0) >= limits.streams:
-        raise TooManyRepliesError
+        raise TooManyRepliesError(
+            f"At most {limits.streams} messages are answered at the same time. Try again in a moment.",
+            retry_after_seconds=5,
+        )
 
 
 async def _history(
@@ -296,24 +309,19 @@ async def _update(database: Database, accepted: AcceptedMessage, **values: Any) 
             raise ReplyLostError(accepted.reply_id)
 
 
-async def get_conversation(session: AsyncSession, user_id: str, conversation_id: str) -> Conversation:
-    """Return one conversation of this person.
-
-    Raises:
-        ConversationNotFoundError: when this person has none with this id.
-    """
+async def _find(session: AsyncSession, user_id: str, conversation_id: str) -> Conversation:
     conversation = None
     if "\0" not in conversation_id:
         conversation = await session.scalar(
             select(Conversation).where(Conversation.id == conversation_id, Conversation.user_id == user_id)
         )
     if conversation is None:
-        raise ConversationNotFoundError(conversation_id)
+        raise ConversationNotFoundError
     return conversation
 
 
 async def list_conversations(
-    session: AsyncSession, user_id: str, *, limit: int, cursor: str | None
+    database: Database, user_id: str, *, limit: int, cursor: str | None
 ) -> tuple[Sequence[Conversation], str | None]:
     """Return this person's conversations, the last used first, and the cursor of the next page.
 
@@ -327,54 +335,60 @@ async def list_conversations(
         older = and_(Conversation.updated_at == instant, Conversation.id < row_id)
         statement = statement.where(or_(Conversation.updated_at < instant, older))
     statement = statement.order_by(Conversation.updated_at.desc(), Conversation.id.desc())
-    rows = (await session.scalars(statement.limit(limit + 1))).all()
+    async with database.transaction(read_only=True) as session:
+        rows = (await session.scalars(statement.limit(limit + 1))).all()
     items = rows[:limit]
     if len(rows) <= limit:
         return items, None
     return items, encode_cursor(_NEWEST_FIRST, iso_instant(items[-1].updated_at), items[-1].id)
 
 
-async def list_messages(
-    session: AsyncSession, conversation: Conversation, *, cursor: str | None
-) -> tuple[Sequence[Message], str | None]:
-    """Return the latest messages of a conversation, oldest first, and the cursor of those before them.
+async def read_conversation(
+    database: Database, user_id: str, conversation_id: str, *, cursor: str | None
+) -> tuple[Conversation, Sequence[Message], str | None]:
+    """Return a conversation, its latest messages, oldest first, and the cursor of those before them.
 
     Raises:
-        InvalidCursorError: when the cursor is not one of this list.
+        ConversationNotFoundError: when this person has none with this id.
+        InvalidCursorError: when the cursor is not one of this conversation.
     """
-    statement = select(Message).where(Message.conversation_id == conversation.id)
-    if cursor is not None:
-        key, row_id = decode_cursor(cursor, _BACKWARDS)
-        instant = cursor_instant(key)
-        older = and_(Message.created_at == instant, Message.id < row_id)
-        statement = statement.where(or_(Message.created_at < instant, older))
-    statement = statement.order_by(Message.created_at.desc(), Message.id.desc())
-    rows = (await session.scalars(statement.limit(MESSAGES_PER_PAGE + 1))).all()
+    async with database.transaction(read_only=True) as session:
+        conversation = await _find(session, user_id, conversation_id)
+        statement = select(Message).where(Message.conversation_id == conversation.id)
+        if cursor is not None:
+            key, row_id = decode_cursor(cursor, _BACKWARDS)
+            instant = cursor_instant(key)
+            older = and_(Message.created_at == instant, Message.id < row_id)
+            statement = statement.where(or_(Message.created_at < instant, older))
+        statement = statement.order_by(Message.created_at.desc(), Message.id.desc())
+        rows = (await session.scalars(statement.limit(MESSAGES_PER_PAGE + 1))).all()
     items = rows[:MESSAGES_PER_PAGE]
     if len(rows) <= MESSAGES_PER_PAGE:
-        return items[::-1], None
-    return items[::-1], encode_cursor(_BACKWARDS, iso_instant(items[-1].created_at), items[-1].id)
+        return conversation, items[::-1], None
+    previous = encode_cursor(_BACKWARDS, iso_instant(items[-1].created_at), items[-1].id)
+    return conversation, items[::-1], previous
 
 
 async def rename_conversation(
-    session: AsyncSession, user_id: str, conversation_id: str, title: str
+    database: Database, user_id: str, conversation_id: str, title: str
 ) -> Conversation:
     """Give a conversation another title and return it.
 
     Raises:
         ConversationNotFoundError: when this person has none with this id.
     """
-    conversation = await get_conversation(session, user_id, conversation_id)
-    conversation.title = title
-    await session.flush()
-    return conversation
+    async with database.transaction() as session:
+        conversation = await _find(session, user_id, conversation_id)
+        conversation.title = title
+        return conversation
 
 
-async def delete_conversation(session: AsyncSession, user_id: str, conversation_id: str) -> None:
+async def delete_conversation(database: Database, user_id: str, conversation_id: str) -> None:
     """Delete a conversation with its messages. The tasks it made stay.
 
     Raises:
         ConversationNotFoundError: when this person has none with this id.
     """
-    conversation = await get_conversation(session, user_id, conversation_id)
-    await session.execute(delete(Conversation).where(Conversation.id == conversation.id))
+    async with database.transaction() as session:
+        conversation = await _find(session, user_id, conversation_id)
+        await session.execute(delete(Conversation).where(Conversation.id == conversation.id))

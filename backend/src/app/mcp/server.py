@@ -5,8 +5,7 @@ could name anyone else, and an argument that a tool does not know is refused, so
 Import this module late: the MCP library takes a second.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -21,11 +20,11 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Database
-from app.tasks import idempotency, service
-from app.tasks.models import DESCRIPTION_LENGTH, TAG_LENGTH, TAGS_PER_TASK, TITLE_LENGTH, Priority, Task
+from app.tasks import service
+from app.tasks.idempotency import Once
+from app.tasks.models import DESCRIPTION_LENGTH, TAG_LENGTH, TAGS_PER_TASK, TITLE_LENGTH, Priority
 from app.tasks.schemas import TaskCreate, TaskOut, TaskQuery, TaskUpdate
 
 LIST_LIMIT = 100
@@ -95,6 +94,8 @@ class _Server(MCPServer[Any]):
                 raise ToolError(_sentence(cause)) from None
             if isinstance(cause, ToolError):
                 raise ToolError(str(cause)) from None
+            if isinstance(cause, service.TaskNotFoundError):
+                raise ToolError("There is no task with this id; list_tasks tells the ids.") from None
             if isinstance(cause, SQLAlchemyError | TimeoutError):
                 message = "The tasks cannot be reached at the moment."
                 raise MCPError(DATABASE_UNAVAILABLE, message) from cause
@@ -164,25 +165,14 @@ class Person:
     reply_id: str | None = None
 
 
-@asynccontextmanager
-async def _transaction(person: Person, *, read_only: bool = False) -> AsyncIterator[AsyncSession]:
-    try:
-        async with person.database.transaction(read_only=read_only) as session:
-            yield session
-    except service.TaskNotFoundError:
-        raise ToolError("There is no task with this id; list_tasks tells the ids.") from None
-
-
-async def _changed(person: Person, change: Callable[[AsyncSession], Awaitable[Task]]) -> TaskResult:
+async def _changed(person: Person, change: Callable[..., Awaitable[TaskOut]]) -> TaskResult:
     """Make a change, or return what it has come to when the same call made it before."""
     call = _CALL.get()
-    async with _transaction(person) as session:
-        if call is None or person.reply_id is None:
-            return TaskResult(task=TaskOut.of(await change(session)))
+    once = None
+    if call is not None and person.reply_id is not None:
         key = f"reply {person.reply_id} {call.id}"
-        request = {"tool": call.name, "arguments": call.arguments}
-        work = partial(change, session)
-        return TaskResult(task=await idempotency.once(session, person.user_id, key, request, work))
+        once = Once(key, {"tool": call.name, "arguments": call.arguments})
+    return TaskResult(task=await change(once=once))
 
 
 async def add_task(
@@ -205,7 +195,7 @@ async def add_task(
             "all_day": all_day,
         }
     )
-    return await _changed(person, lambda session: service.create_task(session, person.user_id, new))
+    return await _changed(person, partial(service.create_task, person.database, person.user_id, new))
 
 
 async def list_tasks(
@@ -244,12 +234,8 @@ async def list_tasks(
     present = person.now()
     midnight = present.astimezone(person.time_zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     passed = service.Overdue(now=present, today=midnight.astimezone(UTC)) if overdue else None
-    async with _transaction(person, read_only=True) as session:
-        page = await service.list_tasks(session, person.user_id, task_query, overdue=passed)
-        total = len(page.items)
-        if page.next_cursor is not None:
-            total = await service.count_tasks(session, person.user_id, task_query, overdue=passed)
-        return TasksResult(tasks=[TaskOut.of(task) for task in page.items], total=total)
+    found, total = await service.find_tasks(person.database, person.user_id, task_query, overdue=passed)
+    return TasksResult(tasks=found, total=total)
 
 
 async def complete_task(
@@ -258,14 +244,13 @@ async def complete_task(
     completed: Annotated[bool, Field(description="false marks a task as not done again.")] = True,
 ) -> TaskResult:
     """Mark a task as done, or as not done again."""
-    return await _changed(
-        person, lambda session: service.set_completed(session, person.user_id, id, completed=completed)
-    )
+    change = partial(service.set_completed, person.database, person.user_id, id, completed=completed)
+    return await _changed(person, change)
 
 
 async def delete_task(person: Person, id: TaskId) -> TaskResult:  # noqa: A002 - the name on the wire
     """Delete a task for good. To mark it as done, use complete_task instead."""
-    return await _changed(person, lambda session: service.delete_task(session, person.user_id, id))
+    return await _changed(person, partial(service.delete_task, person.database, person.user_id, id))
 
 
 async def update_task(
@@ -293,7 +278,7 @@ async def update_task(
     if not changes:
         raise ToolError("Nothing to change was given.")
     update = TaskUpdate.model_validate(changes)
-    return await _changed(person, lambda session: service.update_task(session, person.user_id, id, update))
+    return await _changed(person, partial(service.update_task, person.database, person.user_id, id, update))
 
 
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)

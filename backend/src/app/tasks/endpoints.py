@@ -1,16 +1,15 @@
 """HTTP for tasks."""
 
 import re
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
 from app.accounts.dependencies import CurrentUser
-from app.database.dependencies import SessionDep
-from app.pagination import InvalidCursorError
+from app.dependencies import DatabaseDep
 from app.problems import Problem
-from app.tasks import idempotency, service
+from app.tasks import service
+from app.tasks.idempotency import Once
 from app.tasks.schemas import TaskCreate, TaskOut, TaskPage, TaskQuery, TaskUpdate
 
 router = APIRouter(prefix="/api/tasks", tags=["tasks"])
@@ -18,26 +17,18 @@ router = APIRouter(prefix="/api/tasks", tags=["tasks"])
 TaskId = Annotated[str, Path(max_length=64)]
 
 
-def _not_found() -> Problem:
-    return Problem(404, "Task not found", "You have no task with this id.", "task_not_found")
-
-
 @router.get("")
 async def list_tasks(
-    user: CurrentUser, session: SessionDep, query: Annotated[TaskQuery, Query()]
+    user: CurrentUser, database: DatabaseDep, query: Annotated[TaskQuery, Query()]
 ) -> TaskPage:
     """List your tasks, filtered and sorted, a page at a time."""
-    try:
-        page = await service.list_tasks(session, user.id, query)
-    except InvalidCursorError as error:
-        raise Problem(422, "Invalid request", f"cursor: {error}", "invalid_cursor") from None
-    return TaskPage(items=[TaskOut.of(task) for task in page.items], next_cursor=page.next_cursor)
+    return await service.list_tasks(database, user.id, query)
 
 
 @router.post("", status_code=201)
 async def create_task(
     user: CurrentUser,
-    session: SessionDep,
+    database: DatabaseDep,
     new: TaskCreate,
     response: Response,
     idempotency_key: Annotated[str | None, Header()] = None,
@@ -49,20 +40,10 @@ async def create_task(
     same task answers what the first request was answered and adds nothing, and the same key with another task
     is a 422. While the first request is still at work, a second one waits for it.
     """
-    if idempotency_key is None:
-        task = TaskOut.of(await service.create_task(session, user.id, new))
-    else:
-        add = partial(service.create_task, session, user.id, new)
-        key = f"{router.prefix} {_idempotency_key(idempotency_key)}"
-        try:
-            task = await idempotency.once(session, user.id, key, new.model_dump(mode="json"), add)
-        except idempotency.KeyReusedError:
-            raise Problem(
-                422,
-                "Idempotency key reused",
-                "Idempotency-Key: was used for a different task; each task needs its own.",
-                "idempotency_key_reused",
-            ) from None
+    once = None
+    if idempotency_key is not None:
+        once = Once(f"{router.prefix} {_idempotency_key(idempotency_key)}", new.model_dump(mode="json"))
+    task = await service.create_task(database, user.id, new, once=once)
     response.headers["Location"] = f"{router.prefix}/{task.id}"
     return task
 
@@ -81,47 +62,32 @@ def _idempotency_key(header: str) -> str:
 
 
 @router.get("/{task_id}")
-async def get_task(user: CurrentUser, session: SessionDep, task_id: TaskId) -> TaskOut:
+async def get_task(user: CurrentUser, database: DatabaseDep, task_id: TaskId) -> TaskOut:
     """Read one task."""
-    try:
-        return TaskOut.of(await service.get_task(session, user.id, task_id))
-    except service.TaskNotFoundError:
-        raise _not_found() from None
+    return await service.get_task(database, user.id, task_id)
 
 
 @router.patch("/{task_id}")
 async def update_task(
-    user: CurrentUser, session: SessionDep, task_id: TaskId, changes: TaskUpdate
+    user: CurrentUser, database: DatabaseDep, task_id: TaskId, changes: TaskUpdate
 ) -> TaskOut:
     """Change the given members of a task."""
-    try:
-        return TaskOut.of(await service.update_task(session, user.id, task_id, changes))
-    except service.TaskNotFoundError:
-        raise _not_found() from None
+    return await service.update_task(database, user.id, task_id, changes)
 
 
 @router.delete("/{task_id}", status_code=204)
-async def delete_task(user: CurrentUser, session: SessionDep, task_id: TaskId) -> None:
+async def delete_task(user: CurrentUser, database: DatabaseDep, task_id: TaskId) -> None:
     """Delete a task."""
-    try:
-        await service.delete_task(session, user.id, task_id)
-    except service.TaskNotFoundError:
-        raise _not_found() from None
+    await service.delete_task(database, user.id, task_id)
 
 
 @router.post("/{task_id}/complete")
-async def complete_task(user: CurrentUser, session: SessionDep, task_id: TaskId) -> TaskOut:
+async def complete_task(user: CurrentUser, database: DatabaseDep, task_id: TaskId) -> TaskOut:
     """Mark a task as done; a second time changes nothing."""
-    try:
-        return TaskOut.of(await service.set_completed(session, user.id, task_id, completed=True))
-    except service.TaskNotFoundError:
-        raise _not_found() from None
+    return await service.set_completed(database, user.id, task_id, completed=True)
 
 
 @router.post("/{task_id}/reopen")
-async def reopen_task(user: CurrentUser, session: SessionDep, task_id: TaskId) -> TaskOut:
+async def reopen_task(user: CurrentUser, database: DatabaseDep, task_id: TaskId) -> TaskOut:
     """Mark a task as not done; a second time changes nothing."""
-    try:
-        return TaskOut.of(await service.set_completed(session, user.id, task_id, completed=False))
-    except service.TaskNotFoundError:
-        raise _not_found() from None
+    return await service.set_completed(database, user.id, task_id, completed=False)

@@ -7,6 +7,7 @@ Whoever then asks again, with the same key, is told what came of it the first ti
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, Database, UtcDateTime, utc_now
+from app.errors import KeyReusedError
 from app.tasks.models import Task
 from app.tasks.schemas import TaskOut
 
@@ -35,8 +37,15 @@ class IdempotencyKey(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
-class KeyReusedError(ValueError):
-    """The key was used for something else."""
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A change that is made once, however often it is asked for.
+
+    `key` names the request and the thing that it is for, `request` is what is asked for.
+    """
+
+    key: str
+    request: JsonObject
 
 
 # Both databases understand this. On PostgreSQL it waits for another transaction that has the key.
@@ -76,7 +85,7 @@ async def once(
         return task
     first = (await session.scalars(select(IdempotencyKey).where(*of_key))).one()
     if first.fingerprint != fingerprint:
-        raise KeyReusedError(key)
+        raise KeyReusedError("Idempotency-Key: was used for a different task; each task needs its own.")
     return TaskOut.model_validate(first.outcome)
 
 

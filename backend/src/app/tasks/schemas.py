@@ -11,10 +11,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     StringConstraints,
 )
 
+from app.instants import Instant
 from app.tasks.models import (
     DESCRIPTION_LENGTH,
     TAG_LENGTH,
@@ -81,11 +81,6 @@ def _utc_in_range(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-def iso_instant(value: datetime) -> str:
-    """Return an aware datetime in UTC the way JavaScript writes it, ending in Z."""
-    return value.isoformat().replace("+00:00", "Z")
-
-
 # The constraints stand first: so they are part of the type, and what stands behind them runs before or after.
 Title = Annotated[
     str,
@@ -102,7 +97,6 @@ Description = Annotated[
 Tag = Annotated[str, AfterValidator(_tag)]
 Tags = Annotated[list[Tag], Field(max_length=200), AfterValidator(_distinct)]
 Due = Annotated[AwareDatetime, BeforeValidator(_iso_only), AfterValidator(_utc_in_range)]
-Instant = Annotated[datetime, PlainSerializer(iso_instant, return_type=str)]
 
 
 class TaskCreate(BaseModel):

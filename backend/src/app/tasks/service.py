@@ -1,22 +1,27 @@
 """The rules of tasks: what a person may do with their own. Endpoints and tools both call these functions.
 
 Every function takes the person's id and sees nothing of anyone else: another person's task is as absent as
-one that never existed.
+one that never existed. Every function owns its transaction, which has ended when it returns.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.database import utc_now
+from app.database import Database, utc_now
+from app.errors import RefusalError
+from app.instants import iso_instant
 from app.pagination import CursorValue, InvalidCursorError, cursor_instant, decode_cursor, encode_cursor
+from app.tasks import idempotency
+from app.tasks.idempotency import Once
 from app.tasks.models import TITLE_LENGTH, Priority, Task, TaskTag
-from app.tasks.schemas import TaskCreate, TaskQuery, TaskUpdate, iso_instant
+from app.tasks.schemas import TaskCreate, TaskOut, TaskPage, TaskQuery, TaskUpdate
 
 _SORTS: dict[str, tuple[InstrumentedAttribute[Any], str]] = {
     "created": (Task.created_at, "desc"),
@@ -27,8 +32,13 @@ _SORTS: dict[str, tuple[InstrumentedAttribute[Any], str]] = {
 _RANKS = (Priority.LOW, Priority.MEDIUM, Priority.HIGH)
 
 
-class TaskNotFoundError(LookupError):
+class TaskNotFoundError(RefusalError):
     """The person has no task with this id."""
+
+    status = 404
+    title = "Task not found"
+    code = "task_not_found"
+    detail = "You have no task with this id."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +47,6 @@ class Overdue:
 
     now: datetime
     today: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some tasks of a list, and the cursor of the next ones."""
-
-    items: Sequence[Task]
-    next_cursor: str | None
 
 
 def _folded(text: str) -> str:
@@ -58,95 +60,136 @@ def _index(task: Task) -> None:
     task.search_text = _folded("\n".join(part for part in (task.title, task.description, tags) if part))
 
 
-def _tag_rows(tags: Sequence[str]) -> list[TaskTag]:
-    return [TaskTag(name=name, position=position) for position, name in enumerate(tags)]
+async def _change(
+    database: Database, user_id: str, once: Once | None, work: Callable[[AsyncSession], Awaitable[Task]]
+) -> TaskOut:
+    """Run a change in a transaction of its own, once where its request may come again."""
+    async with database.transaction() as session:
+        if once is None:
+            return TaskOut.of(await work(session))
+        return await idempotency.once(session, user_id, once.key, once.request, partial(work, session))
 
 
-async def create_task(session: AsyncSession, user_id: str, new: TaskCreate) -> Task:
-    """Store a new task of this person and return it."""
-    now = utc_now()
-    task = Task(
-        user_id=user_id,
-        title=new.title,
-        description=new.description,
-        priority=new.priority,
-        due_at=new.due_at,
-        all_day=new.all_day and new.due_at is not None,
-        completed_at=None,
-        created_at=now,
-        updated_at=now,
-        tag_rows=_tag_rows(new.tags),
-    )
-    _index(task)
-    session.add(task)
-    await session.flush()
-    return task
-
-
-async def get_task(session: AsyncSession, user_id: str, task_id: str, *, for_update: bool = False) -> Task:
-    """Return one task of this person; with `for_update`, other writers of it wait until the transaction ends.
+async def create_task(
+    database: Database, user_id: str, new: TaskCreate, *, once: Once | None = None
+) -> TaskOut:
+    """Store a new task of this person and return it.
 
     Raises:
-        TaskNotFoundError: when this person has none with this id.
+        KeyReusedError: when the key of `once` belongs to a different request.
     """
+
+    async def create(session: AsyncSession) -> Task:
+        now = utc_now()
+        task = Task(
+            user_id=user_id,
+            title=new.title,
+            description=new.description,
+            priority=new.priority,
+            due_at=new.due_at,
+            all_day=new.all_day and new.due_at is not None,
+            completed_at=None,
+            created_at=now,
+            updated_at=now,
+            tag_rows=[TaskTag(name=name, position=position) for position, name in enumerate(new.tags)],
+        )
+        _index(task)
+        session.add(task)
+        await session.flush()
+        return task
+
+    return await _change(database, user_id, once, create)
+
+
+async def _find(session: AsyncSession, user_id: str, task_id: str, *, for_update: bool = False) -> Task:
+    """Return one task; with `for_update`, other writers of it wait until the transaction ends."""
     task = None
     if "\0" not in task_id:
         statement = select(Task).where(Task.id == task_id, Task.user_id == user_id)
         task = await session.scalar(statement.with_for_update() if for_update else statement)
     if task is None:
-        raise TaskNotFoundError(task_id)
+        raise TaskNotFoundError
     return task
 
 
-async def update_task(session: AsyncSession, user_id: str, task_id: str, changes: TaskUpdate) -> Task:
+async def get_task(database: Database, user_id: str, task_id: str) -> TaskOut:
+    """Return one task of this person.
+
+    Raises:
+        TaskNotFoundError: when this person has none with this id.
+    """
+    async with database.transaction(read_only=True) as session:
+        return TaskOut.of(await _find(session, user_id, task_id))
+
+
+async def update_task(
+    database: Database, user_id: str, task_id: str, changes: TaskUpdate, *, once: Once | None = None
+) -> TaskOut:
     """Change the given members of a task and return it.
 
     Raises:
         TaskNotFoundError: when this person has none with this id.
+        KeyReusedError: when the key of `once` belongs to a different request.
     """
-    task = await get_task(session, user_id, task_id, for_update=True)
-    values = changes.model_dump(exclude_unset=True)
-    tags = values.pop("tags", None)
-    for name, value in values.items():
-        setattr(task, name, value)
-    if tags is not None and tags != task.tags:
-        kept = {row.name: row for row in task.tag_rows}
-        task.tag_rows = [kept.get(name) or TaskTag(name=name) for name in tags]
-        for position, row in enumerate(task.tag_rows):
-            row.position = position
-    if task.due_at is None:
-        task.all_day = False
-    if changes.model_fields_set:
-        _index(task)
-        task.updated_at = utc_now()
-    await session.flush()
-    return task
+
+    async def update(session: AsyncSession) -> Task:
+        task = await _find(session, user_id, task_id, for_update=True)
+        values = changes.model_dump(exclude_unset=True)
+        tags = values.pop("tags", None)
+        for name, value in values.items():
+            setattr(task, name, value)
+        if tags is not None and tags != task.tags:
+            kept = {row.name: row for row in task.tag_rows}
+            task.tag_rows = [kept.get(name) or TaskTag(name=name) for name in tags]
+            for position, row in enumerate(task.tag_rows):
+                row.position = position
+        if task.due_at is None:
+            task.all_day = False
+        if changes.model_fields_set:
+            _index(task)
+            task.updated_at = utc_now()
+        await session.flush()
+        return task
+
+    return await _change(database, user_id, once, update)
 
 
-async def set_completed(session: AsyncSession, user_id: str, task_id: str, *, completed: bool) -> Task:
+async def set_completed(
+    database: Database, user_id: str, task_id: str, *, completed: bool, once: Once | None = None
+) -> TaskOut:
     """Mark a task as done or not done and return it. What it already is keeps its moment of completion.
 
     Raises:
         TaskNotFoundError: when this person has none with this id.
+        KeyReusedError: when the key of `once` belongs to a different request.
     """
-    task = await get_task(session, user_id, task_id, for_update=True)
-    if completed != (task.completed_at is not None):
-        task.updated_at = utc_now()
-        task.completed_at = task.updated_at if completed else None
-        await session.flush()
-    return task
+
+    async def mark(session: AsyncSession) -> Task:
+        task = await _find(session, user_id, task_id, for_update=True)
+        if completed != (task.completed_at is not None):
+            task.updated_at = utc_now()
+            task.completed_at = task.updated_at if completed else None
+            await session.flush()
+        return task
+
+    return await _change(database, user_id, once, mark)
 
 
-async def delete_task(session: AsyncSession, user_id: str, task_id: str) -> Task:
+async def delete_task(database: Database, user_id: str, task_id: str, *, once: Once | None = None) -> TaskOut:
     """Delete a task and return what it was.
 
     Raises:
         TaskNotFoundError: when this person has none with this id.
+        KeyReusedError: when the key of `once` belongs to a different request.
     """
-    task = await get_task(session, user_id, task_id, for_update=True)
-    await session.execute(delete(Task).where(Task.id == task.id))
-    session.expunge(task)
-    return task
+
+    async def remove(session: AsyncSession) -> Task:
+        task = await _find(session, user_id, task_id, for_update=True)
+        await session.execute(delete(Task).where(Task.id == task.id))
+        session.expunge(task)
+        return task
+
+    return await _change(database, user_id, once, remove)
 
 
 def _matching(user_id: str, query: TaskQuery, overdue: Overdue | None) -> list[ColumnElement[bool]]:
@@ -195,7 +238,7 @@ def _sort_value(column: InstrumentedAttribute[Any], key: CursorValue) -> Any:
                 return key.encode().decode()
             raise ValueError(key)
     except (ValueError, IndexError):
-        raise InvalidCursorError("is not a cursor of this list") from None
+        raise InvalidCursorError from None
     return None if key is None and column is Task.due_at else cursor_instant(key)
 
 
@@ -211,13 +254,30 @@ def _after(
 
 
 async def list_tasks(
-    session: AsyncSession, user_id: str, query: TaskQuery, *, overdue: Overdue | None = None
-) -> Page:
+    database: Database, user_id: str, query: TaskQuery, *, overdue: Overdue | None = None
+) -> TaskPage:
     """Return one page of this person's tasks.
 
     Raises:
         InvalidCursorError: when the cursor was not made for this order.
     """
+    async with database.transaction(read_only=True) as session:
+        return await _page(session, user_id, query, overdue)
+
+
+async def find_tasks(
+    database: Database, user_id: str, query: TaskQuery, *, overdue: Overdue | None = None
+) -> tuple[list[TaskOut], int]:
+    """Return the first tasks that a query matches, and how many it matches in all."""
+    async with database.transaction(read_only=True) as session:
+        page = await _page(session, user_id, query, overdue)
+        if page.next_cursor is None:
+            return page.items, len(page.items)
+        statement = select(func.count()).select_from(Task).where(*_matching(user_id, query, overdue))
+        return page.items, await session.scalar(statement) or 0
+
+
+async def _page(session: AsyncSession, user_id: str, query: TaskQuery, overdue: Overdue | None) -> TaskPage:
     column, usual = _SORTS[query.sort]
     descending = (query.order or usual) == "desc"
     order = f"{query.sort} {'desc' if descending else 'asc'}"
@@ -231,14 +291,7 @@ async def list_tasks(
         Task.id.desc() if descending else Task.id.asc(),
     )
     rows = list(await session.scalars(statement.limit(query.limit + 1)))
-    items = rows[: query.limit]
-    more = len(rows) > query.limit
-    return Page(items, encode_cursor(order, _cursor_key(column, items[-1]), items[-1].id) if more else None)
-
-
-async def count_tasks(
-    session: AsyncSession, user_id: str, query: TaskQuery, *, overdue: Overdue | None = None
-) -> int:
-    """Return how many of this person's tasks a query matches, on all pages together."""
-    statement = select(func.count()).select_from(Task).where(*_matching(user_id, query, overdue))
-    return await session.scalar(statement) or 0
+    items, cursor = rows[: query.limit], None
+    if len(rows) > query.limit:
+        cursor = encode_cursor(order, _cursor_key(column, items[-1]), items[-1].id)
+    return TaskPage(items=[TaskOut.of(task) for task in items], next_cursor=cursor)

@@ -1,0 +1,24 @@
+"""What endpoints need of the application, as FastAPI dependencies."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.database import Database
+from app.settings import Settings
+
+
+def get_settings(request: Request) -> Settings:
+    """Return the application's settings."""
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def get_database(request: Request) -> Database:
+    """Return the application's database."""
+    database: Database = request.app.state.database
+    return database
+
+
+SettingsDep = Annotated[Settings, Depends(get_settings)]
+DatabaseDep = Annotated[Database, Depends(get_database)]
