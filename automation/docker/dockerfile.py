@@ -1,20 +1,25 @@
-"""Reading a Dockerfile as the builder reads it: directives, and instructions with their flags.
+"""The model of a Dockerfile: directives, instructions, stages, and the images that a build uses.
 
-The builder's own rules hold: the escape directive, continued lines with comments between them, heredocs,
-instructions in any case. What cannot be read becomes an instruction that nothing knows, never an exception.
+`parse` takes any text, also one that is no Dockerfile, because a review must judge it before Docker does. It
+follows the builder's rules: the escape directive, continued lines with comments between them, heredocs,
+keywords in any case. `Dockerfile.resolve` then chooses a target, fills in the build arguments and is strict.
 """
 
 import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+from automation.console import errors
+from automation.console.errors import AutomationError
 
 KEYWORDS = frozenset({
     "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER",
     "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
 })  # fmt: skip
-"""The instructions that there are."""
 
 _DIRECTIVE = re.compile(r"^\s*#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.*?)\s*$")
 _WORD = r"""(?:[^\s"'\\]|\\.|"(?:\\.|[^"\\])*"|'[^']*')+"""
@@ -22,6 +27,14 @@ _HEREDOC = re.compile(r"\d*<<(-?)([^<]+)")
 _FLAG = re.compile(rf"--({_WORD})(?:\s+|$)")
 _QUOTES = re.compile(r"[\"'\\]")
 _WITH_HEREDOCS = {"RUN", "COPY", "ADD", "ONBUILD"}
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_VARIABLE = re.compile(
+    rf"\\(?P<escaped>\$)|\$(?:(?P<plain>{_NAME})|\{{(?P<braced>{_NAME})(?::?(?P<how>[-+])(?P<word>[^}}]*))?\}})"
+)
+
+
+class DockerfileError(AutomationError):
+    """The text is not a Dockerfile, or has no such target."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +46,13 @@ class Instruction:
     line: int
     """Where it begins, counted from one."""
     flags: tuple[tuple[str, str], ...]
-    """What stands as --name=value before the arguments, in order."""
+    """Names and values of the flags before the arguments, in order."""
     text: str
-    """The arguments on one line, variables as they are written; heredocs follow on their own lines."""
+    """The arguments on one line, with variables as written; heredocs follow on their own lines."""
 
     def flag(self, name: str) -> tuple[str, ...]:
         """Return the values of a flag, in order."""
-        return tuple(value for each, value in self.flags if each == name)
+        return tuple(value for flag, value in self.flags if flag == name)
 
     @property
     def mounts(self) -> tuple[Mapping[str, str], ...]:
@@ -47,7 +60,7 @@ class Instruction:
         mounts = []
         for value in self.flag("mount"):
             pairs = (part.partition("=")[::2] for part in value.split(","))
-            fields = {name.strip().lower(): each.strip() for name, each in pairs}
+            fields = {name.strip().lower(): text.strip() for name, text in pairs}
             mounts.append({**fields, "type": fields.get("type", "bind").lower()})
         return tuple(mounts)
 
@@ -58,21 +71,277 @@ class Instruction:
         return tuple(name for name in (*self.flag("from"), *mounted) if name)
 
     @property
+    def exec_form(self) -> tuple[str, ...] | None:
+        """The items of the JSON array, or None for the shell form."""
+        try:
+            items = json.loads(self.text)
+        except ValueError:
+            return None
+        return tuple(map(str, items)) if isinstance(items, list) else None
+
+    @property
     def words(self) -> tuple[str, ...]:
         """The arguments: the items of the exec form, or words as a shell splits them."""
-        if (items := exec_form(self.text)) is not None:
+        if (items := self.exec_form) is not None:
             return items
         head = self.text.split("\n", 1)[0]
         try:
             return tuple(shlex.split(head))
-        except ValueError:  # a quotation mark that is never closed, as in don't
+        except ValueError:  # an unclosed quotation mark, as in don't
             return tuple(head.split())
 
+    @property
+    def pairs(self) -> dict[str, str]:
+        """The names and values of an ENV, LABEL or ARG; an ARG without a default has an empty one."""
+        words = self.words
+        if self.keyword in {"ENV", "LABEL"} and words and "=" not in words[0]:
+            return {words[0]: self.text.partition(words[0])[2].strip()}
+        return {name: value for name, _, value in (word.partition("=") for word in words)}
 
-def instructions(text: str) -> Iterator[Instruction]:
-    """Yield the instructions in the order of the file."""
+
+@dataclass(frozen=True)
+class Stage:
+    """A FROM and the instructions up to the next one."""
+
+    number: int
+    name: str
+    """Empty without AS."""
+    base: str
+    """An image, `scratch`, or the name of an earlier stage."""
+    head: Instruction
+    """The FROM."""
+    instructions: tuple[Instruction, ...]
+    """What follows the FROM."""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    """Once resolved: the build arguments at its end, those of the stages below included."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Once resolved: the environment at its end."""
+
+    def all(self, *keywords: str) -> tuple[Instruction, ...]:
+        """Return the instructions of these kinds."""
+        return tuple(instruction for instruction in self.instructions if instruction.keyword in keywords)
+
+    def expand(self, text: str) -> str:
+        """Return the text with the variables of this stage filled in; ENV wins over ARG."""
+        return expand(text, {**self.arguments, **self.environment})
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The stages and images that it is made from, its base first."""
+        return (self.base, *(name for instruction in self.instructions for name in instruction.sources))
+
+
+@dataclass(frozen=True)
+class Dockerfile:
+    """A file as written, or resolved for a target."""
+
+    text: str
+    directives: Mapping[str, tuple[int, str]]
+    """Line and value of each parser directive, by its name in small letters."""
+    preamble: tuple[Instruction, ...]
+    """What precedes the first FROM."""
+    stages: tuple[Stage, ...]
+    """All in the order of the file; once resolved, those that the target needs."""
+    arguments: Mapping[str, str | None]
+    """Every ARG of the whole file with its first default; None without one."""
+    default_images: tuple[str, ...] = ()
+    """Once resolved with arguments: the external images of a build without any."""
+
+    def instructions(self) -> Iterator[Instruction]:
+        """Yield every instruction in order."""
+        yield from self.preamble
+        for stage in self.stages:
+            yield stage.head
+            yield from stage.instructions
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the stages that have one."""
+        return tuple(stage.name for stage in self.stages if stage.name)
+
+    @property
+    def target(self) -> Stage:
+        """The stage that becomes the image."""
+        return self.stages[-1]
+
+    @property
+    def external(self) -> tuple[str, ...]:
+        """The images that a build takes from elsewhere, in the order of the file, without `scratch`."""
+        found = (
+            name
+            for stage in self.stages
+            for name in stage.references
+            if name != "scratch" and self.stage(name, stage.number) is None
+        )
+        return tuple(dict.fromkeys(found))
+
+    def stage(self, name: str, before: int) -> Stage | None:
+        """Return the stage that a name or number means to the stage numbered `before`; None for an image."""
+        for stage in reversed(self.stages):
+            if stage.number < before and name.lower() in {stage.name.lower() or None, str(stage.number)}:
+                return stage
+        return None
+
+    def lineage(self, stage: Stage) -> tuple[Stage, ...]:
+        """Return the stage preceded by the stages that it is built on."""
+        below = self.stage(stage.base, stage.number)
+        return (*(self.lineage(below) if below is not None else ()), stage)
+
+    def needed(self, target: str = "") -> tuple[Stage, ...]:
+        """Return the stages that a target, by default the last stage, is made from, and itself, in order.
+
+        Raises DockerfileError when there is no such target, or no stage at all.
+        """
+        if not self.stages:
+            raise DockerfileError("the Dockerfile has no FROM", why="an image is built from a base image")
+        stage = self.stage(target, len(self.stages)) if target else self.target
+        if stage is None:
+            known = ", ".join(self.names) or "without names"
+            raise DockerfileError(f"the Dockerfile has no target {target!r}", why=f"its stages are {known}")
+        needed: dict[int, Stage] = {}
+        waiting: list[Stage | None] = [stage]
+        while waiting:
+            stage = waiting.pop()
+            if stage is not None and stage.number not in needed:
+                needed[stage.number] = stage
+                waiting += [self.stage(name, stage.number) for name in stage.references]
+        return tuple(needed[number] for number in sorted(needed))
+
+    def preset(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Return the arguments that a FROM may use: as given, or else their defaults."""
+        values: dict[str, str] = {}
+        for instruction in self.preamble:
+            if instruction.keyword == "ARG":
+                values |= _declared(instruction, given, {}, values)
+        return values
+
+    def resolve(self, *, target: str = "", arguments: Mapping[str, str] | None = None) -> Self:
+        """Return the stages that the target needs, with variables in bases and flags filled in.
+
+        Raises DockerfileError when the text is not a Dockerfile, or has no such target.
+        """
+        self._check()
+        given = arguments or {}
+        preset = self.preset(given)
+        resolved = replace(self, stages=())
+        for stage in self.stages:
+            stages = (*resolved.stages, _resolve_stage(stage, resolved, given, preset))
+            resolved = replace(resolved, stages=stages)
+        default_images = self.resolve(target=target).external if given else ()
+        return replace(resolved, stages=resolved.needed(target), default_images=default_images)
+
+    def _check(self) -> None:
+        for instruction in self.instructions():
+            if instruction.keyword not in KEYWORDS:
+                raise DockerfileError(
+                    f"line {instruction.line} begins with {instruction.keyword[:40]!r}",
+                    why="a Dockerfile has no such instruction",
+                )
+        for instruction in self.preamble:
+            if instruction.keyword != "ARG":
+                what = f"line {instruction.line} is {instruction.keyword} before any FROM"
+                raise DockerfileError(what, remedies=["begin with FROM"])
+        for stage in self.stages:
+            if len(stage.head.text.split()) != 1 and not stage.name:
+                what = f"line {stage.head.line} is not FROM image [AS name]"
+                raise DockerfileError(what, details=[f"FROM {stage.head.text}"])
+
+
+def parse(text: str) -> Dockerfile:
+    """Return the Dockerfile as written, whatever the text is."""
+    preamble: list[Instruction] = []
+    stages: list[Stage] = []
+    arguments: dict[str, str | None] = {}
+    bodies: list[list[Instruction]] = []
+    directives = _directives(text)
+    for instruction in _instructions(text, directives.get("escape", (0, ""))[1]):
+        if instruction.keyword == "FROM":
+            words = instruction.text.split()
+            name = words[2] if len(words) == 3 and words[1].upper() == "AS" else ""
+            stages.append(Stage(len(stages), name, "".join(words[:1]), instruction, ()))
+            bodies.append([])
+        else:
+            (bodies[-1] if bodies else preamble).append(instruction)
+        for word in instruction.words if instruction.keyword == "ARG" else ():
+            name, assigned, default = word.partition("=")
+            if arguments.get(name) is None:
+                arguments[name] = default if assigned else None
+    filled = (replace(stage, instructions=tuple(body)) for stage, body in zip(stages, bodies, strict=True))
+    return Dockerfile(text, directives, tuple(preamble), tuple(filled), arguments)
+
+
+def load(root: Path, name: str) -> Dockerfile:
+    """Return the Dockerfile at a path relative to the root. Raises AutomationError."""
+    try:
+        return parse((root / name).read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise AutomationError(
+            f"{name} cannot be read", why=errors.reason(error), remedies=[f"git checkout -- {name}"]
+        ) from error
+
+
+def expand(text: str, values: Mapping[str, str], missing: str = "") -> str:
+    """Return the text with `$NAME`, `${NAME}`, `${NAME:-word}` and `${NAME:+word}` filled in.
+
+    A variable without a value is empty; where `missing` is given, that stands for every use of it.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        if found["escaped"]:
+            return "$"
+        name = found["plain"] or found["braced"]
+        if name not in values and missing:
+            return missing
+        match found["how"]:
+            case "-":
+                return values.get(name) or expand(found["word"], values, missing)
+            case "+":
+                return expand(found["word"], values, missing) if values.get(name) else ""
+        return values.get(name, "")
+
+    return _VARIABLE.sub(value, text)
+
+
+def _resolve_stage(
+    stage: Stage, earlier: Dockerfile, given: Mapping[str, str], preset: Mapping[str, str]
+) -> Stage:
+    base = expand(stage.base, preset)
+    below = earlier.stage(base, stage.number)
+    arguments = dict(below.arguments) if below is not None else {}
+    environment = dict(below.environment) if below is not None else {}
+    for instruction in stage.instructions:
+        known = {**arguments, **environment}
+        if instruction.keyword == "ARG":
+            arguments |= _declared(instruction, given, preset, known)
+        elif instruction.keyword == "ENV":
+            environment |= {name: expand(value, known) for name, value in instruction.pairs.items()}
+    stage = replace(stage, base=base, arguments=arguments, environment=environment)
+    filled = (
+        replace(step, flags=tuple((name, stage.expand(value)) for name, value in step.flags))
+        for step in stage.instructions
+    )
+    return replace(stage, instructions=tuple(filled))
+
+
+def _declared(
+    instruction: Instruction, given: Mapping[str, str], preset: Mapping[str, str], known: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the values that an ARG sets: as given, its default, or one from before the first FROM."""
+    values = {}
+    for word in instruction.words:
+        name, assigned, default = word.partition("=")
+        if name in given:
+            values[name] = given[name]
+        elif assigned:
+            values[name] = expand(default, known)
+        elif name in preset:
+            values[name] = preset[name]
+    return values
+
+
+def _instructions(text: str, escape: str) -> Iterator[Instruction]:
     lines = text.split("\n")
-    escape = "`" if directives(text).get("escape", (0, ""))[1] == "`" else "\\"
+    escape = "`" if escape == "`" else "\\"
     at = 0
     while at < len(lines):
         if not lines[at].strip() or lines[at].lstrip().startswith("#"):
@@ -81,7 +350,7 @@ def instructions(text: str) -> Iterator[Instruction]:
         first, joined = at, ""
         while at < len(lines):
             line, at = lines[at].rstrip(), at + 1
-            # A comment, and an empty line, between continued lines do not end them.
+            # A comment or an empty line between continued lines does not end them.
             if joined and (not line or line.lstrip().startswith("#")):
                 continue
             joined += f"{line.removesuffix(escape)} "
@@ -100,8 +369,7 @@ def instructions(text: str) -> Iterator[Instruction]:
         yield Instruction(keyword.upper(), first + 1, flags, "\n".join((rest, *heredocs)))
 
 
-def directives(text: str) -> dict[str, tuple[int, str]]:
-    """Return line and value of each parser directive, by its name in small letters."""
+def _directives(text: str) -> dict[str, tuple[int, str]]:
     found: dict[str, tuple[int, str]] = {}
     for number, line in enumerate(text.split("\n"), 1):
         if number == 1 and line.startswith("#!"):
@@ -113,17 +381,8 @@ def directives(text: str) -> dict[str, tuple[int, str]]:
     return found
 
 
-def exec_form(text: str) -> tuple[str, ...] | None:
-    """Return the items of a JSON array, or None when it is the shell form."""
-    try:
-        items = json.loads(text)
-    except ValueError:
-        return None
-    return tuple(map(str, items)) if isinstance(items, list) else None
-
-
 def _heredocs(rest: str) -> list[tuple[str, str]]:
-    """Return dash and end word of each heredoc. One that is part of a word, or quoted, is none."""
+    """Return dash and end word of each heredoc; one that is quoted or part of a word does not count."""
     found = (_HEREDOC.fullmatch(word) for word in re.findall(_WORD, rest))
     return [(match[1], _QUOTES.sub("", match[2])) for match in found if match]
 
@@ -131,7 +390,7 @@ def _heredocs(rest: str) -> list[tuple[str, str]]:
 def _flags(rest: str) -> tuple[tuple[tuple[str, str], ...], str]:
     flags: list[tuple[str, str]] = []
     while match := _FLAG.match(rest):
-        # Quotes and backslashes may stand anywhere in a flag, and mean nothing there.
+        # Quotes and backslashes may stand anywhere in a flag and have no meaning there.
         name, _, value = _QUOTES.sub("", match[1]).partition("=")
         flags.append((name.lower(), value))
         rest = rest[match.end() :]

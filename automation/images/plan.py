@@ -12,8 +12,8 @@ from automation.console.errors import AutomationError, UsageError
 from automation.contract import environment, profiles
 from automation.contract.models import SERVICES, Frontend, Profile, Rules
 from automation.contract.profiles import load_rules
-from automation.docker import build_stages, context
-from automation.docker.build_stages import Dockerfile
+from automation.docker import context, dockerfile
+from automation.docker.dockerfile import Dockerfile
 from automation.images import revision
 from automation.images.revision import Revision
 from automation.settings import BUILD_SECRETS, Settings
@@ -175,12 +175,12 @@ async def _plan(
     """Return the plan, and the base images that it would have without replacing any."""
     each = profile.service(service)
     shown = f"{service}/Dockerfile{'.dev' if options.development else ''}"
-    read = build_stages.read(settings.root / shown, shown)
+    read = dockerfile.load(settings.root, shown)
     target = _target(read, profile.name, shown, options)
     version = read_version(settings, profile, options.version)
     wanted = image_arguments(profile, service, version)
     # Images that the contract does not speak of, such as the one with the build's tools, have the default.
-    images = {name: wanted.get(name, read.arguments[name]) for name in read.images(target)}
+    images = {name: wanted.get(name) or read.arguments[name] or "" for name in _base_arguments(read, target)}
     replaced = dict(_replacements(images, service, each.base, (*settings.bases, *options.bases)))
     arguments = {
         **{name: value for name, value in wanted.items() if name in read.arguments and name not in _IMAGES},
@@ -222,6 +222,13 @@ def _target(read: Dockerfile, name: str, shown: str, options: Options) -> str:
         why=f"its stages are {', '.join(read.names)}" if read.names else "its stages have no names",
         remedies=[f"add   FROM … AS {name}   to {shown}"],
     )
+
+
+def _base_arguments(read: Dockerfile, target: str) -> Iterator[str]:
+    """Yield the arguments that name the images which the target is made from."""
+    references = " ".join(name for stage in read.needed(target) for name in stage.references)
+    used = set(re.findall(r"\$\{?(\w+)", references))
+    yield from (name for name in read.arguments if name in used and name.endswith("_IMAGE"))
 
 
 def _hash(*parts: object) -> str:

@@ -12,9 +12,8 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from automation.docker.dockerfile import KEYWORDS, Instruction, directives
+from automation.docker.dockerfile import KEYWORDS, Dockerfile, Instruction, Stage, expand, parse
 from automation.review.candidate import hidden
-from automation.review.dockerfile import Dockerfile, expand, read
 from automation.review.findings import Finding
 
 _SYNTAX = re.compile(r"^\s*(?:#|//)\s*syntax\s*=|^\s*\{.*\"syntax\"\s*:", re.IGNORECASE)
@@ -29,8 +28,8 @@ def look(text: str, present: str, repositories: Collection[str], given: Mapping[
     `present` is the project's own file, `repositories` are the images that the contracts build on, `given`
     are the build's arguments.
     """
-    file, own = read(text), read(present)
-    found = [*_hidden_characters(text), *_directives(text, present)]
+    file, own = parse(text), parse(present)
+    found = [*_hidden_characters(text), *_directives(file, present)]
     for instruction in file.instructions():
         found += _instruction(instruction)
     found += _images(file, repositories, given)
@@ -52,7 +51,7 @@ def secrets(text: str) -> set[str]:
     """Return the names of the build secrets that the text asks for."""
     return {
         _secret_name(mount)
-        for instruction in read(text).instructions()
+        for instruction in parse(text).instructions()
         for mount in instruction.mounts
         if mount["type"] == "secret"
     }
@@ -63,10 +62,10 @@ def own_caches(text: str, present: str) -> bool:
 
     Such steps leave nothing in the caches that is not there already.
     """
-    own = {inputs for _, inputs in _steps(read(present))}
+    own = {inputs for _, inputs in _steps(parse(present))}
     return all(
         inputs in own
-        for instruction, inputs in _steps(read(text))
+        for instruction, inputs in _steps(parse(text))
         if any(mount["type"] == "cache" for mount in instruction.mounts)
     )
 
@@ -82,9 +81,8 @@ def _hidden_characters(text: str) -> Iterator[Finding]:
             )
 
 
-def _directives(text: str, present: str) -> Iterator[Finding]:
-    first = text.partition("\n")[0]
-    known = directives(text)
+def _directives(file: Dockerfile, present: str) -> Iterator[Finding]:
+    first, known = file.text.partition("\n")[0], file.directives
     # The builder also takes a syntax line that is commented as in C, or is JSON.
     if "syntax" in known or _SYNTAX.match(first):
         line = known.get("syntax", (1, ""))[0]
@@ -94,7 +92,7 @@ def _directives(text: str, present: str) -> Iterator[Finding]:
             line,
             "remove the line: the builder's own syntax will do",
         )
-    for number, silencer in silencers(text, present):
+    for number, silencer in silencers(file.text, present):
         yield _finding(
             "silenced-check",
             f"switches off a check: {silencer[:80]}",
@@ -139,17 +137,20 @@ def _instruction(instruction: Instruction) -> Iterator[Finding]:
 
 
 def _images(file: Dockerfile, repositories: Collection[str], given: Mapping[str, str]) -> Iterator[Finding]:
-    values = file.values(given)
+    values = file.preset(given)
     if not file.stages:
         yield _finding("no-from", "has no FROM: it builds nothing", 1, "begin with FROM")
-    for at in range(len(file.stages)):
-        for name, line in _references(file, at):
-            image = expand(name, values)
-            if image is None:
+    for stage in file.stages:
+        for name, line in _references(stage):
+            image = expand(name, values, missing="$")
+            if "$" in image:
                 yield _finding(
                     "image", f"{name} names an image that only the build would know", line, "write its name"
                 )
-            elif file.stage(image, at) is None and _repository(image) not in {*repositories, "scratch"}:
+            elif file.stage(image, stage.number) is None and _repository(image) not in {
+                *repositories,
+                "scratch",
+            }:
                 yield _finding(
                     "image",
                     f"{image} is none of the images that the contracts build on",
@@ -158,10 +159,9 @@ def _images(file: Dockerfile, repositories: Collection[str], given: Mapping[str,
                 )
 
 
-def _references(file: Dockerfile, at: int) -> Iterator[tuple[str, int]]:
+def _references(stage: Stage) -> Iterator[tuple[str, int]]:
     """Yield the images and stages that a stage takes something from, with the line."""
-    stage = file.stages[at]
-    yield stage.base, stage.instructions[0].line
+    yield stage.base, stage.head.line
     for instruction in stage.instructions:
         for name in instruction.sources:
             yield name, instruction.line
@@ -199,13 +199,13 @@ def _steps(file: Dockerfile) -> Iterator[tuple[Instruction, str]]:
     """Yield each step with a hash of all that decides what it does: those before it, and what they take."""
     ends: list[str] = []
     for stage in file.stages:
-        inputs = hashlib.sha256(repr([(each.keyword, each.text) for each in file.arguments]).encode())
-        for instruction in stage.instructions:
+        inputs = hashlib.sha256(repr([(each.keyword, each.text) for each in file.preamble]).encode())
+        for instruction in (stage.head, *stage.instructions):
             names = [*instruction.sources]
             if instruction.keyword == "FROM":
                 names.append(stage.base)
-            found = (file.stage(name, len(ends)) for name in names)
-            sources = [ends[at] for at in found if at is not None]
+            found = (file.stage(name, stage.number) for name in names)
+            sources = [ends[source.number] for source in found if source is not None]
             step = (instruction.keyword, instruction.flags, instruction.text, sources)
             inputs.update(repr(step).encode("utf-8", "surrogatepass"))
             yield instruction, inputs.hexdigest()

@@ -12,10 +12,10 @@ from automation.console.events import Emit, Step, step
 from automation.contract import profiles
 from automation.contract.models import Frontend, Profile
 from automation.docker.cli import Docker
-from automation.docker.stages import DockerfileError
+from automation.docker.dockerfile import DockerfileError, expand, parse
 from automation.images import plan, revision
 from automation.process import files
-from automation.review import adoption, agent, candidate, dangers, dockerfile, lint, request, trial
+from automation.review import adoption, agent, candidate, dangers, lint, request, trial
 from automation.review.candidate import Candidate, visible
 from automation.review.findings import Finding
 from automation.settings import Settings
@@ -227,23 +227,17 @@ class _Reviewer:
 async def _ingredients(
     settings: Settings, profile: Profile, service: str, text: str, present: str, given: Mapping[str, str]
 ) -> trial.Ingredients:
-    file = dockerfile.read(text)
-    declared = {
-        word.partition("=")[0]
-        for each in file.instructions()
-        if each.keyword == "ARG"
-        for word in each.text.split()
-    }
+    file = parse(text)
     each = profile.service(service)
-    arguments = {name: value for name, value in given.items() if name in declared}
-    used = {dockerfile.expand(stage.base, file.values(arguments)) for stage in file.stages}
+    arguments = {name: value for name, value in given.items() if name in file.arguments}
+    used = {expand(stage.base, file.preset(arguments)) for stage in file.stages}
     made = await revision.find(settings, ["."], [], "candidate")
     labels = {
         "version": given["VERSION"], "created": made.created, "revision": made.name, "source": made.source
     }  # fmt: skip
     return trial.Ingredients(
         service=service,
-        target=profile.name if any(stage.name == profile.name for stage in file.stages) else "",
+        target=profile.name if profile.name in map(str.lower, file.names) else "",
         arguments={
             **arguments,
             **each.environment.build_arguments,

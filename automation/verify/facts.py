@@ -7,7 +7,7 @@ every check that looks at it then fails with these words.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from automation.docker.stages import Dockerfile
+from automation.docker.dockerfile import Dockerfile, parse
 from automation.verify.gather.archive import Content
 
 
@@ -32,7 +32,7 @@ class Sources:
 class Development:
     """The service's Dockerfile.dev."""
 
-    dockerfile: Dockerfile = field(default_factory=lambda: Dockerfile((), {}))
+    dockerfile: Dockerfile = field(default_factory=lambda: parse(""))
     failure: str = ""
     remedy: str = ""
 

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from automation.contract.contract import Contract
-from automation.docker.dockerfile import Instruction, exec_form
-from automation.docker.stages import Dockerfile, Stage, pairs
+from automation.docker.dockerfile import Dockerfile, Instruction, Stage
 from automation.verify.check import (
     STATIC,
     Finding,
@@ -61,20 +60,19 @@ def multi_stage(asked: Contract, source: Source) -> Finding:
     wanted = asked.service.stages
     dockerfile = source.dockerfile
     required = f"at least {len(wanted)} stages ({', '.join(wanted)})"
-    names = [stage.name for stage in dockerfile.stages]
-    named = [name for stage, name in zip(dockerfile.stages, names, strict=True) if name != str(stage.number)]
-    observed = f"{len(names)}: {', '.join(named)}" if named else f"{len(names)}, without a name"
+    count, names = len(dockerfile.stages), dockerfile.names
+    observed = f"{count}: {', '.join(names)}" if names else f"{count}, without a name"
     copies = any(
         instruction.flag("from")
         for stage in dockerfile.lineage(dockerfile.target)
         for instruction in stage.all("COPY")
     )
     if not copies:
-        observed = f"{observed}; the last takes nothing from another" if len(names) > 1 else observed
+        observed = f"{observed}; the last takes nothing from another" if count > 1 else observed
     return judged(
         required,
         observed,
-        holds=len(names) >= len(wanted) and copies,
+        holds=count >= len(wanted) and copies,
         remedy="build in stages of their own, and COPY --from= only the result into the last",
     )
 
@@ -157,12 +155,12 @@ def no_secret_arguments(source: Source) -> Finding:
         f"{instruction.keyword} {name} in line {instruction.line}"
         for stage in source.dockerfile.stages
         for instruction in stage.all("ARG", "ENV")
-        for name, value in pairs(instruction).items()
+        for name, value in instruction.pairs.items()
         if SECRET_NAME.search(name) or any(Search({}).in_variable(name, value))
     ]
     found += [
         f"ARG {name}"
-        for name in source.dockerfile.defaults
+        for name in source.dockerfile.arguments
         if SECRET_NAME.search(name) and not any(f"ARG {name} " in each for each in found)
     ]
     return judged(
@@ -214,7 +212,7 @@ def build_arguments(asked: Contract, source: Source) -> Finding:
     wanted = asked.service.environment.build_arguments
     if not wanted:
         return not_applicable("–", "the contract names none")
-    defaults = source.dockerfile.defaults
+    defaults = source.dockerfile.arguments
     return judged(
         " ".join(f"{name}={value}" for name, value in wanted.items()),
         " ".join(f"{name}={defaults[name]}" if name in defaults else f"no {name}" for name in wanted),
@@ -230,7 +228,7 @@ def no_baked_addresses(source: Source) -> Finding:
         f"{instruction.keyword} {name} in line {instruction.line}"
         for stage in source.dockerfile.stages
         for instruction in stage.all("ARG", "ENV")
-        for name, value in pairs(instruction).items()
+        for name, value in instruction.pairs.items()
         if _ADDRESS.fullmatch(name) and (value or instruction.keyword == "ARG")
     ]
     return judged(
@@ -251,7 +249,7 @@ def development_command(asked: Contract, development: Development) -> Finding:
     return judged(
         " ".join(wanted),
         " ".join(words) or "no CMD",
-        holds=words[: len(wanted)] == wanted and exec_form(commands[-1].text) is not None,
+        holds=words[: len(wanted)] == wanted and commands[-1].exec_form is not None,
         remedy=f"CMD {_as_json(wanted)}, with whatever arguments it needs",
     )
 
@@ -324,7 +322,7 @@ def _named_base(wanted: str, source: Source) -> Finding:
 
 
 def _specific(dockerfile: Dockerfile) -> Finding:
-    images = dict.fromkeys((*dockerfile.external, *filter(None, dockerfile.unasked)))
+    images = dict.fromkeys((*dockerfile.external, *filter(None, dockerfile.default_images)))
     vague = [name for name in images if _is_vague(name)]
     vague += [
         f"ADD {each}"
@@ -359,7 +357,7 @@ def _is_source(path: str) -> bool:
 
 
 def _command(instruction: Instruction) -> str:
-    return instruction.text if exec_form(instruction.text) is None else " ".join(instruction.words)
+    return instruction.text if instruction.exec_form is None else " ".join(instruction.words)
 
 
 def _copies_source(dockerfile: Dockerfile, stage: Stage, instruction: Instruction) -> bool:

@@ -13,7 +13,7 @@ from automation.contract import environment
 from automation.contract.models import Profile
 from automation.docker import context
 from automation.docker.cli import Docker
-from automation.docker.stages import parse
+from automation.docker.dockerfile import parse
 from automation.images.build import recorded
 from automation.images.plan import Plan
 from automation.project import git
@@ -84,7 +84,7 @@ def read_source(
     replaced: Mapping[str, str] | None = None,
 ) -> Source:
     """Return a Dockerfile as it is built with these arguments. Raises AutomationError."""
-    return Source(parse(text, target=target, arguments=arguments), replaced or {})
+    return Source(parse(text).resolve(target=target, arguments=arguments), replaced or {})
 
 
 def source(root: Path, plan: Plan) -> Source:
@@ -96,7 +96,7 @@ def source(root: Path, plan: Plan) -> Source:
 def development(root: Path, plan: Plan) -> Development:
     """Return the Dockerfile.dev of a plan. Raises AutomationError."""
     text = _text(root, plan.dockerfile)
-    return Development(parse(text, target=plan.target, arguments=plan.arguments))
+    return Development(parse(text).resolve(target=plan.target, arguments=plan.arguments))
 
 
 def seen_by_build(root: Path, dockerfile: str, search: Search) -> Context:

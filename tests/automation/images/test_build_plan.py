@@ -15,7 +15,7 @@ from automation import settings
 from automation.console.errors import AutomationError, UsageError
 from automation.contract.models import SERVICES
 from automation.contract.profiles import load, names
-from automation.docker import build_stages, context
+from automation.docker import context
 from automation.images import plan, revision
 from automation.images.plan import Options, Plan
 from automation.settings import Settings
@@ -325,20 +325,3 @@ def test_a_context_is_what_docker_makes_of_its_ignore_file(tmp_path: Path) -> No
     assert seen("*", "!**/x.*", "**/node_modules") == ["a/deep/er/x.txt", "b/x.txt", "c/x.test.ts", "c/x.ts"]
     assert seen("a", "c", "node_*", "*.txt", "?hidden") == ["b/x.txt"]
     assert seen("[abc]", "node_modules") == [".hidden", "top.txt"]
-
-
-def test_a_dockerfile_tells_its_stages_and_arguments(tmp_path: Path) -> None:
-    file = tmp_path / "Dockerfile"
-    file.write_text(
-        "# ARG NONE=1\nARG ONE=1 TWO='two'\narg THREE\nFROM --platform=linux/amd64 \\\n"
-        "  # a comment\n  ${ONE_IMAGE} as first\nRUN --mount=type=bind,from=other,target=/x true\n"
-        "FROM first\nCOPY --from=alpine:3 /a /b\n"
-    )
-    read = build_stages.read(file, "Dockerfile")
-    assert read.arguments == {"ONE": "1", "TWO": "two", "THREE": ""}
-    assert [(stage.name, stage.base, stage.others) for stage in read.stages] == [
-        ("first", "${ONE_IMAGE}", ("other",)),
-        ("", "first", ("alpine:3",)),
-    ]
-    with pytest.raises(AutomationError, match="absent cannot be read"):
-        build_stages.read(tmp_path / "absent", "absent")

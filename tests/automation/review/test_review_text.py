@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from automation.console.errors import AutomationError
+from automation.docker.dockerfile import parse
 from automation.review import candidate, dangers
-from automation.review.dockerfile import read
 from tests.automation.conftest import ROOT
 
 OWN = """\
@@ -56,6 +56,8 @@ def test_a_candidate_that_changes_what_needs_no_secret_may_be_built() -> None:
         ("FROM python.evil.example:5000/library/python", "image", 1),
         ("FROM $WHAT", "image", 1),
         ("ARG BASE=registry.example.com/a/b\nFROM ${BASE}", "image", 2),
+        ("FROM ${TARGETOS:+evil/}python", "image", 1),
+        ("FROM ${TARGETOS:-python}", "image", 1),
         ("FROM python:3.11-slim\nCOPY --from=registry.example.com/astral-sh/uv:0.13 /uv /uv", "image", 2),
         ("FROM python:3.11-slim\nRUN --mount=type=bind,from=busybox,target=/b /b/sh", "image", 2),
         ("FROM python:3.11-slim\nADD https://evil.example/a.sh /", "remote-file", 2),
@@ -168,8 +170,8 @@ y
 Y
 USER u
 """
-    [stage] = read(text).stages
-    _, run, user = stage.instructions
+    [stage] = parse(text).stages
+    run, user = stage.instructions
     assert run.flags == (("mount", "type=cache,target=/c"), ("network", "none"))
     assert run.text.split("\n")[1:] == ["\tx", "y"]
     assert (user.keyword, user.line) == ("USER", 10)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from automation import settings
-from automation.docker.stages import parse
+from automation.docker.dockerfile import parse
 from automation.verify.facts import Builds, Config, Source
 from automation.verify.gather import archive, defaults, inspection
 from automation.verify.gather.inspection import seen_by_build
@@ -267,7 +267,9 @@ def test_a_default_that_an_argument_replaces_is_judged_too() -> None:
     text = "ARG PYTHON_IMAGE=python:latest\n" + made.dockerfile("backend").replace(
         "FROM python:3.11-slim", "FROM ${PYTHON_IMAGE}"
     )
-    made.facts["backend"][Source] = Source(parse(text, arguments={"PYTHON_IMAGE": "python:3.11-slim"}))
+    made.facts["backend"][Source] = Source(
+        parse(text).resolve(arguments={"PYTHON_IMAGE": "python:3.11-slim"})
+    )
     assert made.failed() == {"base-tags"}
 
 
@@ -282,13 +284,13 @@ def test_a_default_that_an_argument_replaces_is_judged_too() -> None:
     ],
 )
 def test_what_is_in_a_heredoc_or_quoted_changes_nothing_that_follows(lines: str) -> None:
-    read = parse(f"FROM python:3.11-slim\n{lines}\nUSER 1001\n").target
+    read = parse(f"FROM python:3.11-slim\n{lines}\nUSER 1001\n").resolve().target
     assert [each.text for each in read.all("USER")] == ["1001"]
     assert len(read.instructions) == 2
 
 
 def test_a_directive_may_name_another_escape_in_any_line_of_the_directives() -> None:
-    read = parse("# check=error=true\n# escape=`\nFROM python:3.11-slim\nRUN one `\n  two\n").target
+    read = parse("# check=error=true\n# escape=`\nFROM python:3.11-slim\nRUN one `\n  two\n").resolve().target
     assert [each.words for each in read.instructions] == [("one", "two")]
 
 

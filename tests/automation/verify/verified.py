@@ -7,7 +7,7 @@ from typing import Any
 from automation.contract import profiles
 from automation.contract.contract import Contract
 from automation.contract.models import SERVICES, Profile, Rules
-from automation.docker.stages import parse
+from automation.docker.dockerfile import parse
 from automation.verify.check import Finding, Outcome, registered
 from automation.verify.facts import (
     Answer,
@@ -92,7 +92,7 @@ class Scene:
         text = self.dockerfile(service) if kind is Source else self.development_dockerfile(service)
         changed = change(text)
         assert changed != text
-        self.facts[service][kind] = kind(parse(changed))
+        self.facts[service][kind] = kind(parse(changed).resolve())
         self.whole[Sources] = Sources(*(self.facts[name][Source].dockerfile for name in SERVICES))
 
     def dockerfile(self, service: str) -> str:
@@ -154,8 +154,8 @@ def _facts(made: Scene, service: str) -> Facts:
     references = tuple(f"{each.image}:{tag.replace('vX.Y.Z', 'v1.0.0')}" for tag in each.tags)
     program = "healthcheck" if service == "frontend" else "python"
     return {
-        Source: Source(parse(made.dockerfile(service))),
-        Development: Development(parse(made.development_dockerfile(service))),
+        Source: Source(parse(made.dockerfile(service)).resolve()),
+        Development: Development(parse(made.development_dockerfile(service)).resolve()),
         Context: Context((f"{service}/src/app/main.py", f"{service}/.env.example")),
         Search: Search({}),
         Locks: Locks(frozenset({"pytest"}), frozenset({"typescript"})),
