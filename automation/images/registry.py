@@ -22,6 +22,12 @@ LATEST = "latest"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:\d)|\[[0-9a-fA-F:]+\])(?::\d{1,5})?"
 _REGISTRY = re.compile(rf"(?:{_HOST}|{_COMPONENT})(?:/{_COMPONENT})*")
+REFERENCE = re.compile(
+    rf"(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*(?::\w[\w.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?",
+    re.ASCII,
+)
+"""The name of an image, or its id."""
+
 _PORT = re.compile(r":(\d+)(?=/|$)")
 _PUSHED = re.compile(r": digest: (sha256:[0-9a-f]{64}) size: ")
 _LAYER = re.compile(r"^([0-9a-f]{12}): (.*)$")

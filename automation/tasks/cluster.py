@@ -1,123 +1,167 @@
-"""Run in Kubernetes."""
+"""The tasks that bring the application to a Kubernetes cluster."""
 
-from typing import Annotated
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
 
-from automation.tasks.flags import (
-    Bases,
-    ClusterProfile,
-    DryRun,
-    Flag,
-    KubeContext,
-    Namespace,
-    Number,
-    Registry,
-    Release,
-    Service,
-    Yes,
-)
-from automation.tasks.task import Run, task
+from automation.console.errors import UsageError
+from automation.console.events import Emit, Notice, Result, step
+from automation.console.runner import confirm, run
+from automation.contract import profiles
+from automation.contract.models import Kubernetes
+from automation.engines.cluster import ClusterEngine
+from automation.images.plan import choose
+from automation.images.registry import check_registry
+from automation.kubernetes import delivery
+from automation.kubernetes import install as installation
+from automation.kubernetes.delivery import Request
+from automation.kubernetes.helm import Helm
+from automation.kubernetes.install import Options
+from automation.settings import Settings
 
-
-@task
-async def minikube_load(
-    run: Run,
-    profile: ClusterProfile = "",
-    service: Service = "",
-    context: KubeContext = "",
-    registry: Registry = "",
-    base: Bases = (),
-    dry_run: DryRun = False,
-) -> None:
-    """Load the images into minikube, kind or another cluster."""
-    from automation.engines import deployment
-
-    await deployment.load(
-        *run,
-        profile=profile,
-        service=service,
-        context=context,
-        registry=registry,
-        bases=base,
-        dry_run=dry_run,
-    )
+_LONGEST_S = 86_400
 
 
-@task
-async def helm_install(
-    run: Run,
-    profile: ClusterProfile = "",
-    namespace: Namespace = "",
-    release: Release = "",
-    context: KubeContext = "",
-    values: Annotated[
-        tuple[str, ...], Flag("Values file; repeatable, the last one wins.", "FILE", many=True)
-    ] = (),
-    set_: Annotated[
-        tuple[str, ...],
-        Flag(
-            "One value, as in backend.replicaCount=2; repeatable. Secrets belong in .env.",
-            "KEY=VALUE",
-            many=True,
-        ),
-    ] = (),
-    registry: Registry = "",
-    base: Bases = (),
-    wait: Annotated[bool, Flag("Wait until the release is healthy and explain failures.")] = True,
-    atomic: Annotated[bool, Flag("Roll back to the previous revision if this one fails.")] = False,
-    timeout_: Annotated[
-        int,
-        Number("Seconds to wait.", "SECONDS", unit="a number of seconds", lowest=1, highest=86_400),
-    ] = 180,
-    yes: Annotated[bool, Flag("Skip the confirmation prompt for a cluster of another machine.")] = False,
-    dry_run: DryRun = False,
-) -> None:
-    """Install or upgrade the release and wait for its pods."""
-    from automation.engines import deployment
+def load(
+    *, profile: str, service: str, context: str, registry: str, bases: Sequence[str], dry_run: bool,
+    json_lines: bool, debug: bool,
+) -> int:  # fmt: skip
+    """Bring the images to the nodes of the cluster."""
 
-    await deployment.install(
-        *run,
-        profile=profile,
-        namespace=namespace,
-        release=release,
-        context=context,
-        values=values,
-        chart_settings=set_,
-        registry=registry,
-        bases=base,
-        wait=wait,
-        atomic=atomic,
-        timeout_seconds=timeout_,
-        yes=yes,
-        dry_run=dry_run,
-    )
+    async def work(current: Settings, emit: Emit) -> None:
+        chosen = profiles.load(profile or delivery.PROFILE, current.root)
+        rules = delivery.kubernetes(chosen)
+        _check(service, registry)
+        place = await delivery.find_place(current, Options(rules.namespace), context)
+        if dry_run:
+            emit(Notice((f"The images of {chosen.name} would be built and brought to {place.target}.",)))
+            emit(Result({"context": place.target.context, "profile": chosen.name}))
+            return
+        loaded = await delivery.load(
+            current, chosen, place.target, emit, service=service, registry=registry, bases=bases
+        )
+        emit(Result({"images": [asdict(each) for each in loaded.values()]}))
+
+    return run(work, json_lines=json_lines, debug=debug)
 
 
-@task
-async def helm_uninstall(
-    run: Run,
-    namespace: Namespace = "",
-    release: Release = "",
-    context: KubeContext = "",
-    data: Annotated[
-        bool, Flag("Delete the namespace with its data and Secret too; this cannot be undone.")
-    ] = False,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-) -> None:
-    """Uninstall the release from the cluster; keep its data."""
-    from automation.engines import deployment
+def install(
+    *, profile: str, namespace: str, release: str, context: str, values: Sequence[str],
+    settings: Sequence[str], registry: str, bases: Sequence[str], wait: bool, atomic: bool, timeout: str,
+    yes: bool, dry_run: bool, json_lines: bool, debug: bool,
+) -> int:  # fmt: skip
+    """Install the release, or upgrade it."""
 
-    await deployment.uninstall(
-        *run, namespace=namespace, release=release, context=context, data=data, yes=yes, dry_run=dry_run
-    )
+    async def work(current: Settings, emit: Emit) -> None:
+        rules = _rules(profile, current)
+        _check("", registry)
+        _check_names(namespace, release)
+        if "-" in values:
+            raise UsageError(
+                "--values - would read the standard input, which is not passed on", remedies=["--values FILE"]
+            )
+        options = Options(
+            namespace=namespace or rules.namespace,
+            release=release or installation.RELEASE,
+            values_files=tuple(values),
+            settings=tuple(settings),
+            wait=wait,
+            atomic=atomic,
+            timeout_s=_seconds(timeout),
+        )
+        request = Request(options, profile or delivery.PROFILE, context, registry, tuple(bases))
+        engine = ClusterEngine(current, request)
+        if dry_run:
+            plan = await engine.describe()
+            emit(Notice(plan))
+            emit(Result({"plan": plan}))
+            return
+        installed = await engine.install(emit, None if yes else _ask)
+        where = (("namespace", namespace), ("release", release), ("context", context))
+        own = "".join(f" --{name} {value}" for name, value in where if value)
+        verb = "is" if wait else "will be"
+        at = (f"The to-do chatbot {verb} at {installed.address}",) if installed.address else ()
+        emit(Notice((*at, f"invoke status · invoke logs --follow · invoke helm-uninstall{own}")))
+        emit(Result(asdict(installed)))
+
+    return run(work, json_lines=json_lines, debug=debug)
 
 
-@task
-async def helm_package(
-    run: Run,
-    destination: Annotated[str, Flag("Folder for the archive (default: .artifacts/charts).", "FOLDER")] = "",
-) -> None:
-    """Package the chart as an archive."""
-    from automation.engines import deployment
+def uninstall(
+    *, namespace: str, release: str, context: str, data: bool, yes: bool, dry_run: bool, json_lines: bool,
+    debug: bool,
+) -> int:  # fmt: skip
+    """Remove the release; the data stays unless told."""
 
-    await deployment.package(*run, destination=destination)
+    async def work(current: Settings, emit: Emit) -> None:
+        rules = _rules("", current)
+        _check_names(namespace, release)
+        options = Options(namespace or rules.namespace, release or installation.RELEASE)
+        engine = ClusterEngine(current, Request(options, context=context))
+        if dry_run:
+            kept = "its data, its Secret and the namespace with it" if data else "and keep its data"
+            emit(Notice((f"helm-uninstall would remove {options.release} in {options.namespace}, {kept}.",)))
+            return
+        if data and not yes:
+            await confirm(
+                f"Delete {options.release} in {options.namespace} with every account, task and conversation, "
+                "and the namespace where helm-install has made it? Nothing can make it again."
+            )
+        await engine.uninstall(emit, None if yes else _ask, data=data)
+        emit(Result((await engine.status()).to_mapping()))
+
+    return run(work, json_lines=json_lines, debug=debug)
+
+
+def package(*, destination: str, json_lines: bool, debug: bool) -> int:
+    """Make the chart's archive."""
+
+    async def work(current: Settings, emit: Emit) -> None:
+        chart = delivery.chart(current, _rules("", current))
+        with step(emit, "chart") as running:
+            helm = Helm.find(current)
+            await helm.run("lint", "--strict", "--quiet", str(chart))
+            made = await installation.package(
+                helm, chart, current.root / (destination or ".artifacts/charts")
+            )
+            running.detail = made
+        emit(Result({"archive": made}))
+
+    return run(work, json_lines=json_lines, debug=debug)
+
+
+async def _ask(question: str) -> None:
+    await confirm(question, otherwise="nothing was changed")
+
+
+def _check_names(namespace: str, release: str) -> None:
+    """Refuse names that Kubernetes would, before anything is built; an empty one stands for the usual."""
+    of_a_namespace, of_a_service = "[a-z0-9]([-a-z0-9]*[a-z0-9])?", "[a-z]([-a-z0-9]*[a-z0-9])?"
+    for flag, name, longest, shape in (
+        ("--namespace", namespace, 63, of_a_namespace),
+        ("--release", release, 53, of_a_service),
+    ):
+        if name and (len(name) > longest or not re.fullmatch(shape, name)):
+            raise UsageError(
+                f"{flag} {name[:80]!r} is no name in Kubernetes",
+                why=f"it has up to {longest} lower-case letters, digits and hyphens, as in todo-2",
+            )
+
+
+def _rules(profile: str, current: Settings) -> Kubernetes:
+    return delivery.kubernetes(profiles.load(profile or delivery.PROFILE, current.root))
+
+
+def _check(service: str, registry: str) -> None:
+    """Raise UsageError for flags that mean nothing, before the cluster is asked for anything."""
+    choose(service)
+    if registry:
+        check_registry(registry)
+
+
+def _seconds(text: str) -> float:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= _LONGEST_S):
+        raise UsageError(
+            f"--timeout {text!r} is not a number of seconds", why=f"it is from 1 to {_LONGEST_S}"
+        )
+    return float(text)

@@ -1,23 +1,22 @@
-"""Holding one Dockerfile, and the image built from it, against a contract: for files nobody runs yet."""
+"""Checks a Dockerfile, and the image built from it, against a contract before anybody runs them."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from automation.contract import models, profiles
+from automation.contract import profiles
 from automation.contract.contract import Contract
+from automation.contract.models import Profile
 from automation.docker.cli import Docker
+from automation.docker.dockerfile import parse
 from automation.settings import Settings
 from automation.verify.check import Finding, registered
-from automation.verify.facts import Config, Context, Locks, Source
-from automation.verify.gather import inspection
-from automation.verify.gather.archive import Content
+from automation.verify.facts import Source
+from automation.verify.gather import sources
 from automation.verify.gather.inspection import Inspector
-from automation.verify.gather.leaks import Search
 
 
 async def examine(
     settings: Settings,
-    profile: models.Profile,
+    profile: Profile,
     service: str,
     text: str,
     *,
@@ -27,26 +26,25 @@ async def examine(
     arguments: Mapping[str, str] | None = None,
     replaced: Mapping[str, str] | None = None,
 ) -> tuple[Finding, ...]:
-    """Return what the checks find of a Dockerfile's text and, where one is named, of its image.
+    """Return the findings about a Dockerfile's text and, if there is one, about its image.
 
-    `arguments` are those of the build, and `replaced` says which base images stand in for others. Checks that
-    need a running container, Compose or the project's own names are left out. Raises AutomationError when the
-    text is no Dockerfile or there is no such image.
+    Args:
+        arguments: The arguments of the build.
+        replaced: Base images and their replacements.
+
+    Checks that need a running container, Compose or the project's own names are left out. Raises
+    AutomationError if the text is not a Dockerfile or the image does not exist.
     """
-    asked = Contract(profile, profiles.load_rules(settings.root), service)
-    search = inspection.search(settings, profile)
-    facts: dict[type[Any], Any] = {
-        Source: inspection.read_source(text, target=target, arguments=arguments, replaced=replaced),
-        Context: inspection.seen_by_build(settings.root, f"{service}/Dockerfile", search),
-        Search: search,
-    }
+    search = sources.search(settings, profile)
+    source = Source(parse(text).resolve(target=target, arguments=arguments), replaced or {})
+    facts = [search, source, sources.build_context(settings.root, f"{service}/Dockerfile", search)]
     if docker is not None and image:
         inspector = Inspector(docker, search)
-        facts[Config] = await inspector.config(image)
-        facts[Content] = await inspector.content(image)
-        facts[Locks] = inspection.locks(settings.root)
+        facts += [await inspector.config(image), await inspector.content(image), sources.locks(settings.root)]
+    contract = Contract(profile, profiles.load_rules(settings.root), service)
+    observed = {type(fact): fact for fact in facts}
     return tuple(
-        each.evaluate(asked, facts)
-        for each in registered()
-        if each.per_service and each.only in {"", service} and {*each.needs} <= {*facts}
+        check.evaluate(contract, observed)
+        for check in registered()
+        if check.per_service and check.only in {"", service} and {*check.needs} <= {*observed}
     )

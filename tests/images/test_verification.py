@@ -17,13 +17,14 @@ from automation import settings
 from automation.contract import profiles
 from automation.contract.contract import Contract
 from automation.docker.cli import Docker
+from automation.docker.dockerfile import parse
 from automation.verify.check import Finding, Outcome, registered
 from automation.verify.facts import Config, Locks, Source
-from automation.verify.gather import inspection, laboratory
+from automation.verify.gather import sandbox, sources
 from automation.verify.gather.archive import Content
 from automation.verify.gather.inspection import Inspector
-from automation.verify.gather.laboratory import LABEL
 from automation.verify.gather.leaks import Search
+from automation.verify.gather.sandbox import LABEL
 from tests.images.containers import ROOT, build, docker, wait_until
 
 STANDALONE = profiles.load("standalone")
@@ -128,7 +129,7 @@ def look(image: str) -> Facts:
         search = Search({})
         inspector = Inspector(Docker.find(settings.load()), search)
         config, content = await inspector.config(image), await inspector.content(image)
-        return {Config: config, Content: content, Locks: inspection.locks(ROOT), Search: search}
+        return {Config: config, Content: content, Locks: sources.locks(ROOT), Search: search}
 
     return asyncio.run(gather())
 
@@ -183,7 +184,7 @@ def test_a_budget_is_kept_to_the_byte(over: int, outcome: Outcome, made: Callabl
     ids=lambda value: value if "\n" not in value else "",
 )
 def test_a_dockerfile_that_breaks_a_rule_fails_its_check(rule: str, text: str) -> None:
-    assert judge(rule, {Source: inspection.read_source(text)}).outcome is Outcome.FAILED
+    assert judge(rule, {Source: Source(parse(text).resolve())}).outcome is Outcome.FAILED
 
 
 SLOW = """\
@@ -268,13 +269,13 @@ def test_memory_is_what_processes_keep_for_themselves_and_no_pages_of_files(back
     program = KEEPS.format(file=file, own=own, shared=shared)
 
     async def look_inside() -> int:
-        async with laboratory.opened(Docker.find(settings.load()), backend) as lab:
+        async with sandbox.opened(Docker.find(settings.load()), backend) as lab:
             # As root, who may write what is to be read.
             container = await lab.create(backend, "python", "-c", program, options=("--user", "0:0"))
             await lab.start(container)
             wait_until(lambda: "ready" in docker("logs", container).stdout)
-            seen = await lab.look_inside(container, "0:0", memory=True)
-            return int(seen["memory"])
+            seen = await lab.look_inside(container, "0:0")
+            return sum(process["memory_bytes"] for process in seen["processes"])
 
     assert own + shared <= asyncio.run(look_inside()) < own + shared + file
 

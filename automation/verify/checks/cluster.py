@@ -7,7 +7,7 @@ from typing import Any
 from automation.contract.contract import Contract
 from automation.contract.models import Kubernetes, Probe, Workload
 from automation.verify.check import LIVE, Finding, check, judged, listed, not_applicable
-from automation.verify.gather.released import Released
+from automation.verify.facts import Released
 
 _REMEDY = "invoke helm-install   with the chart's own values"
 _Rule = Callable[[Contract, Released], Finding]

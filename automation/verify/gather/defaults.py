@@ -1,190 +1,157 @@
-"""Finding values for secrets that nobody has set: in Python by its syntax, elsewhere by how it is written."""
+"""Finds default values for secrets: in Python by its syntax, elsewhere by patterns."""
 
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from automation.verify.gather.leaks import SECRET_NAME
 
-DEFAULT = re.compile(
-    r"""(?:\.get|getenv)\(\s*["'](?P<python>[A-Z][A-Z0-9_]+)["']\s*,\s*["'](?P<a>[^"']+)["']"""
-    r"""|\b(?P<node>[A-Za-z]\w+)["'`]?[\])]*\s*(?:\?\?|\|\|)=?\s*"""
-    r"""(?P<quote>["'`])(?P<b>(?:(?!(?P=quote)).)+)(?P=quote)"""
-    r"""|\$\{(?P<compose>[A-Za-z]\w+):?-(?P<c>[^}\s]+)\}"""
-    r"""|^[ \t]*(?:-[ \t]+)?["']?(?P<yaml>[A-Z][A-Z0-9_]+)["']?[ \t]*[:=][ \t]*"""
-    r"""["']?(?P<d>[^\s"'$]{8,})["']?[ \t]*(?:#.*)?$""",
-    re.MULTILINE,
-)
-"""A value for a variable that nobody has set, in the ways of Python, JavaScript, Compose and YAML."""
+_SCRIPTS = (".ts", ".tsx", ".mjs", ".js", ".jsx", ".cjs")
+SUFFIXES = {".py", ".yml", ".yaml", ".tpl", *_SCRIPTS}
 
-_LAST = re.compile(
+# `token_lifetime` and `secretName` are no secrets.
+_SECRET_WORD = re.compile(
     r"(?:^|_)(?:SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|(?:API|ACCESS|PRIVATE|SIGNING|SECRET)_?KEY|CREDENTIALS?)$",
     re.IGNORECASE,
 )
-"""What is called so is a secret; `token_lifetime` and `secretName` are not."""
-_YAML = re.compile(
-    r"""(?:^[ \t]*(?:-[ \t]+)?["']?|[{,][ \t]*["']?)(\w+)["']?[ \t]*[:=][ \t]*"""
-    r"""(?:"([^"\n]{8,})"|'([^'\n]{8,})'|([^\s"'{}\[\],$&*|>!][^\s"',}$]{7,}))""",
-    re.MULTILINE,
+_GET = r"""(?:\.get|getenv)\(\s*["'](?P<name>[A-Z][A-Z0-9_]+)["']\s*,\s*["'](?P<value>[^"']+)["']"""
+_OR = (
+    r"""\b(?P<name>[A-Za-z]\w+)["'`]?[\])]*\s*(?:\?\?|\|\|)=?\s*"""
+    r"""(?P<quote>["'`])(?P<value>(?:(?!(?P=quote)).)+)(?P=quote)"""
 )
-_NAME_AND_VALUE = re.compile(
-    r"""\bname:[ \t]*["']?(\w+)["']?(?:,|[ \t]*\n)\s*value:[ \t]*["']?([^\s"'{$][^\s"'}]*)"""
+_SHELL = r"\$\{(?P<name>[A-Za-z]\w+):?-(?P<value>[^}\s]+)\}"
+_LINE = (
+    r"""^[ \t]*(?:-[ \t]+)?["']?(?P<name>[A-Z][A-Z0-9_]+)["']?[ \t]*[:=][ \t]*"""
+    r"""["']?(?P<value>[^\s"'$]{8,})["']?[ \t]*(?:#.*)?$"""
 )
-_ASSIGNED = re.compile(r"""(?<![\w-])(\w+)["']?\s*(?::\s*string\s*)?[:=]\s*(["'`])((?:(?!\2).)*)\2""")
+# A label is a word or a sentence: { password: "Password" }.
+_ASSIGNMENT = (
+    r"""(?<![\w-])(?P<name>\w+)["']?\s*(?::\s*string\s*)?[:=]\s*"""
+    r"""(?P<quote>["'`])(?=[A-Za-z$]*(?!(?P=quote))[^\sA-Za-z$])(?P<value>(?:(?!(?P=quote))\S){8,})(?P=quote)"""
+)
+_KEY = (
+    r"""(?:^[ \t]*(?:-[ \t]+)?["']?|[{,][ \t]*["']?)(?P<name>\w+)["']?[ \t]*[:=][ \t]*"""
+    r"""(?P<value>"[^"\n]{8,}"|'[^'\n]{8,}'|[^\s"'{}\[\],$&*|>!][^\s"',}$]{7,})"""
+)
+_NAME_AND_VALUE = (
+    r"""\bname:[ \t]*["']?(?P<name>\w+)["']?(?:,|[ \t]*\n)\s*value:[ \t]*["']?(?P<value>[^\s"'{$][^\s"'}]*)"""
+)
+_IN_SCRIPTS, _IN_YAML = (
+    [re.compile(pattern, re.MULTILINE) for pattern in (_GET, _OR, _SHELL, _LINE, *more)]
+    for more in ([_ASSIGNMENT], [_KEY, _NAME_AND_VALUE])
+)
 _CREDENTIALS = re.compile(r"[a-z][a-z0-9+]+://[^\s:/@\"'`<>]*:(?![$<{%])[^\s:/@\"'`<>]+@", re.IGNORECASE)
-_FILLED_IN = re.compile(r"\$\{[^}]*\}|\{\{.*?\}\}")
-_SCRIPTS = (".ts", ".tsx", ".mjs", ".js", ".jsx", ".cjs")
-SUFFIXES = {".py", ".yml", ".yaml", ".tpl", *_SCRIPTS}
-"""The ends of the names of files that can be judged."""
+_VARIABLE = re.compile(r"\$\{[^}]*\}|\{\{.*?\}\}")
 
 
 def lines(name: str, text: str) -> list[int]:
-    """Return the numbers of the lines of a file that have a value for a secret."""
+    """Return the numbers of the lines of a file that give a secret a value."""
     if name.endswith(".py"):
-        try:
-            return sorted({*_python(ast.parse(text))})
-        except SyntaxError:  # a template of Python, or of a later one
-            pass
-    found = [each.start(0) for each in DEFAULT.finditer(text) if is_default(each)]
-    found += _in_script(text) if name.endswith(_SCRIPTS) else _in_yaml(text)
-    # Indentation and the line's end before a match belong to it.
-    return sorted({text.count("\n", 0, at + _blank(text, at)) + 1 for at in found})
-
-
-def is_default(found: re.Match[str]) -> bool:
-    """Whether what matched is a value for a secret."""
-    [name] = [found[kind] for kind in ("python", "node", "compose", "yaml") if found[kind]]
-    [value] = [found[kind] for kind in "abcd" if found[kind]]
-    return _is_secret(name) and not value.startswith(("$", "{", "?"))
+        with suppress(SyntaxError):
+            return sorted({*_in_python(ast.parse(text))})
+    is_script = name.endswith(_SCRIPTS)
+    found = {
+        text.count("\n", 0, match.start("name")) + 1
+        for pattern in (_IN_SCRIPTS if is_script else _IN_YAML)
+        for match in pattern.finditer(text)
+        if _is_secret(match["name"]) and not match["value"].strip("\"'").startswith(("$", "{", "?"))
+    }
+    if not is_script:
+        found |= {
+            number
+            for number, line in enumerate(text.splitlines(), 1)
+            if not line.lstrip().startswith("#") and _CREDENTIALS.search(_VARIABLE.sub("$", line))
+        }
+    return sorted(found)
 
 
 def _is_secret(name: str) -> bool:
-    """Whether a name is a secret's; SHOUTED names may go on after the word, as variables do."""
-    return bool(SECRET_NAME.search(name)) if name.isupper() else bool(_LAST.search(_words(name)))
+    if name.isupper():  # a variable, whose name may go on after the word
+        return bool(SECRET_NAME.search(name))
+    return bool(_SECRET_WORD.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)))
 
 
-def _words(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-
-
-def _blank(text: str, at: int) -> int:
-    return len(text[at:]) - len(text[at:].lstrip())
-
-
-def _in_yaml(text: str) -> Iterator[int]:
-    for found in _YAML.finditer(text):
-        value = found[2] or found[3] or found[4]
-        if _is_secret(found[1]) and not value.startswith(("$", "{", "?")):
-            yield found.start(1)
-    for found in _NAME_AND_VALUE.finditer(text):
-        if _is_secret(found[1]):
-            yield found.start(1)
-    at = 0
-    for line in text.splitlines(keepends=True):
-        if not line.lstrip().startswith("#") and _CREDENTIALS.search(_FILLED_IN.sub("$", line)):
-            yield at
-        at += len(line)
-
-
-def _in_script(text: str) -> Iterator[int]:
-    for found in _ASSIGNED.finditer(text):
-        # A label is a word or a sentence: { password: "Password" }.
-        if _is_secret(found[1]) and len(found[3]) >= 8 and re.search(r"^\S*[^A-Za-z\s$]\S*$", found[3]):
-            yield found.start(1)
-
-
-def _python(tree: ast.Module) -> Iterator[int]:
+def _in_python(tree: ast.Module) -> Iterator[int]:
     constants = {
-        target.id: each.value.value
-        for each in tree.body
-        if isinstance(each, ast.Assign) and isinstance(each.value, ast.Constant)
-        for target in each.targets
-        if isinstance(target, ast.Name) and isinstance(each.value.value, str)
+        name: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        for name in _names(target)
+        if isinstance(node.value.value, str)
     }
     for node in ast.walk(tree):
         for name, value in _given(node, constants):
-            if _is_secret(name) and _is_value(value, constants):
+            if _is_secret(name) and _is_literal(value, constants):
                 yield value.lineno
 
 
 def _given(node: ast.AST, constants: Mapping[str, str]) -> Iterator[tuple[str, ast.expr]]:
-    """Yield the names that a piece of a program gives values to, also where there is none yet."""
+    """Yield the names that a node gives values to, including defaults."""
     match node:
-        case ast.Call(args=[ast.Constant(value=str(name)), ast.expr() as value, *_]) if name.isupper():
-            yield name, value
-        case ast.Call(args=[ast.Name(id=known), ast.expr() as value, *_]) if constants.get(
-            known, ""
-        ).isupper():
-            yield constants[known], value
+        case ast.Call(args=args, keywords=keywords):
+            yield from ((keyword.arg, keyword.value) for keyword in keywords if keyword.arg)
+            match args:
+                case [ast.Constant(value=str(name)), *rest]:
+                    pass
+                case [ast.Name(id=known), *rest]:
+                    name = constants.get(known, "")
+                case _:
+                    return
+            yield from ((name, keyword.value) for keyword in keywords if keyword.arg == "default")
+            yield from ((name, value) for value in rest[:1] if name.isupper())
         case ast.Assign(targets=targets, value=value):
-            for target in targets:
-                yield from ((name, value) for name in _called(target))
+            yield from ((name, value) for target in targets for name in _names(target))
         case ast.AnnAssign(target=target, value=ast.expr() as value):
-            yield from ((name, value) for name in _called(target))
+            yield from ((name, value) for name in _names(target))
         case ast.Dict(keys=keys, values=values):
-            for key, value in zip(keys, values, strict=True):
-                if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                    yield key.value, value
+            yield from (
+                (key.value, value)
+                for key, value in zip(keys, values, strict=True)
+                if isinstance(key, ast.Constant) and isinstance(key.value, str)
+            )
         case ast.BoolOp(op=ast.Or(), values=[*first, last]):
-            yield from ((name, last) for each in first for name in _mentioned(each))
+            yield from ((name, last) for operand in first for name in _mentioned(operand))
         case ast.IfExp(test=test, body=body, orelse=last):
-            yield from ((name, last) for each in (test, body) for name in _mentioned(each))
+            yield from ((name, last) for operand in (test, body) for name in _mentioned(operand))
         case ast.arguments():
-            positional = [*node.posonlyargs, *node.args]
-            yield from (
-                (each.arg, value)
-                for each, value in zip(reversed(positional), reversed(node.defaults), strict=False)
-            )
-            yield from (
-                (each.arg, value)
-                for each, value in zip(node.kwonlyargs, node.kw_defaults, strict=True)
-                if value is not None
-            )
-        case _:
-            pass
-    if isinstance(node, ast.Call):
-        yield from ((each.arg, each.value) for each in node.keywords if each.arg)
-        if node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
-            name = node.args[0].value
-            yield from ((name, each.value) for each in node.keywords if each.arg == "default")
+            names = [argument.arg for argument in (*node.posonlyargs, *node.args, *node.kwonlyargs)]
+            pairs = zip(reversed(names), reversed([*node.defaults, *node.kw_defaults]), strict=False)
+            yield from ((name, default) for name, default in pairs if default is not None)
 
 
-def _called(target: ast.expr) -> Iterator[str]:
-    match target:
+def _names(node: ast.AST) -> Iterator[str]:
+    match node:
         case (
             ast.Name(id=name) | ast.Attribute(attr=name) | ast.Subscript(slice=ast.Constant(value=str(name)))
         ):
             yield name
-        case _:
-            pass
 
 
-def _mentioned(node: ast.expr) -> Iterator[str]:
-    for each in ast.walk(node):
-        if isinstance(each, ast.Constant) and isinstance(each.value, str):
-            yield each.value
-        elif isinstance(each, ast.Name | ast.Attribute):
-            yield from _called(each)
+def _mentioned(node: ast.AST) -> Iterator[str]:
+    for part in ast.walk(node):
+        yield from _names(part)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            yield part.value
 
 
-def _is_value(node: ast.expr, constants: Mapping[str, str]) -> bool:
-    """Whether an expression is a text that is written there, however it is wrapped: `SecretStr("…")`."""
-
-    def written(each: ast.expr) -> bool:
-        return _is_value(each, constants)
-
+def _is_literal(node: ast.expr, constants: Mapping[str, str]) -> bool:
+    """Whether an expression is a text in the source, however it is wrapped: `SecretStr("…")`."""
     match node:
         case ast.Constant(value=str(value) | bytes(value)):
             return bool(value)
         case ast.Name(id=name):
             return bool(constants.get(name))
         case ast.JoinedStr(values=values):
-            return bool(values) and all(isinstance(each, ast.Constant) for each in values)
+            return bool(values) and all(isinstance(value, ast.Constant) for value in values)
         case ast.BinOp(left=left, right=right, op=ast.Add()):
-            return written(left) and written(right)
+            return _is_literal(left, constants) and _is_literal(right, constants)
         case ast.Call(func=ast.Attribute(value=inner, attr="encode")):
-            return written(inner)
-        case ast.Call(func=ast.Name(id=called)) if called in {"Field", "SecretStr", "str", "bytes"}:
-            given = [*node.args[:1], *(each.value for each in node.keywords if each.arg == "default")]
-            return any(written(each) for each in given)
+            return _is_literal(inner, constants)
+        case ast.Call(
+            func=ast.Name(id="Field" | "SecretStr" | "str" | "bytes"), args=args, keywords=keywords
+        ):
+            defaults = [keyword.value for keyword in keywords if keyword.arg == "default"]
+            return any(_is_literal(value, constants) for value in [*args[:1], *defaults])
     return False

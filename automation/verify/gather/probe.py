@@ -1,8 +1,8 @@
-"""Looks at a container from inside, though the container has neither a shell nor an interpreter.
+"""Looks at a container from inside, although the container has neither a shell nor an interpreter.
 
-This runs in a helper that shares the container's processes and network, as the container's own user: it sees
-what that user sees, without anything being put into the image under test. It needs nothing but Python's
-standard library, reads what to do from its argument (JSON), and prints what it saw (JSON).
+This program runs in a helper that shares the container's processes and network and runs as its user: it
+sees what that user sees, and nothing is added to the image under test. It uses only Python's standard
+library. Its argument is a request, its output a report, both in JSON.
 """
 
 import contextlib
@@ -16,98 +16,76 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-_PATIENCE_S = 30.0
-_LAST_BREATH_S = 3.0
-_HIDDEN = ("/proc", "/sys", "/dev")
+_LAST_BREATH_SECONDS = 3.0
+_PROC = Path("/proc")
+_VIRTUAL = ("/proc", "/sys", "/dev")
 
 
 def processes() -> list[dict[str, Any]]:
-    """Return the container's processes, without this helper's own."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        if folder.name == str(os.getpid()):
-            continue
-        try:
-            lines = (folder / "status").read_text(encoding="utf-8", errors="replace").splitlines()
-            command = (
-                (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
-            )
-        except OSError:
-            continue  # ended meanwhile
-        status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
-        found.append(
-            {
-                "pid": int(folder.name),
-                "parent": int(status["PPid"]),
-                "state": status["State"][:1],
-                "uid": int(status["Uid"].split()[1]),
-                "gid": int(status["Gid"].split()[1]),
-                "command": command or status["Name"],
-            }
-        )
-    return sorted(found, key=lambda each: int(each["pid"]))
+    """Return the container's processes, without this one.
 
-
-def memory() -> int:
-    """Return the bytes that the container's processes keep for themselves.
-
-    Pages of files do not count: the kernel gives them back, and charges them to the container that happens to
-    read a file first.
+    Their memory is what they keep for themselves. The pages of files do not count: the kernel takes them
+    back when it needs them, and charges them to the container that happens to read a file first.
     """
-    kilobytes = 0
-    for folder in Path("/proc").glob("[0-9]*"):
+    found = []
+    for folder in sorted(_PROC.glob("[0-9]*"), key=lambda folder: int(folder.name)):
         if folder.name == str(os.getpid()):
             continue
-        with contextlib.suppress(OSError):  # ended meanwhile
-            for line in (folder / "status").read_text(encoding="utf-8", errors="replace").splitlines():
-                if line.startswith(("RssAnon:", "RssShmem:")):
-                    kilobytes += int(line.split()[1])
-    return kilobytes * 1024
+        with contextlib.suppress(OSError):  # it has ended
+            lines = (folder / "status").read_text(encoding="utf-8", errors="replace").splitlines()
+            status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+            private = [int(status[kind].split()[0]) for kind in ("RssAnon", "RssShmem") if kind in status]
+            found.append(
+                {
+                    "pid": int(folder.name),
+                    "parent": int(status["PPid"]),
+                    "uid": int(status["Uid"].split()[1]),
+                    "gid": int(status["Gid"].split()[1]),
+                    "command": " ".join(strings(folder / "cmdline")).strip() or status["Name"],
+                    "environ": dict(
+                        pair.split("=", 1) for pair in strings(folder / "environ") if "=" in pair
+                    ),
+                    "memory_bytes": sum(private) * 1024,
+                }
+            )
+    return found
 
 
-def environments(found: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Return the variables that each process was started with, as far as it still shows them."""
-    shown = []
-    for each in found:
-        try:
-            raw = Path(f"/proc/{each['pid']}/environ").read_bytes()
-        except OSError:
-            continue
-        pairs = raw.decode("utf-8", "replace").split("\0")
-        shown.append(dict(pair.split("=", 1) for pair in pairs if "=" in pair))
-    return shown
+def strings(file: Path) -> list[str]:
+    """Return the strings in a file of /proc; none where this user may not read it."""
+    with contextlib.suppress(OSError):
+        return file.read_bytes().decode("utf-8", "replace").split("\0")
+    return []
 
 
 def writable() -> list[str]:
-    """Return the folders of the container that this user may write to, the topmost of each."""
+    """Return the topmost folders of the container that this user may write to."""
     root, found = "/proc/1/root", []
     for folder, below, _ in os.walk(root):
         path = folder[len(root) :] or "/"
-        if path in _HIDDEN:
-            below[:] = []
+        if path in _VIRTUAL:
+            below.clear()
         elif os.access(folder, os.W_OK):
             found.append(path)
-            below[:] = []
+            below.clear()
     return sorted(found)
 
 
 def orphan_is_reaped() -> bool:
-    """Leave an orphan to the container's first process, let it end, and return whether it is collected."""
+    """Leave an orphan to the container's first process; return whether it is collected when it ends."""
     reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
+    if (child := os.fork()) == 0:
         parent = os.getpid()
-        grandchild = os.fork()
-        if grandchild == 0:
+        if (orphan := os.fork()) == 0:
             while os.getppid() == parent:
                 time.sleep(0.001)
-            os._exit(0)
-        os.write(writing, str(grandchild).encode())
+        else:
+            os.write(writing, str(orphan).encode())
         os._exit(0)
     os.waitpid(child, 0)
     orphan = int(os.read(reading, 32))
     deadline = time.monotonic() + 1
-    while Path(f"/proc/{orphan}").exists():
+    while (_PROC / str(orphan)).exists():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
@@ -115,19 +93,19 @@ def orphan_is_reaped() -> bool:
 
 
 def kill_services() -> None:
-    """Kill what the container's first process has started: that one is beyond the reach of its namespace.
+    """Kill the children of the container's first process, which no process of its namespace can kill.
 
-    Where the container ends with it, so does this helper; otherwise it returns.
+    This program ends with the container, if that ends; otherwise it returns.
     """
-    for each in processes():
-        if each["parent"] == 1:
+    for process in processes():
+        if process["parent"] == 1:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(each["pid"], signal.SIGKILL)
-    time.sleep(_LAST_BREATH_S)
+                os.kill(process["pid"], signal.SIGKILL)
+    time.sleep(_LAST_BREATH_SECONDS)
 
 
-def ask(address: str, patience: float = 0.0) -> dict[str, Any]:
-    """Return status, body and milliseconds of an answer; ask again for so many seconds until it is 200."""
+def ask(address: str, patience: float) -> dict[str, Any]:
+    """Return the status, body and time of an answer; retry for so many seconds until the status is 200."""
     parts = urlsplit(address)
     deadline = time.monotonic() + patience
     while True:
@@ -136,35 +114,28 @@ def ask(address: str, patience: float = 0.0) -> dict[str, Any]:
             connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
             connection.request("GET", parts.path or "/")
             answer = connection.getresponse()
-            body = answer.read().decode("utf-8", "replace")
-            status, said = answer.status, body[:4000]
+            status, body = answer.status, answer.read().decode("utf-8", "replace")
         except (OSError, http.client.HTTPException) as error:
-            status, said = 0, str(error)
+            status, body = 0, str(error)
         milliseconds = (time.perf_counter() - began) * 1000
         if status == 200 or time.monotonic() >= deadline:
-            return {"status": status, "body": said, "milliseconds": milliseconds}
+            return {"status": status, "body": body[:4000], "milliseconds": milliseconds}
         time.sleep(0.1)
 
 
 def main() -> None:
-    """Do what is asked and print what was seen."""
-    asked = json.loads(sys.argv[1])
-    seen: dict[str, Any] = {}
-    if "answers" in asked:
-        seen["answers"] = ask(asked["answers"], _PATIENCE_S)
-    if "addresses" in asked:
-        seen["addresses"] = {address: [ask(address) for _ in range(5)] for address in asked["addresses"]}
-    if asked.get("inside"):
-        found = processes()
-        seen["processes"] = found
-        seen["environments"] = environments(found)
-        seen["writable"] = writable()
-        seen["reaped"] = orphan_is_reaped()
-    if asked.get("memory"):
-        seen["memory"] = memory()
-    if asked.get("kill"):
+    """Answer the request."""
+    request = json.loads(sys.argv[1])
+    report: dict[str, Any] = {}
+    if "address" in request:
+        times, patience = request.get("times", 1), request.get("patience", 0)
+        report["answers"] = [ask(request["address"], patience) for _ in range(times)]
+    report["processes"] = processes()
+    if request.get("behavior"):
+        report |= {"writable": writable(), "reaped": orphan_is_reaped()}
+    if request.get("kill"):
         kill_services()
-    json.dump(seen, sys.stdout)
+    json.dump(report, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import yaml
 from automation.contract import profiles
 from automation.contract.contract import Contract
 from automation.verify.check import Outcome, registered
-from automation.verify.gather.released import Released
+from automation.verify.facts import Released
 from tests.automation.conftest import ROOT
 
 PROFILE, RULES = profiles.load("cluster"), profiles.load_rules()

@@ -43,10 +43,9 @@ from automation.verify.facts import (
     Template,
     Unconfigured,
 )
-from automation.verify.gather import laboratory
+from automation.verify.gather import sandbox
 from automation.verify.gather.archive import Content, File, Layer, Leak
 from automation.verify.gather.composition import read_service
-from automation.verify.gather.inspection import DEFAULT, is_default
 from automation.verify.verifier import Verifier
 from tests.automation.verify.verified import LABELS, OK, Scene, file, scene
 
@@ -589,32 +588,6 @@ def test_every_key_of_the_contracts_is_read_by_a_check() -> None:
     assert unread == {"profile.name", "profile.summary"}
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        'key = os.environ.get("API_KEY", "abcdef")',
-        'const secret = process.env.BETTER_AUTH_SECRET ?? "for-development";',
-        "  - ${JWT_SECRET:-change-me}",
-        "      BETTER_AUTH_SECRET: only-for-development",
-    ],
-)
-def test_a_value_for_a_secret_that_nobody_has_set_is_seen(line: str) -> None:
-    assert any(is_default(found) for found in DEFAULT.finditer(line))
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "JWT_SECRET: ${JWT_SECRET:?is not set}",
-        "API_KEY: Key | None = None",
-        "  - ${AGENT_PROVIDER:-openai}",
-        'key = os.environ.get("API_KEY", "")',
-    ],
-)
-def test_what_has_no_value_for_a_secret_is_left_alone(line: str) -> None:
-    assert not any(is_default(found) for found in DEFAULT.finditer(line))
-
-
 def test_checks_are_chosen_by_name_and_near_names_are_told() -> None:
     assert [each.name for each in chosen(["size", "port"])] == ["size", "port"]
     assert len(chosen([])) == len(registered())
@@ -712,7 +685,7 @@ def test_what_is_made_while_another_fails_is_removed_with_the_rest(late: float) 
         raise OSError("the other one")
 
     async def work() -> None:
-        async with laboratory.opened(cast("Docker", daemon), "helper") as lab, asyncio.TaskGroup() as group:
+        async with sandbox.opened(cast("Docker", daemon), "helper") as lab, asyncio.TaskGroup() as group:
             group.create_task(lab.look_inside("a", "0:0"))
             group.create_task(lab.create("image"))
             group.create_task(fail())

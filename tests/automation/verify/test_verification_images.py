@@ -15,8 +15,7 @@ import pytest
 from automation import settings
 from automation.docker.dockerfile import parse
 from automation.verify.facts import Builds, Config, Source
-from automation.verify.gather import archive, defaults, inspection
-from automation.verify.gather.inspection import seen_by_build
+from automation.verify.gather import archive, defaults, sources
 from automation.verify.gather.leaks import Search
 from tests.automation.verify.verified import LABELS, Scene, file, scene
 
@@ -41,6 +40,8 @@ WORDS = "correct-horse-battery"
         ("a.py", f'os.environ.update(JWT_SECRET="{WORDS}")'),
         ("a.py", f'def sign(text: str, *, secret: str = "{WORDS}") -> str: ...'),
         ("a.py", 'key = os.environ.get("API_KEY", "abcdef")'),
+        ("a.yml", """command: python -c 'os.environ.get("API_KEY", "abcdef")'"""),
+        ("a.ts", 'const secret = process.env.BETTER_AUTH_SECRET ?? "for-development";'),
         ("a.ts", f"const secret = process.env.BETTER_AUTH_SECRET ?? `{WORDS}`;"),
         ("a.ts", f'const secret = process.env["JWT_SECRET"] ||\n  "{WORDS}";'),
         ("a.ts", f'process.env.JWT_SECRET ??= "{WORDS}";'),
@@ -51,6 +52,8 @@ WORDS = "correct-horse-battery"
         ("a.yml", f'      - "BETTER_AUTH_SECRET={WORDS}"'),
         ("a.yml", f"      - name: BETTER_AUTH_SECRET\n        value: {WORDS}"),
         ("a.yml", "  - ${jwt_secret:-change-me}"),
+        ("a.yml", "  - ${JWT_SECRET:-change-me}"),
+        ("a.yml", "      BETTER_AUTH_SECRET: only-for-development"),
         ("a.yml", "      DATABASE_URL: postgresql://todo:todo@postgres:5432/todo"),
         ("a.yml", "      DATABASE_URL: postgresql://${USER_NAME:-todo}:todo@postgres:5432/todo"),
     ],
@@ -70,6 +73,9 @@ def test_a_value_for_a_secret_is_seen_however_it_is_given(name: str, text: str) 
         ("a.ts", 'const secret = process.env.BETTER_AUTH_SECRET ?? "";'),
         ("a.tsx", 'const labels = { password: "Password", hint: "a-b-c-d-e" };'),
         ("a.tsx", '<Field autoComplete={isNew ? "new-password" : "current-password"} />'),
+        ("a.yml", "  - ${AGENT_PROVIDER:-openai}"),
+        ("a.yml", "JWT_SECRET: ${JWT_SECRET:?is not set}"),
+        ("a.yml", "API_KEY: Key | None = None"),
         ("a.yml", "    JWT_SECRET: ${JWT_SECRET:?is not set. Make .env}\n    API_KEY:\n    DATABASE_URL:"),
         ("a.yml", "    url: postgresql://todo:${POSTGRES_PASSWORD:?is not set}@postgres:5432/todo"),
         ("a.yaml", "tlsSecretName: todo-chatbot-tls\nsecret: {name: todo-secrets}"),
@@ -304,7 +310,7 @@ def test_a_stage_without_a_name_is_said_to_have_none() -> None:
 @pytest.mark.parametrize("has_git", [True, False], ids=["with git", "without git"])
 def test_that_git_leaves_the_settings_out_is_known_without_git_too(tmp_path: Path, *, has_git: bool) -> None:
     current = settings.load({"PATH": os.environ["PATH"] if has_git else str(tmp_path)})
-    assert asyncio.run(inspection.template(current, Search({}))).ignored
+    assert asyncio.run(sources.template(current, Search({}))).ignored
 
 
 def test_what_a_development_build_sees_is_looked_at_too(tmp_path: Path) -> None:
@@ -313,7 +319,7 @@ def test_what_a_development_build_sees_is_looked_at_too(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     for name in ("backend/Dockerfile", "backend/Dockerfile.dev"):
         (tmp_path / f"{name}.dockerignore").write_text("*\n!backend/src\n")
-    seen = seen_by_build(tmp_path, "backend/Dockerfile", Search({}))
+    seen = sources.build_context(tmp_path, "backend/Dockerfile", Search({}))
     assert seen.files == ("backend/src/main.py",)
     (tmp_path / "backend/Dockerfile.dev.dockerignore").unlink()
-    assert "backend/.env" in seen_by_build(tmp_path, "backend/Dockerfile", Search({})).files
+    assert "backend/.env" in sources.build_context(tmp_path, "backend/Dockerfile", Search({})).files

@@ -28,6 +28,7 @@ from automation.verify.facts import (
     Pair,
     Process,
     Production,
+    Released,
     Reloading,
     Source,
     Sources,
@@ -37,7 +38,6 @@ from automation.verify.facts import (
 )
 from automation.verify.gather.archive import Content, File, Layer
 from automation.verify.gather.leaks import Search
-from automation.verify.gather.released import Released
 
 Facts = dict[type[Any], Any]
 OK = Answer(200, "application/json", is_json=True, milliseconds=5)

@@ -1,0 +1,107 @@
+"""Reads what the files of a checkout say; nothing is run."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from automation import paths
+from automation.console import errors
+from automation.console.errors import AutomationError
+from automation.contract import environment
+from automation.contract.models import Profile
+from automation.docker import context
+from automation.docker.dockerfile import parse
+from automation.images.plan import Plan
+from automation.project import git
+from automation.settings import Settings
+from automation.verify.facts import Context, Development, Locks, Source, Template
+from automation.verify.gather import archive, defaults
+from automation.verify.gather.leaks import SECRET_NAME, Search
+
+_PYTHON_LOCKS = ("dev", "lint", "test")
+_LOCKED = re.compile(r"^([A-Za-z0-9][\w.-]*)==", re.MULTILINE)
+_DOCKERFILES = ("backend/Dockerfile", "frontend/Dockerfile")
+_DEPLOYMENT = ("docker-compose*.yml", "deploy/compose/*", "deploy/helm/**/*")
+
+
+def source(root: Path, plan: Plan) -> Source:
+    """Return the Dockerfile of a plan."""
+    text = _text(root, plan.dockerfile)
+    return Source(parse(text).resolve(target=plan.target, arguments=plan.arguments), plan.bases)
+
+
+def development(root: Path, plan: Plan) -> Development:
+    """Return the Dockerfile.dev of a plan."""
+    return Development(source(root, plan).dockerfile)
+
+
+def build_context(root: Path, dockerfile: str, search: Search) -> Context:
+    """Return the files that a build with this Dockerfile sees, or one with its Dockerfile.dev."""
+    files = {*context.load(root, dockerfile).files()}
+    leaks: dict[str, None] = {}
+    for name in filter(archive.SETTINGS.search, sorted(files)):
+        text = (root / name).read_bytes().decode("utf-8", "replace")
+        leaks |= {f"{kind} in {name}": None for kind in search.in_text(text)}
+    if (root / f"{dockerfile}.dev").is_file():
+        files |= {*context.load(root, f"{dockerfile}.dev").files()}
+    return Context(tuple(sorted(files)), tuple(leaks))
+
+
+def locks(root: Path) -> Locks:
+    """Return the packages that the lock files have for development only."""
+    shipped = _python_packages(root, ["backend/requirements.txt"])
+    python = _python_packages(root, [f"requirements/{name}.txt" for name in _PYTHON_LOCKS])
+    try:
+        lock = json.loads(_text(root, paths.readable(paths.frontend(root) / "package-lock.json", root)))
+        packages = [
+            (key.rpartition("node_modules/")[2], "dev" in package)
+            for key, package in lock["packages"].items()
+            if key
+        ]
+    except (ValueError, KeyError, AttributeError) as error:
+        raise AutomationError("frontend/package-lock.json is not an npm lock file", why=str(error)) from error
+    # One version of a package may be for development, and another not.
+    kept = {name for name, for_development in packages if not for_development}
+    return Locks(python - shipped, frozenset(name for name, _ in packages) - kept)
+
+
+def search(settings: Settings, profile: Profile) -> Search:
+    """Return the search for secrets, which knows those in the settings of this machine."""
+    values = environment.read(settings, profile).values
+    return Search({name: value for name, value in values.items() if SECRET_NAME.search(name)})
+
+
+async def template(settings: Settings, search: Search) -> Template:
+    """Return what the checkout says about settings, and where it has secrets."""
+    root = settings.root
+    text = _text(root, environment.TEMPLATE)
+    if await git.ask(settings, "rev-parse", "--git-dir"):
+        ignored = bool(await git.ask(settings, "check-ignore", "--no-index", ".env"))
+    else:  # a copy without its history
+        ignored = ".env" in _text(root, ".gitignore").splitlines()
+    files = {root / name for dockerfile in _DOCKERFILES for name in context.load(root, dockerfile).files()}
+    files |= {file for pattern in _DEPLOYMENT for file in root.glob(pattern)}
+    names = [file.relative_to(root).as_posix() for file in sorted(files) if file.suffix in defaults.SUFFIXES]
+    return Template(
+        ignored=ignored,
+        names=tuple(re.findall(r"^([A-Z][A-Z0-9_]*)=", text, re.MULTILINE)),
+        leaks=tuple(f"{kind} in {environment.TEMPLATE}" for kind in dict.fromkeys(search.in_text(text))),
+        defaults=tuple(
+            f"{name}:{number}" for name in names for number in defaults.lines(name, _text(root, name))
+        ),
+    )
+
+
+def _python_packages(root: Path, names: Iterable[str]) -> frozenset[str]:
+    found = {name for file in names for name in _LOCKED.findall(_text(root, file))}
+    return frozenset(name.lower().replace("_", "-") for name in found)
+
+
+def _text(root: Path, name: str) -> str:
+    try:
+        return (root / name).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AutomationError(
+            f"{name} cannot be read", why=errors.reason(error), remedies=[f"git checkout -- {name}"]
+        ) from error
