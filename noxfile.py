@@ -48,10 +48,18 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Types: mypy --strict for all Python, tsc for the frontend."""
+    """Types: mypy --strict for all Python, tsc for the frontend, API types up to date."""
     install(session, "test")
     session.run("mypy", *SOURCES)
     npm(session, "typecheck")
+    api_types(session, "--check")
+
+
+@nox.session(name="api_types", default=False)
+def generate_api_types(session: nox.Session) -> None:
+    """Generate the frontend's API types from the backend's OpenAPI document."""
+    install(session, "test")
+    api_types(session)
 
 
 @nox.session
@@ -125,6 +133,13 @@ def chart(session: nox.Session) -> None:
         session.run(
             "kubernetes-validate", "--strict", "--quiet", "--no-warn", "--kubernetes-version", version, *files
         )
+
+
+def api_types(session: nox.Session, *options: str) -> None:
+    """Generate lib/api/schema.d.ts of the frontend, or check that it is up to date."""
+    document = os.path.join(session.create_tmp(), "openapi.json")
+    session.run("python", "-m", "app.openapi", document, env={"PYTHONPATH": "backend/src"})
+    npm(session, "api-types", document, *options)
 
 
 def install(session: nox.Session, group: str) -> None:

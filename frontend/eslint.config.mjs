@@ -1,27 +1,42 @@
 /**
- * Two rules hold the structure: features do not import one another (the app composes them), and no value is
- * read from the environment at build time (one build serves every environment).
+ * Two rules protect the structure: features do not import each other (only the workspace composes them), and no value
+ * is read from the environment at build time (one build serves every environment).
  */
+import { readdirSync } from "node:fs";
+import path from "node:path";
 import { defineConfig, globalIgnores } from "eslint/config";
 import nextCoreWebVitals from "eslint-config-next/core-web-vitals";
 import nextTypeScript from "eslint-config-next/typescript";
 
-const features = ["accounts", "tasks", "chat"];
+const root = import.meta.dirname;
 
-const importZones = [
-  ...features.map((feature) => ({
+const featureZones = readdirSync(path.join(root, "features"))
+  .filter((feature) => feature !== "workspace")
+  .map((feature) => ({
     target: `./features/${feature}`,
     from: "./features",
     except: [`./${feature}`],
-    message: "A feature does not import another: put what they share in lib/, or compose them in app/.",
-  })),
+    message:
+      "A feature does not import another: move shared code to lib/, or compose them in features/workspace/.",
+  }));
+
+const importZones = [
+  ...featureZones,
   { target: "./features", from: "./app", message: "Imports run one way: app → features → components, lib." },
-  { target: "./components", from: "./app", message: "A primitive knows no page." },
-  { target: "./components", from: "./features", message: "A primitive knows no feature." },
+  {
+    target: "./components",
+    from: ["./app", "./features"],
+    message: "A UI primitive knows no page and no feature.",
+  },
   {
     target: "./lib",
     from: ["./app", "./features", "./components"],
-    message: "lib/ depends on nothing here.",
+    message: "lib/ imports nothing from here.",
+  },
+  {
+    target: "./{app,features,components,lib}/**/!(*.test).{ts,tsx}",
+    from: "./testing",
+    message: "testing/ is for tests only: the image does not contain it.",
   },
 ];
 
@@ -31,7 +46,7 @@ export default defineConfig([
   ...nextTypeScript,
   {
     rules: {
-      "import/no-restricted-paths": ["error", { basePath: import.meta.dirname, zones: importZones }],
+      "import/no-restricted-paths": ["error", { basePath: root, zones: importZones }],
       "import/no-cycle": "error",
       "import/no-default-export": "error",
       "no-console": "error",
@@ -45,20 +60,20 @@ export default defineConfig([
             "MemberExpression[object.object.name='process'][object.property.name='env']" +
             ":matches([property.name=/^NEXT_PUBLIC_/], [property.value=/^NEXT_PUBLIC_/])",
           message:
-            "This would be baked into the build. Read it at run time on the server: lib/server/environment.",
+            "The build would contain this value. Read it at run time on the server: lib/server/environment.",
         },
         {
           selector:
             "VariableDeclarator[init.object.name='process'][init.property.name='env'] > ObjectPattern > " +
             "Property[key.name=/^NEXT_PUBLIC_/]",
           message:
-            "This would be baked into the build. Read it at run time on the server: lib/server/environment.",
+            "The build would contain this value. Read it at run time on the server: lib/server/environment.",
         },
       ],
     },
   },
   {
-    // What Next and the tools load by their default export.
+    // Next.js and the tools load these by their default export.
     files: ["app/**/{page,layout,error,global-error,not-found}.tsx", "*.config.{ts,mjs}"],
     rules: { "import/no-default-export": "off" },
   },

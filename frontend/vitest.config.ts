@@ -8,7 +8,7 @@ export default defineConfig({
   test: {
     // A process a file: the time zone can be changed within one.
     pool: "forks",
-    setupFiles: ["vitest.setup.ts"],
+    setupFiles: ["testing/setup.ts"],
     include: ["**/*.test.{ts,tsx,mjs}"],
     exclude: ["node_modules/**", ".next/**", "out/**"],
     restoreMocks: true,

@@ -1,4 +1,4 @@
-import { Workspace } from "./workspace";
+import { Workspace } from "@/features/workspace/components/workspace";
 
 export default function HomePage() {
   return <Workspace />;

@@ -3,7 +3,7 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { Toaster } from "@/components/ui/toaster";
-import { ApiError } from "@/lib/api";
+import { ApiError } from "@/lib/api/client";
 
 function createQueryClient(): QueryClient {
   return new QueryClient({

@@ -1,26 +1,12 @@
-/** A task as it travels: the list shows it, the chat's tools return it. */
+/** A task on the wire, shown by the list and returned by the chat's tools. Types come from the backend's API. */
+import type { components } from "./api/schema";
 
-export type Priority = "high" | "medium" | "low";
+/** `due_at` is an instant in ISO 8601, UTC; with `all_day`, the start of that day in the user's time zone. */
+export type Task = components["schemas"]["TaskOut"];
 
-export type Task = {
-  id: string;
-  /** 1 to 200 characters. */
-  title: string;
-  /** At most 1000 characters; empty where there is none. */
-  description: string;
-  priority: Priority;
-  tags: string[];
-  /** An instant in ISO 8601, UTC. */
-  due_at: string | null;
-  /** A date without a time: due_at is then the start of that day where the person lives. */
-  all_day: boolean;
-  status: "open" | "completed";
-  created_at: string;
-  updated_at: string;
-  completed_at: string | null;
-};
+export type Priority = Task["priority"];
 
-/** Says whether a value from the wire is a task, as far as this side relies on it. */
+/** Checks the fields of an untyped value that this application relies on. */
 export function isTask(value: unknown): value is Task {
   if (typeof value !== "object" || value === null) return false;
   const task = value as Partial<Record<keyof Task, unknown>>;

@@ -8,7 +8,7 @@ import path from "node:path";
 
 /** Made by the build or for the editor, or of no consequence for what is built. */
 const NOT_SOURCES =
-  /^(?:node_modules|out|coverage|\..*|next-env\.d\.ts|.*\.tsbuildinfo|.*\.test\..*|Dockerfile.*)$/;
+  /^(?:node_modules|out|coverage|testing|\..*|next-env\.d\.ts|.*\.tsbuildinfo|.*\.test\..*|Dockerfile.*)$/;
 
 /**
  * Returns the hash of all sources below a folder, as 16 hexadecimal digits.

@@ -44,6 +44,7 @@ describe("the name of a build", () => {
     "node_modules/a/index.js",
     ".next/BUILD_ID",
     "lib/a.test.ts",
+    "testing/sample-task.ts",
     "tsconfig.tsbuildinfo",
     "Dockerfile",
   ])("takes no notice of %s", (file) => {

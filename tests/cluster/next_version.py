@@ -27,7 +27,7 @@ CHANGES: Mapping[str, tuple[str, str]] = {
     "backend/src/app/main.py": ('title="To-do chatbot"', 'title="To-do chatbot, renewed"'),
     "frontend/app/sign-in/page.tsx": ('title: "Sign in"', 'title: "Sign in anew"'),
     # A script that browsers load, and so another name of it.
-    "frontend/features/accounts/account-form.tsx": ('submit: "Sign in"', 'submit: "Sign in anew"'),
+    "frontend/features/accounts/components/account-form.tsx": ('submit: "Sign in"', 'submit: "Sign in anew"'),
 }
 """What the next version has instead of something else, by the file it is in."""
 PROJECT = ("deploy/profiles", "deploy/rules.toml", "pyproject.toml")

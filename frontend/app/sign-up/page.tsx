@@ -1,7 +1,7 @@
 import type { Metadata } from "next";
 import { Suspense } from "react";
 import { CenteredPage } from "@/components/ui/centered-page";
-import { AccountForm } from "@/features/accounts/account-form";
+import { AccountForm } from "@/features/accounts/components/account-form";
 
 export const metadata: Metadata = { title: "Create an account" };
 

@@ -1,4 +1,5 @@
-/** A conversation as it is shown, and how the parts of a streamed reply change it. */
+/** A conversation as the page shows it, and how the events of a streamed reply change it. */
+import type { components } from "@/lib/api/schema";
 
 export type TextPart = { type: "text"; text: string; id?: string };
 
@@ -13,15 +14,12 @@ export type ToolPart = {
 
 export type MessagePart = TextPart | ToolPart;
 
-export type Message = {
-  id: string;
-  role: "user" | "assistant";
-  /** Who answered, such as "offline" or "openai"; null for the person's own messages. */
-  agent: string | null;
+/** `agent` names who answered, such as "offline" or "openai"; null for the user's own messages. */
+export type Message = Pick<components["schemas"]["MessageOut"], "id" | "role" | "agent"> & {
   parts: MessagePart[];
 };
 
-/** What the server sends while it answers: the shapes of the AI SDK's UI message stream. */
+/** The events of a reply: the AI SDK's UI message stream, which OpenAPI does not describe. */
 export type StreamEvent =
   | {
       type: "start";
@@ -36,11 +34,11 @@ export type StreamEvent =
   | { type: "tool-output-available"; toolCallId: string; output: unknown }
   | { type: "tool-output-error"; toolCallId: string; errorText: string }
   | { type: "error"; errorText: string }
-  /** The reply breaks off here: the same message again, with the same key, goes on with it. */
+  /** The reply is interrupted: sending the same message with the same key resumes it. */
   | { type: "abort"; reason?: string }
   | { type: "finish" };
 
-/** Returns the event that some data holds; null for one of an unknown form, which a newer server may send. */
+/** Returns the event that the data holds, or null for an unknown form, which a newer server may send. */
 export function parseStreamEvent(data: string): StreamEvent | null {
   try {
     const event: unknown = JSON.parse(data);
@@ -55,7 +53,7 @@ export function parseStreamEvent(data: string): StreamEvent | null {
 export function applyStreamEvent(reply: Message, event: StreamEvent): Message {
   switch (event.type) {
     case "start":
-      // Another start: the reply is streamed once more, from its beginning.
+      // A second start event: the server streams the reply again from its beginning.
       return {
         id: event.messageId ?? reply.id,
         role: reply.role,
@@ -79,15 +77,15 @@ export function applyStreamEvent(reply: Message, event: StreamEvent): Message {
   }
 }
 
-/** Returns the name under which an agent is shown: "offline", "openai · gpt-5". */
+/** Returns an agent's display name: "offline", "openai · gpt-5". */
 export function agentName(agent: { name: string; model: string | null } | null | undefined): string | null {
   if (!agent?.name) return null;
   return agent.model ? `${agent.name} · ${agent.model}` : agent.name;
 }
 
 function appendText(reply: Message, id: string, delta: string): Message {
-  const isThere = reply.parts.some((part) => part.type === "text" && part.id === id);
-  const parts: MessagePart[] = isThere ? reply.parts : [...reply.parts, { type: "text", id, text: "" }];
+  const exists = reply.parts.some((part) => part.type === "text" && part.id === id);
+  const parts: MessagePart[] = exists ? reply.parts : [...reply.parts, { type: "text", id, text: "" }];
   return {
     ...reply,
     parts: parts.map((part) =>

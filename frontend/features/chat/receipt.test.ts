@@ -1,6 +1,6 @@
 // @vitest-environment node
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { sampleTask } from "@/lib/task-sample";
+import { sampleTask } from "@/testing/sample-task";
 import type { ToolPart } from "./conversation";
 import { receiptOf } from "./receipt";
 

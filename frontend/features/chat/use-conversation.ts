@@ -2,9 +2,10 @@
 
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { ApiError, errorMessage } from "@/lib/api";
+import { ApiError, errorMessage } from "@/lib/api/client";
 import { randomKey } from "@/lib/random-key";
-import { listConversations, type OutgoingMessage, readConversation, streamReply } from "./api";
+import { listConversations, readConversation } from "./api/conversations";
+import { type OutgoingMessage, REPLY_INCOMPLETE, streamReply } from "./api/reply-stream";
 import { applyStreamEvent, type Message } from "./conversation";
 
 export const conversationsKey = ["conversations"] as const;
@@ -18,12 +19,6 @@ export type Unanswered = {
   /** Whether the server itself said so: the same message would be answered with the same failure again. */
   isFinal: boolean;
 };
-
-/** How often a reply is asked for, a second apart, while it is being made elsewhere or its server is away. */
-const MAX_REQUESTS = 60;
-/** How often it may begin, and break off. */
-const MAX_STARTS = 6;
-const BROKE_OFF = "The reply broke off.";
 
 type ConversationOptions = {
   onToolResult: (result: ToolResult) => void;
@@ -79,14 +74,14 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
       };
       const shownAs = new Set([reply.id]);
       const toolNames = new Map<string, string>();
-      let failure: string | null = BROKE_OFF;
+      let failure: string | null = REPLY_INCOMPLETE;
       let isFinal = false;
       const show = () =>
         setMessages((current) => [...(current ?? []).filter((message) => !shownAs.has(message.id)), reply]);
       try {
-        for await (const event of streamToEnd(outgoing, controller.signal)) {
+        for await (const event of streamReply(outgoing, controller.signal)) {
           if (event.type === "start") {
-            failure = BROKE_OFF;
+            failure = REPLY_INCOMPLETE;
             isFinal = false;
             shownAs.add(event.messageId);
             conversationId.current = event.conversation_id;
@@ -178,40 +173,4 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
     open: show,
     startNew: useCallback(() => show(null), [show]),
   };
-}
-
-/**
- * Streams the reply. One that breaks off is asked for again with the same key, which does nothing twice: it begins
- * with a start once more. One that is still being made elsewhere is waited for.
- * @throws ApiError where there is no reply, or not to its end.
- */
-async function* streamToEnd(outgoing: OutgoingMessage, signal: AbortSignal) {
-  let asked = outgoing;
-  for (let requests = 1, starts = 0; ; requests++) {
-    let failure: unknown = new ApiError(BROKE_OFF, 0);
-    try {
-      for await (const event of streamReply(asked, signal)) {
-        if (event.type === "abort") {
-          if (event.reason) failure = new ApiError(event.reason, 0);
-          break;
-        }
-        if (event.type === "start") {
-          starts++;
-          // If it has been deleted meanwhile, the message must not begin another one.
-          asked = { ...outgoing, conversationId: event.conversation_id };
-        }
-        yield event;
-        if (event.type === "finish") return;
-      }
-    } catch (error) {
-      // What breaks a connection has no words for a person.
-      if (error instanceof ApiError || starts === 0) failure = error;
-    }
-    signal.throwIfAborted();
-    const isElsewhere = failure instanceof ApiError && failure.status === 409;
-    const isAway = starts > 0 && failure instanceof ApiError && failure.isTemporary;
-    if (!(isElsewhere || isAway) || starts >= MAX_STARTS || requests >= MAX_REQUESTS) throw failure;
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    signal.throwIfAborted();
-  }
 }

@@ -1,6 +1,6 @@
 // @vitest-environment node
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { sampleTask } from "@/lib/task-sample";
+import { sampleTask } from "@/testing/sample-task";
 import { groupTasks, isOverdue } from "./group-tasks";
 
 const due = (due_at: string | null, all_day = false) => sampleTask({ due_at, all_day });

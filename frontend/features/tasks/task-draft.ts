@@ -1,7 +1,7 @@
 /** The text of the edit sheet's inputs, and what of it differs from the task. */
 import { formatTime, fromInputs, toDateInput } from "@/lib/calendar";
 import type { Priority, Task } from "@/lib/task";
-import type { TaskPatch } from "./api";
+import type { TaskPatch } from "./api/tasks";
 
 export const TITLE_MAX = 200;
 export const DESCRIPTION_MAX = 1000;

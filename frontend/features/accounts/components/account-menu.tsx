@@ -1,0 +1,33 @@
+"use client";
+
+import * as Menu from "@radix-ui/react-dropdown-menu";
+import { LogOut } from "lucide-react";
+import { MenuContent, MenuItem } from "@/components/ui/menu";
+import type { SignedInUser } from "../use-signed-in-user";
+
+/** Who is signed in, and the way out. */
+export function AccountMenu({ user, onSignOut }: { user: SignedInUser | null; onSignOut: () => void }) {
+  const initial = (user?.name || user?.email || "").trim().slice(0, 1).toUpperCase();
+  return (
+    <Menu.Root modal={false}>
+      <Menu.Trigger
+        aria-label="Account"
+        title={user?.email}
+        disabled={!user}
+        className="ml-1 flex size-8 items-center justify-center rounded-full bg-surface-3 text-small font-semibold text-text-2 transition-colors hover:text-text"
+      >
+        {initial}
+      </Menu.Trigger>
+      <MenuContent>
+        <div className="max-w-64 px-2.5 py-1.5">
+          <div className="truncate font-medium">{user?.name}</div>
+          <div className="truncate text-small text-text-2">{user?.email}</div>
+        </div>
+        <Menu.Separator className="my-1 h-px bg-line" />
+        <MenuItem onSelect={onSignOut}>
+          <LogOut aria-hidden="true" /> Sign out
+        </MenuItem>
+      </MenuContent>
+    </Menu.Root>
+  );
+}

@@ -1,0 +1,285 @@
+// @vitest-environment jsdom
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { render, screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { createRef } from "react";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { sampleTask } from "@/testing/sample-task";
+import { ChatPane } from "./chat-pane";
+import type { StreamEvent } from "../conversation";
+
+/** The chat's side of the network: stored conversations, and replies that the test streams by hand. */
+class Server {
+  conversations: unknown[] = [];
+  stored: Record<string, unknown> = {};
+  readonly sent: { body: Record<string, unknown>; reply: Reply }[] = [];
+  answer: "stream" | "offline" | number = "stream";
+
+  fetch = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    if (path.startsWith("/api/conversations?"))
+      return Response.json({ items: this.conversations, next_cursor: null });
+    if (path.startsWith("/api/conversations/"))
+      return Response.json(this.stored[path.split("/").at(-1) ?? ""]);
+    const reply = new Reply(init.signal ?? null);
+    this.sent.push({ body: JSON.parse(String(init.body)) as Record<string, unknown>, reply });
+    if (this.answer === "offline") throw new TypeError("Failed to fetch");
+    if (this.answer !== "stream") return Response.json({ detail: "Refused." }, { status: this.answer });
+    return new Response(reply.body, { headers: { "content-type": "text/event-stream" } });
+  };
+}
+
+class Reply {
+  private controller!: ReadableStreamDefaultController<Uint8Array>;
+  readonly body: ReadableStream<Uint8Array>;
+
+  constructor(signal: AbortSignal | null) {
+    this.body = new ReadableStream({ start: (controller) => void (this.controller = controller) });
+    signal?.addEventListener("abort", () => this.controller.error(signal.reason));
+  }
+
+  send(...events: StreamEvent[]) {
+    for (const event of events) this.write(`data: ${JSON.stringify(event)}\n\n`);
+  }
+
+  finish() {
+    this.send({ type: "finish" });
+    this.write("data: [DONE]\n\n");
+    this.controller.close();
+  }
+
+  breakOff() {
+    this.controller.error(new TypeError("network error"));
+  }
+
+  private write(text: string) {
+    this.controller.enqueue(new TextEncoder().encode(text));
+  }
+}
+
+let server: Server;
+const onToolResult = vi.fn<(result: unknown) => (() => Promise<boolean>) | null>(() => null);
+const onInterrupted = vi.fn();
+const onShowTask = vi.fn();
+
+function renderChat() {
+  render(
+    <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
+      <ChatPane
+        composerRef={createRef()}
+        onToolResult={onToolResult}
+        onInterrupted={onInterrupted}
+        onShowTask={onShowTask}
+        onFold={() => undefined}
+      />
+    </QueryClientProvider>,
+  );
+}
+
+async function say(message: string) {
+  await userEvent.type(screen.getByRole("textbox", { name: "Message" }), `${message}{Enter}`);
+  await waitFor(() => expect(server.sent.length).toBeGreaterThan(0));
+  return server.sent.at(-1)!;
+}
+
+/** Returns the first, second, … request; between two for the same reply is a second. */
+async function nextRequest(number: number) {
+  await waitFor(() => expect(server.sent).toHaveLength(number), { timeout: 3_000 });
+  return server.sent[number - 1]!;
+}
+
+const start: StreamEvent = {
+  type: "start",
+  messageId: "m1",
+  conversation_id: "c1",
+  agent: { name: "offline", model: null },
+};
+const log = () => screen.getByRole("log", { name: "Conversation" });
+
+beforeEach(() => {
+  server = new Server();
+  vi.stubGlobal("fetch", server.fetch);
+  vi.stubGlobal(
+    "ResizeObserver",
+    class {
+      observe() {}
+      disconnect() {}
+    },
+  );
+  sessionStorage.clear();
+  for (const mock of [onToolResult, onInterrupted, onShowTask]) mock.mockClear();
+});
+afterEach(() => void vi.unstubAllGlobals());
+
+describe("an empty chat", () => {
+  it("offers three sentences, each of which can be sent", async () => {
+    renderChat();
+    const examples = await screen.findAllByRole("listitem");
+    expect(examples).toHaveLength(3);
+    await userEvent.click(within(examples[0]!).getByRole("button"));
+    await waitFor(() =>
+      expect(server.sent[0]?.body.message).toBe("add buy milk tomorrow at 5pm, high priority"),
+    );
+  });
+});
+
+describe("a message", () => {
+  it("is sent with the time zone and a key, and answered as the words arrive", async () => {
+    renderChat();
+    const { body, reply } = await say("hello");
+    expect(body).toMatchObject({
+      message: "hello",
+      time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    });
+    expect(body.idempotency_key).toMatch(/^[0-9a-f]{32}$/);
+    expect(body).not.toHaveProperty("conversation_id");
+    reply.send(start, { type: "text-start", id: "t" }, { type: "text-delta", id: "t", delta: "Good " });
+    await waitFor(() => expect(log()).toHaveTextContent("Good"));
+    expect(screen.getByRole("button", { name: "Stop" })).toBeVisible();
+    reply.send({ type: "text-delta", id: "t", delta: "morning." });
+    reply.finish();
+    await screen.findByRole("button", { name: "Send" });
+    expect(log()).toHaveTextContent("Good morning.");
+    expect(log()).toHaveTextContent("Offline agent");
+
+    const second = await say("and more");
+    expect(second.body.conversation_id).toBe("c1");
+    expect(second.body.idempotency_key).not.toBe(body.idempotency_key);
+  });
+
+  it("shows what was done as a receipt that leads to the task and can be undone", async () => {
+    const undo = vi.fn(async () => true);
+    onToolResult.mockReturnValueOnce(undo);
+    renderChat();
+    const { reply } = await say("add milk");
+    const task = sampleTask({ title: "Milk" });
+    reply.send(start, { type: "tool-input-available", toolCallId: "x", toolName: "add_task", input: {} });
+    await screen.findByText("Adding a task…");
+    reply.send({ type: "tool-output-available", toolCallId: "x", output: { task } });
+    await userEvent.click(await screen.findByRole("button", { name: "Added ‘Milk’" }));
+    expect(onToolResult).toHaveBeenCalledWith({ toolCallId: "x", toolName: "add_task", output: { task } });
+    expect(onShowTask).toHaveBeenCalledWith(task);
+    await userEvent.click(screen.getByRole("button", { name: "Undo" }));
+    expect(undo).toHaveBeenCalledOnce();
+    await waitFor(() => expect(screen.queryByRole("button", { name: "Undo" })).toBeNull());
+  });
+
+  it("can be stopped: what has come stays, and the tasks are looked at again", async () => {
+    renderChat();
+    const { reply } = await say("think");
+    reply.send(start, { type: "text-start", id: "t" }, { type: "text-delta", id: "t", delta: "Let me" });
+    await waitFor(() => expect(log()).toHaveTextContent("Let me"));
+    await userEvent.click(screen.getByRole("button", { name: "Stop" }));
+    await screen.findByText("Stopped.");
+    expect(log()).toHaveTextContent("Let me");
+    expect(screen.queryByRole("alert")).toBeNull();
+    expect(onInterrupted).toHaveBeenCalled();
+  });
+});
+
+describe("a message that is not answered", () => {
+  it("is asked for again under the same key where the reply breaks off, and what had come is replaced", async () => {
+    renderChat();
+    const { body, reply } = await say("add milk");
+    reply.send(start, { type: "text-start", id: "t" }, { type: "text-delta", id: "t", delta: "Half" });
+    await waitFor(() => expect(log()).toHaveTextContent("Half"));
+    reply.breakOff();
+    const again = await nextRequest(2);
+    expect(again.body).toEqual({ ...body, conversation_id: "c1" });
+    again.reply.send(start, { type: "text-start", id: "t" }, { type: "text-delta", id: "t", delta: "Whole" });
+    again.reply.finish();
+    await waitFor(() => expect(log()).toHaveTextContent("Whole"));
+    expect(log()).not.toHaveTextContent("Half");
+    expect(within(log()).getAllByText("add milk")).toHaveLength(1);
+    expect(screen.queryByRole("alert")).toBeNull();
+    expect(onInterrupted).not.toHaveBeenCalled();
+  });
+
+  it("is asked for again where its server stops, even while no other one is there yet", async () => {
+    renderChat();
+    const { reply } = await say("add milk");
+    server.answer = 503;
+    reply.send(start, { type: "abort", reason: "This server is being replaced." });
+    const refused = await nextRequest(2);
+    server.answer = 409;
+    await nextRequest(3);
+    server.answer = "stream";
+    const again = await nextRequest(4);
+    expect(again.body).toEqual(refused.body);
+    again.reply.send(start, { type: "text-delta", id: "t", delta: "Whole" });
+    again.reply.finish();
+    await waitFor(() => expect(log()).toHaveTextContent("Whole"));
+    expect(screen.queryByRole("alert")).toBeNull();
+  });
+
+  it("is asked for no more once it is stopped", async () => {
+    renderChat();
+    const { reply } = await say("add milk");
+    reply.send(start, { type: "text-delta", id: "t", delta: "Half" }, { type: "abort" });
+    await waitFor(() => expect(log()).toHaveTextContent("Half"));
+    await userEvent.click(screen.getByRole("button", { name: "Stop" }));
+    await screen.findByText("Stopped.", undefined, { timeout: 3_000 });
+    expect(server.sent).toHaveLength(1);
+  });
+
+  it("is tried again by hand where asking again does not help", async () => {
+    renderChat();
+    const { body, reply } = await say("add milk");
+    server.answer = 404;
+    reply.send(start);
+    reply.breakOff();
+    await nextRequest(2);
+    server.answer = "stream";
+    await userEvent.click(await screen.findByRole("button", { name: "Try again" }));
+    expect((await nextRequest(3)).body.idempotency_key).toBe(body.idempotency_key);
+    expect(onInterrupted).toHaveBeenCalledOnce();
+  });
+
+  it("says so when there is no network", async () => {
+    server.answer = "offline";
+    renderChat();
+    await say("add milk");
+    expect(await screen.findByRole("alert")).toHaveTextContent("No connection to the server.");
+  });
+
+  it("is said anew, under another key, where the server itself tells of a failure", async () => {
+    renderChat();
+    const { body, reply } = await say("add milk");
+    reply.send(start, { type: "error", errorText: "The model is overloaded." });
+    reply.finish();
+    expect(await screen.findByRole("alert")).toHaveTextContent("The model is overloaded.");
+    await userEvent.click(screen.getByRole("button", { name: "Send again" }));
+    await waitFor(() => expect(server.sent).toHaveLength(2));
+    expect(server.sent[1]?.body.idempotency_key).not.toBe(body.idempotency_key);
+  });
+
+  it("waits in the input for a person who has been signed out", async () => {
+    server.answer = 401;
+    renderChat();
+    await say("add milk");
+    await waitFor(() => expect(screen.getByRole("textbox", { name: "Message" })).toHaveValue("add milk"));
+  });
+});
+
+describe("earlier conversations", () => {
+  const stored = (id: string, text: string) => ({
+    id,
+    title: text,
+    created_at: "2026-11-20T09:00:00Z",
+    updated_at: "2026-11-20T09:00:00Z",
+    messages: [{ id: `${id}-1`, role: "user", agent: null, parts: [{ type: "text", text }] }],
+  });
+
+  it("continue with the last one, until a new one is begun", async () => {
+    server.conversations = [stored("c2", "the last one"), stored("c1", "an older one")];
+    server.stored = { c2: stored("c2", "the last one") };
+    renderChat();
+    await waitFor(() => expect(log()).toHaveTextContent("the last one"));
+    const { body, reply } = await say("go on");
+    expect(body.conversation_id).toBe("c2");
+    reply.send({ ...start, conversation_id: "c2" });
+    reply.finish();
+    await userEvent.click(screen.getByRole("button", { name: "New conversation" }));
+    expect(log()).not.toHaveTextContent("the last one");
+    expect((await say("something else")).body).not.toHaveProperty("conversation_id");
+  });
+});

@@ -1,0 +1,195 @@
+"use client";
+
+import { ArrowDown, PanelRightClose, SquarePen } from "lucide-react";
+import dynamic from "next/dynamic";
+import { type RefObject, useCallback, useRef, useState } from "react";
+import { Button, IconButton } from "@/components/ui/button";
+import { useDraft } from "@/lib/drafts";
+import type { Task } from "@/lib/task";
+import { Composer } from "./composer";
+import type { Message } from "../conversation";
+import { agentLabel, MessageView, Waiting } from "./message-view";
+import { type ToolResult, useConversation } from "../use-conversation";
+import { useStickToEnd } from "../use-stick-to-end";
+
+const ConversationMenu = dynamic(
+  () => import("./conversation-menu").then((module) => module.ConversationMenu),
+  { ssr: false },
+);
+
+const examples = [
+  "add buy milk tomorrow at 5pm, high priority",
+  "what is due this week?",
+  "complete buy milk",
+];
+
+type ChatPaneProps = {
+  composerRef: RefObject<HTMLTextAreaElement | null>;
+  /** Takes over what a tool changed; returns how to take it back, where that is possible. */
+  onToolResult: (result: ToolResult) => (() => Promise<boolean>) | null;
+  onInterrupted: () => void;
+  onShowTask: (task: Task) => void;
+  onFold: () => void;
+};
+
+/** The conversation with the agent. */
+export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask, onFold }: ChatPaneProps) {
+  const [text, setText] = useDraft("message");
+  const [undos, setUndos] = useState<ReadonlyMap<string, () => Promise<boolean>>>(new Map());
+
+  const takeOver = useCallback(
+    (result: ToolResult) => {
+      const undo = onToolResult(result);
+      if (!undo) return;
+      // A reply that is streamed once more tells of what was done before: then the first undo is the true one.
+      setUndos((current) =>
+        current.has(result.toolCallId) ? current : new Map(current).set(result.toolCallId, undo),
+      );
+    },
+    [onToolResult],
+  );
+  const chat = useConversation({
+    onToolResult: takeOver,
+    onInterrupted,
+    // The message waits where it was typed until the person is back.
+    onSignedOut: setText,
+  });
+
+  const viewRef = useRef<HTMLDivElement>(null);
+  const { isAway, goToEnd } = useStickToEnd(viewRef, chat.messages);
+
+  const send = (message: string) => {
+    goToEnd();
+    chat.send(message);
+  };
+
+  const agent = agentBefore(chat.messages, chat.messages.length);
+  const lastId = chat.messages.at(-1)?.id;
+  const isEmpty = !chat.isLoading && !chat.loadError && chat.messages.length === 0;
+  const isWaiting = chat.isAnswering && chat.messages.at(-1)?.role === "user";
+
+  return (
+    <section aria-label="Chat" className="flex h-full min-h-0 flex-col">
+      <div className="flex h-12 shrink-0 items-center pr-2 pl-4">
+        <div className="flex min-w-0 grow items-baseline gap-2">
+          <h2 className="font-semibold">Chat</h2>
+          {agent && <span className="truncate text-small text-text-2">{agentLabel(agent)}</span>}
+        </div>
+        <ConversationMenu
+          conversations={chat.conversations}
+          currentId={chat.conversationId}
+          onOpen={chat.open}
+        />
+        <IconButton
+          label="New conversation"
+          disabled={isEmpty}
+          onClick={() => {
+            chat.startNew();
+            composerRef.current?.focus();
+          }}
+        >
+          <SquarePen />
+        </IconButton>
+        <IconButton label="Hide chat" className="max-md:hidden" onClick={onFold}>
+          <PanelRightClose />
+        </IconButton>
+      </div>
+
+      <div className="relative min-h-0 grow">
+        <div ref={viewRef} className="h-full overflow-y-auto overscroll-contain px-4 pb-2">
+          <div>
+            <div role="log" aria-label="Conversation" aria-live="polite" className="space-y-4 pt-1">
+              {chat.messages.map((message, index) => (
+                <MessageView
+                  key={message.id}
+                  message={message}
+                  isStreaming={chat.isAnswering && message.id === lastId && message.role === "assistant"}
+                  wasStopped={message.id === chat.stoppedId}
+                  showsAgent={message.agent !== agentBefore(chat.messages, index)}
+                  onShowTask={onShowTask}
+                  undos={undos}
+                />
+              ))}
+              {isWaiting && <Waiting />}
+            </div>
+            {chat.unanswered && (
+              <div role="alert" className="mt-3 flex flex-wrap items-center gap-x-2 text-small text-danger">
+                {chat.unanswered.reason}
+                <button type="button" className="font-medium underline" onClick={chat.retry}>
+                  {chat.unanswered.isFinal ? "Send again" : "Try again"}
+                </button>
+              </div>
+            )}
+            {chat.isLoading && <ConversationSkeleton />}
+            {chat.loadError && (
+              <div role="alert" className="py-8 text-center text-small">
+                <p className="mb-3 text-text-2">{chat.loadError}</p>
+                <Button onClick={chat.reload}>Try again</Button>
+              </div>
+            )}
+            {isEmpty && <Examples onChoose={send} />}
+          </div>
+        </div>
+        {isAway && (
+          <IconButton
+            label="Go to the latest message"
+            onClick={goToEnd}
+            className="absolute bottom-2 left-1/2 size-8 -translate-x-1/2 rounded-full border border-line bg-raised shadow-raised"
+          >
+            <ArrowDown />
+          </IconButton>
+        )}
+      </div>
+
+      <div className="shrink-0 px-3 pt-2 pb-3">
+        <p role="status" className="sr-only">
+          {chat.isAnswering ? "A reply is being written." : ""}
+        </p>
+        <Composer
+          text={text}
+          onChange={setText}
+          inputRef={composerRef}
+          isAnswering={chat.isAnswering}
+          onSend={send}
+          onStop={chat.stop}
+        />
+      </div>
+    </section>
+  );
+}
+
+/** Returns who gave the last answer before a message. */
+function agentBefore(messages: readonly Message[], index: number): string | null {
+  return messages.slice(0, index).findLast((message) => message.agent !== null)?.agent ?? null;
+}
+
+function Examples({ onChoose }: { onChoose: (example: string) => void }) {
+  return (
+    <div className="pt-[8vh]">
+      <p className="mb-3 text-text-2">Tell it what to do, or ask. For example:</p>
+      <ul className="space-y-2">
+        {examples.map((example) => (
+          <li key={example}>
+            <button
+              type="button"
+              onClick={() => onChoose(example)}
+              className="w-full rounded-xl border border-line bg-surface px-3.5 py-2.5 text-left transition-colors hover:border-line-strong"
+            >
+              {example}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function ConversationSkeleton() {
+  return (
+    <div role="status" aria-label="Loading the conversation" className="animate-pulse-soft space-y-4 pt-2">
+      <div className="ml-auto h-9 w-2/3 rounded-2xl bg-surface-3" />
+      <div className="h-3 w-4/5 rounded bg-surface-3" />
+      <div className="h-3 w-3/5 rounded bg-surface-3" />
+    </div>
+  );
+}

@@ -1,0 +1,88 @@
+"use client";
+
+import { memo } from "react";
+import type { Task } from "@/lib/task";
+import type { Message } from "../conversation";
+import { ReceiptView } from "./receipt-view";
+
+type MessageViewProps = {
+  message: Message;
+  isStreaming: boolean;
+  /** Whether the reader stopped it. */
+  wasStopped: boolean;
+  /** Whether to say who answers: at first, and where another takes over. */
+  showsAgent: boolean;
+  onShowTask: (task: Task) => void;
+  undos: ReadonlyMap<string, () => Promise<boolean>>;
+};
+
+export const MessageView = memo(function MessageView({
+  message,
+  isStreaming,
+  wasStopped,
+  showsAgent,
+  onShowTask,
+  undos,
+}: MessageViewProps) {
+  if (message.role === "user") {
+    return (
+      <div className="flex justify-end">
+        <span className="sr-only">You said: </span>
+        <div className="max-w-[85%] rounded-2xl rounded-br-md bg-accent-soft px-3.5 py-2 [overflow-wrap:anywhere] whitespace-pre-wrap">
+          {message.parts.map((part) => (part.type === "text" ? part.text : ""))}
+        </div>
+      </div>
+    );
+  }
+  return (
+    <div aria-busy={isStreaming || undefined}>
+      {showsAgent && message.agent && (
+        <div className="mb-0.5 text-small text-text-2">{agentLabel(message.agent)}</div>
+      )}
+      {message.parts.map((part, index) =>
+        part.type === "text" ? (
+          <p key={index} className="[overflow-wrap:anywhere] whitespace-pre-wrap">
+            {part.text}
+          </p>
+        ) : (
+          <ReceiptView
+            key={part.toolCallId}
+            part={part}
+            onShowTask={onShowTask}
+            undo={undos.get(part.toolCallId)}
+          />
+        ),
+      )}
+      {isStreaming && <Waiting />}
+      {wasStopped && <p className="text-small text-text-2">Stopped.</p>}
+    </div>
+  );
+});
+
+const providerNames: Record<string, string> = {
+  offline: "Offline agent",
+  openai: "OpenAI",
+  gemini: "Gemini",
+  openrouter: "OpenRouter",
+};
+
+/** Returns an agent's name as people read it: "Offline agent", "OpenAI · gpt-5". */
+export function agentLabel(agent: string): string {
+  const [provider = "", ...model] = agent.split(" · ");
+  return [providerNames[provider] ?? provider, ...model].join(" · ");
+}
+
+/** Shown while a reply is being made. The composer says the same to screen readers. */
+export function Waiting() {
+  return (
+    <div className="flex h-[22px] items-center gap-1" aria-hidden="true">
+      {[0, 1, 2].map((dot) => (
+        <span
+          key={dot}
+          className="size-1.5 animate-pulse-soft rounded-full bg-line-strong"
+          style={{ animationDelay: `${dot * 180}ms` }}
+        />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,71 @@
+"use client";
+
+import { Check, CircleAlert, LoaderCircle } from "lucide-react";
+import { useState } from "react";
+import { classNames } from "@/components/ui/class-names";
+import type { Task } from "@/lib/task";
+import type { ToolPart } from "../conversation";
+import { receiptOf } from "../receipt";
+
+type ReceiptViewProps = {
+  part: ToolPart;
+  onShowTask: (task: Task) => void;
+  /** Takes back what the tool did, and says whether that worked; none where it cannot be taken back. */
+  undo: (() => Promise<boolean>) | undefined;
+};
+
+/** What a tool did, in a line. */
+export function ReceiptView({ part, onShowTask, undo }: ReceiptViewProps) {
+  // The words stay as they were written: "tomorrow" is seen from the day of the reading.
+  const { state, text, task } = receiptOf(part, new Date());
+  const [undone, setUndone] = useState<"no" | "underway" | "yes">("no");
+  const canShow = task !== null && part.toolName !== "delete_task" && undone === "no";
+
+  const takeBack = async () => {
+    setUndone("underway");
+    setUndone((await undo?.()) ? "yes" : "no");
+  };
+
+  const icons = {
+    running: (
+      <LoaderCircle className="mt-0.5 size-3.5 shrink-0 animate-spin text-text-2" aria-hidden="true" />
+    ),
+    done: <Check className="mt-0.5 size-3.5 shrink-0 text-done" strokeWidth={3} aria-hidden="true" />,
+    failed: <CircleAlert className="mt-0.5 size-3.5 shrink-0 text-danger" aria-hidden="true" />,
+  };
+
+  return (
+    <div className="my-1.5 flex w-fit max-w-full items-stretch overflow-hidden rounded-lg border border-line bg-surface text-small">
+      {canShow ? (
+        <button
+          type="button"
+          title="Show in the list"
+          onClick={() => onShowTask(task)}
+          className="flex min-w-0 gap-2 px-2.5 py-1.5 text-left outline-offset-[-2px] hover:bg-surface-3"
+        >
+          {icons[state]}
+          <span className="min-w-0 [overflow-wrap:anywhere]">{text}</span>
+        </button>
+      ) : (
+        <span className={classNames("flex min-w-0 gap-2 px-2.5 py-1.5", undone === "yes" && "text-text-2")}>
+          {icons[state]}
+          <span
+            className={classNames("min-w-0 [overflow-wrap:anywhere]", undone === "yes" && "line-through")}
+          >
+            {text}
+          </span>
+        </span>
+      )}
+      {undo && state === "done" && undone !== "yes" && (
+        <button
+          type="button"
+          disabled={undone === "underway"}
+          onClick={() => void takeBack()}
+          className="shrink-0 border-l border-line px-2.5 font-medium text-accent outline-offset-[-2px] hover:bg-accent-soft disabled:opacity-55"
+        >
+          Undo
+        </button>
+      )}
+    </div>
+  );
+}

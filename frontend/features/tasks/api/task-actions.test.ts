@@ -1,0 +1,180 @@
+// @vitest-environment node
+import { QueryClient } from "@tanstack/react-query";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { runLatestToastAction } from "@/components/ui/toaster";
+import type { Task } from "@/lib/task";
+import { sampleTask } from "@/testing/sample-task";
+import { createTaskActions, isUnsaved } from "./task-actions";
+import { completedTasksKey, flattenPages, type OpenTaskPages, openTasksKey } from "./task-cache";
+
+type Answer = { status: number; body?: unknown };
+
+/** Requests as they arrive at the network, each to be answered by the test. */
+class Network {
+  readonly requests: { method: string; path: string; body: unknown; answer: (answer: Answer) => void }[] = [];
+
+  fetch = (path: string, init: RequestInit): Promise<Response> => {
+    return new Promise((resolve) => {
+      this.requests.push({
+        method: init.method ?? "GET",
+        path,
+        body: init.body ? JSON.parse(String(init.body)) : undefined,
+        answer: ({ status, body }) => resolve(new Response(body ? JSON.stringify(body) : null, { status })),
+      });
+    });
+  };
+
+  async next(index: number) {
+    return vi.waitFor(() => {
+      const request = this.requests[index];
+      if (!request) throw new Error(`request ${index} has not been sent`);
+      return request;
+    });
+  }
+}
+
+let network: Network;
+let queryClient: QueryClient;
+let actions: ReturnType<typeof createTaskActions>;
+const task = sampleTask({ id: "a", title: "Buy milk" });
+
+const openTasks = () => flattenPages(queryClient.getQueryData<OpenTaskPages>(openTasksKey));
+const completedTasks = () => queryClient.getQueryData<Task[]>(completedTasksKey) ?? [];
+
+beforeEach(() => {
+  network = new Network();
+  vi.stubGlobal("fetch", network.fetch);
+  queryClient = new QueryClient();
+  queryClient.setQueryData(openTasksKey, {
+    pages: [{ items: [task], next_cursor: null }],
+    pageParams: [null],
+  });
+  queryClient.setQueryData(completedTasksKey, []);
+  actions = createTaskActions(queryClient);
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+  queryClient.clear();
+});
+
+const completed = { ...task, status: "completed" as const, completed_at: "2026-11-21T09:00:00Z" };
+
+describe("completing a task", () => {
+  it("shows before the server has answered, and then what the server says", async () => {
+    const result = actions.complete(task);
+    expect(openTasks()).toEqual([]);
+    expect(completedTasks()).toMatchObject([{ id: "a", status: "completed" }]);
+    (await network.next(0)).answer({ status: 200, body: completed });
+    expect(await result).toBe(true);
+    expect(completedTasks()).toEqual([completed]);
+  });
+
+  it("is taken back where the server refuses", async () => {
+    const result = actions.complete(task);
+    (await network.next(0)).answer({ status: 503, body: { detail: "Not now." } });
+    expect(await result).toBe(false);
+    expect(openTasks()).toEqual([task]);
+    expect(completedTasks()).toEqual([]);
+  });
+
+  it("removes a task that is no longer there", async () => {
+    const result = actions.complete(task);
+    (await network.next(0)).answer({ status: 404 });
+    await result;
+    expect(openTasks()).toEqual([]);
+    expect(completedTasks()).toEqual([]);
+  });
+
+  it("can be undone before it has arrived, and the server hears both in order", async () => {
+    void actions.complete(task);
+    expect(runLatestToastAction()).toBe(true);
+    expect(openTasks()).toMatchObject([{ id: "a", status: "open" }]);
+    const complete = await network.next(0);
+    expect(complete.path).toBe("/api/tasks/a/complete");
+    expect(network.requests).toHaveLength(1);
+    complete.answer({ status: 200, body: completed });
+    const reopen = await network.next(1);
+    expect(reopen.path).toBe("/api/tasks/a/reopen");
+    // The answer to the first must not show while the second is under way.
+    expect(openTasks()).toMatchObject([{ id: "a", status: "open" }]);
+    reopen.answer({ status: 200, body: task });
+    await vi.waitFor(() => expect(openTasks()).toEqual([task]));
+  });
+
+  it("goes back to the server's last word when the undoing fails", async () => {
+    const first = actions.complete(task);
+    const second = actions.reopen(completed);
+    (await network.next(0)).answer({ status: 200, body: completed });
+    (await network.next(1)).answer({ status: 500 });
+    expect(await first).toBe(true);
+    expect(await second).toBe(false);
+    expect(completedTasks()).toEqual([completed]);
+    expect(openTasks()).toEqual([]);
+  });
+});
+
+describe("adding a task", () => {
+  it("shows it at once, and under its own id once it is stored", async () => {
+    const added = actions.add({ title: "New" });
+    const shown = openTasks().find((found) => found.title === "New");
+    expect(shown && isUnsaved(shown)).toBe(true);
+    const request = await network.next(0);
+    expect(request).toMatchObject({ method: "POST", path: "/api/tasks", body: { title: "New" } });
+    request.answer({ status: 201, body: sampleTask({ id: "b", title: "New" }) });
+    await added;
+    expect(openTasks().map((found) => found.id)).toEqual(["b", "a"]);
+  });
+
+  it("leaves nothing in the list where it fails, and says why", async () => {
+    const added = actions.add({ title: "New" });
+    (await network.next(0)).answer({ status: 422, body: { detail: "title: too long" } });
+    await expect(added).rejects.toThrow("title: too long");
+    expect(openTasks()).toEqual([task]);
+  });
+});
+
+describe("deleting a task", () => {
+  it("can be undone: the same content comes back under a new id", async () => {
+    void actions.remove(task);
+    expect(openTasks()).toEqual([]);
+    expect(runLatestToastAction()).toBe(true);
+    (await network.next(0)).answer({ status: 204 });
+    const request = await network.next(1);
+    expect(request).toMatchObject({
+      method: "POST",
+      body: { title: "Buy milk", priority: "medium", tags: [] },
+    });
+    request.answer({ status: 201, body: { ...task, id: "b" } });
+    await vi.waitFor(() => expect(openTasks()).toEqual([{ ...task, id: "b" }]));
+  });
+
+  it("brings the task back where the server refuses, and does not add a second one on undo", async () => {
+    const result = actions.remove(task);
+    const undone = runLatestToastAction();
+    (await network.next(0)).answer({ status: 500 });
+    expect([undone, await result]).toEqual([true, false]);
+    expect(openTasks()).toEqual([task]);
+    expect(network.requests).toHaveLength(1);
+  });
+});
+
+describe("changing a task", () => {
+  it("sends only the changes and shows them meanwhile", async () => {
+    const result = actions.update(task, { title: "Buy bread" });
+    expect(openTasks()[0]?.title).toBe("Buy bread");
+    const request = await network.next(0);
+    expect(request).toMatchObject({ method: "PATCH", path: "/api/tasks/a", body: { title: "Buy bread" } });
+    request.answer({ status: 200, body: { ...task, title: "Buy bread" } });
+    await result;
+  });
+
+  it("fails with the server's reason and shows the task as it was", async () => {
+    const result = actions.update(task, { due_at: "9999-01-01T00:00:00Z" });
+    (await network.next(0)).answer({
+      status: 422,
+      body: { detail: "due_at: too late", errors: [{ field: "due_at", message: "too late" }] },
+    });
+    await expect(result).rejects.toMatchObject({ fields: { due_at: "too late" } });
+    expect(openTasks()).toEqual([task]);
+  });
+});

@@ -1,0 +1,49 @@
+/** Calls to /api/tasks. */
+import { callApi } from "@/lib/api/client";
+import type { components } from "@/lib/api/schema";
+import type { Task } from "@/lib/task";
+
+export type TaskPage = components["schemas"]["TaskPage"];
+export type NewTask = components["schemas"]["TaskCreate"];
+export type TaskPatch = components["schemas"]["TaskUpdate"];
+
+const PAGE_SIZE = 200;
+
+/** Returns a page of the open tasks, the earliest due first and those without a date last. */
+export function listOpenTasks(cursor: string | null, signal?: AbortSignal): Promise<TaskPage> {
+  const query = new URLSearchParams({ status: "open", sort: "due", order: "asc", limit: String(PAGE_SIZE) });
+  if (cursor) query.set("cursor", cursor);
+  return callApi(`/api/tasks?${query}`, { signal });
+}
+
+/** Returns the newest completed tasks. */
+export async function listCompletedTasks(signal?: AbortSignal): Promise<Task[]> {
+  const query = new URLSearchParams({ status: "completed", limit: String(PAGE_SIZE) });
+  const page = await callApi<TaskPage>(`/api/tasks?${query}`, { signal });
+  return page.items;
+}
+
+export function readTask(id: string): Promise<Task> {
+  return callApi(`/api/tasks/${encodeURIComponent(id)}`);
+}
+
+export function createTask(task: NewTask): Promise<Task> {
+  return callApi("/api/tasks", { method: "POST", body: task });
+}
+
+/** Changes the given fields and returns the whole task. */
+export function updateTask(id: string, patch: TaskPatch): Promise<Task> {
+  return callApi(`/api/tasks/${encodeURIComponent(id)}`, { method: "PATCH", body: patch });
+}
+
+export function deleteTask(id: string): Promise<void> {
+  return callApi(`/api/tasks/${encodeURIComponent(id)}`, { method: "DELETE" });
+}
+
+export function completeTask(id: string): Promise<Task> {
+  return callApi(`/api/tasks/${encodeURIComponent(id)}/complete`, { method: "POST" });
+}
+
+export function reopenTask(id: string): Promise<Task> {
+  return callApi(`/api/tasks/${encodeURIComponent(id)}/reopen`, { method: "POST" });
+}

@@ -1,0 +1,131 @@
+// @vitest-environment jsdom
+import { QueryClient } from "@tanstack/react-query";
+import { act, render, screen, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Task } from "@/lib/task";
+import { sampleTask } from "@/testing/sample-task";
+import { createTaskActions, type TaskActions } from "../api/task-actions";
+import { TaskList } from "./task-list";
+
+const now = new Date("2026-11-18T09:00:00Z");
+const milk = sampleTask({ title: "Buy milk", due_at: "2026-11-18T16:00:00Z", priority: "high" });
+const rent = sampleTask({ title: "Pay rent", due_at: "2026-11-19T00:00:00Z", all_day: true });
+const plants = sampleTask({ title: "Water plants" });
+
+let actions: TaskActions;
+const onEdit = vi.fn();
+const onReachEnd = vi.fn();
+
+function show(open: Task[], completed: Task[] = [], hasMore = false) {
+  return (
+    <TaskList
+      openTasks={open}
+      completedTasks={completed}
+      now={now}
+      actions={actions}
+      onEdit={onEdit}
+      hasMore={hasMore}
+      onReachEnd={onReachEnd}
+      highlightedId={null}
+    />
+  );
+}
+
+const check = (name: string) => screen.getByRole("checkbox", { name });
+
+beforeEach(() => {
+  vi.stubEnv("TZ", "UTC");
+  actions = createTaskActions(new QueryClient());
+  onEdit.mockReset();
+  onReachEnd.mockReset();
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+describe("the list of tasks", () => {
+  it("names its groups and says of each row when it is due and how urgent it is", () => {
+    render(show([milk, rent, plants]));
+    const today = screen.getByRole("list", { name: "Today" });
+    expect(within(today).getByText("16:00")).toBeVisible();
+    expect(check("Buy milk")).toHaveAccessibleDescription("High priority");
+    expect(screen.getByRole("list", { name: "Tomorrow" })).toHaveTextContent("Pay rent");
+    expect(screen.getByRole("list", { name: "No date" })).toHaveTextContent("Water plants");
+  });
+
+  it("is one stop for Tab, and the arrows lead through all groups", async () => {
+    const user = userEvent.setup();
+    render(show([milk, rent, plants]));
+    await user.tab();
+    expect(check("Buy milk")).toHaveFocus();
+    await user.keyboard("{ArrowDown}{ArrowDown}");
+    expect(check("Water plants")).toHaveFocus();
+    await user.keyboard("{ArrowDown}");
+    expect(check("Water plants")).toHaveFocus();
+    await user.keyboard("{Home}");
+    expect(check("Buy milk")).toHaveFocus();
+    const stops = screen.getAllByRole("checkbox").filter((element) => element.tabIndex === 0);
+    expect(stops).toEqual([check("Buy milk")]);
+  });
+
+  it("completes with Space and opens with Enter", async () => {
+    const complete = vi.spyOn(actions, "complete").mockResolvedValue(true);
+    const user = userEvent.setup();
+    render(show([milk]));
+    await user.tab();
+    await user.keyboard("{Enter}");
+    expect(onEdit).toHaveBeenCalledWith(milk);
+    expect(complete).not.toHaveBeenCalled();
+    await user.keyboard(" ");
+    expect(complete).toHaveBeenCalledWith(milk);
+  });
+
+  it("keeps a completed task in its place for a moment, then passes the focus on", async () => {
+    vi.spyOn(actions, "complete").mockResolvedValue(true);
+    vi.useFakeTimers({ shouldAdvanceTime: true });
+    const user = userEvent.setup({ advanceTimers: vi.advanceTimersByTime });
+    const view = render(show([milk, rent]));
+    await user.tab();
+    await user.keyboard(" ");
+    const done: Task = { ...milk, status: "completed", completed_at: now.toISOString() };
+    view.rerender(show([rent], [done]));
+    expect(
+      within(screen.getByRole("list", { name: "Today" })).getByRole("checkbox", { name: "Buy milk" }),
+    ).toBeChecked();
+    act(() => vi.advanceTimersByTime(700));
+    expect(screen.queryByRole("list", { name: "Today" })).toBeNull();
+    expect(within(screen.getByRole("list", { name: "Done today" })).getByRole("checkbox")).toBeChecked();
+    expect(check("Pay rent")).toHaveFocus();
+  });
+
+  it("opens a completed task again", async () => {
+    const reopen = vi.spyOn(actions, "reopen").mockResolvedValue(true);
+    const done: Task = { ...milk, status: "completed", completed_at: now.toISOString() };
+    render(show([], [done]));
+    await userEvent.click(check("Buy milk"));
+    expect(reopen).toHaveBeenCalledWith(done);
+  });
+
+  it("asks for more when its end comes near, and counts honestly until then", () => {
+    let reach!: (entries: { isIntersecting: boolean }[]) => void;
+    vi.stubGlobal(
+      "IntersectionObserver",
+      class {
+        constructor(callback: typeof reach) {
+          reach = callback;
+        }
+        observe() {}
+        disconnect() {}
+      },
+    );
+    render(show([milk, plants], [], true));
+    expect(screen.getByRole("heading", { name: "Today" })).toHaveTextContent(/1$/);
+    expect(screen.getByRole("heading", { name: "No date" })).toHaveTextContent(/1\+$/);
+    reach([{ isIntersecting: false }]);
+    expect(onReachEnd).not.toHaveBeenCalled();
+    reach([{ isIntersecting: true }]);
+    expect(onReachEnd).toHaveBeenCalledOnce();
+  });
+});

@@ -1,0 +1,143 @@
+"use client";
+
+import { AlignLeft, Pencil, Trash2 } from "lucide-react";
+import { memo } from "react";
+import { IconButton } from "@/components/ui/button";
+import { classNames } from "@/components/ui/class-names";
+import { formatDue, formatTime, formatWeekday } from "@/lib/calendar";
+import type { Task } from "@/lib/task";
+import type { GroupKey } from "../group-tasks";
+import { isUnsaved } from "../api/task-actions";
+import { TaskCheck } from "./task-check";
+
+export type TaskRowHandlers = {
+  onToggle: (task: Task, group: GroupKey) => void;
+  onEdit: (task: Task) => void;
+  onDelete: (task: Task) => void;
+};
+
+type TaskRowProps = TaskRowHandlers & {
+  task: Task;
+  group: GroupKey;
+  dueText: string;
+  overdue: boolean;
+  /** Whether Tab reaches this row; the arrow keys reach the others. */
+  isTabStop: boolean;
+  isLeaving: boolean;
+  isHighlighted: boolean;
+};
+
+export const TaskRow = memo(function TaskRow({
+  task,
+  group,
+  dueText,
+  overdue,
+  isTabStop,
+  isLeaving,
+  isHighlighted,
+  onToggle,
+  onEdit,
+  onDelete,
+}: TaskRowProps) {
+  const done = task.status === "completed";
+  const unsaved = isUnsaved(task);
+  return (
+    <li
+      id={`task-${task.id}`}
+      data-task-id={task.id}
+      aria-busy={unsaved || undefined}
+      className={classNames("task-row -mx-3", isLeaving && "task-row-leaving")}
+    >
+      <div
+        className={classNames(
+          "group/row relative flex min-h-11 items-start gap-3 overflow-hidden rounded-lg px-3 py-[11px] transition-colors",
+          "hover:bg-surface-2 has-[[role=checkbox]:focus-visible]:bg-surface-2",
+          isHighlighted && "bg-accent-soft!",
+        )}
+      >
+        <TaskCheck
+          title={task.title}
+          priority={task.priority}
+          checked={done}
+          disabled={unsaved}
+          tabIndex={isTabStop ? 0 : -1}
+          className="relative z-1 -my-[7px]"
+          onClick={() => onToggle(task, group)}
+          onKeyDown={(event) => {
+            if (event.key !== "Enter") return;
+            event.preventDefault();
+            onEdit(task);
+          }}
+        />
+        <div className="flex min-w-0 grow flex-col gap-x-3 gap-y-0.5 sm:flex-row sm:items-start">
+          {/* The whole row is where it is pressed. */}
+          <button
+            type="button"
+            tabIndex={-1}
+            disabled={unsaved}
+            onClick={() => onEdit(task)}
+            aria-label={`Edit ${task.title}`}
+            className={classNames(
+              "line-clamp-2 min-w-0 grow text-left [overflow-wrap:anywhere] transition-colors after:absolute after:inset-0 after:content-['']",
+              done && "text-text-2 line-through",
+            )}
+          >
+            {task.title}
+          </button>
+          <TaskChips task={task} dueText={dueText} overdue={overdue} />
+        </div>
+        <div
+          className={classNames(
+            "absolute top-1/2 right-1.5 z-1 hidden -translate-y-1/2 gap-0.5 rounded-lg bg-surface-2 pl-1",
+            "group-focus-within/row:pointer-fine:flex group-hover/row:pointer-fine:flex",
+          )}
+        >
+          <IconButton
+            label={`Edit ${task.title}`}
+            tabIndex={-1}
+            aria-hidden="true"
+            className="size-8"
+            onClick={() => onEdit(task)}
+          >
+            <Pencil />
+          </IconButton>
+          <IconButton
+            label={`Delete ${task.title}`}
+            tabIndex={isTabStop ? 0 : -1}
+            className="size-8 hover:text-danger"
+            onClick={() => onDelete(task)}
+          >
+            <Trash2 />
+          </IconButton>
+        </div>
+      </div>
+    </li>
+  );
+});
+
+function TaskChips({ task, dueText, overdue }: { task: Task; dueText: string; overdue: boolean }) {
+  const hasChips = dueText || task.tags.length > 0 || task.description;
+  if (!hasChips) return null;
+  return (
+    <span className="flex max-w-full shrink-0 flex-wrap items-center gap-x-2 text-small leading-[22px] text-text-2 sm:max-w-[45%] sm:justify-end">
+      {task.description && <AlignLeft className="size-3.5" aria-label="Has a description" />}
+      {task.tags.slice(0, 3).map((tag) => (
+        <span key={tag} className="max-w-32 truncate">
+          #{tag}
+        </span>
+      ))}
+      {task.tags.length > 3 && <span>+{task.tags.length - 3}</span>}
+      {dueText && <span className={classNames(overdue && "font-medium text-danger")}>{dueText}</span>}
+    </span>
+  );
+}
+
+/** Returns what a row says about its date: what its group says already is left out. */
+export function dueTextIn(group: GroupKey, task: Task, now: Date): string {
+  if (task.due_at === null) return "";
+  const due = new Date(task.due_at);
+  const time = task.all_day ? "" : formatTime(due);
+  if (group === "today" || group === "tomorrow") return time;
+  if (group === "week") return `${formatWeekday(due)} ${time}`.trimEnd();
+  return formatDue(due, task.all_day, now);
+}

@@ -1,0 +1,185 @@
+"use client";
+
+import { useQueryClient } from "@tanstack/react-query";
+import dynamic from "next/dynamic";
+import { type Ref, useCallback, useEffect, useState } from "react";
+import { Button } from "@/components/ui/button";
+import { showToast } from "@/components/ui/toaster";
+import { ApiError, errorMessage } from "@/lib/api/client";
+import type { Task } from "@/lib/task";
+import { useNow } from "@/lib/use-now";
+import { readTask } from "../api/tasks";
+import { QuickAdd } from "./quick-add";
+import type { TaskActions } from "../api/task-actions";
+import type { TaskDraft } from "../task-draft";
+import { applyTaskChange } from "../api/task-cache";
+import { TaskList } from "./task-list";
+import { useTasks } from "../api/use-tasks";
+
+const loadTaskSheet = () => import("./task-sheet").then((module) => module.TaskSheet);
+const TaskSheet = dynamic(loadTaskSheet, { ssr: false });
+
+/** How long a task that was pointed at stays marked, in ms. */
+const HIGHLIGHT_MS = 1_800;
+
+type TasksPaneProps = {
+  actions: TaskActions;
+  quickAddRef: Ref<HTMLInputElement>;
+  /** A task to show in the list; a new object each time it is asked for. */
+  pointedAt: { task: Task } | null;
+};
+
+/** The tasks of the person signed in: adding, the list, and the sheet of the one being edited. */
+export function TasksPane({ actions, quickAddRef, pointedAt }: TasksPaneProps) {
+  const { open, openTasks, completedTasks } = useTasks();
+  const queryClient = useQueryClient();
+  const now = useNow();
+  const [edited, setEdited] = useState<{ task: Task; draft?: TaskDraft } | null>(null);
+  const openAfresh = useCallback(
+    async (task: Task) => {
+      try {
+        const current = await readTask(task.id);
+        applyTaskChange(queryClient, { type: "put", task: current });
+        setEdited({ task: current });
+      } catch (error) {
+        const isGone = error instanceof ApiError && error.status === 404;
+        showToast({ message: isGone ? "This task was deleted." : errorMessage(error) });
+      }
+    },
+    [queryClient],
+  );
+  const highlightedId = useHighlight(pointedAt, openAfresh);
+
+  // The sheet is on its way before it is asked for, but not before the list is there.
+  const isLoaded = open.isSuccess;
+  useEffect(() => {
+    if (isLoaded) void loadTaskSheet();
+  }, [isLoaded]);
+
+  const { fetchNextPage } = open;
+  const loadMore = useCallback(() => void fetchNextPage({ cancelRefetch: false }), [fetchNextPage]);
+  const edit = useCallback((task: Task) => setEdited({ task }), []);
+
+  const closeSheet = (task: Task, unsaved?: TaskDraft) => {
+    setEdited(null);
+    // Focus goes back to the row, which may have moved to another place of the list.
+    requestAnimationFrame(() => focusRow(task.id));
+    if (!unsaved) return;
+    showToast({
+      message: "Changes not saved",
+      action: { label: "Resume editing", run: () => setEdited({ task, draft: unsaved }) },
+    });
+  };
+
+  return (
+    <section aria-label="Tasks" className="flex h-full min-h-0 flex-col">
+      <div className="order-last px-4 pt-2 pb-2 max-md:border-t max-md:border-line md:order-first md:px-8 md:pt-6">
+        <div className="mx-auto max-w-[44rem]">
+          <QuickAdd actions={actions} inputRef={quickAddRef} />
+        </div>
+      </div>
+      <div className="min-h-0 grow overflow-y-auto overscroll-contain px-4 pb-24 md:px-8">
+        <div className="mx-auto max-w-[44rem]">
+          {open.isPending && <ListSkeleton />}
+          {open.isError && !open.data && (
+            <Failure message={errorMessage(open.error)} onRetry={() => void open.refetch()} />
+          )}
+          {open.data && openTasks.length + completedTasks.length === 0 && <NoTasks />}
+          {open.data && (
+            <TaskList
+              openTasks={openTasks}
+              completedTasks={completedTasks}
+              now={now}
+              actions={actions}
+              onEdit={edit}
+              hasMore={open.hasNextPage}
+              onReachEnd={loadMore}
+              highlightedId={highlightedId}
+            />
+          )}
+          {open.data && open.isError && (
+            <p role="alert" className="py-4 text-small text-danger">
+              {errorMessage(open.error)}{" "}
+              <button type="button" className="font-medium underline" onClick={() => void open.refetch()}>
+                Try again
+              </button>
+            </p>
+          )}
+        </div>
+      </div>
+      {edited && (
+        <TaskSheet
+          key={edited.task.id}
+          task={edited.task}
+          initialDraft={edited.draft}
+          actions={actions}
+          onClose={(unsaved) => closeSheet(edited.task, unsaved)}
+        />
+      )}
+    </section>
+  );
+}
+
+/** Brings a task into view and marks it for a moment; one that the list does not show is opened instead. */
+function useHighlight(
+  pointedAt: { task: Task } | null,
+  openInstead: (task: Task) => Promise<void>,
+): string | null {
+  const [highlightedId, setHighlightedId] = useState<string | null>(null);
+  useEffect(() => {
+    if (!pointedAt) return;
+    const { task } = pointedAt;
+    // A frame later the list holds the task and its pane is visible.
+    const frame = requestAnimationFrame(() => {
+      if (!focusRow(task.id)) return void openInstead(task);
+      setHighlightedId(task.id);
+    });
+    const timer = setTimeout(() => setHighlightedId(null), HIGHLIGHT_MS);
+    return () => {
+      cancelAnimationFrame(frame);
+      clearTimeout(timer);
+    };
+  }, [pointedAt, openInstead]);
+  return highlightedId;
+}
+
+function focusRow(id: string): boolean {
+  const row = document.getElementById(`task-${id}`);
+  row?.scrollIntoView({ block: "nearest" });
+  row?.querySelector<HTMLElement>("[role=checkbox]")?.focus({ preventScroll: true });
+  return row !== null;
+}
+
+function NoTasks() {
+  return (
+    <div className="py-[12vh] text-center">
+      <p className="font-semibold">Nothing to do</p>
+      <p className="mt-1 text-text-2">Add a task, or say it in the chat: “call the bank on Monday at 10”.</p>
+    </div>
+  );
+}
+
+function Failure({ message, onRetry }: { message: string; onRetry: () => void }) {
+  return (
+    <div role="alert" className="py-[12vh] text-center">
+      <p className="font-semibold">Your tasks could not be loaded</p>
+      <p className="mt-1 mb-4 text-text-2">{message}</p>
+      <Button onClick={onRetry}>Try again</Button>
+    </div>
+  );
+}
+
+/** The shape of the list to come. */
+function ListSkeleton() {
+  return (
+    <div role="status" aria-label="Loading tasks" className="animate-pulse-soft pt-6">
+      <div className="mb-3 h-3 w-14 rounded bg-surface-3" />
+      {["60%", "44%", "72%", "38%", "55%"].map((width) => (
+        <div key={width} className="flex h-11 items-center gap-3">
+          <div className="size-5 rounded-full bg-surface-3" />
+          <div className="h-3 rounded bg-surface-3" style={{ width }} />
+        </div>
+      ))}
+    </div>
+  );
+}
