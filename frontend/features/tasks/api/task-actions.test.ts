@@ -1,25 +1,33 @@
 // @vitest-environment node
-import { QueryClient } from "@tanstack/react-query";
+import { onlineManager, QueryClient, QueryObserver } from "@tanstack/react-query";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { runLatestToastAction } from "@/components/ui/toaster";
 import type { Task } from "@/lib/task";
 import { sampleTask } from "@/testing/sample-task";
 import { createTaskActions, isUnsaved } from "./task-actions";
 import { completedTasksKey, flattenPages, type OpenTaskPages, openTasksKey } from "./task-cache";
+import { listCompletedTasks } from "./tasks";
 
 type Answer = { status: number; body?: unknown };
 
 /** Requests as they arrive at the network, each to be answered by the test. */
 class Network {
-  readonly requests: { method: string; path: string; body: unknown; answer: (answer: Answer) => void }[] = [];
+  readonly requests: {
+    method: string;
+    path: string;
+    body: unknown;
+    answer: (answer: Answer) => void;
+    fail: () => void;
+  }[] = [];
 
   fetch = (path: string, init: RequestInit): Promise<Response> => {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       this.requests.push({
         method: init.method ?? "GET",
         path,
         body: init.body ? JSON.parse(String(init.body)) : undefined,
         answer: ({ status, body }) => resolve(new Response(body ? JSON.stringify(body) : null, { status })),
+        fail: () => reject(new TypeError("Failed to fetch")),
       });
     });
   };
@@ -110,6 +118,87 @@ describe("completing a task", () => {
     expect(await second).toBe(false);
     expect(completedTasks()).toEqual([completed]);
     expect(openTasks()).toEqual([]);
+  });
+});
+
+describe("several changes", () => {
+  it("are sent in order for one task, also when the first one fails", async () => {
+    const results = [actions.complete(task), actions.reopen(task), actions.update(task, { title: "New" })];
+    (await network.next(0)).answer({ status: 503 });
+    (await network.next(1)).answer({ status: 200, body: task });
+    const request = await network.next(2);
+    expect(network.requests.map(({ path }) => path)).toEqual([
+      "/api/tasks/a/complete",
+      "/api/tasks/a/reopen",
+      "/api/tasks/a",
+    ]);
+    expect(openTasks()).toMatchObject([{ title: "New" }]);
+    request.answer({ status: 200, body: { ...task, title: "New", updated_at: "2026-11-21T09:00:00Z" } });
+    expect(await Promise.all(results)).toEqual([false, true, undefined]);
+    expect(openTasks()).toMatchObject([{ title: "New", updated_at: "2026-11-21T09:00:00Z" }]);
+  });
+
+  it("are sent at once for different tasks", async () => {
+    const other = sampleTask({ id: "b" });
+    const results = [actions.complete(task), actions.complete(other)];
+    await network.next(1);
+    expect(network.requests.map(({ path }) => path)).toEqual([
+      "/api/tasks/a/complete",
+      "/api/tasks/b/complete",
+    ]);
+    network.requests.forEach(({ answer }) => answer({ status: 200, body: completed }));
+    await Promise.all(results);
+  });
+
+  it("fail at once while the browser is offline, instead of waiting for the network", async () => {
+    onlineManager.setOnline(false);
+    try {
+      const result = actions.complete(task);
+      (await network.next(0)).fail();
+      expect(await result).toBe(false);
+      expect(openTasks()).toEqual([task]);
+    } finally {
+      onlineManager.setOnline(true);
+    }
+  });
+});
+
+describe("a list that loads during a change", () => {
+  const stale = { items: [task], next_cursor: null };
+
+  it("does not overwrite the change, and is loaded again after the last change", async () => {
+    const observer = new QueryObserver(queryClient, {
+      queryKey: completedTasksKey,
+      queryFn: ({ signal }) => listCompletedTasks(signal),
+      staleTime: Infinity,
+    });
+    const stop = observer.subscribe(() => undefined);
+    void observer.refetch();
+    const list = await network.next(0);
+
+    const results = [actions.complete(task), actions.reopen(task)];
+    list.answer({ status: 200, body: stale });
+    (await network.next(1)).answer({ status: 200, body: completed });
+    const reopen = await network.next(2);
+    expect(openTasks()).toMatchObject([{ id: "a", status: "open" }]);
+    expect(completedTasks()).toEqual([]);
+    expect(network.requests).toHaveLength(3);
+
+    reopen.answer({ status: 200, body: task });
+    const again = await network.next(3);
+    expect(again.path).toMatch(/^\/api\/tasks\?status=completed/);
+    again.answer({ status: 200, body: { items: [], next_cursor: null } });
+    await Promise.all(results);
+    expect(openTasks()).toEqual([task]);
+    stop();
+  });
+
+  it("is not loaded again when none was loading", async () => {
+    const result = actions.complete(task);
+    (await network.next(0)).answer({ status: 200, body: completed });
+    await result;
+    expect(queryClient.isFetching()).toBe(0);
+    expect(network.requests).toHaveLength(1);
   });
 });
 

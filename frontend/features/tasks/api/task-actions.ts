@@ -1,83 +1,119 @@
 /**
- * What a person does to tasks. Each action shows at once, is then sent, and is taken back where the server
- * refuses it. Those that tell the person by themselves return whether they worked. Actions on one task are sent one after another, so that the last one wins there as it does here.
+ * The changes that a user makes to tasks. Each one shows at once, is sent to the server, and is rolled back when the
+ * server refuses it. Changes to the same task are sent in order, so that the last one wins there as it does here.
+ * Actions that return a boolean report a failure to the user themselves; the others throw an ApiError.
  */
-import type { QueryClient } from "@tanstack/react-query";
+import { MutationObserver, type QueryClient } from "@tanstack/react-query";
 import { showToast } from "@/components/ui/toaster";
 import { ApiError, errorMessage } from "@/lib/api/client";
 import { randomKey } from "@/lib/random-key";
 import type { Task } from "@/lib/task";
-import * as api from "./tasks";
 import { applyTaskChange, findCachedTask, tasksKey } from "./task-cache";
+import * as api from "./tasks";
 
 const UNSAVED_PREFIX = "unsaved:";
 
-/** Says whether a task is still on its way to the server, and so has no id to act on. */
+/** Returns whether a new task has no id yet, because the server has not confirmed it. */
 export function isUnsaved(task: Task): boolean {
   return task.id.startsWith(UNSAVED_PREFIX);
 }
 
 export type TaskActions = ReturnType<typeof createTaskActions>;
 
+type Mutation<Result> = {
+  show: () => void;
+  send: () => Promise<Result>;
+  settle: (result: Result | undefined, error: Error | null) => void;
+};
+
+type Attempt = {
+  task: Task;
+  /** The end of the sentence that reports a failure. */
+  failure: string;
+  run: () => Promise<unknown>;
+  retry: () => void;
+  /** Removes the message of success. */
+  dismiss?: () => void;
+};
+
 /** Returns the actions on the tasks of a cache. */
 export function createTaskActions(queryClient: QueryClient) {
-  const queues = new Map<string, Promise<unknown>>();
-  /** The server's version of each task that has an action under way: what a refused action goes back to. */
+  /** The server's version of each task with pending changes, to which a failed change is rolled back. */
   const confirmed = new Map<string, Task>();
+  let isRefetchDue = false;
 
   const put = (task: Task) => applyTaskChange(queryClient, { type: "put", task });
   const drop = (id: string) => applyTaskChange(queryClient, { type: "remove", id });
+  const mutationKey = (id: string) => [...tasksKey, id];
+  const isOnlyChange = (key: readonly string[]) => queryClient.isMutating({ mutationKey: key }) <= 1;
 
-  /** A list on its way here would undo what is shown now: it is fetched again once nothing is under way. */
-  function holdBackRefetch(): void {
-    if (queryClient.isFetching({ queryKey: tasksKey }) === 0) return;
-    void queryClient.cancelQueries({ queryKey: tasksKey });
-    void Promise.allSettled(queues.values()).then(() =>
-      queryClient.invalidateQueries({ queryKey: tasksKey }),
-    );
+  /** Shows a change, sends it after the earlier changes to the same task, and settles what is shown. */
+  function mutate<Result>(id: string, { show, send, settle }: Mutation<Result>): Promise<Result> {
+    const observer = new MutationObserver<Result>(queryClient, {
+      mutationKey: mutationKey(id),
+      scope: { id },
+      // Without a network a change fails with a message, instead of waiting in silence.
+      networkMode: "always",
+      mutationFn: send,
+      onMutate: () => {
+        // A list that is still loading would overwrite the change: it loads again after the last change.
+        if (queryClient.isFetching({ queryKey: tasksKey }) > 0) {
+          isRefetchDue = true;
+          void queryClient.cancelQueries({ queryKey: tasksKey });
+        }
+        show();
+      },
+      onSettled: (result, error) => {
+        settle(result, error);
+        if (!isRefetchDue || !isOnlyChange(tasksKey)) return;
+        isRefetchDue = false;
+        void queryClient.invalidateQueries({ queryKey: tasksKey });
+      },
+    });
+    return observer.mutate().finally(() => observer.reset());
   }
 
-  function inTurn<Result>(id: string, run: () => Promise<Result>): Promise<Result> {
-    const turn = (queues.get(id) ?? Promise.resolve()).catch(() => undefined).then(run);
-    queues.set(id, turn);
-    return turn;
-  }
-
-  /** Shows a change, sends it, and shows the server's version; goes back and throws where that fails. */
-  async function change(task: Task, show: () => void, call: () => Promise<Task | void>): Promise<void> {
-    if (!queues.has(task.id)) confirmed.set(task.id, findCachedTask(queryClient, task.id) ?? task);
-    const turn = inTurn(task.id, call);
-    holdBackRefetch();
-    show();
-    let saved: Task | void = undefined;
-    let failure: unknown;
-    try {
-      saved = await turn;
-      if (saved) confirmed.set(task.id, saved);
-    } catch (error) {
-      failure = error;
-    }
-    // Where a later action waits, that one decides what is shown.
-    if (queues.get(task.id) === turn) {
-      queues.delete(task.id);
-      const shown = failure ? confirmed.get(task.id) : saved;
-      if (isGone(failure)) drop(task.id);
-      else if (shown) put(shown);
-      confirmed.delete(task.id);
-    }
-    if (failure) throw failure;
-  }
-
-  function reportFailure(task: Task, what: string, error: unknown, retry: () => void): void {
-    if (isGone(error)) return void showToast({ message: `${quoted(task)} was deleted elsewhere.` });
-    showToast({
-      message: `${quoted(task)} ${what} ${errorMessage(error)}`,
-      tone: "error",
-      action: { label: "Try again", run: retry },
+  /** Changes a task, or deletes it where `shown` is null. */
+  async function change(task: Task, shown: Task | null, send: () => Promise<Task | void>): Promise<void> {
+    const key = mutationKey(task.id);
+    await mutate(task.id, {
+      send,
+      show: () => {
+        if (isOnlyChange(key)) confirmed.set(task.id, findCachedTask(queryClient, task.id) ?? task);
+        if (shown) put(shown);
+        else drop(task.id);
+      },
+      settle: (saved, error) => {
+        if (saved) confirmed.set(task.id, saved);
+        // While a later change is pending, that one determines what is shown.
+        if (!isOnlyChange(key)) return;
+        const current = error ? confirmed.get(task.id) : saved;
+        if (isGone(error)) drop(task.id);
+        else if (current) put(current);
+        confirmed.delete(task.id);
+      },
     });
   }
 
-  /** Adds a task; throws an ApiError where that fails, with nothing left in the list. */
+  /** Runs an action, reports a failure to the user with a way to retry, and returns whether it succeeded. */
+  async function attempt({ task, failure, run, retry, dismiss }: Attempt): Promise<boolean> {
+    try {
+      await run();
+      return true;
+    } catch (error) {
+      dismiss?.();
+      if (isGone(error)) showToast({ message: `${quoted(task)} was deleted elsewhere.` });
+      else {
+        showToast({
+          message: `${quoted(task)} ${failure} ${errorMessage(error)}`,
+          tone: "error",
+          action: { label: "Try again", run: retry },
+        });
+      }
+      return false;
+    }
+  }
+
   async function add(task: api.NewTask): Promise<Task> {
     const now = new Date().toISOString();
     const shown: Task = {
@@ -93,117 +129,99 @@ export function createTaskActions(queryClient: QueryClient) {
       updated_at: now,
       completed_at: null,
     };
-    const turn = inTurn(shown.id, () => api.createTask(task));
-    holdBackRefetch();
-    put(shown);
-    try {
-      const saved = await turn;
-      put(saved);
-      return saved;
-    } finally {
-      queues.delete(shown.id);
-      drop(shown.id);
-    }
+    return mutate(shown.id, {
+      show: () => put(shown),
+      send: () => api.createTask(task),
+      settle: (saved) => {
+        if (saved) put(saved);
+        drop(shown.id);
+      },
+    });
   }
 
-  /** Changes fields; throws an ApiError where that fails, with the task as it was. */
   async function update(task: Task, patch: api.TaskPatch): Promise<void> {
-    await change(
-      task,
-      () => put({ ...task, ...patch }),
-      () => api.updateTask(task.id, patch),
-    );
+    await change(task, { ...task, ...patch }, () => api.updateTask(task.id, patch));
   }
 
   async function complete(task: Task): Promise<boolean> {
+    const shown: Task = { ...task, status: "completed", completed_at: new Date().toISOString() };
     const dismiss = showToast({
       message: `Completed ${quoted(task)}`,
       action: { label: "Undo", run: () => void reopen(task) },
     });
-    try {
-      await change(
-        task,
-        () => put({ ...task, status: "completed", completed_at: new Date().toISOString() }),
-        () => api.completeTask(task.id),
-      );
-      return true;
-    } catch (error) {
-      dismiss();
-      reportFailure(task, "is still open.", error, () => void complete(task));
-      return false;
-    }
+    return attempt({
+      task,
+      failure: "is still open.",
+      run: () => change(task, shown, () => api.completeTask(task.id)),
+      retry: () => void complete(task),
+      dismiss,
+    });
   }
 
   async function reopen(task: Task): Promise<boolean> {
-    try {
-      await change(
-        task,
-        () => put({ ...task, status: "open", completed_at: null }),
-        () => api.reopenTask(task.id),
-      );
-      return true;
-    } catch (error) {
-      reportFailure(task, "is still completed.", error, () => void reopen(task));
-      return false;
-    }
+    const shown: Task = { ...task, status: "open", completed_at: null };
+    return attempt({
+      task,
+      failure: "is still completed.",
+      run: () => change(task, shown, () => api.reopenTask(task.id)),
+      retry: () => void reopen(task),
+    });
   }
 
   async function remove(task: Task): Promise<boolean> {
-    let isDeleted: Promise<boolean> = Promise.resolve(false);
+    let deletion = Promise.resolve(false);
     const dismiss = showToast({
       message: `Deleted ${quoted(task)}`,
-      action: { label: "Undo", run: () => void isDeleted.then((deleted) => deleted && restore(task)) },
+      action: { label: "Undo", run: () => void deletion.then((deleted) => deleted && restore(task)) },
     });
-    isDeleted = change(
+    deletion = attempt({
       task,
-      () => drop(task.id),
-      () => api.deleteTask(task.id),
-    ).then(
-      () => true,
-      (error: unknown) => {
-        if (isGone(error)) return true;
-        dismiss();
-        reportFailure(task, "was not deleted.", error, () => void remove(task));
-        return false;
-      },
-    );
-    return isDeleted;
+      failure: "was not deleted.",
+      run: () => change(task, null, () => api.deleteTask(task.id)).catch(ignoreGone),
+      retry: () => void remove(task),
+      dismiss,
+    });
+    return deletion;
   }
 
-  /** Brings a deleted task back, as a new one with the same content. */
+  /** Restores a deleted task as a new one with the same content. */
   async function restore(task: Task): Promise<boolean> {
     const { title, description, priority, tags, due_at, all_day } = task;
-    try {
-      const restored = await add({ title, description, priority, tags, due_at, all_day });
-      if (task.status === "completed") put(await api.completeTask(restored.id));
-      return true;
-    } catch (error) {
-      reportFailure(task, "was not brought back.", error, () => void restore(task));
-      return false;
-    }
+    return attempt({
+      task,
+      failure: "was not restored.",
+      run: async () => {
+        const restored = await add({ title, description, priority, tags, due_at, all_day });
+        if (task.status === "completed") put(await api.completeTask(restored.id));
+      },
+      retry: () => void restore(task),
+    });
   }
 
-  /** Gives fields the values they had before a change. */
+  /** Gives fields the values that they had before a change. */
   async function putBack(task: Task, fields: api.TaskPatch): Promise<boolean> {
-    try {
-      await update(task, fields);
-      return true;
-    } catch (error) {
-      reportFailure(task, "was not changed back.", error, () => void putBack(task, fields));
-      return false;
-    }
+    return attempt({
+      task,
+      failure: "was not changed back.",
+      run: () => update(task, fields),
+      retry: () => void putBack(task, fields),
+    });
   }
 
   return { add, update, complete, reopen, remove, restore, putBack };
 }
 
-/** Says whether a task could not be acted on because it is no longer there. */
+/** Returns whether an action failed because its task no longer exists. */
 function isGone(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404;
 }
 
-const LONGEST_QUOTE = 40;
+function ignoreGone(error: unknown): void {
+  if (!isGone(error)) throw error;
+}
+
+const MAX_QUOTE = 40;
 
 function quoted({ title }: Task): string {
-  return `‘${title.length > LONGEST_QUOTE ? `${title.slice(0, LONGEST_QUOTE - 1).trimEnd()}…` : title}’`;
+  return `‘${title.length > MAX_QUOTE ? `${title.slice(0, MAX_QUOTE - 1).trimEnd()}…` : title}’`;
 }
