@@ -1,99 +1,78 @@
 """Runs the application in a Kubernetes cluster, as a release of the project's chart."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import replace
 
 from automation.console.errors import UsageError
 from automation.console.events import Emit, Line, Notice, Result, step
 from automation.contract import environment, profiles
-from automation.contract.models import SERVICES
+from automation.contract.models import SERVICES, Kubernetes
 from automation.engines.engine import ServiceStatus, Status, UpOptions, welcome
-from automation.kubernetes import delivery, install, pods, watch
-from automation.kubernetes.delivery import Confirm, Place, Request
-from automation.kubernetes.install import Installed, Options
-from automation.kubernetes.kubectl import ClusterError, NoContextError
+from automation.kubernetes import delivery, ownership, pods, values, watch
+from automation.kubernetes.commands import ClusterError, NoContextError
+from automation.kubernetes.install import Installed
+from automation.kubernetes.records import KnownRelease, KnownReleases
+from automation.kubernetes.request import PROFILE, Request, chart, kubernetes
+from automation.kubernetes.target import Confirm, Place
 from automation.process import files, processes
 from automation.process.instance import State
 from automation.settings import Settings
 
-_GONE_S = 120.0
-"""Seconds for pods to end what they have begun, and for a namespace to be emptied."""
+_TIMEOUT_SECONDS = 120.0
+"""How long pods may take to finish their work, and a namespace to become empty."""
 _DATABASE = "postgresql"
-_SELECTOR = "--selector=app.kubernetes.io/instance={}"
-
-
-@dataclass(frozen=True)
-class Record:
-    """Where the release was put."""
-
-    context: str
-    namespace: str
-    release: str
-    profile: str
-    address: str
-    since: float
-    """Seconds since the epoch."""
-
-    @property
-    def place(self) -> tuple[str, str, str]:
-        """What tells it from the other releases of this clone."""
-        return self.context, self.namespace, self.release
+_INSTANCE = "--selector=app.kubernetes.io/instance="
 
 
 class ClusterEngine:
     """The engine whose services are pods."""
 
     name = "cluster"
+    services: tuple[str, ...] = (*SERVICES, _DATABASE)
 
     def __init__(self, settings: Settings, request: Request | None = None) -> None:
-        """Take the settings; without a request it is the last that was installed from here and is there."""
+        """Without a request, the engine works on the release that was installed last from this clone."""
         self._settings = settings
-        self._file = settings.state_dir / "cluster.json"
-        self._request = request or self._default()
+        self._known = KnownReleases(settings.state_dir / "cluster.json")
+        self._request = request or self._last()
 
     @property
     def recorded(self) -> bool:
-        """Whether a release was installed from here and has not been uninstalled again."""
-        return bool(self._records())
-
-    @property
-    def services(self) -> tuple[str, ...]:
-        """The services that last: the database too, where it is in the cluster."""
-        return (*SERVICES, _DATABASE)
+        """Whether a release was installed from this clone and is not yet uninstalled."""
+        return bool(self._known.read())
 
     @property
     def written(self) -> float:
         """When a release was installed last, in seconds since the epoch; 0 if never."""
-        return files.modified(self._file)
+        return files.modified(self._known.file)
 
     async def running(self) -> bool:
-        """Return whether a release is installed. The cluster is not asked: a release runs on unattended."""
+        """Return whether a release is installed. The cluster is not asked: a release runs unattended."""
         return self.recorded
 
     @property
     def release(self) -> str:
         """The name of the release."""
-        return self._request.options.release
+        return self._request.release
 
     async def up(self, options: UpOptions, emit: Emit) -> None:
         """Install or upgrade the release, and follow its output once it is healthy."""
         if options.profile not in {"", self._request.profile}:
             raise UsageError(
-                f"the profile {options.profile} is not one for Kubernetes",
+                f"the profile {options.profile} does not describe a Kubernetes release",
                 remedies=[f"--profile {self._request.profile}", "--engine compose"],
             )
         if options.database == "sqlite":
             raise UsageError(
-                "replicas share a database, which SQLite in a file is not", remedies=["--database postgres"]
+                "SQLite cannot be shared by the replicas of a release", remedies=["--database postgres"]
             )
         installed = await self.install(emit, None)
         profile = profiles.load(self._request.profile, self._settings.root)
-        values = environment.read(self._settings, profile)
-        emit(Notice(welcome(self.name, installed.address, options, profile, values, self._settings)))
+        configured = environment.read(self._settings, profile)
+        lines = welcome(self.name, installed.address, options, profile, configured, self._settings)
+        emit(Notice(lines))
         emit(Result((await self.status()).to_mapping()))
         if options.foreground:
             try:
@@ -103,28 +82,29 @@ class ClusterEngine:
                 raise
 
     async def install(self, emit: Emit, confirm: Confirm | None) -> Installed:
-        """Deliver what the request says, and write down where it is. Raises AutomationError."""
+        """Install or upgrade the release, and record it. Raises AutomationError."""
         place = await self.place()
-        agreed = confirm is None or place.target.local
+        release = self._identity(place)
+        confirmed = confirm is None or place.target.local
 
         async def ask(question: str) -> None:
-            nonlocal agreed
+            nonlocal confirmed
             if confirm is not None:
                 await confirm(question)
-            agreed = True
+            confirmed = True
 
         try:
             installed = await delivery.deliver(
                 self._settings, self._request, place, emit, None if confirm is None else ask
             )
         except (ClusterError, asyncio.CancelledError):
-            # What was begun may go on in the cluster, and is what is asked about next.
+            # The rollout may continue in the cluster: `status` reports on it.
             with suppress(ClusterError):
-                if agreed and await place.helm.history():
-                    known = self._recorded(place)
-                    self._keep(place, known.address if known else "")
+                if confirmed and await place.helm.history():
+                    known = self._known.find(release)
+                    self._known.remember(replace(release, address=known.address if known else ""))
             raise
-        self._keep(place, installed.address)
+        self._known.remember(replace(release, address=installed.address))
         return installed
 
     async def down(self, emit: Emit) -> None:
@@ -132,182 +112,140 @@ class ClusterEngine:
         try:
             await self.uninstall(emit, None)
         except NoContextError:
-            # With its cluster deleted, nothing else would ever end what is known of it.
-            gone = self._request.context
-            if not gone:
+            # The cluster was deleted, and its releases with it.
+            if not self._request.context:
                 raise
-            self._write([each for each in self._records() if each.context != gone])
-            emit(Notice((f"There is no context {gone} any more: what was installed there is forgotten.",)))
+            self._known.forget_context(self._request.context)
+            emit(
+                Notice(
+                    (f"The context {self._request.context} no longer exists: its releases are forgotten.",)
+                )
+            )
 
     async def uninstall(self, emit: Emit, confirm: Confirm | None, *, data: bool = False) -> None:
-        """Remove the release, with `data` the namespace and everything in it too. Raises AutomationError."""
+        """Remove the release; with `data` also the namespace and everything in it. Raises AutomationError."""
         place = await self.place()
-        if confirm is not None and not place.target.local:
-            await confirm(f"{place.target} is not a cluster of this machine. Change it?")
-        options = self._request.options
-        there = bool(await place.helm.history())
-        if not there and not data:
-            self._forget(place)
+        await place.confirm(confirm)
+        if not await place.helm.history() and not data:
+            self._known.forget(self._identity(place))
             emit(Notice(("Nothing is running.",)))
             return
-        rules = delivery.kubernetes(profiles.load(self._request.profile, self._settings.root))
-        await install.refuse_other_chart(place.helm, rules.chart)
+        rules = self._rules()
+        await ownership.check_chart(place.helm, rules.chart)
+        own = f"{_INSTANCE}{self.release}"
         with step(emit, "stop") as running:
-            running.progress("asking the pods to end")
+            running.progress("stopping the pods")
             await place.helm.uninstall()
-            own = _SELECTOR.format(options.release)
-            # Helm leaves the pods of its tests.
+            # Helm does not delete the pods of its tests.
             tests = f"{own},app.kubernetes.io/component=test"
             await place.kubectl.run("delete", "pods", tests, "--ignore-not-found", "--wait=false")
-            await place.kubectl.until_gone("pods", own, seconds=_GONE_S)
-            running.detail = f"{options.release} is gone, the data stays"
+            await place.kubectl.wait_until_deleted("pods", own, seconds=_TIMEOUT_SECONDS)
+            running.detail = f"{self.release} is removed, the data stays"
             if data:
                 running.progress("deleting the data")
-                running.detail = await self._delete_data(place, rules.secret)
-        self._forget(place)
+                running.detail = await self._delete_data(place, rules)
+        self._known.forget(self._identity(place))
 
-    async def _delete_data(self, place: Place, secret: str) -> str:
-        """Delete the namespace that the release was given, or its own things in one that was there before."""
-        options = self._request.options
-        name = f"namespace/{options.namespace}"
-        namespace = await place.kubectl.json("get", "namespace", options.namespace, "--ignore-not-found")
-        if namespace and not install.made_here(namespace):
-            await place.kubectl.run("delete", "secret", secret, "--ignore-not-found")
+    async def _delete_data(self, place: Place, rules: Kubernetes) -> str:
+        """Delete the namespace, or only the release's objects if the namespace existed before."""
+        name, kubectl = place.kubectl.namespace, place.kubectl
+        namespace = await kubectl.json("get", "namespace", name, "--ignore-not-found")
+        if namespace and not ownership.created_here(namespace, rules.chart):
+            await kubectl.run("delete", "secret", rules.secret, "--ignore-not-found")
             claims = "--selector=app=todo-postgresql,tier=database"
-            await place.kubectl.run("delete", "persistentvolumeclaims", claims, "--wait=false")
-            return f"{options.release} is gone with its data; {options.namespace} was there before, and stays"
-        await place.kubectl.run("delete", name, "--ignore-not-found", "--wait=false")
-        await place.kubectl.until_gone(name, seconds=_GONE_S)
-        return f"{options.release} and the namespace {options.namespace} are gone"
+            await kubectl.run("delete", "persistentvolumeclaims", claims, "--wait=false")
+            return f"{self.release} is removed with its data; {name} existed before and stays"
+        await kubectl.run("delete", f"namespace/{name}", "--ignore-not-found", "--wait=false")
+        await kubectl.wait_until_deleted(f"namespace/{name}", seconds=_TIMEOUT_SECONDS)
+        return f"{self.release} and the namespace {name} are removed"
 
     async def status(self) -> Status:
-        """Return the application as it is now."""
-        if not self._records():
-            return Status(self.name, State.STOPPED)
+        """Return the state of the release and its services."""
+        stopped = Status(self.name, State.STOPPED)
+        if not self._known.read():
+            return stopped
         try:
             place = await self.place()
         except NoContextError as error:
-            error.remedies = (*error.remedies, "invoke down forgets what was installed there")
+            error.remedies = (*error.remedies, "invoke down   forgets the releases of a deleted cluster")
             raise
-        record = self._recorded(place)
-        if record is None:
-            return Status(self.name, State.STOPPED)
-        snapshot = pods.read_snapshot(
-            await place.kubectl.items(watch.KINDS, _SELECTOR.format(record.release))
-        )
-        if not snapshot.workloads:
-            return Status(self.name, State.STOPPED)
-        addresses = {"frontend": record.address, "backend": "http://todo-backend-service:8080"}
-        found = {name: pods.standing(snapshot, name) for name in self.services}
-        services = {
-            name: ServiceStatus(each.state, addresses.get(name, ""), 0, 0, 0, detail=each.detail)
-            for name, each in found.items()
-            if each
+        known = self._known.find(self._identity(place))
+        if known is None:
+            return stopped
+        objects = await place.kubectl.items(watch.KINDS, f"{_INSTANCE}{known.release}")
+        rollout = pods.read_rollout(objects)
+        if not rollout.workloads:
+            return stopped
+        backend = self._rules().backend
+        addresses = {
+            "frontend": known.address,
+            "backend": f"http://{backend.service}:{backend.service_port}",
         }
-        services |= {
-            name: ServiceStatus(State.ABSENT, addresses[name], 0, 0, 0)
-            for name in SERVICES
-            if not found[name]
-        }
-        good = all(each.state == State.HEALTHY for each in services.values())
+        services = {}
+        for name in self.services:
+            found = pods.availability(rollout, name)
+            if found or name in SERVICES:
+                state, detail = (found.state, found.detail) if found else (State.ABSENT, "")
+                services[name] = ServiceStatus(state, addresses.get(name, ""), 0, 0, 0, detail=detail)
+        healthy = all(service.state == State.HEALTHY for service in services.values())
         return Status(
             self.name,
-            State.RUNNING if good else State.UNHEALTHY,
+            State.RUNNING if healthy else State.UNHEALTHY,
             mode="production",
-            place=f"{record.release} in {record.namespace} of {record.context}",
-            address=record.address,
-            since=record.since,
+            place=f"{known.release} in {known.namespace} of {known.context}",
+            address=known.address,
+            since=known.since,
             services=services,
         )
 
     async def logs(self, services: Sequence[str], lines: int, emit: Emit, *, follow: bool) -> None:
-        """Emit the last lines of the services' pods, and with `follow` what comes after."""
+        """Emit the last lines of the services' pods; with `follow` keep streaming new output."""
         place = await self.place()
-        names = ",".join(f"todo-{each}" for each in services)
-        words = [
-            "logs",
-            f"--selector=app in ({names})",
-            "--prefix",
-            f"--tail={lines}",
-            "--max-log-requests=20",
-        ]
+        selector = f"{_INSTANCE}{self.release},app.kubernetes.io/component in ({','.join(services)})"
+        words = ["logs", selector, "--prefix", f"--tail={lines}", "--max-log-requests=20"]
         words += ["--follow"] if follow else []
-        async with place.kubectl.program.running(*place.kubectl.lasting, *words, grace=1.0) as process:
+        async with place.kubectl.running(*words) as process:
             async for line in processes.lines(process):
-                source, text = _split(line)
-                emit(Line(source, text))
+                emit(Line(*_split(line)))
 
     def address(self) -> str | None:
-        """Return the address that people open; None while nothing was installed from here."""
-        records = self._records()
-        return records[-1].address if records else None
+        """Return the address of the release that was installed last."""
+        known = self._known.read()
+        return known[-1].address if known else None
 
     async def plan(self, _options: UpOptions) -> tuple[str, ...]:
-        """Return what `up` would do, a sentence each. Raises AutomationError as `up` would."""
-        return await self.describe()
-
-    async def describe(self) -> tuple[str, ...]:
-        """Return what an installation would do, a sentence each. Raises AutomationError."""
-        place, options = await self.place(), self._request.options
-        rules = delivery.kubernetes(profiles.load(self._request.profile, self._settings.root))
-        await delivery.installer_of(self._settings, rules, options, place, lambda _: None).asked_port()
+        """Return what an installation would do, a sentence each. Raises AutomationError as `up` would."""
+        request, settings, place = self._request, self._settings, await self.place()
+        await values.render(place.helm, chart(settings, self._rules()), request)
         history = await place.helm.history()
-        verb = (
-            f"Unless it is made from the same, upgrade the release {options.release}"
-            if history
-            else f"Install the release {options.release}"
-        )
+        verb = "Upgrade the release unless it is up to date:" if history else "Install the release"
         return (
-            f"Build the images of {self._request.profile}, unless they are there.",
-            f"Bring them to {self._request.registry or place.target}.",
-            f"Make the namespace {options.namespace}, and its Secret from {self._settings.env_file_name}.",
-            f"{verb} in {options.namespace}" + (", and wait until it is healthy." if options.wait else "."),
+            f"Build the images of {request.profile} unless they exist.",
+            f"Load them into {request.registry or place.target}.",
+            f"Create the namespace {request.namespace}, and its Secret from {settings.env_file_name}.",
+            f"{verb} {request.release} in {request.namespace}"
+            + (", and wait until it is healthy." if request.wait else "."),
         )
 
     async def place(self) -> Place:
-        """Return the cluster that is meant. Raises ClusterError."""
-        return await delivery.find_place(self._settings, self._request.options, self._request.context)
+        """Return the cluster. Raises ClusterError."""
+        return await Place.find(self._settings, self._request)
 
-    def _default(self) -> Request:
-        records = self._records()
-        if not records:
-            rules = delivery.kubernetes(profiles.load(delivery.PROFILE, self._settings.root))
-            return Request(Options(rules.namespace))
-        last = records[-1]
-        return Request(Options(last.namespace, last.release), last.profile, last.context)
+    def _rules(self) -> Kubernetes:
+        return kubernetes(profiles.load(self._request.profile, self._settings.root))
 
-    def _records(self) -> list[Record]:
-        """Return the releases that were installed from here and not uninstalled, the last at the end."""
-        found: Any = files.read_json(self._file)
-        # A clone of before has the one that was installed last.
-        listed = found.get("installed", [found]) if isinstance(found, dict) else []
-        records = []
-        for each in listed:
-            with suppress(TypeError):
-                records.append(Record(**each))
-        return records
+    def _last(self) -> Request:
+        releases = self._known.read()
+        if not releases:
+            rules = kubernetes(profiles.load(PROFILE, self._settings.root))
+            return Request(rules.namespace)
+        last = releases[-1]
+        return Request(last.namespace, last.release, last.profile, last.context)
 
-    def _recorded(self, place: Place) -> Record | None:
-        """Return the record of the release that is meant; None when it was not installed from here."""
-        return next((each for each in self._records() if each.place == self._meant(place)), None)
-
-    def _meant(self, place: Place) -> tuple[str, str, str]:
-        return place.target.context, self._request.options.namespace, self._request.options.release
-
-    def _keep(self, place: Place, address: str) -> None:
-        """Write down that the release that is meant is there, and is the last."""
-        made = Record(*self._meant(place), self._request.profile, address, time.time())
-        self._write([*(each for each in self._records() if each.place != made.place), made])
-
-    def _forget(self, place: Place) -> None:
-        self._write([each for each in self._records() if each.place != self._meant(place)])
-
-    def _write(self, records: Sequence[Record]) -> None:
-        if not records:
-            self._file.unlink(missing_ok=True)
-            return
-        files.make_directory(self._file.parent)
-        files.write_json(self._file, {"installed": [asdict(each) for each in records]})
+    def _identity(self, place: Place) -> KnownRelease:
+        """Return the release that this engine works on, without what is recorded of it."""
+        request = self._request
+        return KnownRelease(place.target.context, request.namespace, request.release, request.profile)
 
 
 def _split(line: str) -> tuple[str, str]:

@@ -1,20 +1,18 @@
-"""Talking to Helm through its command line; versions 3 and 4 are both taken."""
+"""Helm 3 and 4: install, upgrade and roll back one release. No command waits for pods."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from automation.kubernetes.kubectl import ClusterError, ClusterUnavailableError, explain
-from automation.process import programs
+from automation.kubernetes import commands
+from automation.kubernetes.commands import ClusterError
+from automation.process import files
 from automation.process.programs import Program
 from automation.settings import Settings
 
-PATIENCE_S = 60.0
-"""Seconds that a command may take: none of them waits for pods."""
-
-_OWN = ("another operation (install/upgrade/rollback) is in progress",)
+TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Revision:
 
     number: int
     status: str
-    """As Helm names it: deployed, superseded, failed, pending-upgrade, …"""
+    """Helm's own word: deployed, superseded, failed, pending-upgrade, …"""
     description: str
     chart: str = ""
     """The chart with its version, as in todo-chatbot-chart-1.0.0."""
@@ -31,7 +29,7 @@ class Revision:
 
 @dataclass(frozen=True)
 class Helm:
-    """The program, and the release it works on."""
+    """The program with a context, a namespace and a release."""
 
     program: Program
     context: str
@@ -40,45 +38,25 @@ class Helm:
 
     @classmethod
     def find(cls, settings: Settings, *, context: str = "", namespace: str = "", release: str = "") -> Self:
-        """Return Helm as PATH has it. Raises ClusterUnavailableError when it has none."""
-        program = programs.find("helm", settings.environ, settings.root)
-        if program is None:
-            raise ClusterUnavailableError(
-                "Helm is not installed",
-                why="there is no program helm on PATH",
-                remedies=["install it as https://helm.sh/docs/intro/install/ says"],
-            )
-        return cls(program, context, namespace, release)
+        """Return Helm from PATH. Raises ClusterUnavailableError if it is not installed."""
+        return cls(commands.find("helm", settings), context, namespace, release)
 
     async def run(self, *arguments: str, stdin: str = "") -> str:
-        """Return what a command printed. Raises ClusterError when it fails."""
+        """Return the output of a command. Raises ClusterError if it fails."""
         where = [f"--kube-context={self.context}"] if self.context else []
         where += [f"--namespace={self.namespace}"] if self.namespace else []
-        try:
-            done = await self.program.complete(*where, *arguments, stdin=stdin, seconds=PATIENCE_S)
-        except TimeoutError:
-            raise ClusterUnavailableError(
-                f"helm {arguments[0]} took more than {PATIENCE_S:.0f} s", remedies=["kubectl cluster-info"]
-            ) from None
-        if done.code:
-            # What is wrong with a chart, Helm says in its output.
-            said = f"{done.output}\n{done.errors}"
-            if any(words in said for words in _OWN):
-                raise ClusterError(
-                    f"another operation on the release {self.release} is in progress, or was killed",
-                    remedies=[
-                        f"helm history {self.release} --namespace {self.namespace}",
-                        "invoke helm-uninstall",
-                    ],
-                )
-            raise explain(said, f"helm {arguments[0]}", self.program.environ)
-        return done.output
+        place = {"release": self.release, "namespace": self.namespace}
+        return await commands.run(
+            self.program, *where, *arguments, stdin=stdin, seconds=TIMEOUT_SECONDS, place=place
+        )
 
     async def upgrade(self, chart: Path, values: Sequence[str], *, stdin: str) -> int:
-        """Install the release, or upgrade it, and return the number of the revision. Nothing is waited for.
+        """Install or upgrade the release and return the number of the new revision.
 
-        `values` are Helm's own flags, each file or setting winning over those before it; `stdin` is a
-        document of values that comes before them all. Raises ClusterError.
+        Args:
+            chart: the chart's directory.
+            values: Helm's flags for values; they override `stdin`.
+            stdin: a document of values.
         """
         text = await self.run(
             "upgrade", self.release, str(chart), "--install", "--reset-values", "--history-max=10",
@@ -87,33 +65,34 @@ class Helm:
         return int(json.loads(text)["version"])
 
     async def history(self) -> tuple[Revision, ...]:
-        """Return the revisions of the release, the oldest first; none when it is not installed."""
+        """Return the revisions of the release, the oldest first; none if it is not installed."""
         try:
             text = await self.run("history", self.release, "--output=json")
         except ClusterError as error:
-            if isinstance(error, ClusterUnavailableError) or "not found" not in " ".join(
-                (error.why, *error.details)
-            ):
-                raise
-            return ()
+            if "release: not found" in error.details:
+                return ()
+            raise
         return tuple(
             Revision(
-                int(each["revision"]),
-                str(each["status"]),
-                str(each.get("description", "")),
-                str(each.get("chart", "")),
+                int(revision["revision"]),
+                str(revision["status"]),
+                str(revision.get("description", "")),
+                str(revision.get("chart", "")),
             )
-            for each in json.loads(text)
+            for revision in json.loads(text)
         )
 
     async def rollback(self, revision: int) -> None:
-        """Go back to a revision. Nothing is waited for. Raises ClusterError."""
+        """Roll back to a revision."""
         await self.run("rollback", self.release, str(revision))
 
     async def uninstall(self) -> None:
-        """Remove the release. Raises ClusterError."""
+        """Remove the release if it is installed."""
         await self.run("uninstall", self.release, "--ignore-not-found")
 
-    async def values(self) -> dict[str, Any]:
-        """Return the values that the release was given. Raises ClusterError."""
-        return dict(json.loads(await self.run("get", "values", self.release, "--output=json")) or {})
+    async def package(self, chart: Path, destination: Path) -> str:
+        """Lint a chart, write its archive to a directory and return the archive's path."""
+        await self.run("lint", "--strict", "--quiet", str(chart))
+        files.make_directory(destination)
+        text = await self.run("package", str(chart), "--destination", str(destination))
+        return text.rpartition(":")[2].strip()

@@ -1,128 +1,92 @@
-"""Talking to a cluster through kubectl, which knows people's contexts, credentials and proxies."""
+"""kubectl: read, apply and watch objects of the current context."""
 
 import json
-import re
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Self
 
-from automation.console.errors import AutomationError
-from automation.process import logs, processes, programs
-from automation.process.programs import Program
+from automation.kubernetes import commands
+from automation.process import processes
+from automation.process.processes import Guarded
+from automation.process.programs import Completed, Program
 from automation.settings import Settings
 
-PATIENCE_S = 30.0
-"""Seconds that a short command may take."""
-
 FIELD_MANAGER = "todo"
-"""Who the API server writes down as the maker of what is applied."""
+"""The name under which the API server records who applied a field."""
 
-_REQUEST_S = 8
-"""Seconds that the API server has for one answer: a failure is to be explained within ten."""
-_LAST_LINES = 8
-
-
-class ClusterError(AutomationError):
-    """The cluster, or a program that talks to it, refused or failed."""
-
-
-class ClusterUnavailableError(ClusterError):
-    """There is no kubectl, no context, or no API server that answers."""
-
-
-class NoContextError(ClusterUnavailableError):
-    """kubectl knows no context of that name, or none at all."""
+# Keeps the explanation of an API server that does not answer under ten seconds.
+_REQUEST_TIMEOUT = "--request-timeout=8s"
 
 
 @dataclass(frozen=True)
 class Kubectl:
-    """The program, and where it is pointed."""
+    """The program with a context and a namespace."""
 
     program: Program
     context: str = ""
-    """The context; the current one when empty."""
+    """Defaults to the current context."""
     namespace: str = ""
 
     @classmethod
     def find(cls, settings: Settings, *, context: str = "", namespace: str = "") -> Self:
-        """Return kubectl as PATH has it. Raises ClusterUnavailableError when it has none."""
-        program = programs.find("kubectl", settings.environ, settings.root)
-        if program is None:
-            raise ClusterUnavailableError(
-                "kubectl is not installed",
-                why="there is no program kubectl on PATH",
-                remedies=["install it as https://kubernetes.io/docs/tasks/tools/ says"],
-            )
-        return cls(program, context, namespace)
+        """Return kubectl from PATH. Raises ClusterUnavailableError if it is not installed."""
+        return cls(commands.find("kubectl", settings), context, namespace)
+
+    def __str__(self) -> str:
+        return " ".join(["kubectl", *(flag.replace("=", " ") for flag in self._flags)])
 
     @property
-    def where(self) -> tuple[str, ...]:
-        """The flags that every command carries."""
-        return (*self.lasting, f"--request-timeout={_REQUEST_S}s")
+    def _flags(self) -> tuple[str, ...]:
+        context = [f"--context={self.context}"] if self.context else []
+        return (*context, *([f"--namespace={self.namespace}"] if self.namespace else []))
 
-    @property
-    def lasting(self) -> tuple[str, ...]:
-        """The flags of a command whose answer takes as long as something in the cluster does."""
-        words = [f"--context={self.context}"] if self.context else []
-        return (*words, *([f"--namespace={self.namespace}"] if self.namespace else []))
-
-    async def complete(
-        self, *arguments: str, stdin: str = "", seconds: float = PATIENCE_S
-    ) -> programs.Completed:
-        """Run a short command to its end, whatever its exit code. Raises ClusterUnavailableError."""
-        try:
-            return await self.program.complete(*self.where, *arguments, stdin=stdin, seconds=seconds)
-        except TimeoutError:
-            raise ClusterUnavailableError(
-                f"the cluster does not answer: kubectl {arguments[0]} took more than {seconds:.0f} s",
-                remedies=["kubectl cluster-info"],
-            ) from None
+    async def complete(self, *arguments: str) -> Completed:
+        """Run a short command and return its result, whatever the exit code."""
+        return await commands.complete(self.program, *self._flags, _REQUEST_TIMEOUT, *arguments)
 
     async def run(self, *arguments: str, stdin: str = "") -> str:
-        """Return what a short command printed. Raises ClusterError when it fails."""
-        done = await self.complete(*arguments, stdin=stdin)
-        if done.code:
-            raise explain(done.errors or done.output, f"kubectl {arguments[0]}", self.program.environ)
-        return done.output
+        """Return the output of a short command. Raises ClusterError if it fails."""
+        place = {"namespace": self.namespace}
+        return await commands.run(
+            self.program, *self._flags, _REQUEST_TIMEOUT, *arguments, stdin=stdin, place=place
+        )
 
     async def json(self, *arguments: str) -> Any:
-        """Return the document that a short command printed. Raises ClusterError."""
+        """Return the JSON document that a short command prints, {} if it prints nothing."""
         text = await self.run(*arguments, "--output=json")
         return json.loads(text) if text.strip() else {}
 
     async def items(self, *arguments: str) -> list[dict[str, Any]]:
-        """Return the objects of the list that `get` printed. Raises ClusterError."""
+        """Return the objects that `kubectl get` lists."""
         return list((await self.json("get", *arguments)).get("items", []))
 
     async def apply(self, *documents: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Bring objects to what the documents say; return them. They reach it through its standard input.
+        """Apply documents and return the resulting objects.
 
-        On the server's side: nothing of a Secret's values is kept in an annotation. Raises ClusterError.
+        The documents go through standard input, and server-side: no annotation repeats a Secret's values.
         """
         applied = await self.run(
             "apply", "--server-side", "--force-conflicts", f"--field-manager={FIELD_MANAGER}",
             "--filename=-", "--output=json",
-            stdin="\n".join(json.dumps({**each}) for each in documents),
+            stdin="\n".join(json.dumps({**document}) for document in documents),
         )  # fmt: skip
-        document = json.loads(applied)
-        return list(document["items"]) if document["kind"] == "List" else [document]
+        return objects(applied)
 
-    async def until_gone(self, *what: str, seconds: float) -> None:
-        """Wait until objects, as `get` takes them, are gone. Raises ClusterError that names what stays."""
+    async def wait_until_deleted(self, *what: str, seconds: float) -> None:
+        """Wait until objects are deleted. Raises ClusterError that names the ones that remain."""
         words = ("wait", "--for=delete", *what, f"--timeout={seconds:.0f}s")
-        done = await self.program.complete(*self.lasting, *words, seconds=seconds + PATIENCE_S)
-        if done.code:
-            raise explain(done.errors or done.output, "kubectl wait", self.program.environ)
+        await commands.run(self.program, *self._flags, *words, seconds=seconds + commands.TIMEOUT_SECONDS)
+
+    def running(self, *arguments: str) -> AbstractAsyncContextManager[Guarded]:
+        """Run a command for as long as the block lasts."""
+        return self.program.running(*self._flags, *arguments, grace=1.0)
 
     async def watch(self, *arguments: str) -> AsyncGenerator[tuple[str, dict[str, Any]]]:
-        """Yield `ADDED`, `MODIFIED` or `DELETED` with each object of a kind as it changes.
-
-        Ends when the API server ends the watch, which it does from time to time.
-        """
-        async with self.program.running(
-            *self.lasting, "get", *arguments, "--watch", "--output-watch-events", "--output=json", grace=1.0
-        ) as process:
-            # Unlike all else that kubectl prints as JSON, each change is one line.
+        """Yield `ADDED`, `MODIFIED` or `DELETED` with each changed object while the watch lasts."""
+        watch = ("--watch", "--output-watch-events", "--output=json")
+        async with self.running("get", *arguments, *watch) as process:
+            # Unlike other JSON output of kubectl, each change is one line.
             async for line in processes.lines(process):
                 try:
                     document = json.loads(line)
@@ -131,84 +95,12 @@ class Kubectl:
                 yield document["type"], document["object"]
 
 
-def explain(output: str, command: str, environ: Mapping[str, str]) -> ClusterError:
-    """Return the error for what a failed command wrote: cause and remedy where they are known."""
-    for pattern, make in _CAUSES:
-        if found := re.search(pattern, output, re.IGNORECASE):
-            return make(found, environ)
-    lines = [logs.clean(line) for line in output.splitlines() if line.strip()]
-    said = [re.sub(r"^(error|Error)( from server)?: ", "", line) for line in lines[-_LAST_LINES:]]
-    return ClusterError(f"{command} failed", why="it says:" if said else "", details=said)
-
-
-_Make = Callable[[re.Match[str], Mapping[str, str]], ClusterError]
-
-
-def _no_context(found: re.Match[str], environ: Mapping[str, str]) -> ClusterError:
-    named = (
-        f"KUBECONFIG is {environ['KUBECONFIG']}"
-        if "KUBECONFIG" in environ
-        else "kubectl has no cluster to talk to"
-    )
-    what = f"there is no context {found[1]!r}" if found.lastindex and found[1] else "no cluster is configured"
-    return NoContextError(what, why=named, remedies=["kubectl config get-contexts", "minikube start"])
-
-
-def _unreachable(found: re.Match[str], _environ: Mapping[str, str]) -> ClusterError:
-    return ClusterUnavailableError(
-        "the cluster's API server is not reached",
-        why=found[0].strip().splitlines()[0][:200],
-        remedies=["minikube start", "kubectl config use-context NAME", "kubectl cluster-info"],
-    )
-
-
-def _not_signed_in(found: re.Match[str], _environ: Mapping[str, str]) -> ClusterError:
-    return ClusterUnavailableError(
-        "the cluster does not accept the credentials of this context",
-        why=f"{found[0].strip().splitlines()[0][:200]}; they may have expired",
-        remedies=[
-            "minikube update-context",
-            "sign in anew with your provider's tool",
-            "kubectl config get-contexts",
-        ],
-    )
-
-
-def _forbidden(found: re.Match[str], _environ: Mapping[str, str]) -> ClusterError:
-    return ClusterError(
-        "the cluster does not let this user do it",
-        why=found[0].strip().splitlines()[0][:300],
-        remedies=["kubectl auth can-i --list", "kubectl config get-contexts"],
-    )
-
-
-def _port_taken(found: re.Match[str], _environ: Mapping[str, str]) -> ClusterError:
-    return ClusterError(
-        f"the port {found[1]} of the nodes is taken",
-        why="another release or service has it: a port of the nodes is the whole cluster's",
-        remedies=[
-            "--set frontend.service.nodePort=0, and the cluster chooses one",
-            f"kubectl get services --all-namespaces | grep {found[1]}",
-        ],
-    )
-
-
-_NO_CONTEXT = (
-    "current-context is not set|current-context must exist|no configuration has been provided|"
-    "invalid configuration: no"
-)
-_NOT_SIGNED_IN = "certificate has expired|You must be logged in|Unauthorized|provide credentials"
-_UNREACHABLE = (
-    r"connection refused|no route to host|i/o timeout|Client\.Timeout|no such host|TLS handshake timeout|"
-    "context deadline exceeded|Unable to connect to the server|Kubernetes cluster unreachable|was refused"
-)
-_CAUSES: Sequence[tuple[str, _Make]] = (
-    (r"context was not found for specified context: (\S+)", _no_context),
-    (r'context "?([\w@:./-]+)"? (?:does not exist|not found)', _no_context),
-    (r"cannot locate context (\S+)", _no_context),
-    (_NO_CONTEXT, _no_context),
-    (r"nodePort: Invalid value: (\d+): provided port is already allocated", _port_taken),
-    (rf"[^\n]*(?:{_NOT_SIGNED_IN})[^\n]*", _not_signed_in),
-    (r"[^\n]*(?:is forbidden: User|cannot \w+ resource)[^\n]*", _forbidden),
-    (rf"[^\n]*(?:{_UNREACHABLE})[^\n]*", _unreachable),
-)
+def objects(text: str) -> list[dict[str, Any]]:
+    """Return the objects in JSON output of kubectl: a list, or documents one after the other."""
+    decoder = json.JSONDecoder()
+    found: list[dict[str, Any]] = []
+    while text := text.lstrip():
+        document, end = decoder.raw_decode(text)
+        text = text[end:]
+        found += document["items"] if document["kind"] == "List" else [document]
+    return found

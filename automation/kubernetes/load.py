@@ -1,142 +1,139 @@
-"""Bringing images to the nodes of a cluster, under names that change with their content.
+"""Load images into the nodes of a cluster.
 
-A node keeps what it has under an unchanged name, whatever is loaded again: so an image is asked for by the
-tag of its content, what is there is skipped, and what the node has is read back afterwards.
+A node keeps the image that it has under a name, whatever is loaded under that name later. So the name of an
+image changes with its content, an image that the node has is skipped, and each load is verified.
 """
 
 import json
 import time
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import ClassVar
 
 from automation.console.events import Emit, step
 from automation.docker.cli import Docker
 from automation.images.registry import check_registry
-from automation.kubernetes.kubectl import ClusterError, ClusterUnavailableError
+from automation.kubernetes import commands
+from automation.kubernetes.commands import ClusterError, ClusterUnavailableError
 from automation.kubernetes.target import DOCKER_DESKTOP, KIND, MINIKUBE, Target
-from automation.process import programs
 from automation.process.programs import Program
 from automation.settings import Settings
 
-PATIENCE_S = 300.0
+_TIMEOUT_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """An image as the cluster has it."""
+    """An image in the cluster."""
 
     service: str
     name: str
-    """The name that pods ask for."""
     pull_policy: str
     seconds: float
-    """0 for one that was there."""
-
-
-class Loader(Protocol):
-    """A way of bringing an image to the nodes."""
+    """How long loading it took, 0 if the cluster had it already."""
 
     @property
-    def pull_policy(self) -> str:
-        """What pods are to do where their node lacks the image."""
+    def values(self) -> dict[str, str]:
+        """The chart's values that name the image."""
+        repository, _, tag = self.name.rpartition(":")
+        return {"repository": repository, "tag": tag, "pullPolicy": self.pull_policy}
+
+
+class Loader(ABC):
+    """A way to bring an image to the nodes."""
+
+    pull_policy: ClassVar[str] = "Never"
 
     def name(self, reference: str) -> str:
-        """Return the name by which pods are to ask for the image."""
+        """Return the name of the image in the cluster."""
+        return reference
 
+    @abstractmethod
     async def has(self, reference: str) -> bool:
         """Return whether the nodes have the image already."""
 
+    @abstractmethod
     async def load(self, reference: str) -> None:
-        """Bring it there. Raises ClusterError."""
+        """Bring the image to the nodes. Raises ClusterError."""
 
 
 @dataclass(frozen=True)
-class MinikubeLoader:
-    """Through `minikube image load`, which ends with 0 even where it has loaded nothing."""
+class MinikubeLoader(Loader):
+    """Loads with `minikube image load`, which exits with 0 even if it has loaded nothing."""
 
     program: Program
     profile: str
-    pull_policy: str = "Never"
-
-    def name(self, reference: str) -> str:
-        """Return the same name."""
-        return reference
 
     async def has(self, reference: str) -> bool:
-        """Ask what the node has."""
-        listed = await _run(self.program, "--profile", self.profile, "image", "ls")
-        return any(
-            line.strip().endswith(f"/{reference}") or line.strip() == reference
-            for line in listed.splitlines()
-        )
+        """List the images of the node."""
+        listed = await self._run("image", "ls")
+        names = {line.strip().removeprefix("docker.io/library/") for line in listed.splitlines()}
+        return reference in names
 
     async def load(self, reference: str) -> None:
-        """Hand the image over from the Docker daemon."""
-        await _run(self.program, "--profile", self.profile, "image", "load", reference)
+        """Transfer the image from the Docker daemon."""
+        await self._run("image", "load", reference)
+
+    async def _run(self, *arguments: str) -> str:
+        profile = f"--profile={self.profile}"
+        return await commands.run(self.program, profile, *arguments, seconds=_TIMEOUT_SECONDS)
 
 
 @dataclass(frozen=True)
-class KindLoader:
-    """Through an archive: kind's own way fails on images of several platforms in Docker's new image store."""
+class KindLoader(Loader):
+    """Loads an archive: `kind load docker-image` fails with multi-platform images of the containerd store."""
 
     program: Program
     docker: Docker
     cluster: str
-    pull_policy: str = "Never"
-
-    def name(self, reference: str) -> str:
-        """Return the same name."""
-        return reference
 
     async def has(self, reference: str) -> bool:
-        """Ask what every node has."""
-        nodes = (await _run(self.program, "get", "nodes", "--name", self.cluster)).split()
+        """List the images of every node."""
+        nodes = (await commands.run(self.program, "get", "nodes", "--name", self.cluster)).split()
         for node in nodes:
             text = await self.docker.run("exec", node, "crictl", "images", "--output=json")
-            tags = {tag for each in json.loads(text)["images"] for tag in each.get("repoTags") or ()}
+            tags = {tag for image in json.loads(text)["images"] for tag in image.get("repoTags") or ()}
             if f"docker.io/library/{reference}" not in tags:
                 return False
         return bool(nodes)
 
     async def load(self, reference: str) -> None:
-        """Save the image into a file that kind takes and that is removed at once."""
+        """Load the image from a temporary archive."""
         directory = self.docker.settings.state_dir / "images"
         directory.mkdir(parents=True, exist_ok=True)
         archive = directory / f"{reference.replace(':', '-').replace('/', '-')}.tar"
+        words = ("load", "image-archive", str(archive), "--name", self.cluster)
         try:
-            await self.docker.run("image", "save", reference, "--output", str(archive), seconds=PATIENCE_S)
-            await _run(self.program, "load", "image-archive", str(archive), "--name", self.cluster)
+            await self.docker.run(
+                "image", "save", reference, "--output", str(archive), seconds=_TIMEOUT_SECONDS
+            )
+            await commands.run(self.program, *words, seconds=_TIMEOUT_SECONDS)
         finally:
             archive.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
-class SharedLoader:
-    """Nothing to do: the cluster runs on the very images of the Docker daemon."""
+class SharedLoader(Loader):
+    """Loads nothing: the cluster uses the images of the Docker daemon."""
 
     docker: Docker
-    pull_policy: str = "IfNotPresent"
-
-    def name(self, reference: str) -> str:
-        """Return the same name."""
-        return reference
+    pull_policy = "IfNotPresent"
 
     async def has(self, reference: str) -> bool:
         """Ask the daemon."""
         return reference in await self.docker.images(reference)
 
     async def load(self, reference: str) -> None:
-        """Find nothing to do."""
+        """Do nothing."""
 
 
 @dataclass(frozen=True)
-class RegistryLoader:
-    """Through a registry that the nodes pull from."""
+class RegistryLoader(Loader):
+    """Pushes to a registry that the nodes pull from."""
 
     docker: Docker
     registry: str
-    pull_policy: str = "IfNotPresent"
+    pull_policy = "IfNotPresent"
 
     def name(self, reference: str) -> str:
         """Return the image's name in the registry."""
@@ -144,93 +141,55 @@ class RegistryLoader:
 
     async def has(self, reference: str) -> bool:
         """Ask the registry."""
-        done = await self.docker.complete(
-            "buildx", "imagetools", "inspect", self.name(reference), seconds=PATIENCE_S
-        )
-        return done.code == 0
+        words = ("buildx", "imagetools", "inspect", self.name(reference))
+        return (await self.docker.complete(*words, seconds=_TIMEOUT_SECONDS)).code == 0
 
     async def load(self, reference: str) -> None:
-        """Push it."""
+        """Push the image."""
         name = self.name(reference)
         await self.docker.run("image", "tag", reference, name)
-        await self.docker.run("image", "push", "--quiet", name, seconds=PATIENCE_S)
+        await self.docker.run("image", "push", "--quiet", name, seconds=_TIMEOUT_SECONDS)
 
 
 def choose(target: Target, settings: Settings, docker: Docker, registry: str = "") -> Loader:
-    """Return the way to this cluster's nodes. Raises ClusterUnavailableError when there is none."""
+    """Return the loader for a cluster. Raises ClusterUnavailableError if there is none."""
+    alternative = "--registry HOST/USER, if the nodes can pull from a registry"
     if registry:
         return RegistryLoader(docker, check_registry(registry))
     if target.kind == MINIKUBE:
-        return MinikubeLoader(_find(MINIKUBE, settings), target.cluster)
+        return MinikubeLoader(commands.find(MINIKUBE, settings, alternative), target.cluster)
     if target.kind == KIND:
-        return KindLoader(_find(KIND, settings), docker, target.cluster)
+        return KindLoader(commands.find(KIND, settings, alternative), docker, target.cluster)
     if target.kind == DOCKER_DESKTOP:
         return SharedLoader(docker)
     raise ClusterUnavailableError(
-        f"how images get to the nodes of {target.context} is not known",
+        f"images cannot be loaded into the nodes of {target.context}",
         why="it is not minikube, kind or Docker Desktop, so its nodes pull from a registry",
         remedies=["--registry HOST/USER", "kubectl config use-context minikube"],
     )
 
 
-async def converge(loader: Loader, service: str, reference: str, emit: Emit, *, allowed_s: int) -> Loaded:
-    """Bring the image there unless it is, and read back that it is. Raises ClusterError."""
+async def converge(
+    loader: Loader, service: str, reference: str, emit: Emit, *, limit_seconds: float
+) -> Loaded:
+    """Load an image unless the cluster has it, and verify that it arrived. Raises ClusterError."""
     with step(emit, f"load {service}") as running:
-        name = loader.name(reference)
-        running.progress("asking what the cluster has")
+        name, seconds = loader.name(reference), 0.0
+        running.progress("asking the cluster for its images")
         if await loader.has(reference):
-            running.detail = f"{name} is there"
-            return Loaded(service, name, loader.pull_policy, 0.0)
-        running.progress(f"{reference} on its way")
+            running.detail = f"{name} is in the cluster already"
+            return Loaded(service, name, loader.pull_policy, seconds)
+        running.progress(f"loading {reference}")
         began = time.monotonic()
         await loader.load(reference)
         seconds = time.monotonic() - began
-        running.progress("reading back what the cluster has")
+        running.progress("verifying")
         if not await loader.has(reference):
             raise ClusterError(
-                f"{reference} was loaded and is not there",
-                why="the program that loads it ended without an error",
+                f"{reference} is not in the cluster after loading it",
+                why="the program that loads it reported no error",
                 remedies=["minikube status", "minikube image ls", "invoke minikube-load"],
             )
-        verdict = "" if seconds <= allowed_s else f": the limit is {allowed_s} s"
+        verdict = "" if seconds <= limit_seconds else f": the limit is {limit_seconds} s"
         running.detail = f"{name} loaded in {seconds:.1f} s{verdict}"
         return Loaded(service, name, loader.pull_policy, seconds)
-
-
-def values(loaded: Mapping[str, Loaded]) -> dict[str, Any]:
-    """Return the chart's values that name the images."""
-    made = {}
-    for service, each in loaded.items():
-        repository, _, tag = each.name.rpartition(":")
-        made[service] = {"image": {"repository": repository, "tag": tag, "pullPolicy": each.pull_policy}}
-    return made
-
-
-def _find(name: str, settings: Settings) -> Program:
-    program = programs.find(name, settings.environ, settings.root)
-    if program is None:
-        raise ClusterUnavailableError(
-            f"{name} is not installed",
-            why=f"the cluster is one of {name}, and there is no program of that name on PATH",
-            remedies=["--registry HOST/USER, where the nodes can pull from one"],
-        )
-    return program
-
-
-async def _run(program: Program, *arguments: str) -> str:
-    name = program.path.rpartition("/")[2]
-    try:
-        done = await program.complete(*arguments, seconds=PATIENCE_S)
-    except TimeoutError:
-        raise ClusterUnavailableError(
-            f"{name} took more than {PATIENCE_S:.0f} s", remedies=[f"{name} status"]
-        ) from None
-    if done.code:
-        said = [line.strip() for line in (done.errors or done.output).splitlines() if line.strip()]
-        raise ClusterError(
-            f"{name} {' '.join(each for each in arguments if not each.startswith('-'))} failed",
-            why="it says:",
-            details=said[-8:],
-            remedies=["minikube start"] if name == MINIKUBE else [],
-        )
-    return done.output

@@ -1,4 +1,4 @@
-"""What the API server says about a release, read into plain facts; and what they mean, as a pure function."""
+"""The pods of a release, read from the API server's documents, and whether its rollout succeeds."""
 
 import math
 from collections import Counter
@@ -8,8 +8,8 @@ from typing import Any
 
 HEALTHY, FAILED, WAITING = "healthy", "failed", "waiting"
 
-# States that a pod does not leave by itself, and the seconds that a passing cause of each is given.
-_LASTING_S: Mapping[str, float] = {
+# States that a pod does not leave by itself, and how long a temporary cause of each may last.
+_LASTING_SECONDS: Mapping[str, float] = {
     "ErrImageNeverPull": 2,
     "InvalidImageName": 0,
     "ImagePullBackOff": 0,
@@ -24,42 +24,41 @@ _LASTING_S: Mapping[str, float] = {
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod, as people speak of it."""
+    """The state of a pod."""
 
     name: str
     component: str
     """`frontend`, `backend`, `migrations`, `postgresql` or `test`."""
     state: str
-    """Pending, Unschedulable, ContainerCreating, Running, Ready, CrashLoopBackOff, OOMKilled, Completed, …"""
+    """As kubectl names it: Pending, Running, CrashLoopBackOff, …; besides these Ready and Unschedulable."""
     message: str = ""
-    """What the cluster says about that state."""
+    """The cluster's message about the state."""
     ready: bool = False
     restarts: int = 0
     image: str = ""
     owner: str = ""
-    """The object that made it: a ReplicaSet, a Job or a StatefulSet."""
+    """The ReplicaSet, Job or StatefulSet that created it."""
     exit_code: int | None = None
-    """How its container ended last; None when it never did."""
+    """Of the last container that ended; None if none has."""
     last_reason: str = ""
-    """Why its container ended last, as in OOMKilled or Error."""
-    started: str = ""
-    """When its container was started last, as the API server writes times."""
+    """Why the last container ended, as in OOMKilled or Error."""
     memory_limit: str = ""
-    readiness_s: float = 0
-    """Seconds that a container which has started has to become ready; 0 while it has not."""
-    attempts: int = 0
-    """How often in a row its readiness probe fails before that counts."""
-    refused: int = 0
-    """How often it has failed, where the events were asked for."""
+    readiness_seconds: float = 0
+    """How long a container that has started may take to become ready; 0 until it has started."""
+    failure_threshold: int = 0
+    """How often in a row the readiness probe may fail."""
+    probe_failures: int = 0
+    """How often it has failed, if the events are known."""
 
 
 def read_pod(document: Mapping[str, Any]) -> Pod:
-    """Return the facts about a pod, from its document."""
+    """Read a pod's document."""
     metadata, status = document["metadata"], document.get("status", {})
     labels = metadata.get("labels", {})
     containers = status.get("containerStatuses") or [{}]
     container, spec = containers[0], document["spec"]["containers"][0]
     state, message = _state(metadata, status, container)
+    probe = spec.get("readinessProbe", {})
     last = (
         container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated")
     ) or {}
@@ -75,31 +74,27 @@ def read_pod(document: Mapping[str, Any]) -> Pod:
         owner=owners[0].get("name", ""),
         exit_code=last.get("exitCode"),
         last_reason=last.get("reason", ""),
-        started=(container.get("state", {}).get("running") or {}).get("startedAt", ""),
         memory_limit=spec.get("resources", {}).get("limits", {}).get("memory", ""),
-        readiness_s=_readiness(spec) if container.get("started") else 0,
-        attempts=_attempts(spec.get("readinessProbe", {})),
+        readiness_seconds=_readiness_seconds(probe) if container.get("started") and probe else 0,
+        failure_threshold=_failure_threshold(probe),
     )
 
 
-def _readiness(spec: Mapping[str, Any]) -> float:
-    """Return the seconds after which a readiness probe has failed as often as counts; 0 without a probe."""
-    probe = spec.get("readinessProbe")
-    if not probe:
-        return 0
-    # What the API server leaves out has its default.
-    attempts = _attempts(probe) * probe.get("periodSeconds", 10)
+def _readiness_seconds(probe: Mapping[str, Any]) -> float:
+    """Return the seconds after which a readiness probe has failed for good."""
+    # A field that the API server leaves out has its default.
+    attempts = _failure_threshold(probe) * probe.get("periodSeconds", 10)
     return float(probe.get("initialDelaySeconds", 0) + attempts + probe.get("timeoutSeconds", 1))
 
 
-def _attempts(probe: Mapping[str, Any]) -> int:
+def _failure_threshold(probe: Mapping[str, Any]) -> int:
     return int(probe.get("failureThreshold", 3))
 
 
 def _state(
     metadata: Mapping[str, Any], status: Mapping[str, Any], container: Mapping[str, Any]
 ) -> tuple[str, str]:
-    """Return the one word for where a pod stands, and what the cluster says about it."""
+    """Return the state of a pod and the cluster's message about it."""
     if metadata.get("deletionTimestamp"):
         return "Terminating", ""
     current = container.get("state", {})
@@ -107,7 +102,7 @@ def _state(
         return waiting.get("reason") or "ContainerCreating", waiting.get("message", "")
     if ended := current.get("terminated"):
         return ended.get("reason") or "Error", ended.get("message", "")
-    conditions = {each["type"]: each for each in status.get("conditions", ())}
+    conditions = {condition["type"]: condition for condition in status.get("conditions", ())}
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("status") == "False":
         return scheduled.get("reason") or "Pending", scheduled.get("message", "")
@@ -117,8 +112,8 @@ def _state(
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """Everything of a release at one moment."""
+class Rollout:
+    """The objects of a release at one moment."""
 
     workloads: tuple[Mapping[str, Any], ...] = ()
     """Deployments and StatefulSets."""
@@ -127,152 +122,160 @@ class Snapshot:
     pods: tuple[Pod, ...] = ()
 
 
-def read_snapshot(documents: Iterable[Mapping[str, Any]]) -> Snapshot:
-    """Return the snapshot from what `get deployments,statefulsets,replicasets,jobs,pods` printed."""
+def read_rollout(documents: Iterable[Mapping[str, Any]]) -> Rollout:
+    """Read the objects of `kubectl get deployments,statefulsets,replicasets,jobs,pods`."""
     kinds: dict[str, list[Mapping[str, Any]]] = {}
-    for each in documents:
-        kinds.setdefault(each["kind"], []).append(each)
-    # What comes is told before what goes; the pods of Helm's tests are none of the release's own.
-    of_release = (each for each in map(read_pod, kinds.get("Pod", ())) if each.component != "test")
-    return Snapshot(
+    for document in documents:
+        kinds.setdefault(document["kind"], []).append(document)
+    # New pods come first; pods of Helm's tests are not part of the release.
+    own = (pod for pod in map(read_pod, kinds.get("Pod", ())) if pod.component != "test")
+    return Rollout(
         workloads=(*kinds.get("Deployment", ()), *kinds.get("StatefulSet", ())),
         replica_sets=tuple(kinds.get("ReplicaSet", ())),
         jobs=tuple(kinds.get("Job", ())),
-        pods=tuple(sorted(of_release, key=lambda pod: pod.state == "Terminating")),
+        pods=tuple(sorted(own, key=lambda pod: pod.state == "Terminating")),
     )
 
 
-def with_refusals(snapshot: Snapshot, events: Iterable[Mapping[str, Any]]) -> Snapshot:
-    """Return the snapshot in which pods know from events how often their readiness probe has failed."""
-    refused: Counter[str] = Counter()
-    for each in events:
-        if each.get("reason") == "Unhealthy" and each.get("message", "").startswith("Readiness"):
-            refused[each["involvedObject"]["name"]] += each.get("count") or 1
-    return replace(snapshot, pods=tuple(replace(pod, refused=refused[pod.name]) for pod in snapshot.pods))
+def with_probe_failures(rollout: Rollout, events: Iterable[Mapping[str, Any]]) -> Rollout:
+    """Return the rollout with the number of failed readiness probes of each pod, from its events."""
+    failures: Counter[str] = Counter()
+    for event in events:
+        if event.get("reason") == "Unhealthy" and event.get("message", "").startswith("Readiness"):
+            failures[event["involvedObject"]["name"]] += event.get("count") or 1
+    pods = (replace(pod, probe_failures=failures[pod.name]) for pod in rollout.pods)
+    return replace(rollout, pods=tuple(pods))
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a service stands for those who use it, whatever is on its way."""
+class Availability:
+    """Whether a service works for its users, whatever is being rolled out."""
 
     state: str
-    """`healthy`, or the state of the pod that keeps it from being so."""
+    """`healthy`, or the state of the pod that is the reason why not."""
     detail: str
     """How many of its pods serve, and the state of a newer one that does not yet."""
 
 
-def standing(snapshot: Snapshot, component: str) -> Standing | None:
-    """Return how a component stands; None when the release has none of that name."""
-    for workload in snapshot.workloads:
-        if workload["metadata"].get("labels", {}).get("app.kubernetes.io/component") == component:
-            break
-    else:
+def availability(rollout: Rollout, component: str) -> Availability | None:
+    """Return the availability of a component, None if the release does not have it."""
+    workloads = [
+        workload
+        for workload in rollout.workloads
+        if workload["metadata"].get("labels", {}).get("app.kubernetes.io/component") == component
+    ]
+    if not workloads:
         return None
-    wanted = workload["spec"].get("replicas", 1)
-    serving = min(workload.get("status", {}).get("availableReplicas", 0), wanted)
-    told = f"{serving}/{wanted} pods"
+    wanted = workloads[0]["spec"].get("replicas", 1)
+    serving = min(workloads[0].get("status", {}).get("availableReplicas", 0), wanted)
+    count = f"{serving}/{wanted} pods"
     if not wanted:
-        return Standing("scaled to 0", told)
-    late = _worst(
-        [
-            pod
-            for pod in snapshot.pods
-            if pod.component == component and not pod.ready and pod.state != "Terminating"
-        ]
-    )
+        return Availability("scaled to 0", count)
+    late = _worst([pod for pod in rollout.pods if pod.component == component and _pending(pod)])
     if serving < wanted:
-        return Standing(late.state if late else "Pending", told)
-    return Standing(HEALTHY, f"{told}; new pod {late.state}" if late else told)
+        return Availability(late.state if late else "Pending", count)
+    return Availability(HEALTHY, f"{count}; new pod {late.state}" if late else count)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a snapshot means for the revision that was asked for."""
+    """Whether a revision is healthy."""
 
     outcome: str
     """`healthy`, `failed` or `waiting`."""
     waiting_for: tuple[str, ...] = ()
-    """The workloads that are not there yet, with how far they are."""
+    """The workloads that are not complete, with their progress."""
     pod: Pod | None = None
-    """The pod that keeps it from being healthy, where one is known."""
+    """The pod that is the reason, if one is known."""
     reason: str = ""
-    """What failed, where it is not a pod: a quota that keeps pods from being made, for example."""
+    """Why it failed, if not because of a pod: a quota that prevents pods, for example."""
 
 
 @dataclass
 class Judge:
-    """Holds snapshots against a revision; remembers since when a pod has been in a state."""
+    """Decides whether a revision is healthy; remembers since when each pod has been in its state."""
 
     revision: int
     _since: dict[tuple[str, str, float], float] = field(default_factory=dict)
 
-    def judge(self, snapshot: Snapshot, now: float) -> Verdict:
-        """Return what the snapshot means. `now` are seconds of a clock that never goes back."""
-        current = self._current(snapshot)
-        self._since = {_stand(pod): self._since.get(_stand(pod), now) for pod in current}
-        if not snapshot.workloads:
-            return Verdict(FAILED, reason="nothing of it is there: it was uninstalled meanwhile")
-        if failed := self._failed_migration(snapshot):
+    def judge(self, rollout: Rollout, now: float) -> Verdict:
+        """Return the verdict. `now` is in seconds of a monotonic clock."""
+        current = self._current(rollout)
+        self._since = {_key(pod): self._since.get(_key(pod), now) for pod in current}
+        if not rollout.workloads:
+            return Verdict(FAILED, reason="none of its objects exists: it was uninstalled meanwhile")
+        if failed := self._failed_migration(rollout):
             return failed
         for pod in current:
-            if _lasts(pod, now - self._since[_stand(pod)]):
+            if _has_failed(pod, now - self._since[_key(pod)]):
                 return Verdict(FAILED, pod=pod)
-        for each in snapshot.workloads:
-            for condition in each.get("status", {}).get("conditions", ()):
-                if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-                    return Verdict(FAILED, reason=condition.get("message", "its pods cannot be made"))
-        waiting = tuple(f"{_name(each)} {told}" for each in snapshot.workloads if (told := _missing(each)))
-        # The job itself says so seconds after its pod.
+        for workload in rollout.workloads:
+            if failure := _condition(workload, "ReplicaFailure"):
+                return Verdict(FAILED, reason=failure.get("message", "its pods cannot be created"))
+        waiting = tuple(
+            f"{_name(workload)} {progress}"
+            for workload in rollout.workloads
+            if (progress := _progress(workload))
+        )
+        # A job reports its completion seconds after its pod.
         done = {pod.owner for pod in current if pod.state == "Completed"}
         waiting += tuple(
-            f"{_name(each)} 0/1"
-            for each in self._jobs(snapshot)
-            if _name(each) not in done and not _condition(each, "Complete")
+            f"{_name(job)} 0/1"
+            for job in self._jobs(rollout)
+            if _name(job) not in done and not _condition(job, "Complete")
         )
         if not waiting:
             return Verdict(HEALTHY)
-        unready = [pod for pod in current if not pod.ready and pod.state not in {"Completed", "Terminating"}]
-        return Verdict(WAITING, waiting, pod=_worst(unready))
+        return Verdict(WAITING, waiting, pod=_worst([pod for pod in current if _pending(pod)]))
 
-    def _jobs(self, snapshot: Snapshot) -> list[Mapping[str, Any]]:
-        """Return the jobs of this revision; those of others are history."""
-        return [each for each in snapshot.jobs if _name(each).endswith(f"-{self.revision}")]
+    def _jobs(self, rollout: Rollout) -> list[Mapping[str, Any]]:
+        """Return the jobs of this revision, not those of earlier ones."""
+        return [job for job in rollout.jobs if _name(job).endswith(f"-{self.revision}")]
 
-    def _current(self, snapshot: Snapshot) -> list[Pod]:
+    def _current(self, rollout: Rollout) -> list[Pod]:
         """Return the pods of this revision."""
-        owners = {_name(each) for each in self._jobs(snapshot)}
-        for each in snapshot.workloads:
-            if each["kind"] == "StatefulSet":
-                owners.add(_name(each))
+        owners = {_name(job) for job in self._jobs(rollout)}
+        for workload in rollout.workloads:
+            if workload["kind"] == "StatefulSet":
+                owners.add(_name(workload))
                 continue
-            revision = each["metadata"].get("annotations", {}).get("deployment.kubernetes.io/revision")
             owners |= {
-                _name(one)
-                for one in snapshot.replica_sets
-                if one["metadata"].get("annotations", {}).get("deployment.kubernetes.io/revision") == revision
-                and one["metadata"]["ownerReferences"][0]["name"] == _name(each)
+                _name(replica_set)
+                for replica_set in rollout.replica_sets
+                if replica_set["metadata"]["ownerReferences"][0]["name"] == _name(workload)
+                and _deployment_revision(replica_set) == _deployment_revision(workload)
             }
-        return [pod for pod in snapshot.pods if pod.owner in owners]
+        return [pod for pod in rollout.pods if pod.owner in owners]
 
-    def _failed_migration(self, snapshot: Snapshot) -> Verdict | None:
-        for job in self._jobs(snapshot):
+    def _failed_migration(self, rollout: Rollout) -> Verdict | None:
+        for job in self._jobs(rollout):
             if failure := _condition(job, "Failed"):
-                own = [pod for pod in snapshot.pods if pod.owner == _name(job)]
+                own = [pod for pod in rollout.pods if pod.owner == _name(job)]
                 return Verdict(
                     FAILED, pod=own[-1] if own else None, reason=failure.get("message", "the job failed")
                 )
         return None
 
 
-def _lasts(pod: Pod, seconds: float) -> bool:
-    """Return whether a pod that has been so for some seconds will not leave its state by itself."""
+def _has_failed(pod: Pod, seconds: float) -> bool:
+    """Return whether a pod that has been in its state for some seconds will not leave it by itself."""
     if pod.state != "Running":
-        return seconds >= _LASTING_S.get(pod.state, math.inf)
-    return pod.readiness_s > 0 and (pod.refused >= pod.attempts or seconds >= pod.readiness_s)
+        return seconds >= _LASTING_SECONDS.get(pod.state, math.inf)
+    return pod.readiness_seconds > 0 and (
+        pod.probe_failures >= pod.failure_threshold or seconds >= pod.readiness_seconds
+    )
 
 
-def _stand(pod: Pod) -> tuple[str, str, float]:
-    return pod.name, pod.state, pod.readiness_s
+def _pending(pod: Pod) -> bool:
+    return not pod.ready and pod.state not in {"Completed", "Terminating"}
+
+
+def _key(pod: Pod) -> tuple[str, str, float]:
+    return pod.name, pod.state, pod.readiness_seconds
+
+
+def _deployment_revision(document: Mapping[str, Any]) -> Any:
+    return document["metadata"].get("annotations", {}).get("deployment.kubernetes.io/revision")
 
 
 def _name(document: Mapping[str, Any]) -> str:
@@ -280,25 +283,25 @@ def _name(document: Mapping[str, Any]) -> str:
 
 
 def _condition(document: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    for each in document.get("status", {}).get("conditions") or ():
-        if each["type"] == kind and each["status"] == "True":
-            return dict(each)
+    for condition in document.get("status", {}).get("conditions") or ():
+        if condition["type"] == kind and condition["status"] == "True":
+            return dict(condition)
     return {}
 
 
-def _missing(workload: Mapping[str, Any]) -> str:
-    """Return how far a Deployment or StatefulSet is, as in 1/2; empty when it is where it should be."""
+def _progress(workload: Mapping[str, Any]) -> str:
+    """Return the progress of a Deployment or StatefulSet, as in 1/2, empty if it is complete."""
     spec, status = workload["spec"], workload.get("status", {})
     wanted = spec.get("replicas", 1)
     seen = status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 0)
     updated = status.get("updatedReplicas", 0) if seen else 0
     old = status.get("replicas", 0) - updated
-    # The old ones are available until they go, and are not what is waited for.
+    # Old pods count as available until they are gone.
     available = max(min(status.get("availableReplicas", 0) - old, updated), 0)
     return "" if updated == wanted and available == wanted and not old else f"{available}/{wanted}"
 
 
 def _worst(pods: Sequence[Pod]) -> Pod | None:
-    """Return the pod whose state tells most: one that has ended before, else one that is far behind."""
+    """Return the pod whose state tells most: one that has crashed, else one that has not started."""
     ranked = sorted(pods, key=lambda pod: (pod.exit_code in {None, 0}, pod.state == "Running", pod.name))
     return ranked[0] if ranked else None

@@ -1,4 +1,4 @@
-"""Watching the pods of a release until it is healthy, and explaining why it does not become so."""
+"""Watch the rollout of a release until it is healthy, and explain why it does not become so."""
 
 import asyncio
 import time
@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 from automation.console.errors import AutomationError
 from automation.console.events import Emit, Line, Step
 from automation.kubernetes import failures, pods
-from automation.kubernetes.kubectl import ClusterError, Kubectl
-from automation.kubernetes.pods import Judge, Pod, Snapshot, Verdict
+from automation.kubernetes.commands import ClusterError
+from automation.kubernetes.kubectl import Kubectl
+from automation.kubernetes.pods import Judge, Pod, Rollout, Verdict
 
 KINDS = "deployments,statefulsets,replicasets,jobs,pods"
-LOOK_S = 1.0
-"""Seconds between two looks at everything; pods are told of at once."""
 
+_POLL_SECONDS = 1.0
 _LOG_LINES = 60
 _GONE = "Gone"
-_BEGINNINGS = ("Pending", "Unschedulable", "ContainerCreating")
+_FIRST_STATES = ("Pending", "Unschedulable", "ContainerCreating")
 
 
 @dataclass
@@ -27,12 +27,12 @@ class States:
     _shown: dict[str, str] = field(default_factory=dict)
 
     def change(self, pod: Pod) -> str:
-        """Return what is to be shown of a pod, as in `Running → Ready`; empty where that is no news."""
+        """Return the change to show, as in `Running → Ready`, empty if there is none."""
         before = self._shown.get(pod.name)
-        if before == _GONE and pod.state in _BEGINNINGS:
-            # A StatefulSet gives a new pod the name of the one before.
+        if before == _GONE and pod.state in _FIRST_STATES:
+            # A StatefulSet gives a new pod the name of the old one.
             before = None
-        # One of before that goes on is no news, nor is one that has gone and that an older list still has.
+        # Not shown: a pod of the previous revision that continues, and a deleted pod in an older list.
         known = before in {pod.state, _GONE}
         if known or (before is None and pod.state in {"Ready", "Completed", _GONE}):
             self._shown.setdefault(pod.name, pod.state)
@@ -45,9 +45,9 @@ class Watcher:
     """Shows the pods of a release as they change, until the release is healthy or has failed."""
 
     def __init__(self, kubectl: Kubectl, release: str, revision: int, emit: Emit) -> None:
-        """Take what is to be watched."""
         self._kubectl = kubectl
-        # The pods of Helm's tests stay, and are none of the release's own.
+        self._release = release
+        # Pods of Helm's tests remain after a test; they are not part of the release.
         own = f"app.kubernetes.io/instance={release},app.kubernetes.io/component!=test"
         self._selector = f"--selector={own}"
         self._judge = Judge(revision)
@@ -55,79 +55,73 @@ class Watcher:
         self._states = States()
         self._changed = asyncio.Event()
 
-    async def until_healthy(self, running: Step, seconds: float) -> None:
-        """Wait until the release is healthy. Raises ClusterError that explains why it does not become so."""
+    async def wait(self, running: Step, seconds: float) -> None:
+        """Wait until the release is healthy. Raises ClusterError with the cause if it does not become so."""
         deadline = time.monotonic() + seconds
         watching = asyncio.create_task(self._watch())
         try:
             while True:
-                snapshot = await self._look()
-                verdict = self._judge.judge(snapshot, time.monotonic())
+                verdict = self._judge.judge(await self._read(), time.monotonic())
                 if verdict.outcome == pods.HEALTHY:
                     return
                 if verdict.outcome == pods.FAILED:
-                    raise await self.explain(verdict)
+                    raise await self._explain(verdict)
+                waiting = " · ".join(verdict.waiting_for)
                 if time.monotonic() > deadline:
-                    late = await self.explain(verdict)
+                    late = await self._explain(verdict)
                     raise ClusterError(
-                        f"the release is not healthy after {seconds:.0f} s: {', '.join(verdict.waiting_for)}",
+                        f"the release is not healthy after {seconds:.0f} s: {waiting}",
                         why=late.why,
                         details=[late.what, *late.details],
                         remedies=late.remedies,
                     )
-                running.progress(" · ".join(verdict.waiting_for))
+                running.progress(waiting)
                 self._changed.clear()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_S):
+                    async with asyncio.timeout(_POLL_SECONDS):
                         await self._changed.wait()
         finally:
             watching.cancel()
             with suppress(asyncio.CancelledError, AutomationError):
                 await watching
 
-    async def explain(self, verdict: Verdict) -> ClusterError:
-        """Return the error for what keeps the release from being healthy."""
+    async def _explain(self, verdict: Verdict) -> ClusterError:
         pod = verdict.pod
         if pod is None:
             return ClusterError(
                 "the release does not become healthy",
-                why=verdict.reason or "no pod says why",
-                remedies=[
-                    f"kubectl --namespace {self._kubectl.namespace} get events --sort-by=.lastTimestamp"
-                ],
+                why=verdict.reason or "no pod reports a reason",
+                remedies=[f"{self._kubectl} get events --sort-by=.lastTimestamp"],
             )
-        events, lines = await asyncio.gather(self._events(pod), self._lines(pod))
-        return failures.explain(
-            pod, events, lines, namespace=self._kubectl.namespace, context=self._kubectl.context
+        documents, lines = await asyncio.gather(
+            self._kubectl.items("events", f"--field-selector=involvedObject.name={pod.name}"),
+            self._lines(pod),
         )
+        events = failures.read_events(documents)
+        return failures.explain(pod, events, lines, kubectl=self._kubectl, release=self._release)
 
-    async def _look(self) -> Snapshot:
-        snapshot = pods.read_snapshot(await self._kubectl.items(KINDS, self._selector))
-        for pod in snapshot.pods:
+    async def _read(self) -> Rollout:
+        rollout = pods.read_rollout(await self._kubectl.items(KINDS, self._selector))
+        for pod in rollout.pods:
             self._show(pod)
-        if any(pod.state == "Running" and pod.readiness_s for pod in snapshot.pods):
-            told = await self._kubectl.items("events", "--field-selector=reason=Unhealthy")
-            snapshot = pods.with_refusals(snapshot, told)
-        return snapshot
+        if any(pod.state == "Running" and pod.readiness_seconds for pod in rollout.pods):
+            events = await self._kubectl.items("events", "--field-selector=reason=Unhealthy")
+            rollout = pods.with_probe_failures(rollout, events)
+        return rollout
 
     async def _watch(self) -> None:
-        """Show every change of a pod at once. The API server ends a watch now and then: it begins anew."""
+        """Show every change of a pod at once. The API server ends a watch now and then."""
         while True:
             async with aclosing(self._kubectl.watch("pods", self._selector)) as changes:
                 async for kind, document in changes:
                     pod = pods.read_pod(document)
                     self._show(replace(pod, state=_GONE) if kind == "DELETED" else pod)
                     self._changed.set()
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(_POLL_SECONDS)
 
     def _show(self, pod: Pod) -> None:
-        change = self._states.change(pod)
-        if change:
+        if change := self._states.change(pod):
             self._emit(Line(pod.name, change))
-
-    async def _events(self, pod: Pod) -> tuple[failures.Happening, ...]:
-        documents = await self._kubectl.items("events", f"--field-selector=involvedObject.name={pod.name}")
-        return failures.read_events(documents)
 
     async def _lines(self, pod: Pod) -> tuple[str, ...]:
         done = await self._kubectl.complete("logs", pod.name, "--all-containers", f"--tail={_LOG_LINES}")

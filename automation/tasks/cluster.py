@@ -10,13 +10,14 @@ from automation.console.runner import confirm, run
 from automation.contract import profiles
 from automation.contract.models import Kubernetes
 from automation.engines.cluster import ClusterEngine
+from automation.engines.engine import UpOptions
 from automation.images.plan import choose
 from automation.images.registry import check_registry
 from automation.kubernetes import delivery
-from automation.kubernetes import install as installation
-from automation.kubernetes.delivery import Request
+from automation.kubernetes import request as requests
 from automation.kubernetes.helm import Helm
-from automation.kubernetes.install import Options
+from automation.kubernetes.request import Request
+from automation.kubernetes.target import Place
 from automation.settings import Settings
 
 _LONGEST_S = 86_400
@@ -29,10 +30,10 @@ def load(
     """Bring the images to the nodes of the cluster."""
 
     async def work(current: Settings, emit: Emit) -> None:
-        chosen = profiles.load(profile or delivery.PROFILE, current.root)
-        rules = delivery.kubernetes(chosen)
+        chosen = profiles.load(profile or requests.PROFILE, current.root)
+        rules = requests.kubernetes(chosen)
         _check(service, registry)
-        place = await delivery.find_place(current, Options(rules.namespace), context)
+        place = await Place.find(current, Request(rules.namespace, context=context))
         if dry_run:
             emit(Notice((f"The images of {chosen.name} would be built and brought to {place.target}.",)))
             emit(Result({"context": place.target.context, "profile": chosen.name}))
@@ -60,19 +61,22 @@ def install(
             raise UsageError(
                 "--values - would read the standard input, which is not passed on", remedies=["--values FILE"]
             )
-        options = Options(
+        request = Request(
             namespace=namespace or rules.namespace,
-            release=release or installation.RELEASE,
+            release=release or requests.RELEASE,
+            profile=profile or requests.PROFILE,
+            context=context,
+            registry=registry,
+            bases=tuple(bases),
             values_files=tuple(values),
             settings=tuple(settings),
             wait=wait,
             atomic=atomic,
-            timeout_s=_seconds(timeout),
+            timeout_seconds=_seconds(timeout),
         )
-        request = Request(options, profile or delivery.PROFILE, context, registry, tuple(bases))
         engine = ClusterEngine(current, request)
         if dry_run:
-            plan = await engine.describe()
+            plan = await engine.plan(UpOptions())
             emit(Notice(plan))
             emit(Result({"plan": plan}))
             return
@@ -96,8 +100,8 @@ def uninstall(
     async def work(current: Settings, emit: Emit) -> None:
         rules = _rules("", current)
         _check_names(namespace, release)
-        options = Options(namespace or rules.namespace, release or installation.RELEASE)
-        engine = ClusterEngine(current, Request(options, context=context))
+        options = Request(namespace or rules.namespace, release or requests.RELEASE, context=context)
+        engine = ClusterEngine(current, options)
         if dry_run:
             kept = "its data, its Secret and the namespace with it" if data else "and keep its data"
             emit(Notice((f"helm-uninstall would remove {options.release} in {options.namespace}, {kept}.",)))
@@ -117,13 +121,10 @@ def package(*, destination: str, json_lines: bool, debug: bool) -> int:
     """Make the chart's archive."""
 
     async def work(current: Settings, emit: Emit) -> None:
-        chart = delivery.chart(current, _rules("", current))
+        chart = requests.chart(current, _rules("", current))
         with step(emit, "chart") as running:
-            helm = Helm.find(current)
-            await helm.run("lint", "--strict", "--quiet", str(chart))
-            made = await installation.package(
-                helm, chart, current.root / (destination or ".artifacts/charts")
-            )
+            destination_directory = current.root / (destination or ".artifacts/charts")
+            made = await Helm.find(current).package(chart, destination_directory)
             running.detail = made
         emit(Result({"archive": made}))
 
@@ -149,7 +150,7 @@ def _check_names(namespace: str, release: str) -> None:
 
 
 def _rules(profile: str, current: Settings) -> Kubernetes:
-    return delivery.kubernetes(profiles.load(profile or delivery.PROFILE, current.root))
+    return requests.kubernetes(profiles.load(profile or requests.PROFILE, current.root))
 
 
 def _check(service: str, registry: str) -> None:

@@ -15,13 +15,17 @@ from automation.console.events import Line
 from automation.contract import profiles
 from automation.contract.environment import Environment
 from automation.contract.models import Kubernetes
-from automation.kubernetes import delivery
-from automation.kubernetes.delivery import Place
-from automation.kubernetes.install import DATABASE_PASSWORD, Installed, Installer, Options
+from automation.kubernetes import delivery, values
+from automation.kubernetes.install import Installed, Installer
 from automation.kubernetes.load import Loaded
+from automation.kubernetes.request import PROFILE as PROFILE_NAME
+from automation.kubernetes.request import Request, chart, kubernetes
+from automation.kubernetes.secret import DATABASE_PASSWORD
+from automation.kubernetes.target import Place
 
-PROFILE = profiles.load(delivery.PROFILE)
-RULES: Kubernetes = delivery.kubernetes(PROFILE)
+PROFILE = profiles.load(PROFILE_NAME)
+RULES: Kubernetes = kubernetes(PROFILE)
+CHART = chart(settings.load(), RULES)
 
 
 @dataclass
@@ -45,16 +49,13 @@ class Release:
 
         `given` are variables of .env.
         """
-        options = Options(
+        request = Request(
             self.place.kubectl.namespace,
             settings=("frontend.service.nodePort=0", *values),
             atomic=atomic,
-            timeout_s=120,
+            timeout_seconds=120,
         )
-        chart = delivery.chart(settings.load(), RULES)
-        installer = Installer(
-            self.place.kubectl, self.place.helm, self.place.target, chart, RULES, options, self.told.append
-        )
+        installer = Installer(self.place, CHART, RULES, request, self.told.append)
         known = replace(self.environment, values={**self.environment.values, **(given or {})})
         try:
             return asyncio.run(installer.install(known, images or self.images))
@@ -96,8 +97,9 @@ def cluster() -> Place:
     """The cluster that kubectl's context names. It must be one of this machine."""
 
     async def find() -> Place:
-        place = await delivery.find_place(settings.load(), Options(""))
-        await delivery.check(place, print, _refuse)
+        place = await Place.find(settings.load(), Request(""))
+        await place.check(print)
+        await place.confirm(_refuse)
         return place
 
     place: Place = of_the_cluster(lambda: asyncio.run(find()))
@@ -111,7 +113,8 @@ def images(cluster: Place) -> Mapping[str, Loaded]:
     async def load() -> Mapping[str, Loaded]:
         current = settings.load()
         loaded = await delivery.load(current, PROFILE, cluster.target, print)
-        await delivery.spare_a_download(current, cluster.target, RULES, print)
+        rendered = await values.render(cluster.helm, CHART, Request(""))
+        await delivery.load_database(current, cluster.target, RULES, rendered.database_image, print)
         return loaded
 
     loaded: Mapping[str, Loaded] = of_the_cluster(lambda: asyncio.run(load()))

@@ -17,8 +17,9 @@ from automation.docker import context
 from automation.docker.cli import Docker
 from automation.images import build
 from automation.images.plan import Options, Plan, plan_all
-from automation.kubernetes import delivery, load
+from automation.kubernetes import load
 from automation.kubernetes.load import KindLoader, Loaded, Loader, MinikubeLoader
+from automation.kubernetes.request import PROFILE, kubernetes
 from automation.kubernetes.target import Target
 from automation.settings import Settings
 
@@ -60,7 +61,7 @@ NEXT = Answering(f"To-do chatbot, renewed {VERSION.removeprefix('v')}", "Sign in
 def next_version(current: Settings, folder: Path, target: Target) -> Iterator[Mapping[str, Loaded]]:
     """Have the next version in the cluster, beside this one; in the end neither it nor Docker has it."""
     changed = settings.load(current.environ, copy(current.root, folder))
-    profile = profiles.load(delivery.PROFILE, changed.root)
+    profile = profiles.load(PROFILE, changed.root)
     # The names that go with the latest build stay with this version's.
     plans = [
         replace(each, tags=())
@@ -69,18 +70,20 @@ def next_version(current: Settings, folder: Path, target: Target) -> Iterator[Ma
     docker = Docker.find(changed)
     loader = load.choose(target, changed, docker)
     try:
-        yield asyncio.run(bring(plans, docker, loader, delivery.kubernetes(profile).image_load_max_s))
+        yield asyncio.run(bring(plans, docker, loader, kubernetes(profile).image_load_max_s))
     finally:
         asyncio.run(take_away([each.reference for each in plans], docker, loader))
 
 
 async def bring(
-    plans: Sequence[Plan], docker: Docker, loader: Loader, allowed_s: int
+    plans: Sequence[Plan], docker: Docker, loader: Loader, limit_seconds: int
 ) -> Mapping[str, Loaded]:
     """Build the images and bring them to the nodes."""
     await build.converge(docker, plans, print)
     return {
-        each.service: await load.converge(loader, each.service, each.reference, print, allowed_s=allowed_s)
+        each.service: await load.converge(
+            loader, each.service, each.reference, print, limit_seconds=limit_seconds
+        )
         for each in plans
     }
 

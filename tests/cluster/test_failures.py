@@ -15,9 +15,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from automation.kubernetes.delivery import Place
-from automation.kubernetes.kubectl import ClusterError
+from automation.kubernetes.commands import ClusterError
 from automation.kubernetes.load import Loaded
+from automation.kubernetes.target import Place
 from automation.paths import ROOT
 from tests.cluster.conftest import Release
 from tests.cluster.witness import Witness, container_is, has_failed, refused_readiness, unschedulable
@@ -84,8 +84,8 @@ def test_a_memory_limit_that_is_too_small(release: Release) -> None:
         "frontend.resources.requests.memory=24Mi",
         known=partial(container_is, phase="terminated", reason="OOMKilled"),
     )
-    assert "more memory than its limit of 24Mi" in error.why
-    assert "raise resources.limits.memory of the values" in error.remedies
+    assert "it exceeded its memory limit of 24Mi" in error.why
+    assert "increase resources.limits.memory in the values" in error.remedies
 
 
 def test_a_secret_that_is_not_there(release: Release) -> None:
@@ -106,7 +106,7 @@ def test_a_database_address_that_leads_nowhere(release: Release) -> None:
         release, "frontend.enabled=false", given=nowhere, known=partial(has_failed, component="migrations")
     )
     assert "the migrations failed: pod todo-todo-chatbot-chart-migrations-1-" in error.what
-    assert error.why == "the database's host db.nowhere.example is not known in the cluster"
+    assert error.why == "the cluster does not know the database's host db.nowhere.example"
     assert any("correct DATABASE_URL in .env" in each for each in error.remedies)
 
 
@@ -119,7 +119,7 @@ def test_a_request_that_no_node_has_room_for(release: Release) -> None:
         known=unschedulable,
     )
     assert "Unschedulable" in error.what
-    assert error.why == "no node has room for it, or none may take it"
+    assert error.why == "no node has room for it, or none accepts it"
     assert "Insufficient cpu" in "\n".join(error.details)
 
 
@@ -152,7 +152,7 @@ def test_an_api_server_that_is_not_there(tmp_path: Path) -> None:
     server = {"server": "https://127.0.0.1:9", "insecure-skip-tls-verify": True}
     seconds, said = ask_with(tmp_path, server, {"token": "any"})
     assert seconds < SOON_S
-    assert "the cluster's API server is not reached" in said
+    assert "the cluster's API server cannot be reached" in said
     assert "minikube start" in said
 
 
@@ -160,7 +160,7 @@ def test_a_context_whose_credentials_have_expired(tmp_path: Path, cluster: Place
     view = asyncio.run(cluster.kubectl.json("config", "view", "--minify", "--raw", "--flatten"))
     seconds, said = ask_with(tmp_path, view["clusters"][0]["cluster"], {"token": "expired"})
     assert seconds < SOON_S
-    assert "the cluster does not accept the credentials of this context" in said
+    assert "the cluster rejects the credentials of this context" in said
     assert "they may have expired" in said
 
 

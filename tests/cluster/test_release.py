@@ -10,10 +10,9 @@ import pytest
 
 from automation import settings
 from automation.engines.cluster import ClusterEngine
-from automation.kubernetes.delivery import Request
+from automation.kubernetes.commands import ClusterError
 from automation.kubernetes.helm import Helm
-from automation.kubernetes.install import Options
-from automation.kubernetes.kubectl import ClusterError
+from automation.kubernetes.request import Request
 from tests.cluster.conftest import RULES, Release
 from tests.cluster.load import Person
 
@@ -115,7 +114,7 @@ def test_what_is_removed_leaves_the_data_and_no_pod(
     release, _ = shared
     ask_inside(release)
     monkeypatch.setenv("TODO_STATE_DIR", str(tmp_path))
-    request = Request(Options(release.place.kubectl.namespace))
+    request = Request(release.place.kubectl.namespace)
     asyncio.run(ClusterEngine(settings.load(), request).uninstall(print, None))
     of_the_release = "--selector=app.kubernetes.io/instance=todo"
     assert release.get("deployments,services,configmaps,pods", of_the_release)["items"] == []

@@ -11,9 +11,9 @@ import pytest
 
 from automation import settings
 from automation.console.events import step
-from automation.kubernetes.delivery import Place
-from automation.kubernetes.kubectl import ClusterError
+from automation.kubernetes.commands import ClusterError
 from automation.kubernetes.load import Loaded
+from automation.kubernetes.target import Place
 from automation.kubernetes.watch import Watcher
 from automation.paths import ROOT
 from tests.cluster.conftest import RULES, Release
@@ -53,7 +53,7 @@ class Service:
         async def watch() -> None:
             watcher = Watcher(place.kubectl, place.helm.release, self.revision, self.release.told.append)
             with step(self.release.told.append, "waiting") as running:
-                await watcher.until_healthy(running, 120)
+                await watcher.wait(running, 120)
 
         asyncio.run(watch())
 

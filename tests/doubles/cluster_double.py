@@ -20,6 +20,19 @@ BEHAVIOUR = os.environ.get("CLUSTER", "")
 RECORDED = "RECORDED"
 """The variable with the path of the recordings."""
 
+RENDERED = """---
+# Source: todo-chatbot-chart/templates/frontend-service.yaml
+  ports:
+      nodePort: {port}
+---
+# Source: todo-chatbot-chart/templates/postgresql.yaml
+          image: "postgres:17"
+---
+# Source: todo-chatbot-chart/templates/backend-deployment.yaml
+              value: postgresql://todo:$(POSTGRES_PASSWORD)@{release}-postgresql:5432/todo
+"""
+"""What the chart makes of the values, as far as it is read."""
+
 
 def main(name: str, arguments: list[str]) -> int:
     """Answer one command."""
@@ -166,8 +179,7 @@ def helm(words: list[str], arguments: list[str], given: str, state: dict[str, An
                 )
             port = next((each for each in arguments if each.startswith("frontend.service.nodePort=")), None)
             if port := (port or os.environ["NODE_PORT"]).rpartition("=")[2]:
-                service = "todo-chatbot-chart/templates/frontend-service.yaml"
-                sys.stdout.write(f"---\n# Source: {service}\n  ports:\n      nodePort: {port}\n")
+                sys.stdout.write(RENDERED.format(port=port, release=words[1]))
         case ["get", "manifest", _]:
             kinds = ("Deployment", "StatefulSet")
             say({"kind": "List", "items": [each for each in recorded()["objects"] if each["kind"] in kinds]})

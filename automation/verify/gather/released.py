@@ -5,7 +5,7 @@ import asyncio
 from automation.console.errors import AutomationError
 from automation.contract.models import Profile
 from automation.engines.cluster import ClusterEngine
-from automation.kubernetes import delivery
+from automation.kubernetes.request import kubernetes
 from automation.settings import Settings
 from automation.verify.facts import Released
 
@@ -24,9 +24,7 @@ async def read(settings: Settings, profile: Profile) -> Released:
         place, release = await engine.place(), engine.release
         listed, keys = await asyncio.gather(
             place.kubectl.items(_KINDS, f"--selector=app.kubernetes.io/instance={release}"),
-            place.kubectl.run(
-                "get", "secret", delivery.kubernetes(profile).secret, "--ignore-not-found", _KEYS
-            ),
+            place.kubectl.run("get", "secret", kubernetes(profile).secret, "--ignore-not-found", _KEYS),
         )
     except AutomationError as error:
         return Released(absent=error.what)

@@ -9,7 +9,10 @@ from automation.console import causes
 from automation.console.causes import Cause
 
 TABLES = {name: table for name, table in vars(causes).items() if re.fullmatch("[A-Z][A-Z_]+", name)}
-GIVEN = {"host", "login", "context", "ignore", "match"}
+GIVEN = {
+    "host", "login", "context", "ignore", "match",
+    "release", "namespace", "where", "configuration", "kubectl", "image", "memory", "error",
+}  # fmt: skip
 
 
 def test_the_first_cause_that_matches_is_found_and_its_placeholders_are_filled() -> None:

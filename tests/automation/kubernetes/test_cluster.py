@@ -6,27 +6,30 @@ from typing import Any
 
 import pytest
 
-from automation.kubernetes import failures, kubectl, pods, target
-from automation.kubernetes.kubectl import ClusterError, ClusterUnavailableError
-from automation.kubernetes.pods import FAILED, HEALTHY, WAITING, Judge, Pod, Standing, Verdict
-from automation.kubernetes.watch import States
+from automation.kubernetes import commands, failures, pods
+from automation.kubernetes.commands import ClusterError, ClusterUnavailableError
+from automation.kubernetes.kubectl import Kubectl
+from automation.kubernetes.pods import FAILED, HEALTHY, WAITING, Availability, Judge, Pod, Verdict
+from automation.process.programs import Program
 
 RECORDED: dict[str, Any] = json.loads(
     Path(__file__).parents[2].joinpath("doubles", "recorded", "cluster.json").read_text(encoding="utf-8")
 )
 
+KUBECTL = Kubectl(Program("kubectl", {}, Path()), "minikube", "todo-app-dev")
+
 
 def judged(case: str, revision: int = 1, seconds: float = 0) -> Verdict:
     """Return what a case means when it has lasted so long."""
-    judge, snapshot = Judge(revision), pods.read_snapshot(RECORDED[case]["objects"])
-    judge.judge(snapshot, 100)
-    return judge.judge(snapshot, 100 + seconds)
+    judge, rollout = Judge(revision), pods.read_rollout(RECORDED[case]["objects"])
+    judge.judge(rollout, 100)
+    return judge.judge(rollout, 100 + seconds)
 
 
 def states(case: str) -> dict[str, list[str]]:
     """Return the states of each component's pods."""
     found: dict[str, list[str]] = {}
-    for each in pods.read_snapshot(RECORDED[case]["objects"]).pods:
+    for each in pods.read_rollout(RECORDED[case]["objects"]).pods:
         found.setdefault(each.component, []).append(each.state)
     return found
 
@@ -39,7 +42,7 @@ def explained(case: str, *lines: str, revision: int = 1) -> ClusterError:
     events = failures.read_events(
         [each for each in RECORDED[case]["events"] if each["involvedObject"]["name"] == verdict.pod.name]
     )
-    return failures.explain(verdict.pod, events, lines, namespace="todo-app-dev", context="minikube")
+    return failures.explain(verdict.pod, events, lines, kubectl=KUBECTL, release="todo")
 
 
 @pytest.mark.parametrize(
@@ -79,38 +82,40 @@ def test_a_state_that_was_not_recorded(status: dict[str, Any], state: str) -> No
 @pytest.mark.parametrize(
     ("case", "component", "expected"),
     [
-        ("healthy", "backend", Standing("healthy", "1/1 pods")),
-        ("healthy", "postgresql", Standing("healthy", "1/1 pods")),
-        ("updating", "frontend", Standing("healthy", "1/1 pods; new pod Running")),
-        ("crash", "frontend", Standing("CrashLoopBackOff", "0/1 pods")),
+        ("healthy", "backend", Availability("healthy", "1/1 pods")),
+        ("healthy", "postgresql", Availability("healthy", "1/1 pods")),
+        ("updating", "frontend", Availability("healthy", "1/1 pods; new pod Running")),
+        ("crash", "frontend", Availability("CrashLoopBackOff", "0/1 pods")),
         ("crash", "backend", None),
     ],
 )
 def test_a_service_is_healthy_when_as_many_of_its_pods_serve_as_are_wanted(
-    case: str, component: str, expected: Standing | None
+    case: str, component: str, expected: Availability | None
 ) -> None:
-    assert pods.standing(pods.read_snapshot(RECORDED[case]["objects"]), component) == expected
+    assert pods.availability(pods.read_rollout(RECORDED[case]["objects"]), component) == expected
 
 
 def test_a_service_with_a_bad_new_pod_goes_on_and_says_so() -> None:
     documents = json.loads(json.dumps(RECORDED["updating"]["objects"]))
     [new] = [each for each in documents if each["metadata"]["name"] == "todo-backend-857cb4687d-275zr"]
     new["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
-    standing = pods.standing(pods.read_snapshot(documents), "backend")
-    assert standing == Standing("healthy", "1/1 pods; new pod CrashLoopBackOff")
+    found = pods.availability(pods.read_rollout(documents), "backend")
+    assert found == Availability("healthy", "1/1 pods; new pod CrashLoopBackOff")
     [deployment] = [each for each in documents if each["metadata"]["name"] == "todo-backend"]
     deployment["spec"]["replicas"] = 3
-    standing = pods.standing(pods.read_snapshot(documents), "backend")
-    assert standing == Standing("CrashLoopBackOff", "1/3 pods")
+    found = pods.availability(pods.read_rollout(documents), "backend")
+    assert found == Availability("CrashLoopBackOff", "1/3 pods")
     deployment["spec"]["replicas"] = 0
-    assert pods.standing(pods.read_snapshot(documents), "backend") == Standing("scaled to 0", "0/0 pods")
+    assert pods.availability(pods.read_rollout(documents), "backend") == Availability(
+        "scaled to 0", "0/0 pods"
+    )
 
 
 def test_a_pod_of_a_test_is_none_of_the_release() -> None:
     [pod, *_] = [each for each in RECORDED["healthy"]["objects"] if each["kind"] == "Pod"]
     labels = {**pod["metadata"]["labels"], "app.kubernetes.io/component": "test"}
     test = {**pod, "metadata": {**pod["metadata"], "name": "todo-test-health", "labels": labels}}
-    assert pods.read_snapshot([test]).pods == ()
+    assert pods.read_rollout([test]).pods == ()
 
 
 def test_a_release_is_healthy_when_all_of_its_revision_is_there() -> None:
@@ -119,7 +124,7 @@ def test_a_release_is_healthy_when_all_of_its_revision_is_there() -> None:
 
 
 def test_a_release_of_which_nothing_is_there_is_not_healthy() -> None:
-    verdict = Judge(1).judge(pods.Snapshot(), 0)
+    verdict = Judge(1).judge(pods.Rollout(), 0)
     assert verdict.outcome == FAILED
     assert "uninstalled meanwhile" in verdict.reason
 
@@ -128,10 +133,10 @@ def test_a_migration_is_done_when_its_pod_is_though_the_job_says_so_later() -> N
     documents = [
         {**each, "status": {}} if each["kind"] == "Job" else each for each in RECORDED["healthy"]["objects"]
     ]
-    assert Judge(1).judge(pods.read_snapshot(documents), 0) == Verdict(HEALTHY)
+    assert Judge(1).judge(pods.read_rollout(documents), 0) == Verdict(HEALTHY)
     without = [each for each in documents if "-migrations-" not in each["metadata"]["name"]]
     job = [each for each in documents if each["kind"] == "Job"]
-    assert Judge(1).judge(pods.read_snapshot(without + job), 0).outcome == WAITING
+    assert Judge(1).judge(pods.read_rollout(without + job), 0).outcome == WAITING
 
 
 def test_a_release_on_its_way_says_how_far_it_is() -> None:
@@ -181,15 +186,15 @@ def test_a_started_pod_that_never_becomes_ready_has_failed_after_the_attempts_of
 
 
 def test_a_pod_whose_probe_has_failed_as_often_as_counts_has_failed_at_once() -> None:
-    before = pods.read_snapshot(RECORDED["never-ready"]["objects"])
+    before = pods.read_rollout(RECORDED["never-ready"]["objects"])
     (told,) = [each for each in RECORDED["never-ready"]["events"] if "Readiness" in each["message"]]
     for count, outcome in ((2, WAITING), (3, FAILED)):
-        snapshot = pods.with_refusals(before, [{**told, "count": count}])
-        assert Judge(1).judge(snapshot, 100).outcome == outcome
+        rollout = pods.with_probe_failures(before, [{**told, "count": count}])
+        assert Judge(1).judge(rollout, 100).outcome == outcome
     other = {**told, "count": 9, "involvedObject": {"name": "another"}}
     startup = {**told, "count": 9, "message": "Startup probe failed: statuscode: 404"}
     for event in (other, startup):
-        assert Judge(1).judge(pods.with_refusals(before, [event]), 100).outcome == WAITING
+        assert Judge(1).judge(pods.with_probe_failures(before, [event]), 100).outcome == WAITING
 
 
 def test_pods_that_may_not_be_made_have_failed_with_the_reason() -> None:
@@ -200,7 +205,7 @@ def test_pods_that_may_not_be_made_have_failed_with_the_reason() -> None:
         "spec": {"replicas": 1},
         "status": {"observedGeneration": 1, "conditions": [denied]},
     }
-    verdict = Judge(1).judge(pods.read_snapshot([deployment]), 0)
+    verdict = Judge(1).judge(pods.read_rollout([deployment]), 0)
     assert (verdict.outcome, verdict.reason) == (FAILED, "exceeded quota: small")
 
 
@@ -215,16 +220,22 @@ def test_pods_that_may_not_be_made_have_failed_with_the_reason() -> None:
             "its program ended with exit code 1: Error: Cannot find module '/app/absent.cjs'",
             "read its output above",
         ),
-        ("memory", 1, [], "it needed more memory than its limit of 24Mi, and was killed", "resources.limits"),
-        ("secret-absent", 1, [], "there is no Secret elsewhere", "create secret generic elsewhere"),
+        ("memory", 1, [], "it exceeded its memory limit of 24Mi", "resources.limits"),
+        (
+            "secret-absent",
+            1,
+            [],
+            "there is no Secret elsewhere",
+            "kubectl --context minikube --namespace todo-app-dev create secret generic elsewhere",
+        ),
         ("secret-absent", 1, [], "there is no Secret elsewhere", "without another secret.name"),
-        ("no-room", 1, [], "no node has room for it, or none may take it", "resources.requests"),
+        ("no-room", 1, [], "no node has room for it, or none accepts it", "resources.requests"),
         (
             "database-address",
             1,
             ["The database cannot be reached: failed to resolve host 'db.nowhere.example'"],
-            "the database's host db.nowhere.example is not known in the cluster",
-            "correct DATABASE_URL in .env",
+            "the cluster does not know the database's host db.nowhere.example",
+            "then   invoke helm-install --namespace todo-app-dev --release todo",
         ),
         (
             "database-address",
@@ -237,15 +248,15 @@ def test_pods_that_may_not_be_made_have_failed_with_the_reason() -> None:
             "database-address",
             1,
             ['FATAL: password authentication failed for user "todo"'],
-            "the database refuses the password",
-            "helm-uninstall --data",
+            "the database rejects the password",
+            "helm-uninstall --data --namespace todo-app-dev --release todo",
         ),
         (
             "migration-fails",
             3,
             ["The migrations do not fit this database: no such revision 0000"],
-            "the release before goes on serving",
-            "correct what its output says",
+            "the previous release continues to serve",
+            "fix what its output reports",
         ),
         ("never-ready", 1, [], "statuscode: 404", "compare the probes"),
     ],
@@ -273,25 +284,25 @@ def test_a_failure_is_told_with_its_pod_its_state_its_output_the_cause_and_a_rem
             "the Secret todo-app-secrets",
         ),
         ('configmap "todo-app-config" not found', "there is no ConfigMap todo-app-config"),
-        ('exec: "node": executable file not found in $PATH', "does not hold the program"),
+        ('exec: "node": executable file not found in $PATH', "does not contain the program"),
     ],
 )
 def test_what_a_state_says_names_the_cause(message: str, why: str) -> None:
     pod = Pod("todo-backend-1", "backend", "CreateContainerConfigError", message)
-    assert why in failures.find_cause(pod, (), ()).why
+    assert why in failures.find_cause(pod, (), (), kubectl=KUBECTL, release="todo").why
 
 
 @pytest.mark.parametrize(
     ("line", "why"),
     [
         ("BETTER_AUTH_SECRET must have at least 32 characters", "the setting BETTER_AUTH_SECRET"),
-        ("OSError: [Errno 30] Read-only file system: '/app/x'", "writes to a place that is read-only"),
+        ("OSError: [Errno 30] Read-only file system: '/app/x'", "writes to a read-only directory"),
         ("FATAL ERROR: Reached heap limit - JavaScript heap out of memory", "ran out of memory"),
     ],
 )
 def test_what_a_program_said_names_the_cause(line: str, why: str) -> None:
     pod = Pod("todo-backend-1", "backend", "CrashLoopBackOff", exit_code=1)
-    assert why in failures.find_cause(pod, (), [line]).why
+    assert why in failures.find_cause(pod, (), [line], kubectl=KUBECTL, release="todo").why
 
 
 @pytest.mark.parametrize(
@@ -299,27 +310,27 @@ def test_what_a_program_said_names_the_cause(line: str, why: str) -> None:
     [
         (
             "The connection to the server 127.0.0.1:6443 was refused - is the port right?",
-            "the cluster's API server is not reached",
+            "the cluster's API server cannot be reached",
             True,
         ),
         (
             "Unable to connect to the server: dial tcp: lookup nowhere.example: no such host",
-            "the cluster's API server is not reached",
+            "the cluster's API server cannot be reached",
             True,
         ),
         (
             'Error: Kubernetes cluster unreachable: Get "https://10.0.0.1:8443/version": i/o timeout',
-            "the cluster's API server is not reached",
+            "the cluster's API server cannot be reached",
             True,
         ),
         (
             "Unable to connect to the server: x509: certificate has expired or is not yet valid",
-            "the cluster does not accept the credentials of this context",
+            "the cluster rejects the credentials of this context",
             True,
         ),
         (
             "error: You must be logged in to the server (Unauthorized)",
-            "the cluster does not accept the credentials of this context",
+            "the cluster rejects the credentials of this context",
             True,
         ),
         ("error: current-context is not set", "no cluster is configured", True),
@@ -338,80 +349,15 @@ def test_what_a_program_said_names_the_cause(line: str, why: str) -> None:
         ('Error: context "elsewhere" does not exist', "there is no context 'elsewhere'", True),
         (
             'Error from server (Forbidden): pods is forbidden: User "jo" cannot list resource "pods"',
-            "the cluster does not let this user do it",
+            "the cluster does not allow this user to do that",
             False,
         ),
         ("Error: UPGRADE FAILED: something else", "helm upgrade failed", False),
     ],
 )
 def test_what_kubectl_and_helm_say_is_explained(said: str, what: str, *, unavailable: bool) -> None:
-    error = kubectl.explain(said, "helm upgrade", {})
+    error = commands.explain(said, "helm upgrade", {})
     assert error.what == what
     assert isinstance(error, ClusterUnavailableError) == unavailable
     assert error.why
     assert error.remedies or not unavailable
-
-
-def configured(name: str, server: str, context: str = "", **extension: Any) -> dict[str, Any]:
-    """Return what `kubectl config view --minify` prints."""
-    cluster: dict[str, Any] = {"server": server}
-    if extension:
-        cluster["extensions"] = [{"name": "cluster_info", "extension": extension}]
-    return {"current-context": context or name, "clusters": [{"name": name, "cluster": cluster}]}
-
-
-@pytest.mark.parametrize(
-    ("configuration", "kind", "cluster", "local"),
-    [
-        (configured("minikube", "https://192.168.49.2:8443"), "minikube", "minikube", True),
-        (
-            configured("second", "https://192.168.58.2:8443", provider="minikube.sigs.k8s.io"),
-            "minikube",
-            "second",
-            True,
-        ),
-        (configured("kind-todo", "https://127.0.0.1:41231"), "kind", "todo", True),
-        (
-            configured("docker-desktop", "https://kubernetes.docker.internal:6443"),
-            "docker-desktop",
-            "docker-desktop",
-            True,
-        ),
-        (configured("k3s", "https://127.0.0.1:6443", "default"), "", "k3s", True),
-        (configured("prod", "https://api.prod.example:6443"), "", "prod", False),
-        (configured("prod", "https://localhost.example:6443"), "", "prod", False),
-    ],
-)
-def test_a_cluster_is_recognised(
-    configuration: dict[str, Any], kind: str, cluster: str, *, local: bool
-) -> None:
-    found = target.read(configuration)
-    assert (found.kind, found.cluster, found.local) == (kind, cluster, local)
-
-
-def test_a_configuration_without_a_context_is_no_cluster() -> None:
-    with pytest.raises(ClusterUnavailableError, match="no cluster is configured"):
-        target.read({"current-context": "", "clusters": None})
-
-
-def test_changes_of_pods_are_shown_once_and_a_name_that_is_used_again_begins_anew() -> None:
-    shown = States()
-
-    def change(*states: str) -> list[str]:
-        return [shown.change(Pod("database-0", "postgresql", state)) for state in states]
-
-    assert change("ContainerCreating", "Running", "Running", "Ready") == [
-        "ContainerCreating",
-        "ContainerCreating → Running",
-        "",
-        "Running → Ready",
-    ]
-    late = ["Terminating"]
-    assert change("Terminating", "Gone", *late) == ["Ready → Terminating", "Terminating → Gone", ""]
-    assert change("Pending", "Running") == ["Pending", "Pending → Running"]
-
-
-def test_a_pod_of_before_that_goes_on_is_no_news_until_it_changes() -> None:
-    shown = States()
-    assert shown.change(Pod("backend-1", "backend", "Ready")) == ""
-    assert shown.change(Pod("backend-1", "backend", "Terminating")) == "Ready → Terminating"

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from automation.kubernetes.kubectl import Kubectl
+from automation.kubernetes.pods import Pod
+from automation.kubernetes.watch import States
 from automation.process.programs import Program
 
 # It ends only when it is ended, as a watch does: what it wrote must be known before.
@@ -50,3 +52,26 @@ def test_what_is_no_object_is_passed_over(tmp_path: Path) -> None:
     change = {"type": "MODIFIED", "object": {"metadata": {"name": "one"}}}
     seen = watched(tmp_path, f"W1121 a deprecated {{thing}}\n{json.dumps(change)}", 1)
     assert seen == [("MODIFIED", change["object"])]
+
+
+def test_changes_of_pods_are_shown_once_and_a_name_that_is_used_again_begins_anew() -> None:
+    shown = States()
+
+    def change(*states: str) -> list[str]:
+        return [shown.change(Pod("database-0", "postgresql", state)) for state in states]
+
+    assert change("ContainerCreating", "Running", "Running", "Ready") == [
+        "ContainerCreating",
+        "ContainerCreating → Running",
+        "",
+        "Running → Ready",
+    ]
+    late = ["Terminating"]
+    assert change("Terminating", "Gone", *late) == ["Ready → Terminating", "Terminating → Gone", ""]
+    assert change("Pending", "Running") == ["Pending", "Pending → Running"]
+
+
+def test_a_pod_of_before_that_goes_on_is_no_news_until_it_changes() -> None:
+    shown = States()
+    assert shown.change(Pod("backend-1", "backend", "Ready")) == ""
+    assert shown.change(Pod("backend-1", "backend", "Terminating")) == "Ready → Terminating"

@@ -1,0 +1,76 @@
+"""The address of a release: at a node's port, and from this machine."""
+
+import asyncio
+import json
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+import httpx2
+
+from automation.console.events import Emit, Notice, step
+from automation.contract.models import Workload
+from automation.kubernetes.target import MINIKUBE, Place
+from automation.process import addresses
+
+_TIMEOUT_SECONDS = 15.0
+_PAUSE_SECONDS = 0.25
+_PATH = "/api/auth/ok"
+"""The frontend forwards this path: an answer proves that the frontend and the backend are reached."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the frontend of a release is reached."""
+
+    place: Place
+    frontend: Workload
+
+    async def current(self) -> str:
+        """Return the address at a node of the cluster, empty if the service has no node port."""
+        found, node = await asyncio.gather(
+            self.place.kubectl.complete("get", "service", self.frontend.service, "--output=json"),
+            self._node(),
+        )
+        port = json.loads(found.output)["spec"]["ports"][0].get("nodePort") if found.code == 0 else 0
+        return f"http://{node}:{port}" if port else ""
+
+    async def planned(self, port: int) -> str:
+        """Return the address at a node's port; 0 stands for the port that the service has already."""
+        return f"http://{await self._node()}:{port}" if port else await self.current()
+
+    async def _node(self) -> str:
+        nodes = await self.place.kubectl.items("nodes")
+        found = (
+            address["address"]
+            for node in nodes
+            for address in node["status"]["addresses"]
+            if address["type"] == "InternalIP"
+        )
+        return addresses.bracketed(next(found, "localhost"))
+
+    async def reach(self, origin: str, emit: Emit) -> str:
+        """Return the address that answers from this machine; if none does, suggest a way and return ""."""
+        candidates = [origin, f"http://localhost:{origin.rpartition(':')[2]}"] if origin else []
+        with step(emit, "address") as running:
+            deadline = time.monotonic() + _TIMEOUT_SECONDS
+            async with httpx2.AsyncClient(trust_env=False, timeout=2.0) as client:
+                # A node forwards to a new service only after up to a second.
+                while candidates and time.monotonic() < deadline:
+                    for address in candidates:
+                        with suppress(httpx2.HTTPError):
+                            answer = await client.get(f"{address}{_PATH}")
+                            if answer.status_code == httpx2.codes.OK:
+                                running.detail = f"{address} answers"
+                                return address
+                    await asyncio.sleep(_PAUSE_SECONDS)
+            running.detail = "not reachable from this machine"
+        service, namespace = self.frontend.service, self.place.kubectl.namespace
+        way = (
+            f"minikube --profile {self.place.target.cluster} service {service} --namespace {namespace} --url"
+            if self.place.target.kind == MINIKUBE
+            else f"kubectl --namespace {namespace} port-forward service/{service} "
+            f"3000:{self.frontend.service_port}"
+        )
+        emit(Notice((f"The cluster's nodes cannot be reached from this machine. Run:   {way}",)))
+        return ""
