@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from automation.console.errors import AutomationError
+from automation.docker.cli import DockerError
 from automation.verify.facts import Endurance, Fact, Stop
 from automation.verify.gather.pair import ORIGIN
 from automation.verify.gather.stack import Running, Stack
@@ -61,9 +62,10 @@ async def _restart(stack: Stack, running: Running) -> float | None:
     policy = f"--restart={stack.rules.production_restart}"
     await sandbox.docker.run("container", "update", policy, running.container)
     began = time.monotonic()
+    with suppress(DockerError):  # the probe ends with the container
+        await sandbox.look_inside(running.container, running.user, kill=True)
+        return None
     with suppress(AutomationError):
-        if not await sandbox.kill_inside(running.container, running.user):
-            return None
         while (await sandbox.inspect(running.container))["RestartCount"] == 0:
             if time.monotonic() - began > most:
                 return None

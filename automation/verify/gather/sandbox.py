@@ -40,10 +40,6 @@ _LIST_AND_REMOVE: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _T = TypeVar("_T")
 
 
-class EndedError(AutomationError):
-    """A container that should keep running and answer does not."""
-
-
 @dataclass
 class Sandbox:
     """The network, and how containers are started in it."""
@@ -111,9 +107,9 @@ class Sandbox:
         return None
 
     async def first_answer(self, container: str, address: str, seconds: float) -> None:
-        """Wait for the first 200. Raises EndedError when the container ends or does not answer in time."""
-        deadline = time.monotonic() + seconds
+        """Wait for the first 200. Raises AutomationError if the container ends or is too slow."""
         looked = time.monotonic()
+        deadline = looked + seconds
         async with httpx2.AsyncClient(trust_env=False, timeout=10.0) as client:
             while time.monotonic() < deadline:
                 with suppress(httpx2.HTTPError):
@@ -124,13 +120,13 @@ class Sandbox:
                     looked = time.monotonic()
                 await asyncio.sleep(_POLL_SECONDS)
         await self._require_running(container)
-        raise EndedError(f"did not answer 200 within {seconds:.0f} s")
+        raise AutomationError(f"did not answer 200 within {seconds:.0f} s")
 
     async def _require_running(self, container: str) -> None:
         state = (await self.inspect(container))["State"]
         if state["Status"] not in {"running", "created"}:
             why = "out of memory" if state.get("OOMKilled") else await self.last_words(container)
-            raise EndedError(f"ended with exit code {state['ExitCode']}{f': {why}' if why else ''}")
+            raise AutomationError(f"ended with exit code {state['ExitCode']}{f': {why}' if why else ''}")
 
     async def last_words(self, container: str) -> str:
         """Return the last line of a container's log that reads like an error, or else its last lines."""
@@ -141,22 +137,14 @@ class Sandbox:
 
     async def look_inside(self, container: str, user: str, **request: Any) -> dict[str, Any]:
         """Return the report of the probe, run as this user in the container's processes and network."""
-        report = await self._shielded(self.docker.run(*self._probe(container, user, request)))
-        return dict(json.loads(report))
-
-    async def kill_inside(self, container: str, user: str) -> bool:
-        """Kill the service in a container; return whether the container ended with it."""
-        done = await self._shielded(self.docker.complete(*self._probe(container, user, {"kill": True})))
-        return done.code != 0
-
-    def _probe(self, container: str, user: str, request: Mapping[str, Any]) -> tuple[str, ...]:
         self._count += 1
-        return (
+        report = await self._shielded(self.docker.run(
             "run", "--rm", "--name", f"{self.name}-probe-{self._count}", "--label", self.label,
             "--pid", f"container:{container}", "--network", f"container:{container}", "--user", user,
             READ_ONLY, *_HARDENED, "--entrypoint", "python", "--no-healthcheck", "--env", "PYTHONPATH=",
             self.helper, "-I", "-c", _PROBE.read_text(encoding="utf-8"), json.dumps(request),
-        )  # fmt: skip
+        ))  # fmt: skip
+        return dict(json.loads(report))
 
     async def _shielded(self, command: Coroutine[Any, Any, _T]) -> _T:
         """Await a command that creates something; it runs to its end even if the caller is cancelled.
@@ -213,14 +201,11 @@ async def _remove_all(docker: Docker, label: str) -> None:
         try:
             for kind in _LIST_AND_REMOVE:
                 await _remove(docker, kind, label)
-        except DockerUnavailableError:
-            raise
-        except DockerError:
-            if pause is None:
+            break
+        except DockerError as error:
+            if pause is None or isinstance(error, DockerUnavailableError):
                 raise
             await asyncio.sleep(pause)
-        else:
-            return
 
 
 async def _remove(docker: Docker, kind: str, label: str) -> None:

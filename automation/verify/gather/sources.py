@@ -10,8 +10,7 @@ from automation.console import errors
 from automation.console.errors import AutomationError
 from automation.contract import environment
 from automation.contract.models import Profile
-from automation.docker import context
-from automation.docker.dockerfile import parse
+from automation.docker import context, dockerfile
 from automation.images.plan import Plan
 from automation.project import git
 from automation.settings import Settings
@@ -27,8 +26,8 @@ _DEPLOYMENT = ("docker-compose*.yml", "deploy/compose/*", "deploy/helm/**/*")
 
 def source(root: Path, plan: Plan) -> Source:
     """Return the Dockerfile of a plan."""
-    text = _text(root, plan.dockerfile)
-    return Source(parse(text).resolve(target=plan.target, arguments=plan.arguments), plan.bases)
+    written = dockerfile.load(root, plan.dockerfile)
+    return Source(written.resolve(target=plan.target, arguments=plan.arguments), plan.bases)
 
 
 def development(root: Path, plan: Plan) -> Development:
@@ -36,15 +35,15 @@ def development(root: Path, plan: Plan) -> Development:
     return Development(source(root, plan).dockerfile)
 
 
-def build_context(root: Path, dockerfile: str, search: Search) -> Context:
+def build_context(root: Path, file: str, search: Search) -> Context:
     """Return the files that a build with this Dockerfile sees, or one with its Dockerfile.dev."""
-    files = {*context.load(root, dockerfile).files()}
+    files = {*context.load(root, file).files()}
     leaks: dict[str, None] = {}
     for name in filter(archive.SETTINGS.search, sorted(files)):
         text = (root / name).read_bytes().decode("utf-8", "replace")
         leaks |= {f"{kind} in {name}": None for kind in search.in_text(text)}
-    if (root / f"{dockerfile}.dev").is_file():
-        files |= {*context.load(root, f"{dockerfile}.dev").files()}
+    if (root / f"{file}.dev").is_file():
+        files |= {*context.load(root, f"{file}.dev").files()}
     return Context(tuple(sorted(files)), tuple(leaks))
 
 
@@ -80,7 +79,7 @@ async def template(settings: Settings, search: Search) -> Template:
         ignored = bool(await git.ask(settings, "check-ignore", "--no-index", ".env"))
     else:  # a copy without its history
         ignored = ".env" in _text(root, ".gitignore").splitlines()
-    files = {root / name for dockerfile in _DOCKERFILES for name in context.load(root, dockerfile).files()}
+    files = {root / name for file in _DOCKERFILES for name in context.load(root, file).files()}
     files |= {file for pattern in _DEPLOYMENT for file in root.glob(pattern)}
     names = [file.relative_to(root).as_posix() for file in sorted(files) if file.suffix in defaults.SUFFIXES]
     return Template(

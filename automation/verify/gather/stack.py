@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from automation.console.errors import AutomationError
 from automation.contract.contract import Contract
@@ -51,12 +52,11 @@ class Stack:
     rules: Rules
     images: Mapping[str, str]
     host: str = field(default_factory=lambda: f"backend-{secrets.token_hex(4)}")  # unknown to every build
-    secret: str = field(default_factory=lambda: secrets.token_urlsafe(48))
 
-    @property
+    @cached_property
     def required(self) -> dict[str, str]:
         """The backend's required variables, with values."""
-        return dict.fromkeys(self.profile.backend.environment.required, self.secret)
+        return dict.fromkeys(self.profile.backend.environment.required, secrets.token_urlsafe(48))
 
     def contract(self, service: str) -> Contract:
         """Return the contract of a service."""
