@@ -1,224 +1,313 @@
-"""Reading the archive of an image as it streams by: nothing of it is stored, whatever its size.
+"""Reads the archive of an image while it streams past: nothing is stored, whatever its size.
 
-An archive names its layers only at its end, so whatever looks like a layer is read when it comes. It is what
-`docker image save` writes, or buildx with `type=oci`; the layers in it may be compressed or not.
+An archive is what `docker image save` or buildx with `type=oci` writes. It names its layers only at its end,
+so whatever looks like a layer is read when it comes.
 """
 
-import gzip
-import hashlib
 import io
 import json
 import tarfile
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import IO, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import IO, Any, Generic, TypeVar
 
 from automation.console.errors import AutomationError
 
-_BLOCK = 2**18
-_LEVEL = 6  # gzip's own default, and that of Docker
-_DIGEST = 16
+_T = TypeVar("_T")
+_BLOCK_BYTES = 2**18
+_GZIP_LEVEL = 6  # the default of gzip and of Docker
+_MOST_LINKS = 40
+_ATTRIBUTE = "SCHILY.xattr."
+_WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 
 
 class ArchiveError(AutomationError):
-    """Something that is no archive of one image."""
+    """The stream is not the archive of one image."""
 
 
 @dataclass(frozen=True)
-class Entry:
+class File:
     """One entry of a layer."""
 
     path: str
     """From the root, with the slash."""
+    kind: str
+    """`file`, `directory`, `link` (symbolic) or `other`."""
+    mode: int
+    """The permission bits, with setuid, setgid and sticky."""
+    uid: int
+    gid: int
     size: int
-    """Bytes of a regular file; a link has none of its own."""
-    about: str
-    """What else an image's digest depends on, in words: kind, permissions, owner, time, target, content."""
+    """Bytes of a regular file; a hard link has none of its own."""
+    target: str = ""
+    """Where a link leads."""
+    modified: int = 0
+    """Seconds since 1970."""
+    attributes: tuple[tuple[str, str], ...] = ()
+    """Extended attributes; capabilities are `security.capability`."""
 
 
 @dataclass(frozen=True)
-class Layer:
+class Layer(Generic[_T]):
     """One layer."""
 
-    entries: tuple[Entry, ...]
-    compressed: int
-    """Bytes with gzip: as they are in the archive where it holds them so, else as gzip would make them."""
+    files: tuple[File, ...]
+    found: Mapping[str, _T] = field(default_factory=dict)
+    """What `look` returned, by path."""
+    compressed: int = 0
+    """Bytes with gzip: as in the archive if it holds them so, else as gzip makes them."""
     command: str = ""
     """The instruction that made it."""
 
     @property
     def size(self) -> int:
         """The bytes of its regular files."""
-        return sum(entry.size for entry in self.entries)
+        return sum(file.size for file in self.files)
 
 
 @dataclass(frozen=True)
-class Archive:
-    """What an archive holds."""
+class Archive(Generic[_T]):
+    """An image."""
 
-    layers: tuple[Layer, ...]
-    config: Mapping[str, Any]
-    digest: str
-    """The digest of the image's manifest; empty where the archive has none."""
+    layers: tuple[Layer[_T], ...]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    digest: str = ""
+    """The digest of the manifest, if the archive has one."""
+
+    @property
+    def size(self) -> int:
+        """The bytes of the regular files of all layers: the same in either of Docker's image stores."""
+        return sum(layer.size for layer in self.layers)
+
+    @property
+    def history(self) -> tuple[str, ...]:
+        """What made each layer, in order, empty ones included."""
+        return tuple(str(step.get("created_by", "")) for step in self.config.get("history", []))
+
+    @cached_property
+    def files(self) -> Mapping[str, File]:
+        """What a container sees, by path: later layers hide and delete what is below."""
+        return _flatten(self.layers)
+
+    def is_executable(self, path: str) -> bool:
+        """Return whether the path is a program, or leads to one."""
+        file = self.resolve(path)
+        return file is not None and file.kind == "file" and bool(file.mode & 0o111)
+
+    def resolve(self, path: str) -> File | None:
+        """Return what is at the path, links followed; None if they lead nowhere."""
+        for _ in range(_MOST_LINKS):
+            parts = PurePosixPath(path).parts
+            for at in range(1, len(parts) + 1):
+                here = PurePosixPath(*parts[:at])
+                file = self.files.get(str(here))
+                if file is not None and file.kind == "link":
+                    path = _join(PurePosixPath(here.parent, file.target, *parts[at:]))
+                    break
+            else:
+                return self.files.get(path)
+        return None
 
 
 def read(
-    stream: IO[bytes], *, contents: bool = False, told: Callable[[int], None] = lambda _: None
-) -> Archive:
-    """Read the archive of one image; `told` hears how many bytes of it have been read.
+    stream: IO[bytes],
+    look: Callable[[File, IO[bytes]], _T | None] = lambda _file, _content: None,
+    *,
+    known: dict[str, Layer[_T]] | None = None,
+    compressed: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Archive[_T]:
+    """Read the archive of one image.
 
-    With `contents` each entry says the hash of what is in it. Raises ArchiveError.
+    Args:
+        look: Called with every regular file and its content; what it returns is kept.
+        known: Layers by their names in the archive, which are not read again. New ones are added.
+        compressed: Measure the compressed size of layers that the archive holds unpacked.
+        progress: Called with the number of bytes read so far.
+
+    Raises:
+        ArchiveError: The stream is something else.
     """
-    counted = _Counted(stream, told)
-    layers: dict[str, Layer] = {}
+    layers = {} if known is None else known
     documents: dict[str, Any] = {}
+    count = 0
+
+    def advance(block: bytes) -> None:
+        nonlocal count
+        count += len(block)
+        progress(count)
+
     try:
-        with tarfile.open(fileobj=counted, mode="r|") as archive:
+        with tarfile.open(fileobj=_Stream(stream, seen=advance), mode="r|") as archive:
             for member in archive:
                 blob = archive.extractfile(member) if member.isfile() else None
-                if blob is None:
+                if blob is None or member.name in layers:
                     continue
                 start = blob.read(tarfile.BLOCKSIZE)
-                if start[:2] == b"\x1f\x8b" or start[257:262] == b"ustar":
-                    layers[member.name] = _layer(start, blob, member.size, contents=contents)
+                if start[:2] == b"\x1f\x8b":
+                    layers[member.name] = _layer(_Stream(blob, start), look, member.size)
+                elif start[257:262] == b"ustar" or (start and not any(start)):
+                    layers[member.name] = _unpacked(start, blob, look, compressed=compressed)
                 elif start[:1] in {b"{", b"["}:
                     documents[member.name] = json.loads(start + blob.read())
                 elif start[:4] == b"\x28\xb5\x2f\xfd":
                     raise ArchiveError(
-                        "the image's layers are compressed with zstd, which cannot be read here",
-                        remedies=["build it again without compression=zstd"],
+                        "the image's layers are compressed with zstd, which is not supported",
+                        remedies=["build the image again without compression=zstd"],
                     )
-        return _assembled(layers, documents)
+        return _assemble(layers, documents)
     except (tarfile.TarError, EOFError, zlib.error, ValueError, KeyError, IndexError) as error:
         raise ArchiveError(
-            "that is not the archive of one image", why=f"{type(error).__name__}: {error}"
+            "this is not the archive of one image", why=f"{type(error).__name__}: {error}"
         ) from error
 
 
-class _Counted(io.RawIOBase):
-    """Counts what is read of a stream."""
+class _Stream(io.RawIOBase):
+    """A stream whose beginning has been read already; `seen` is called with each block that is read."""
 
-    def __init__(self, stream: IO[bytes], told: Callable[[int], None]) -> None:
-        self._stream = stream
-        self._told = told
-        self.count = 0
+    def __init__(
+        self, rest: IO[bytes], start: bytes = b"", seen: Callable[[bytes], object] = lambda _: None
+    ) -> None:
+        self._rest = rest
+        self._start = start
+        self._seen = seen
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
-        block = self._stream.read(size)
-        self.count += len(block)
-        self._told(self.count)
+        block = self._start if size < 0 else self._start[:size]
+        self._start = self._start[len(block) :]
+        if size < 0 or len(block) < size:
+            block += self._rest.read(size if size < 0 else size - len(block))
+        self._seen(block)
         return block
 
 
-class _Packed(io.RawIOBase):
-    """Measures on the way what gzip makes of a layer that the archive holds unpacked."""
+def _unpacked(
+    start: bytes, blob: IO[bytes], look: Callable[[File, IO[bytes]], _T | None], *, compressed: bool
+) -> Layer[_T]:
+    if not compressed:
+        return _layer(_Stream(blob, start), look, 0)
+    packer = zlib.compressobj(_GZIP_LEVEL, wbits=31)
+    size = 0
 
-    def __init__(self, start: bytes, rest: IO[bytes]) -> None:
-        self._start = start
-        self._rest = rest
-        self._packer = zlib.compressobj(_LEVEL, wbits=31)
-        self.size = 0
+    def pack(block: bytes) -> None:
+        nonlocal size
+        size += len(packer.compress(block))
 
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        block = self._start[:size] if size >= 0 else self._start
-        self._start = self._start[len(block) :]
-        if len(block) < size or size < 0:
-            block += self._rest.read(size - len(block) if size >= 0 else -1)
-        self.size += len(self._packer.compress(block))
-        return block
-
-    def finish(self) -> int:
-        while self.read(_BLOCK):
-            pass
-        self.size += len(self._packer.flush())
-        return self.size
+    stream = _Stream(blob, start, pack)
+    layer = _layer(stream, look, 0)
+    while stream.read(_BLOCK_BYTES):
+        pass
+    return replace(layer, compressed=size + len(packer.flush()))
 
 
-class _Chained(io.RawIOBase):
-    """A stream of which the beginning has been read already."""
-
-    def __init__(self, start: bytes, rest: IO[bytes]) -> None:
-        self._start = start
-        self._rest = rest
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        block = self._start[:size] if size >= 0 else self._start
-        self._start = self._start[len(block) :]
-        return block + self._rest.read(size - len(block) if size >= 0 else -1)
+def _layer(stream: _Stream, look: Callable[[File, IO[bytes]], _T | None], compressed: int) -> Layer[_T]:
+    files: list[File] = []
+    found: dict[str, _T] = {}
+    with tarfile.open(fileobj=stream, mode="r|*", bufsize=_BLOCK_BYTES) as layer:
+        for member in layer:
+            file = _file(member)
+            files.append(file)
+            content = layer.extractfile(member) if member.isreg() else None
+            if content is not None and (result := look(file, content)) is not None:
+                found[file.path] = result
+    return Layer(tuple(files), found, compressed)
 
 
-def _layer(start: bytes, blob: IO[bytes], size: int, *, contents: bool) -> Layer:
-    if start[:2] == b"\x1f\x8b":
-        with gzip.GzipFile(fileobj=_Chained(start, blob)) as unpacked:
-            return Layer(_entries(unpacked, contents=contents), size)
-    packed = _Packed(start, blob)
-    entries = _entries(packed, contents=contents)
-    return Layer(entries, packed.finish())
+def _file(member: tarfile.TarInfo) -> File:
+    kind = "file" if member.isreg() or member.islnk() else "directory" if member.isdir() else "other"
+    return File(
+        path=_absolute(member.name),
+        kind="link" if member.issym() else kind,
+        mode=member.mode & 0o7777,
+        uid=member.uid,
+        gid=member.gid,
+        size=member.size if member.isreg() else 0,
+        target=_absolute(member.linkname) if member.islnk() else member.linkname,
+        modified=int(member.mtime),
+        attributes=tuple(
+            (name.removeprefix(_ATTRIBUTE), value)
+            for name, value in member.pax_headers.items()
+            if name.startswith(_ATTRIBUTE)
+        ),
+    )
 
 
-def _entries(stream: Any, *, contents: bool) -> tuple[Entry, ...]:
-    with tarfile.open(fileobj=stream, mode="r|", bufsize=_BLOCK) as layer:
-        return tuple(_entry(layer, member, contents=contents) for member in layer)
-
-
-def _entry(layer: tarfile.TarFile, member: tarfile.TarInfo, *, contents: bool) -> Entry:
-    size = member.size if member.isreg() else 0
-    path = "/" + member.name.removeprefix("./").strip("/")
-    if not contents:
-        return Entry(path, size, "")
-    file = layer.extractfile(member) if member.isreg() else None
-    digest = _hash(file) if file else ""
-    kind = "link" if member.issym() or member.islnk() else "folder" if member.isdir() else "file"
-    about = (
-        kind, f"{member.mode:o}", f"{member.uid}:{member.gid}", f"time {int(member.mtime)}",
-        f"to {member.linkname}" if member.linkname else "", f"content {digest}" if digest else "",
-    )  # fmt: skip
-    return Entry(path, size, " ".join(part for part in about if part))
-
-
-def _hash(file: IO[bytes]) -> str:
-    digest = hashlib.sha256()
-    while block := file.read(_BLOCK):
-        digest.update(block)
-    return digest.hexdigest()[:_DIGEST]
-
-
-def _assembled(layers: Mapping[str, Layer], documents: Mapping[str, Any]) -> Archive:
+def _assemble(layers: Mapping[str, Layer[_T]], documents: Mapping[str, Any]) -> Archive[_T]:
     digest, manifest = "", None
     if index := documents.get("index.json"):
         digest = str(index["manifests"][0]["digest"])
         manifest = documents.get(_blob(digest))
     if saved := documents.get("manifest.json"):
-        config, names = documents[saved[0]["Config"]], saved[0]["Layers"]
+        [image] = saved
+        config, names = documents[image["Config"]], image["Layers"]
     elif manifest:
         config = documents[_blob(manifest["config"]["digest"])]
-        names = [_blob(each["digest"]) for each in manifest["layers"]]
+        names = [_blob(layer["digest"]) for layer in manifest["layers"]]
     else:
         raise KeyError("manifest.json")
-    commands = [
-        str(step.get("created_by", "")) for step in config.get("history", []) if not step.get("empty_layer")
-    ]
-    # Some tools write no history, or not all of it.
+    steps = [step for step in config.get("history", []) if not step.get("empty_layer")]
+    # Some tools write no history, or only a part of it.
+    commands = [str(step.get("created_by", "")) for step in steps]
     commands = commands if len(commands) == len(names) else [""] * len(names)
-    return Archive(
-        tuple(
-            Layer(layers[name].entries, layers[name].compressed, command)
-            for name, command in zip(names, commands, strict=True)
-        ),
-        config,
-        digest,
-    )
+    named = (replace(layers[name], command=command) for name, command in zip(names, commands, strict=True))
+    return Archive(tuple(named), config, digest)
 
 
 def _blob(digest: str) -> str:
     return "blobs/" + digest.replace(":", "/")
+
+
+def _flatten(layers: Sequence[Layer[_T]]) -> dict[str, File]:
+    tree: dict[str, File] = {}
+
+    def remove(path: str, below: str) -> None:
+        for known in [known for known in tree if known == path or known.startswith(below)]:
+            del tree[known]
+
+    for layer in layers:
+        for folder, name in _whiteouts(layer):
+            if name == _OPAQUE:
+                remove("", f"{folder}/")
+            else:
+                path = f"{folder}/{name.removeprefix(_WHITEOUT)}"
+                remove(path, f"{path}/")
+        for file in layer.files:
+            if PurePosixPath(file.path).name.startswith(_WHITEOUT):
+                continue
+            if file.kind == "file" and (original := tree.get(file.target)):
+                # A hard link shares all but the name.
+                file = replace(file, mode=original.mode, uid=original.uid, gid=original.gid)
+            hidden = tree.get(file.path)
+            if hidden is not None and hidden.kind == "directory" != file.kind:
+                remove(file.path, f"{file.path}/")
+            tree[file.path] = file
+    return tree
+
+
+def _whiteouts(layer: Layer[_T]) -> Iterator[tuple[str, str]]:
+    """Yield folder and name of what marks files of lower layers as deleted."""
+    for file in layer.files:
+        folder, _, name = file.path.rpartition("/")
+        if name.startswith(_WHITEOUT):
+            yield folder, name
+
+
+def _absolute(name: str) -> str:
+    return "/" + name.removeprefix("./").strip("/") if name not in {".", "./"} else "/"
+
+
+def _join(path: PurePosixPath) -> str:
+    """Return the path without `..`, which a symbolic link may contain."""
+    parts: list[str] = []
+    for part in path.parts:
+        if part == "..":
+            parts = parts[:-1]
+        elif part != "/":
+            parts.append(part)
+    return "/" + "/".join(parts)

@@ -5,6 +5,7 @@ at once), so each build writes one; of two that are alike the first is loaded.
 """
 
 import asyncio
+import hashlib
 import json
 import tarfile
 import tempfile
@@ -12,12 +13,13 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
+from typing import IO
 
 from automation.console.errors import AutomationError
 from automation.console.events import Emit, Step, step
 from automation.docker import archive
 from automation.docker import cli as docker_errors
-from automation.docker.archive import Archive, Layer
+from automation.docker.archive import Archive, File, Layer
 from automation.docker.cli import Docker
 from automation.images import build
 from automation.images.build import Outcome
@@ -25,6 +27,8 @@ from automation.images.plan import Plan
 from automation.process import files, processes
 
 _SHOWN = 12
+_HASH_LENGTH = 16
+_BLOCK_BYTES = 2**20
 
 
 async def reproduce(docker: Docker, plans: Sequence[Plan], emit: Emit) -> tuple[Outcome, ...]:
@@ -89,7 +93,7 @@ def _difference(plan: Plan, first: Path, second: Path) -> AutomationError:
     read = []
     for file in (first, second):
         with file.open("rb") as opened:
-            read.append(archive.read(opened, contents=True))
+            read.append(archive.read(opened, _hash))
     found = list(differences(*read))
     more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
     return AutomationError(
@@ -100,7 +104,7 @@ def _difference(plan: Plan, first: Path, second: Path) -> AutomationError:
     )
 
 
-def differences(first: Archive, second: Archive) -> Iterator[str]:
+def differences(first: Archive[str], second: Archive[str]) -> Iterator[str]:
     """Yield what differs between two images, a line each: files by their layer, then the configuration."""
     for number, (one, other) in enumerate(zip_longest(first.layers, second.layers), 1):
         if one is None or other is None:
@@ -113,9 +117,8 @@ def differences(first: Archive, second: Archive) -> Iterator[str]:
             yield f"configuration, {key}: {json.dumps(mine)} and {json.dumps(theirs)}"
 
 
-def _between(number: int, one: Layer, other: Layer) -> Iterator[str]:
-    mine = {entry.path: entry.about for entry in one.entries}
-    theirs = {entry.path: entry.about for entry in other.entries}
+def _between(number: int, one: Layer[str], other: Layer[str]) -> Iterator[str]:
+    mine, theirs = _descriptions(one), _descriptions(other)
     for path in sorted({*mine, *theirs}):
         if path not in theirs or path not in mine:
             yield f"layer {number}: {path} is only in the {'first' if path in mine else 'second'}"
@@ -123,6 +126,26 @@ def _between(number: int, one: Layer, other: Layer) -> Iterator[str]:
             yield f"layer {number}: {path}   {_unlike(mine[path], theirs[path])}"
     if mine == theirs and list(mine) != list(theirs):
         yield f"layer {number}: the same files in another order"
+
+
+def _descriptions(layer: Layer[str]) -> dict[str, str]:
+    """Return what the digest of a layer depends on, in words, by path."""
+    return {
+        file.path: " ".join((
+            file.kind, f"{file.mode:o}", f"{file.uid}:{file.gid}", f"time {file.modified}",
+            *((f"to {file.target}",) if file.target else ()),
+            *(f"{name}={value!r}" for name, value in file.attributes),
+            *((f"content {layer.found[file.path]}",) if file.path in layer.found else ()),
+        ))
+        for file in layer.files
+    }  # fmt: skip
+
+
+def _hash(_file: File, content: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while block := content.read(_BLOCK_BYTES):
+        digest.update(block)
+    return digest.hexdigest()[:_HASH_LENGTH]
 
 
 def _unlike(one: str, other: str) -> str:

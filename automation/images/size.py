@@ -70,23 +70,23 @@ class Measurement:
     """The largest files."""
 
     @classmethod
-    def of(cls, reference: str, identity: str, read: Archive) -> Self:
+    def of(cls, reference: str, identity: str, read: Archive[None]) -> Self:
         """Weigh what an archive holds."""
         workdir = str((read.config.get("config") or {}).get("WorkingDir") or "").rstrip("/")
         groups: Counter[str] = Counter()
         packages: Counter[str] = Counter()
         largest: Counter[str] = Counter()
         for layer in read.layers:
-            for entry in layer.entries:
-                if entry.size:
-                    groups[_group(entry.path, workdir)] += entry.size
-                    largest[entry.path] += entry.size
-                    if package := _package(entry.path):
-                        packages[package] += entry.size
+            for file in layer.files:
+                if file.size:
+                    groups[_group(file.path, workdir)] += file.size
+                    largest[file.path] += file.size
+                    if package := _package(file.path):
+                        packages[package] += file.size
         return cls(
             reference=reference,
             id=identity,
-            size=sum(layer.size for layer in read.layers),
+            size=read.size,
             compressed=sum(layer.compressed for layer in read.layers),
             layers=tuple(Weighed(_instruction(layer), layer.size) for layer in read.layers),
             groups=tuple(Weighed(name, groups[name]) for name in GROUPS),
@@ -117,7 +117,7 @@ def _package(path: str) -> str:
     return _PYTHON_EXTRA.sub("", found["python"]).lower().replace("_", "-")
 
 
-def _instruction(layer: Layer) -> str:
+def _instruction(layer: Layer[None]) -> str:
     text = layer.command.replace("/bin/sh -c ", "", 1).removeprefix("#(nop) ")
     return " ".join(text.removesuffix("# buildkit").split()) or "a layer"
 
@@ -135,7 +135,9 @@ async def measure(docker: Docker, reference: str, step: Step | None = None) -> M
             told = time.monotonic()
             step.progress(f"weighing {reference}: {count / MB:.0f} MB read")
 
-    read = await docker.save(reference, lambda stream: archive.read(stream, told=progress))
+    read: Archive[None] = await docker.save(
+        reference, lambda stream: archive.read(stream, compressed=True, progress=progress)
+    )
     return Measurement.of(reference, str(image["Id"]), read)
 
 

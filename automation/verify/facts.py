@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from automation.docker.dockerfile import Dockerfile, parse
-from automation.verify.gather.archive import Content
+from automation.verify.gather.content import Content
 
 Fact = tuple[str, Any]
 """A service, or an empty name for the whole profile, and an observation of it."""

@@ -24,7 +24,7 @@ from automation.verify import facts
 from automation.verify.check import Check, Finding, Outcome
 from automation.verify.facts import Fact
 from automation.verify.gather import composition, endurance, pair, released, reloading, sandbox, sources
-from automation.verify.gather.archive import Content
+from automation.verify.gather.content import Content
 from automation.verify.gather.inspection import Inspector
 from automation.verify.gather.leaks import Search
 from automation.verify.gather.sandbox import Sandbox

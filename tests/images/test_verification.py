@@ -21,7 +21,7 @@ from automation.docker.dockerfile import parse
 from automation.verify.check import Finding, Outcome, registered
 from automation.verify.facts import Config, Locks, Source
 from automation.verify.gather import sandbox, sources
-from automation.verify.gather.archive import Content
+from automation.verify.gather.content import Content
 from automation.verify.gather.inspection import Inspector
 from automation.verify.gather.leaks import Search
 from automation.verify.gather.sandbox import LABEL

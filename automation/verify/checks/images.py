@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from automation.contract.contract import Contract
 from automation.contract.models import Rules, User
+from automation.docker.archive import File
 from automation.verify.check import (
     IMAGE,
     Finding,
@@ -19,7 +20,7 @@ from automation.verify.check import (
     passed,
 )
 from automation.verify.facts import Config, Contents, Context, Locks, Names
-from automation.verify.gather.archive import Content, File, accounts
+from automation.verify.gather.content import Content, accounts
 from automation.verify.gather.leaks import SECRET_NAME, Search
 
 _MB = 10**6

@@ -5,10 +5,11 @@ from functools import partial
 from typing import Any
 
 from automation.console.errors import AutomationError
+from automation.docker.archive import Layer
 from automation.docker.cli import Docker
 from automation.verify.facts import Config, HealthCheck
-from automation.verify.gather import archive
-from automation.verify.gather.archive import Content, Layer
+from automation.verify.gather import content
+from automation.verify.gather.content import Content, Searched
 from automation.verify.gather.leaks import Search
 
 _NANOSECONDS = 10**9
@@ -20,7 +21,7 @@ class Inspector:
     def __init__(self, docker: Docker, search: Search) -> None:
         self._docker = docker
         self._search = search
-        self._layers: dict[str, Layer] = {}
+        self._layers: dict[str, Layer[Searched]] = {}
 
     async def config(self, reference: str) -> Config:
         """Return the configuration of an image. Raises AutomationError if it does not exist."""
@@ -31,7 +32,7 @@ class Inspector:
 
     async def content(self, reference: str) -> Content:
         """Return the file system of an image. Raises AutomationError."""
-        read = partial(archive.read, search=self._search, known=self._layers)
+        read = partial(content.read, search=self._search, known=self._layers)
         return await self._docker.save(reference, read)
 
 

@@ -15,7 +15,7 @@ from automation.images.plan import Plan
 from automation.project import git
 from automation.settings import Settings
 from automation.verify.facts import Context, Development, Locks, Source, Template
-from automation.verify.gather import archive, defaults
+from automation.verify.gather import content, defaults
 from automation.verify.gather.leaks import SECRET_NAME, Search
 
 _PYTHON_LOCKS = ("dev", "lint", "test")
@@ -39,7 +39,7 @@ def build_context(root: Path, file: str, search: Search) -> Context:
     """Return the files that a build with this Dockerfile sees, or one with its Dockerfile.dev."""
     files = {*context.load(root, file).files()}
     leaks: dict[str, None] = {}
-    for name in filter(archive.SETTINGS.search, sorted(files)):
+    for name in filter(content.SETTINGS.search, sorted(files)):
         text = (root / name).read_bytes().decode("utf-8", "replace")
         leaks |= {f"{kind} in {name}": None for kind in search.in_text(text)}
     if (root / f"{file}.dev").is_file():

@@ -15,6 +15,7 @@ from automation import settings
 from automation.console.errors import UsageError
 from automation.contract import models, profiles
 from automation.contract.models import SERVICES
+from automation.docker.archive import File, Layer
 from automation.docker.cli import Docker
 from automation.paths import ROOT
 from automation.process.programs import Completed
@@ -44,10 +45,10 @@ from automation.verify.facts import (
     Unconfigured,
 )
 from automation.verify.gather import sandbox
-from automation.verify.gather.archive import Content, File, Layer, Leak
 from automation.verify.gather.composition import read_service
+from automation.verify.gather.content import Content, Searched
 from automation.verify.verifier import Verifier
-from tests.automation.verify.verified import LABELS, OK, Scene, file, scene
+from tests.automation.verify.verified import LABELS, OK, Scene, file, made_by, scene
 
 Break = Callable[[Scene], None]
 PROFILES = profiles.names()
@@ -146,15 +147,15 @@ def both_sizes(backend: int, frontend: int) -> Break:
 
 def leak(broken: Scene) -> None:
     content: Content = broken.facts["backend"][Content]
-    layer = Layer((file("/app/key"),), (Leak("a private key", "/app/key"),), {})
-    gone = Layer((file("/app/.wh.key"),), (), {})
-    broken.facts["backend"][Content] = Content((*content.layers, layer, gone), content.history)
+    layer = Layer((file("/app/key"),), {"/app/key": Searched(("a private key",))})
+    gone: Layer[Searched] = Layer((file("/app/.wh.key"),))
+    broken.facts["backend"][Content] = Content((*content.layers, layer, gone), content.config)
 
 
 def history(step: str) -> Break:
     def change(broken: Scene) -> None:
         content: Content = broken.facts["backend"][Content]
-        broken.facts["backend"][Content] = Content(content.layers, (*content.history, step))
+        broken.facts["backend"][Content] = Content(content.layers, made_by(*content.history, step))
 
     return change
 

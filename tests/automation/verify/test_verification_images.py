@@ -15,7 +15,7 @@ import pytest
 from automation import settings
 from automation.docker.dockerfile import parse
 from automation.verify.facts import Builds, Config, Source
-from automation.verify.gather import archive, defaults, sources
+from automation.verify.gather import content, defaults, sources
 from automation.verify.gather.leaks import Search
 from tests.automation.verify.verified import LABELS, Scene, file, scene
 
@@ -211,7 +211,7 @@ def leaks_of(path: str, data: bytes) -> list[tuple[str, str]]:
             "manifest.json", json.dumps([{"Config": "config.json", "Layers": ["layer.tar"]}]).encode(), made
         )
     image.seek(0)
-    return [(each.kind, each.place) for each in archive.read(image, Search({})).leaks]
+    return [(each.kind, each.place) for each in content.read(image, Search({})).leaks]
 
 
 def test_a_build_that_is_not_on_record_comes_with_a_change_of_the_sources() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from automation.contract import profiles
 from automation.contract.contract import Contract
 from automation.contract.models import SERVICES, Profile, Rules
+from automation.docker.archive import File, Layer
 from automation.docker.dockerfile import parse
 from automation.verify.check import Finding, Outcome, registered
 from automation.verify.facts import (
@@ -36,7 +37,7 @@ from automation.verify.facts import (
     Template,
     Unconfigured,
 )
-from automation.verify.gather.archive import Content, File, Layer
+from automation.verify.gather.content import Content, Searched
 from automation.verify.gather.leaks import Search
 
 Facts = dict[type[Any], Any]
@@ -84,7 +85,7 @@ class Scene:
     def add_files(self, service: str, *files: File) -> None:
         """Put files into a further layer of an image."""
         content: Content = self.facts[service][Content]
-        self.facts[service][Content] = Content((*content.layers, Layer(files, (), {})), content.history)
+        self.facts[service][Content] = Content((*content.layers, Layer(files)), content.config)
         self.whole[Contents] = Contents(*(self.facts[name][Content] for name in SERVICES))
 
     def rewrite(self, service: str, change: Callable[[str], str], kind: type[Any] = Source) -> None:
@@ -204,6 +205,11 @@ def _facts(made: Scene, service: str) -> Facts:
     }
 
 
+def made_by(*commands: str) -> dict[str, Any]:
+    """Return an image's configuration with these commands in its history."""
+    return {"history": [{"created_by": command} for command in commands]}
+
+
 def _content(made: Scene, service: str) -> Content:
     each, user = made.profile.service(service), made.profile.service(service).user
     packages = made.profile.backend.packages
@@ -229,7 +235,8 @@ def _content(made: Scene, service: str) -> Content:
         "/etc/passwd": f"root:x:0:0::/:\n{user.name}:x:{user.uid}:{user.gid}::/nonexistent:/sbin/nologin\n",
         "/etc/group": f"root:x:0:\n{user.group}:x:{user.gid}:\n",
     }
-    return Content((Layer(files, (), texts),), ("COPY /out /app # buildkit",))
+    found = {path: Searched(text=text) for path, text in texts.items()}
+    return Content((Layer(files, found),), made_by("COPY /out /app # buildkit"))
 
 
 def _production(profile: Profile, rules: Rules) -> Production:
