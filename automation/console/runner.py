@@ -18,7 +18,7 @@ from automation.console.errors import (
     UsageError,
 )
 from automation.console.events import Emit, Failed, Notice
-from automation.console.output import Console, open_console
+from automation.console.output import Console, JsonConsole, open_console
 from automation.settings import Settings
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -65,6 +65,11 @@ def perform(console: Console, work: Coroutine[Any, Any, int | None], *, debug: b
         with suppress(OSError, AutomationError):
             console(failure)
     return code
+
+
+def can_prompt(emit: Emit) -> bool:
+    """Return whether a person reads the output and can answer."""
+    return sys.stdin.isatty() and not isinstance(emit, JsonConsole)
 
 
 async def confirm(question: str, otherwise: str = "nothing was removed") -> None:

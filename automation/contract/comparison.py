@@ -1,6 +1,7 @@
 """Compare profiles key by key, and write the JSON Schemas of the contract's files."""
 
 import json
+import shutil
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from automation import paths
-from automation.contract import models
+from automation.console.events import Emit, Notice, Result
+from automation.contract import models, profiles
 from automation.process import files
+from automation.settings import Settings
 
+_NARROWEST = 120
 ABSENT = "–"
 """Stands where a profile does not have a key."""
 _SCHEMAS: Mapping[str, type[models.Model]] = {
@@ -82,3 +86,19 @@ def _wrapped(row: Row, key_width: int, column: int) -> Iterator[str]:
 
 def _line(key: str, parts: Sequence[str], key_width: int, column: int) -> str:
     return f"{key:<{key_width}}  {'  '.join(f'{part:<{column}}' for part in parts)}".rstrip()
+
+
+async def show(settings: Settings, emit: Emit, *, profile: str, schema: bool) -> None:
+    """Show the profiles side by side, or with `schema` write the schemas of their files."""
+    if schema:
+        written = [paths.readable(file, settings.root) for file in write_schemas(settings.root)]
+        emit(Notice((f"Written: {', '.join(written)}.",)))
+        emit(Result({"written": written}))
+        return
+    names = (profiles.load(profile, settings.root).name,) if profile else profiles.names(settings.root)
+    chosen = [profiles.load(name, settings.root) for name in names]
+    width = max(shutil.get_terminal_size((_NARROWEST, 24)).columns, _NARROWEST) - 4
+    emit(Notice(as_table(compare(chosen), names, width)))
+    rules = profiles.load_rules(settings.root)
+    found = {contract.name: contract.model_dump(mode="json") for contract in chosen}
+    emit(Result({"profiles": found, "rules": rules.model_dump(mode="json")}))

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from automation import paths
 from automation.console.errors import AutomationError, UsageError
+from automation.console.values import unknown
 from automation.contract.models import Model, Profile, Rules
 
 DEFAULT_PROFILE = "standalone"
@@ -52,18 +53,20 @@ def load(name: str = "", root: Path = paths.ROOT) -> Profile:
     """
     name = name or DEFAULT_PROFILE
     if name not in names(root):
-        near = difflib.get_close_matches(name, names(root), n=1)
-        raise UsageError(
-            f"there is no profile {name!r}",
-            why=f"the profiles are {', '.join(names(root))}",
-            remedies=[f"--profile {near[0]}"] if near else [],
-        )
+        raise unknown("profile", name, names(root))
     file = paths.profiles(root) / f"{name}.toml"
     profile = _load(Profile, file, root)
     if profile.name != name:
         shown = paths.readable(file, root)
         raise ContractError(f"{shown}: name is {profile.name!r}", why=f"it must be {name!r} like the file")
     return profile
+
+
+def select(root: Path, name: str, *, every: bool) -> tuple[Profile, ...]:
+    """Read the profile of that name, or `every` profile. Raises UsageError for both at once."""
+    if name and every:
+        raise UsageError("--profile and --all exclude each other")
+    return tuple(load(profile, root) for profile in (names(root) if every else (name,)))
 
 
 def load_rules(root: Path = paths.ROOT) -> Rules:

@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from automation.console.errors import AutomationError, UsageError
+from automation.console.errors import AutomationError
+from automation.console.values import unknown
 from automation.contract import profiles
 from automation.contract.models import Profile
 from automation.docker.cli import Docker
@@ -253,7 +254,7 @@ def files(profile: Profile, *, development: bool, database: str) -> tuple[str, .
 def check_database(database: str) -> None:
     """Raise UsageError unless the word names a database."""
     if database and database not in DATABASES:
-        raise UsageError(f"--database {database!r} is unknown", why=f"it is one of {', '.join(DATABASES)}")
+        raise unknown("database", database, DATABASES)
 
 
 async def holder(docker: Docker, port: int) -> str:

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from automation.console.errors import AutomationError, UsageError
+from automation.console.errors import AutomationError
+from automation.console.values import unknown
 from automation.docker.cli import Docker, DockerError
 from automation.engines.cluster import ClusterEngine
 from automation.engines.compose import ComposeEngine
@@ -29,7 +30,7 @@ async def for_start(settings: Settings, asked: str) -> tuple[Engine, str]:
     """
     name, origin = (asked, "--engine") if asked else (settings.environ.get(VARIABLE, ""), VARIABLE)
     if name and name not in ENGINES:
-        raise UsageError(f"{origin} {name!r} is unknown", why=f"it is one of {', '.join(ENGINES)}")
+        raise unknown("engine", name, ENGINES, flag=origin)
     runs = await running(settings)
     if runs and name in {"", runs.name}:
         return runs, ""

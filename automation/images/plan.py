@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from automation.console.errors import AutomationError, UsageError
+from automation.console.values import unknown
 from automation.contract import environment, profiles
 from automation.contract.models import SERVICES, Frontend, Profile, Rules
 from automation.contract.profiles import load_rules
@@ -97,7 +98,7 @@ class Plan:
 def choose(service: str) -> tuple[str, ...]:
     """Return the services that a flag names: both without one. Raises UsageError."""
     if service and service not in SERVICES:
-        raise UsageError(f"there is no service {service!r}", why=f"the services are {', '.join(SERVICES)}")
+        raise unknown("service", service, SERVICES)
     return (service,) if service else SERVICES
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import psutil
 
-from automation.console.errors import AutomationError, UsageError
+from automation.console.errors import AutomationError
 from automation.process import logs
 
 _ATTEMPTS = 200
@@ -18,15 +18,6 @@ _LONGEST_COMMAND = 60
 
 class PortTakenError(AutomationError):
     """Another process listens where a service is to listen."""
-
-
-def parse(value: str, flag: str, default: int) -> int:
-    """Return the port that a person wrote, the default when nothing. Raises UsageError."""
-    if not value:
-        return default
-    if not value.isdecimal() or not value.isascii() or not 1 <= int(value[:6]) <= 65535:
-        raise UsageError(f"{flag} {value!r} is not a port", why="a port is a number from 1 to 65535")
-    return int(value)
 
 
 def is_free(host: str, port: int) -> bool:

@@ -1,125 +1,68 @@
-"""The tasks that run the application."""
+"""Run the application."""
 
-from dataclasses import replace
+from typing import Annotated
 
-from automation.console.errors import FAILED, UsageError
-from automation.console.events import Emit, Notice, Result
-from automation.console.runner import run
-from automation.contract.models import SERVICES
-from automation.engines.engine import Status, UpOptions
-from automation.engines.selection import for_start, latest, writer
-from automation.process import ports
-from automation.process.instance import State
-from automation.settings import Settings
-
-_UNREACHED = {"frontend": "not reached from here"}
-"""What stands for the address of a service that has none, and that is not for the backend."""
-
-
-def up(
-    *, profile: str, engine: str, prod: bool, detach: bool, host: str, frontend_port: str, backend_port: str,
-    auto_port: bool, dry_run: bool, json_lines: bool, debug: bool,
-) -> int:  # fmt: skip
-    """Start the application."""
-
-    async def work(current: Settings, emit: Emit) -> None:
-        options = UpOptions(
-            profile=profile,
-            production=prod,
-            host=host or UpOptions.host,
-            frontend_port=ports.parse(frontend_port, "--frontend-port", UpOptions.frontend_port),
-            backend_port=ports.parse(backend_port, "--backend-port", UpOptions.backend_port),
-            auto_port=auto_port,
-            foreground=not detach,
-        )
-        await start(current, options, emit, engine=engine, dry_run=dry_run)
-
-    return run(work, json_lines=json_lines, debug=debug)
+from automation.tasks.flags import (
+    AutoPort,
+    BackendPort,
+    Detach,
+    DryRun,
+    Engine,
+    Flag,
+    FrontendPort,
+    Host,
+    Number,
+    Profile,
+)
+from automation.tasks.task import Run, task
 
 
-async def start(current: Settings, options: UpOptions, emit: Emit, *, engine: str, dry_run: bool) -> None:
-    """Start the application with the engine of that name, or with the one that is there."""
-    chosen, reason = await for_start(current, engine)
-    options = replace(options, reason=reason)
-    if dry_run:
-        plan = await chosen.plan(options)
-        emit(Notice(plan))
-        emit(Result({"engine": chosen.name, "plan": plan}))
-    else:
-        await chosen.up(options, emit)
+@task
+async def up(
+    run: Run,
+    profile: Profile = "",
+    engine: Engine = "",
+    prod: Annotated[bool, Flag("Run the built frontend and a backend without reload.")] = False,
+    detach: Detach = False,
+    host: Host = "",
+    frontend_port: FrontendPort = 3000,
+    backend_port: BackendPort = 8000,
+    auto_port: AutoPort = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Start the application and stream its logs until Ctrl-C."""
+    from automation.engines import lifecycle
+
+    options = lifecycle.UpOptions(profile, prod, host, frontend_port, backend_port, auto_port, not detach)
+    await lifecycle.up(*run, options, engine=engine, dry_run=dry_run)
 
 
-def down(*, dry_run: bool, json_lines: bool, debug: bool) -> int:
-    """Stop the application."""
+@task
+async def down(run: Run, dry_run: DryRun = False) -> None:
+    """Stop the application and clean up after a crash."""
+    from automation.engines import lifecycle
 
-    async def work(current: Settings, emit: Emit) -> None:
-        engine = await latest(current)
-        if dry_run:
-            now = await engine.status()
-            what = "do nothing" if now.state == State.STOPPED else "end it"
-            emit(Notice((f"The application is {now.state}: down would {what}.",)))
-            emit(Result(now.to_mapping()))
-            return
-        await engine.down(emit)
-        emit(Result((await engine.status()).to_mapping()))
-
-    return run(work, json_lines=json_lines, debug=debug)
+    await lifecycle.down(*run, dry_run=dry_run)
 
 
-def status(*, json_lines: bool, debug: bool) -> int:
-    """Show what runs. Fails when it runs and is not healthy, or was killed."""
+@task
+async def status(run: Run) -> int:
+    """Show the state, address and health of each service."""
+    from automation.engines import lifecycle
 
-    async def work(current: Settings, emit: Emit) -> int:
-        now = await (await latest(current)).status()
-        emit(Notice(_describe(now)))
-        emit(Result(now.to_mapping()))
-        return FAILED if now.state in {State.UNHEALTHY, State.CRASHED} else 0
-
-    return run(work, json_lines=json_lines, debug=debug)
+    return await lifecycle.status(*run)
 
 
-def logs(*, service: str, lines: str, follow: bool, json_lines: bool, debug: bool) -> int:
-    """Show the services' output."""
+@task
+async def logs(
+    run: Run,
+    service: Annotated[str, Flag("Only this service: backend, frontend or postgres.")] = "",
+    lines: Annotated[
+        int, Number("Lines to show of each service.", "COUNT", unit="a number of lines", highest=10**9)
+    ] = 50,
+    follow: Annotated[bool, Flag("Keep streaming new output until Ctrl-C.")] = False,
+) -> None:
+    """Show the latest output of the services."""
+    from automation.engines import lifecycle
 
-    async def work(current: Settings, emit: Emit) -> None:
-        if not (lines.isascii() and lines.isdecimal() and len(lines) < 10):
-            raise UsageError(
-                f"--lines {lines!r} is not a number of lines", why="it is a whole number, 0 or more"
-            )
-        engine = await writer(current)
-        if service and service not in engine.services:
-            known = ", ".join(engine.services)
-            raise UsageError(f"there is no service {service!r}", why=f"the services are {known}")
-        chosen = (service,) if service else SERVICES
-        await engine.logs(chosen, int(lines), emit, follow=follow)
-
-    return run(work, json_lines=json_lines, debug=debug)
-
-
-def _describe(status: Status) -> tuple[str, ...]:
-    if status.state == State.STOPPED:
-        return ("Nothing is running. Start it with   invoke up",)
-    began = f" since {ports.since(status.since)}" if status.since else ""
-    places = (f"{status.engine} engine", status.mode, status.place, status.address or "")
-    head = " · ".join((f"{status.state}{began}", *filter(None, places)))
-    addresses = {
-        name: each.address or _UNREACHED.get(name, "for the backend only")
-        for name, each in status.services.items()
-    }
-    width = max(24, *map(len, addresses.values())) if addresses else 0
-    rows = [
-        # A pod has no process of this machine.
-        f"{name:<10} {addresses[name]:<{width}} {each.state:<10}"
-        + (f" {each.detail}" if each.detail else "")
-        + (f" {each.memory / 10**6:6.0f} MB   pid {each.pid}" if each.pid else "")
-        for name, each in status.services.items()
-    ]
-    others = [
-        f"what {name} writes: invoke logs --service {name}"
-        for name in status.services
-        if name not in SERVICES
-    ]
-    mend = [f"the {name} is {each.state}: {each.mend}" for name, each in status.services.items() if each.mend]
-    if status.state == State.CRASHED:
-        mend.append("It was killed. Clear away what is left with   invoke down")
-    return (head, *rows, *others, *mend)
+    await lifecycle.logs(*run, service=service, lines=lines, follow=follow)

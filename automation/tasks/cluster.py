@@ -1,168 +1,123 @@
-"""The tasks that bring the application to a Kubernetes cluster."""
+"""Run in Kubernetes."""
 
-import re
-from collections.abc import Sequence
-from dataclasses import asdict
+from typing import Annotated
 
-from automation.console.errors import UsageError
-from automation.console.events import Emit, Notice, Result, step
-from automation.console.runner import confirm, run
-from automation.contract import profiles
-from automation.contract.models import Kubernetes
-from automation.engines.cluster import ClusterEngine
-from automation.engines.engine import UpOptions
-from automation.images.plan import choose
-from automation.images.registry import check_registry
-from automation.kubernetes import delivery
-from automation.kubernetes import request as requests
-from automation.kubernetes.helm import Helm
-from automation.kubernetes.request import Request
-from automation.kubernetes.target import Place
-from automation.settings import Settings
-
-_LONGEST_S = 86_400
+from automation.tasks.flags import (
+    Bases,
+    ClusterProfile,
+    DryRun,
+    Flag,
+    KubeContext,
+    Namespace,
+    Number,
+    Registry,
+    Release,
+    Service,
+    Yes,
+)
+from automation.tasks.task import Run, task
 
 
-def load(
-    *, profile: str, service: str, context: str, registry: str, bases: Sequence[str], dry_run: bool,
-    json_lines: bool, debug: bool,
-) -> int:  # fmt: skip
-    """Bring the images to the nodes of the cluster."""
+@task
+async def minikube_load(
+    run: Run,
+    profile: ClusterProfile = "",
+    service: Service = "",
+    context: KubeContext = "",
+    registry: Registry = "",
+    base: Bases = (),
+    dry_run: DryRun = False,
+) -> None:
+    """Load the images into minikube, kind or another cluster."""
+    from automation.engines import deployment
 
-    async def work(current: Settings, emit: Emit) -> None:
-        chosen = profiles.load(profile or requests.PROFILE, current.root)
-        rules = requests.kubernetes(chosen)
-        _check(service, registry)
-        place = await Place.find(current, Request(rules.namespace, context=context))
-        if dry_run:
-            emit(Notice((f"The images of {chosen.name} would be built and brought to {place.target}.",)))
-            emit(Result({"context": place.target.context, "profile": chosen.name}))
-            return
-        loaded = await delivery.load(
-            current, chosen, place.target, emit, service=service, registry=registry, bases=bases
-        )
-        emit(Result({"images": [asdict(each) for each in loaded.values()]}))
-
-    return run(work, json_lines=json_lines, debug=debug)
-
-
-def install(
-    *, profile: str, namespace: str, release: str, context: str, values: Sequence[str],
-    settings: Sequence[str], registry: str, bases: Sequence[str], wait: bool, atomic: bool, timeout: str,
-    yes: bool, dry_run: bool, json_lines: bool, debug: bool,
-) -> int:  # fmt: skip
-    """Install the release, or upgrade it."""
-
-    async def work(current: Settings, emit: Emit) -> None:
-        rules = _rules(profile, current)
-        _check("", registry)
-        _check_names(namespace, release)
-        if "-" in values:
-            raise UsageError(
-                "--values - would read the standard input, which is not passed on", remedies=["--values FILE"]
-            )
-        request = Request(
-            namespace=namespace or rules.namespace,
-            release=release or requests.RELEASE,
-            profile=profile or requests.PROFILE,
-            context=context,
-            registry=registry,
-            bases=tuple(bases),
-            values_files=tuple(values),
-            settings=tuple(settings),
-            wait=wait,
-            atomic=atomic,
-            timeout_seconds=_seconds(timeout),
-        )
-        engine = ClusterEngine(current, request)
-        if dry_run:
-            plan = await engine.plan(UpOptions())
-            emit(Notice(plan))
-            emit(Result({"plan": plan}))
-            return
-        installed = await engine.install(emit, None if yes else _ask)
-        where = (("namespace", namespace), ("release", release), ("context", context))
-        own = "".join(f" --{name} {value}" for name, value in where if value)
-        verb = "is" if wait else "will be"
-        at = (f"The to-do chatbot {verb} at {installed.address}",) if installed.address else ()
-        emit(Notice((*at, f"invoke status · invoke logs --follow · invoke helm-uninstall{own}")))
-        emit(Result(asdict(installed)))
-
-    return run(work, json_lines=json_lines, debug=debug)
+    await deployment.load(
+        *run,
+        profile=profile,
+        service=service,
+        context=context,
+        registry=registry,
+        bases=base,
+        dry_run=dry_run,
+    )
 
 
-def uninstall(
-    *, namespace: str, release: str, context: str, data: bool, yes: bool, dry_run: bool, json_lines: bool,
-    debug: bool,
-) -> int:  # fmt: skip
-    """Remove the release; the data stays unless told."""
+@task
+async def helm_install(
+    run: Run,
+    profile: ClusterProfile = "",
+    namespace: Namespace = "",
+    release: Release = "",
+    context: KubeContext = "",
+    values: Annotated[
+        tuple[str, ...], Flag("Values file; repeatable, the last one wins.", "FILE", many=True)
+    ] = (),
+    set_: Annotated[
+        tuple[str, ...],
+        Flag(
+            "One value, as in backend.replicaCount=2; repeatable. Secrets belong in .env.",
+            "KEY=VALUE",
+            many=True,
+        ),
+    ] = (),
+    registry: Registry = "",
+    base: Bases = (),
+    wait: Annotated[bool, Flag("Wait until the release is healthy and explain failures.")] = True,
+    atomic: Annotated[bool, Flag("Roll back to the previous revision if this one fails.")] = False,
+    timeout_: Annotated[
+        int,
+        Number("Seconds to wait.", "SECONDS", unit="a number of seconds", lowest=1, highest=86_400),
+    ] = 180,
+    yes: Annotated[bool, Flag("Skip the confirmation prompt for a cluster of another machine.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Install or upgrade the release and wait for its pods."""
+    from automation.engines import deployment
 
-    async def work(current: Settings, emit: Emit) -> None:
-        rules = _rules("", current)
-        _check_names(namespace, release)
-        options = Request(namespace or rules.namespace, release or requests.RELEASE, context=context)
-        engine = ClusterEngine(current, options)
-        if dry_run:
-            kept = "its data, its Secret and the namespace with it" if data else "and keep its data"
-            emit(Notice((f"helm-uninstall would remove {options.release} in {options.namespace}, {kept}.",)))
-            return
-        if data and not yes:
-            await confirm(
-                f"Delete {options.release} in {options.namespace} with every account, task and conversation, "
-                "and the namespace where helm-install has made it? Nothing can make it again."
-            )
-        await engine.uninstall(emit, None if yes else _ask, data=data)
-        emit(Result((await engine.status()).to_mapping()))
-
-    return run(work, json_lines=json_lines, debug=debug)
-
-
-def package(*, destination: str, json_lines: bool, debug: bool) -> int:
-    """Make the chart's archive."""
-
-    async def work(current: Settings, emit: Emit) -> None:
-        chart = requests.chart(current, _rules("", current))
-        with step(emit, "chart") as running:
-            destination_directory = current.root / (destination or ".artifacts/charts")
-            made = await Helm.find(current).package(chart, destination_directory)
-            running.detail = made
-        emit(Result({"archive": made}))
-
-    return run(work, json_lines=json_lines, debug=debug)
-
-
-async def _ask(question: str) -> None:
-    await confirm(question, otherwise="nothing was changed")
-
-
-def _check_names(namespace: str, release: str) -> None:
-    """Refuse names that Kubernetes would, before anything is built; an empty one stands for the usual."""
-    of_a_namespace, of_a_service = "[a-z0-9]([-a-z0-9]*[a-z0-9])?", "[a-z]([-a-z0-9]*[a-z0-9])?"
-    for flag, name, longest, shape in (
-        ("--namespace", namespace, 63, of_a_namespace),
-        ("--release", release, 53, of_a_service),
-    ):
-        if name and (len(name) > longest or not re.fullmatch(shape, name)):
-            raise UsageError(
-                f"{flag} {name[:80]!r} is no name in Kubernetes",
-                why=f"it has up to {longest} lower-case letters, digits and hyphens, as in todo-2",
-            )
+    await deployment.install(
+        *run,
+        profile=profile,
+        namespace=namespace,
+        release=release,
+        context=context,
+        values=values,
+        chart_settings=set_,
+        registry=registry,
+        bases=base,
+        wait=wait,
+        atomic=atomic,
+        timeout_seconds=timeout_,
+        yes=yes,
+        dry_run=dry_run,
+    )
 
 
-def _rules(profile: str, current: Settings) -> Kubernetes:
-    return requests.kubernetes(profiles.load(profile or requests.PROFILE, current.root))
+@task
+async def helm_uninstall(
+    run: Run,
+    namespace: Namespace = "",
+    release: Release = "",
+    context: KubeContext = "",
+    data: Annotated[
+        bool, Flag("Delete the namespace with its data and Secret too; this cannot be undone.")
+    ] = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Uninstall the release from the cluster; keep its data."""
+    from automation.engines import deployment
+
+    await deployment.uninstall(
+        *run, namespace=namespace, release=release, context=context, data=data, yes=yes, dry_run=dry_run
+    )
 
 
-def _check(service: str, registry: str) -> None:
-    """Raise UsageError for flags that mean nothing, before the cluster is asked for anything."""
-    choose(service)
-    if registry:
-        check_registry(registry)
+@task
+async def helm_package(
+    run: Run,
+    destination: Annotated[str, Flag("Folder for the archive (default: .artifacts/charts).", "FOLDER")] = "",
+) -> None:
+    """Package the chart as an archive."""
+    from automation.engines import deployment
 
-
-def _seconds(text: str) -> float:
-    if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= _LONGEST_S):
-        raise UsageError(
-            f"--timeout {text!r} is not a number of seconds", why=f"it is from 1 to {_LONGEST_S}"
-        )
-    return float(text)
+    await deployment.package(*run, destination=destination)

@@ -1,52 +1,66 @@
-"""The task that holds the profiles against their contracts."""
+"""Check the images and their Dockerfiles."""
 
-import shutil
-from collections.abc import Sequence
+from typing import Annotated
 
-from automation.console.errors import FAILED, UsageError
-from automation.console.events import Emit, Notice, Result
-from automation.console.runner import run
-from automation.contract import profiles
-from automation.contract.models import SERVICES
-from automation.settings import Settings
-from automation.verify import check, report
-from automation.verify.check import Outcome
-from automation.verify.verifier import Verifier
-
-_WIDEST = 160
-_INDENT = 4
+from automation.tasks.flags import AllProfiles, Bases, Flag, Profile, Yes
+from automation.tasks.task import Run, task
 
 
-def verify(
-    *, profile: str, all_profiles: bool, checks: Sequence[str], list_checks: bool, bases: Sequence[str],
-    image_backend: str, image_frontend: str, json_lines: bool, debug: bool,
-) -> int:  # fmt: skip
-    """Hold one profile, or all of them, against their contracts. Fails when a rule does not hold."""
+@task
+async def verify(
+    run: Run,
+    profile: Profile = "",
+    all_: AllProfiles = False,
+    check: Annotated[tuple[str, ...], Flag("Only this check; repeatable.", many=True)] = (),
+    list_: Annotated[bool, Flag("List the checks and what each looks for.")] = False,
+    base: Bases = (),
+    image_backend: Annotated[
+        str, Flag("Examine this image instead of building the backend's.", "IMAGE")
+    ] = "",
+    image_frontend: Annotated[
+        str, Flag("Examine this image instead of building the frontend's.", "IMAGE")
+    ] = "",
+) -> int:
+    """Check a profile's images and files against its contract."""
+    from automation.verify import audit
 
-    async def work(current: Settings, emit: Emit) -> int:
-        chosen = check.chosen(checks)
-        width = min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST) - _INDENT
-        if list_checks:
-            emit(Notice(report.as_list(chosen, width)))
-            emit(Result({"checks": [each.to_mapping() for each in chosen]}))
-            return 0
-        if all_profiles and (profile or image_backend or image_frontend):
-            other = "--profile" if profile else "--image-backend and --image-frontend"
-            raise UsageError(f"{other} and --all exclude each other")
-        names = profiles.names(current.root) if all_profiles else (profile,)
-        chosen_profiles = [profiles.load(name, current.root) for name in names]
-        images = dict(zip(SERVICES, (image_backend, image_frontend), strict=True))
-        verifier = Verifier(current, chosen, emit, images=images)
-        plans = await verifier.plans(chosen_profiles, bases)
-        done = []
-        for each in chosen_profiles:
-            if len(chosen_profiles) > 1:
-                emit(Notice((each.name,)))
-            verified = await verifier.verify(each, plans)
-            done.append(verified)
-            emit(Notice(("", *report.as_table(verified.findings, width), "")))
-        emit(Notice((*report.failures(done), *(report.summary(each) for each in done))))
-        emit(Result({"profiles": [each.to_mapping() for each in done]}))
-        return FAILED if any(each.of(Outcome.FAILED) for each in done) else 0
+    return await audit.verify(
+        *run,
+        profile=profile,
+        all_profiles=all_,
+        checks=check,
+        list_checks=list_,
+        bases=base,
+        image_backend=image_backend,
+        image_frontend=image_frontend,
+    )
 
-    return run(work, json_lines=json_lines, debug=debug)
+
+@task
+async def dockerfile_review(
+    run: Run,
+    file: Annotated[str, Flag("Dockerfile to review, or `agent` to ask Docker's AI agent for one.", "FILE")],
+    service: Annotated[
+        str, Flag("Service it is for: backend or frontend (default: by its folder, else backend).")
+    ] = "",
+    adopt: Annotated[
+        bool, Flag("Replace the project's Dockerfile after confirmation if nothing blocks it.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Review a Dockerfile: lint it, build it and compare it."""
+    from automation.review import decision
+
+    await decision.review_file(*run, file, service=service, adopt=adopt, yes=yes)
+
+
+@task
+async def profiles(
+    run: Run,
+    profile: Annotated[str, Flag("Only this profile.")] = "",
+    schema: Annotated[bool, Flag("Write the JSON Schemas for editors instead.")] = False,
+) -> None:
+    """Compare the requirements of the profiles side by side."""
+    from automation.contract import comparison
+
+    await comparison.show(*run, profile=profile, schema=schema)

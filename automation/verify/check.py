@@ -9,7 +9,6 @@ A check says with its parameters what it looks at:
 `Contract` is what is required. Everything else is a fact, gathered only when a chosen check needs it.
 """
 
-import difflib
 import importlib
 import inspect
 import typing
@@ -18,7 +17,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from automation.console.errors import UsageError
+from automation.console.values import unknown
 from automation.contract.contract import Contract
 
 STATIC, IMAGE, LIVE = "static", "image", "live"
@@ -117,12 +116,7 @@ def chosen(names: Sequence[str]) -> tuple[Check, ...]:
     known = {each.name: each for each in everything}
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-            raise UsageError(
-                f"there is no check {name!r}",
-                why=f"near it are {', '.join(near)}" if near else "",
-                remedies=[*(f"--check {each}" for each in near[:1]), "invoke verify --list"],
-            )
+            raise unknown("check", name, known, listing="invoke verify --list")
     return tuple(each for each in everything if not names or each.name in names)
 
 

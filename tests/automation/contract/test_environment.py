@@ -220,7 +220,7 @@ def test_env_check_reports_on_the_command_line_and_as_data(project: Project) -> 
     assert "invoke env-init" in project.invoke("env-check").stderr
     assert project.invoke("env-init").returncode == 0
     right = project.invoke("env-check")
-    assert (right.returncode, right.stdout.strip()) == (0, ".env is right for the standalone profile.")
+    assert (right.returncode, right.stdout.strip()) == (0, ".env is valid for the standalone profile.")
     (project.root / ".env").write_text("BETTER_AUTH_SECRET=hunter2\nVERSION=hunter2\n")
     wrong = project.invoke("env-check")
     assert wrong.returncode == 1

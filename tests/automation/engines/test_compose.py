@@ -311,7 +311,7 @@ def test_in_development_the_packages_follow_the_lock_file(project: Project, dock
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--database", "mysql"], "it is one of sqlite, postgres"),
+        (["--database", "mysql"], "the databases are sqlite, postgres"),
         (["--profile", "standalon"], "--profile standalone"),
         (["--backend-port", "3000"], "port 3000 is asked for twice"),
     ],
@@ -477,7 +477,7 @@ def test_flag_and_variable_decide_about_the_engine(
     assert [json.loads(each.stdout)["engine"] for each in (by_flag, by_variable)] == [engine, engine]
     wrong = project.invoke("up", "--engine", "podman")
     assert wrong.returncode == 2
-    assert "it is one of compose, native" in wrong.stderr
+    assert "the engines are compose, native" in wrong.stderr
 
 
 def test_two_checkouts_and_two_state_directories_are_projects_of_their_own(

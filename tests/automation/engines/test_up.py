@@ -265,8 +265,8 @@ def test_auto_port_takes_the_next_free_one(project: Project, taken_port: int) ->
     ("flags", "words"),
     [
         (["--backend-port", "abc"], "--backend-port 'abc' is not a port"),
-        (["--backend-port", "0"], "a port is a number from 1 to 65535"),
-        (["--frontend-port", "70000"], "a port is a number from 1 to 65535"),
+        (["--backend-port", "0"], "it must be a whole number from 1 to 65535"),
+        (["--frontend-port", "70000"], "it must be a whole number from 1 to 65535"),
         (["--frontend-port", "8000"], "port 8000 is asked for twice"),
         (["--profile", "standalon"], "--profile standalone"),
         (["--host", "203.0.113.9"], "nothing can listen on 203.0.113.9"),

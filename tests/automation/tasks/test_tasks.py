@@ -1,6 +1,7 @@
 """What every task has in common: it is listed quickly, explains itself, and never shows a traceback."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,15 @@ NAMES = [
 ]
 
 
+def run_invoke(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Invoke in this project, with nobody at the terminal."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-m", "invoke", *arguments],
+        cwd=ROOT, env=kept, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def namespace() -> Collection:
     """Give the tasks as Invoke sees them."""
@@ -57,10 +67,10 @@ def test_each_task_says_what_it_does_and_explains_every_flag(namespace: Collecti
     assert {"json", "debug"} <= {argument.name for argument in arguments}
 
 
-def test_listing_the_tasks_imports_nothing_of_the_library_but_its_name() -> None:
+def test_listing_the_tasks_imports_nothing_of_the_library_but_the_tasks() -> None:
     program = (
         "import sys, runpy\n"
-        "import invoke\n"
+        "import invoke.main\n"
         "before = set(sys.modules)\n"
         "import tasks\n"
         "print(*sorted(set(sys.modules) - before))\n"
@@ -68,15 +78,101 @@ def test_listing_the_tasks_imports_nothing_of_the_library_but_its_name() -> None
     result = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert result.stdout.split() == ["automation", "automation.tasks", "tasks"]
+    imported = [name for name in result.stdout.split() if not name.startswith("automation.tasks")]
+    assert imported == ["automation", "tasks"]
 
 
-def test_the_library_knows_nothing_of_invoke_and_of_the_application() -> None:
-    program = "import sys, automation.tasks; print(*sys.modules)"
+def test_only_the_tasks_know_invoke_and_nothing_knows_the_application() -> None:
+    program = (
+        "import importlib, pkgutil, sys\n"
+        "import automation\n"
+        "for module in pkgutil.walk_packages(automation.__path__, 'automation.'):\n"
+        "    if not module.name.startswith('automation.tasks'):\n"
+        "        importlib.import_module(module.name)\n"
+        "print(*sys.modules)\n"
+    )
     result = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert not {"invoke", "nox", "app", "fastapi", "sqlalchemy"} & set(result.stdout.split())
+    imported = set(result.stdout.split())
+    assert "automation.engines.native" in imported
+    assert not {"invoke", "nox", "app", "fastapi", "sqlalchemy"} & imported
+
+
+def test_each_task_is_one_line_of_the_list_under_its_theme() -> None:
+    listed = run_invoke("--list")
+    assert listed.returncode == 0
+    lines = listed.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sorted(line.split()[0] for line in lines if line.startswith("  ")) == NAMES
+    themes = [line for line in lines if line and not line.startswith(" ")]
+    assert themes[0] == "Run the application"
+    assert lines.index("Build and publish the images") < lines.index("Set up and maintain")
+    assert run_invoke().stdout == listed.stdout, "without a task, the tasks are listed"
+
+
+def test_help_shows_usage_summary_and_every_flag_in_the_order_of_the_signature() -> None:
+    shown = run_invoke("--help", "compose-up").stdout
+    assert shown.startswith("Usage: invoke compose-up [--flags]\n\nStart the containers")
+    assert "Port of the frontend (default: 3000)." in shown
+    flags = ["--profile=NAME", "--dev ", "--frontend-port=PORT", "--auto-port", "--dry-run", "--json"]
+    positions = [shown.index(flag) for flag in flags]
+    assert positions == sorted(positions)
+    assert "--base=OLD=NEW" in run_invoke("build", "--help").stdout
+    assert "dockerfile-review FILE [--flags]" in run_invoke("--help", "dockerfile-review").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what", "remedy"),
+    [
+        (["buidl", "--profile", "uv"], "there is no task 'buidl'", "invoke build --profile uv"),
+        (["--help", "buidl"], "there is no task 'buidl'", "invoke --help build"),
+        (["xyzzy"], "there is no task 'xyzzy'", "invoke --list"),
+        (["build", "--porfile=uv"], "build has no flag --porfile", "invoke build --profile=uv"),
+        (
+            ["helm-install", "--no-wiat"],
+            "helm-install has no flag --no-wiat",
+            "invoke helm-install --no-wait",
+        ),
+        (["up", "detach"], "up takes no 'detach'", "invoke up --detach"),
+        (["build", "uv"], "build takes no 'uv'", "invoke --help build"),
+        (["--lst"], "invoke has no flag --lst", "invoke --list"),
+        (["up", "--host"], "--host requires a value", "invoke --help up"),
+        (["dockerfile-review"], "dockerfile-review requires FILE", "invoke --help dockerfile-review"),
+        (["up", "--frontend-port", "x"], "--frontend-port 'x' is not a port", ""),
+        (["logs", "--lines", "-1"], "--lines '-1' is not a number of lines", ""),
+        (["helm-install", "--timeout", "0"], "--timeout '0' is not a number of seconds", ""),
+        (["up", "--engine", "natve"], "there is no engine 'natve'", "--engine native"),
+        (["env-check", "--profile", "standalon"], "there is no profile 'standalon'", "--profile standalone"),
+        (["compose-up", "--database", "postgre"], "there is no database 'postgre'", "--database postgres"),
+        (["verify", "--check", "secret"], "there is no check 'secret'", "invoke verify --list"),
+    ],
+)
+def test_a_mistake_on_the_command_line_names_what_is_near_and_ends_with_2(
+    arguments: list[str], what: str, remedy: str
+) -> None:
+    refused = run_invoke(*arguments)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.splitlines()[0].endswith(what)
+    assert remedy in refused.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["buidl"], ["up", "--enigne", "native"], ["up", "--host"], ["logs", "x"]]
+)
+def test_a_mistake_on_the_command_line_is_json_for_a_program(arguments: list[str]) -> None:
+    refused = run_invoke(*arguments, "--json")
+    assert (refused.returncode, refused.stderr) == (2, "")
+    assert json.loads(refused.stdout)["event"] == "failed"
+
+
+def test_completion_knows_every_task_and_flag() -> None:
+    script = run_invoke("--print-completion-script", "bash").stdout
+    assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
+    assert "invoke" in script
+    assert sorted(run_invoke("--complete", "--", "invoke ").stdout.split()) == NAMES
+    flags = run_invoke("--complete", "--", "invoke helm-install --").stdout.split()
+    assert {"--profile", "--set", "--no-wait", "--dry-run", "--json", "--debug"} <= set(flags)
 
 
 def test_the_settings_module_alone_reads_the_environment() -> None:

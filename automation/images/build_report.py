@@ -1,0 +1,105 @@
+"""Build the images of profiles and report their names, times and notes: what `build` does."""
+
+from collections.abc import Sequence
+
+from automation.console.events import Emit, Notice, Result
+from automation.contract import profiles
+from automation.contract.models import Times
+from automation.docker.cli import Docker
+from automation.images import build as building
+from automation.images import plan, reproduce
+from automation.images.build import Outcome
+from automation.images.plan import Options, Plan
+from automation.settings import Settings
+
+__all__ = ["Options", "build", "replaced"]
+
+
+async def build(
+    settings: Settings, emit: Emit, options: Options, *, profile: str, all_profiles: bool, service: str,
+    no_cache: bool, pull: bool, reproducible: bool, dry_run: bool,
+) -> None:  # fmt: skip
+    """Build the images of one profile, or of all of them."""
+    chosen = profiles.select(settings.root, profile, every=all_profiles)
+    plans = await plan.plan_all(settings, chosen, plan.choose(service), options)
+    docker = Docker.find(settings)
+    if dry_run:
+        await _show_plan(docker, plans, emit)
+        return
+    times = profiles.load_rules(settings.root).times
+    outcomes: list[Outcome] = []
+    for contract in chosen:
+        own = [planned for planned in plans if planned.profile == contract.name]
+        if len(chosen) > 1:
+            emit(Notice((contract.name,)))
+        if reproducible:
+            made = await reproduce.reproduce(docker, own, emit)
+        else:
+            made = await building.converge(docker, own, emit, no_cache=no_cache, pull=pull)
+        for outcome in made:
+            building.record(settings, outcome)
+        emit(Notice((*_report(made, times), "")))
+        outcomes += made
+    emit(Result({"images": [outcome.to_mapping() for outcome in outcomes]}))
+
+
+def replaced(plans: Sequence[Plan]) -> list[str]:
+    """Return a line for each base image that is replaced by another."""
+    pairs = dict.fromkeys(pair for planned in plans for pair in planned.bases.items())
+    return [f"base       {old} is replaced by {new}" for old, new in pairs]
+
+
+async def _show_plan(docker: Docker, plans: Sequence[Plan], emit: Emit) -> None:
+    states = await building.look(docker, plans)
+    lines, result = [], []
+    for planned, state in zip(plans, states, strict=True):
+        work = state.missing_work or "up to date"
+        lines += [
+            f"{planned.profile} {planned.service}: {planned.reference}   {work}",
+            f"  names      {' '.join(planned.tags) or 'only the one of its content'}",
+            f"  from       {planned.dockerfile}, target {planned.target or 'the last stage'}",
+            f"  revision   {planned.revision.name}, {planned.revision.created}",
+            *(f"  argument   {name}={value}" for name, value in planned.arguments.items()),
+            *(f"  {line}" for line in replaced([planned])),
+            *(f"  secret     {name}" for name in planned.secrets),
+        ]
+        names = ("profile", "service", "reference", "references", "dockerfile", "target")
+        result.append(
+            {name: getattr(planned, name) for name in names}
+            | {name: dict(getattr(planned, name)) for name in ("arguments", "bases", "labels")}
+            | {"secrets": sorted(planned.secrets), "work": state.missing_work}
+        )
+    emit(Notice(tuple(lines)))
+    emit(Result({"plan": result}))
+
+
+def _report(outcomes: Sequence[Outcome], times: Times) -> list[str]:
+    """Return the images' names, the times against their budgets, and the notes."""
+    lines = [""]
+    for outcome in outcomes:
+        names = " ".join((f"{outcome.plan.reference}  ", *outcome.plan.tags)).rstrip()
+        lines.append(f"{outcome.plan.service:<10} {names}")
+    built = [outcome for outcome in outcomes if outcome.built]
+    lines += [
+        _time(f"the {outcome.plan.service}'s build", outcome.seconds, times.build_max_s)
+        for outcome in built
+        if not outcome.rebuilt
+    ]
+    cached = [outcome.seconds for outcome in built if outcome.rebuilt]
+    if cached:
+        # Both are built at the same time.
+        lines.append(_time("rebuilding what changed", max(cached), times.cached_rebuild_max_s))
+    lines += replaced([outcome.plan for outcome in outcomes])
+    lines += [
+        f"note       {outcome.plan.dockerfile}{f':{lint.line}' if lint.line else ''}: {lint.text}"
+        for outcome in outcomes
+        for lint in outcome.lints
+    ]
+    if any(outcome.plan.revision.dirty for outcome in built):
+        lines.append("note       built from uncommitted files: the label revision says so")
+    return lines
+
+
+def _time(what: str, seconds: float, allowed: int) -> str:
+    verdict = "" if seconds <= allowed else "   over the limit"
+    return f"time       {what}: {seconds:.1f} s of {allowed} s{verdict}"

@@ -1,0 +1,62 @@
+"""The flags that several tasks share, each with one wording: a type for the parameter and its help."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+
+@dataclass(frozen=True)
+class Flag:
+    """How `--help` explains a flag; what is not a switch shows its `value` there."""
+
+    help: str
+    value: str = "NAME"
+    many: bool = False
+    """May be given several times: the task gets a tuple."""
+    optional: bool = False
+    """May be given without a value: the task gets True."""
+
+
+@dataclass(frozen=True)
+class Number(Flag):
+    """A flag that takes a whole number, checked before the task runs; `--help` adds the default."""
+
+    unit: str = ""
+    lowest: int = 0
+    highest: int = 0
+
+
+Profile = Annotated[str, Flag("Profile whose contract applies (default: standalone).")]
+AllProfiles = Annotated[bool, Flag("Every profile, one after another.")]
+Service = Annotated[str, Flag("Only this service: backend or frontend.")]
+Engine = Annotated[
+    str,
+    Flag(
+        "compose, native or cluster. Defaults to the running engine, else compose if Docker is available.",
+        "ENGINE",
+    ),
+]
+Detach = Annotated[bool, Flag("Return when everything is healthy and keep it running.")]
+Host = Annotated[str, Flag("Address of the frontend (default: 127.0.0.1); 0.0.0.0 for other machines.", "IP")]
+FrontendPort = Annotated[int, Number("Port of the frontend.", "PORT", unit="a port", lowest=1, highest=65535)]
+BackendPort = Annotated[int, Number("Port of the backend.", "PORT", unit="a port", lowest=1, highest=65535)]
+AutoPort = Annotated[bool, Flag("Use the next free port if one is taken.")]
+Bases = Annotated[
+    tuple[str, ...],
+    Flag(
+        "Replace a base image, as in node:24-alpine=node:24-slim or frontend=node:24-slim; repeatable.",
+        "OLD=NEW",
+        many=True,
+    ),
+]
+Version = Annotated[str, Flag("Semantic version, as in v1.2.3 (default: VERSION of .env).", "VERSION")]
+Registry = Annotated[
+    str, Flag("Registry that the nodes pull from, for a cluster that images cannot be loaded into.", "HOST")
+]
+ClusterProfile = Annotated[str, Flag("Profile whose contract applies (default: cluster).")]
+Namespace = Annotated[str, Flag("Namespace of the release (default: todo-app-dev).")]
+Release = Annotated[str, Flag("Name of the release (default: todo).")]
+KubeContext = Annotated[str, Flag("kubectl context (default: the current one).")]
+Yes = Annotated[bool, Flag("Skip the confirmation prompt.")]
+DryRun = Annotated[bool, Flag("Print the plan and change nothing.")]
+Json = Annotated[bool, Flag("Print events and the result as JSON lines.")]
+Debug = Annotated[bool, Flag("Print the traceback of an error.")]
