@@ -1,11 +1,15 @@
-"""The checks, one session each; `.ci/run` runs what `nox` runs, so this is the only definition of CI.
+"""The checks, one session each: the only definition of CI. `nox -l` lists them, `nox -s NAME` runs one.
 
-A session that cannot do its work fails and says what to install: none passes in silence, and neither does
-a test that was skipped. Words after `--` go to the session's tool: `nox -s backend -- -k password`.
+A session that cannot run fails and names what is missing: none passes silently, and a skipped test fails.
+Arguments after `--` go to the session's tool: `nox -s backend -- -k password`.
 """
 
+import argparse
 import glob
+import json
 import os
+import shutil
+import subprocess
 import sys
 
 import nox
@@ -21,19 +25,32 @@ nox.options.error_on_missing_interpreters = True
 nox.options.reuse_venv = "yes"
 
 SOURCES = ("automation", "backend", "deploy", "tests", "tasks.py", "noxfile.py", "dev")
-DOCKERFILES = tuple(f"{each}/Dockerfile{kind}" for each in ("backend", "frontend") for kind in ("", ".dev"))
+DOCKERFILES = tuple(f"{part}/Dockerfile{kind}" for part in ("backend", "frontend") for kind in ("", ".dev"))
 CHART = "deploy/helm/todo-chatbot-chart"
-KUBERNETES = ("1.30", "1.37")
-"""The oldest version that the chart takes, and the newest that is known."""
+KUBERNETES_VERSIONS = ("1.30", "1.37")
+"""The oldest version that the chart supports, and the newest one known."""
+WORKFLOWS = ".github/workflows"
+AUTOMATION_TESTS = ("tests/automation", "tests/bootstrap", "tests/quickstart/test_native.py")
+QUICKSTART = "tests/quickstart/test_cluster.py"
 PYTEST = ("pytest", "-p", "tests.no_skips")
-# Half of the time these wait, for processes or for a database.
-AT_ONCE = ("--numprocesses", "3", "--dist", "worksteal")
-TWO_FILES = ("--numprocesses", "2", "--dist", "loadfile")
+# These tests wait for processes or for a database half of the time.
+PARALLEL = ("--numprocesses", "3", "--dist", "worksteal")
+BY_FILE = ("--numprocesses", "2", "--dist", "loadfile")
+ENGINES = {
+    "docker": (("docker", "info"), "https://docs.docker.com/get-started/get-docker/"),
+    "cluster": (("minikube", "status"), "https://minikube.sigs.k8s.io/docs/start/"),
+}
+"""How to ask whether an engine answers, and how to get it."""
+ENGINE_SESSIONS = {
+    "docker": (("images",), ("e2e", "--engine", "compose")),
+    "cluster": (("cluster", "tests/cluster/test_release.py", "tests/cluster/test_failures.py", QUICKSTART),),
+}
+"""What CI runs where an engine answers, besides the default sessions. Tests under load take minutes more."""
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and structure: ruff, import-linter, eslint, prettier, hadolint, shellcheck, yamllint, helm."""
+    """Check style and structure: ruff, import-linter, eslint, prettier, hadolint, zizmor, helm."""
     install(session, "lint")
     session.run("ruff", "check", *SOURCES)
     session.run("ruff", "format", "--check", *SOURCES)
@@ -41,114 +58,166 @@ def lint(session: nox.Session) -> None:
     session.run("shellcheck", ".ci/run")
     session.run("hadolint", *DOCKERFILES)
     session.run("yamllint", "--strict", ".")
+    session.run("zizmor", "--offline", "--no-progress", WORKFLOWS)
     chart(session)
     npm(session, "lint")
+    npm(session, "lint:workflows")
     npm(session, "format:check")
 
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Types: mypy --strict for all Python, tsc for the frontend, API types up to date."""
+    """Check types: mypy --strict for Python, tsc for the frontend, up-to-date API types."""
     install(session, "test")
     session.run("mypy", *SOURCES)
     npm(session, "typecheck")
-    api_types(session, "--check")
+    generate_api_types(session, "--check")
 
 
-@nox.session(name="api_types", default=False)
-def generate_api_types(session: nox.Session) -> None:
+@nox.session(name="api-types", default=False)
+def api_types(session: nox.Session) -> None:
     """Generate the frontend's API types from the backend's OpenAPI document."""
     install(session, "test")
-    api_types(session)
+    generate_api_types(session)
 
 
 @nox.session
 def automation(session: nox.Session) -> None:
-    """The tasks and the library behind them, with real processes."""
+    """Test the tasks and the library behind them, with real processes."""
     install(session, "test")
-    session.run(*PYTEST, *AT_ONCE, *(session.posargs or ["tests/automation", "tests/bootstrap"]))
+    session.run(*PYTEST, *PARALLEL, *(session.posargs or AUTOMATION_TESTS))
 
 
 @nox.session
 def backend(session: nox.Session) -> None:
-    """The backend against SQLite and a real PostgreSQL."""
+    """Test the backend on SQLite and on a real PostgreSQL."""
     install(session, "test")
     session.run(
-        *PYTEST, *AT_ONCE, "--config-file", "backend/pyproject.toml", "backend/tests", *session.posargs
+        *PYTEST, *PARALLEL, "--config-file", "backend/pyproject.toml", "backend/tests", *session.posargs
     )
 
 
 @nox.session(venv_backend="none")
 def frontend(session: nox.Session) -> None:
-    """The frontend's unit tests: vitest."""
+    """Run the frontend's unit tests: vitest."""
     npm(session, "test", *session.posargs)
 
 
 @nox.session
 def e2e(session: nox.Session) -> None:
-    """The whole application in a real browser; `-- --engine compose` or `cluster` says where."""
+    """Test the application in a real browser. Options: -- --engine native|compose|cluster."""
     install(session, "test")
     session.run(*PYTEST, "tests/e2e", *session.posargs)
 
 
 @nox.session(default=False)
 def images(session: nox.Session) -> None:
-    """The images of all profiles: built, measured, held against their contracts. Needs Docker."""
+    """Build, measure and verify the images of every profile. Requires Docker."""
     install(session, "test")
     if not session.posargs:
         session.run("invoke", "build", "--all")
         session.run("invoke", "size-check", "--all")
         session.run("invoke", "verify", "--all")
-    # A file a worker: the review's tests look at what they leave behind.
-    session.run(*PYTEST, *TWO_FILES, *(session.posargs or ["tests/images"]))
+    # One file per worker: the tests of the review look at what they leave behind.
+    session.run(*PYTEST, *BY_FILE, *(session.posargs or ["tests/images", "tests/quickstart/test_docker.py"]))
+
+
+@nox.session(default=False)
+def cluster(session: nox.Session) -> None:
+    """Test the chart in a real cluster: releases, failures, rollouts under load. Requires a cluster."""
+    install(session, "test")
+    session.run(*PYTEST, *(session.posargs or ["tests/cluster", QUICKSTART]))
 
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """What builds, starts and memory take on this machine, beside a floor. Needs Docker; never in CI."""
+    """Measure builds, starts and memory beside a floor. Requires Docker; not part of CI."""
     install(session, "test")
     session.run("python", "-m", "tests.bench", *session.posargs)
 
 
 @nox.session(default=False)
-def cluster(session: nox.Session) -> None:
-    """The chart in a real cluster: failures explained, updates under load. Needs Docker and a cluster."""
-    install(session, "test")
-    session.run(*PYTEST, *(session.posargs or ["tests/cluster"]))
+def fmt(session: nox.Session) -> None:
+    """Format everything and apply safe fixes: ruff, eslint, prettier."""
+    install(session, "lint")
+    session.run("ruff", "check", "--fix", *SOURCES)
+    session.run("ruff", "format", *SOURCES)
+    npm(session, "lint", "--fix")
+    npm(session, "format")
+
+
+@nox.session(default=False, venv_backend="none")
+def ci(session: nox.Session) -> None:
+    """Run all that this machine can run. Option: -- --require docker cluster."""
+    parser = argparse.ArgumentParser(prog="nox -s ci --")
+    parser.add_argument("--require", nargs="+", choices=ENGINES, default=[], help="fail without this engine")
+    required = parser.parse_args(session.posargs).require
+    missing = [engine for engine in ENGINES if not answers(engine)]
+    if fatal := [engine for engine in required if engine in missing]:
+        session.error(f"no answer from: {', '.join(fatal)}. Install: {ENGINES[fatal[0]][1]}")
+    run_sessions(session)
+    for engine, sessions in ENGINE_SESSIONS.items():
+        for name, *arguments in sessions if engine not in missing else ():
+            run_sessions(session, "--session", name, *(("--", *arguments) if arguments else ()))
+    for engine in missing:
+        names = ", ".join(" ".join(words) for words in ENGINE_SESSIONS[engine])
+        session.warn(f"Not run, {engine} does not answer: {names}. To get it: {ENGINES[engine][1]}")
+
+
+def answers(engine: str) -> bool:
+    """Return whether an engine answers on this machine."""
+    command = ENGINES[engine][0]
+    if shutil.which(command[0]) is None:
+        return False
+    return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
+
+
+def run_sessions(session: nox.Session, *arguments: str) -> None:
+    """Run sessions with Nox, and fail when one that it lists has not passed."""
+    report = os.path.join(session.create_tmp(), "report.json")
+    session.run(sys.executable, "-m", "nox", "--report", report, *arguments)
+    chosen = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    listed = session.run(sys.executable, "-m", "nox", "--list", "--json", *chosen, silent=True)
+    expected = {item["session"] for item in json.loads(str(listed))}
+    with open(report, encoding="utf-8") as file:
+        results = json.load(file)["sessions"]
+    passed = {result["signatures"][0] for result in results if result["result"] == "success"}
+    if not expected or expected - passed:
+        session.error(f"did not pass: {', '.join(sorted(expected - passed)) or 'no session was listed'}")
 
 
 def chart(session: nox.Session) -> None:
-    """Hold the chart, with every set of values, against Helm's rules and Kubernetes's own schemas."""
+    """Check the chart with every set of values against Helm's rules and Kubernetes' schemas."""
     rendered = session.create_tmp()
     files = []
     for values in (None, f"{CHART}/values-dev.yaml", *sorted(glob.glob(f"{CHART}/ci/*.yaml"))):
-        given = ["--values", values] if values else []
-        session.run("helm", "lint", "--strict", "--quiet", CHART, *given)
-        text = session.run("helm", "template", "todo", CHART, *given, silent=True)
+        options = ["--values", values] if values else []
+        session.run("helm", "lint", "--strict", "--quiet", CHART, *options)
+        text = session.run("helm", "template", "todo", CHART, *options, silent=True)
         files.append(os.path.join(rendered, os.path.basename(values or "values.yaml")))
         with open(files[-1], "w", encoding="utf-8") as file:
             file.write(str(text))
-    for version in KUBERNETES:
-        # Quiet about objects that are not Kubernetes's own: it knows nothing of a gateway's route.
+    for version in KUBERNETES_VERSIONS:
+        # Without warnings about custom resources, such as a gateway's route, which it has no schema for.
         session.run(
             "kubernetes-validate", "--strict", "--quiet", "--no-warn", "--kubernetes-version", version, *files
         )
 
 
-def api_types(session: nox.Session, *options: str) -> None:
-    """Generate lib/api/schema.d.ts of the frontend, or check that it is up to date."""
+def generate_api_types(session: nox.Session, *options: str) -> None:
+    """Write the API types, or check with --check that they are up to date."""
     document = os.path.join(session.create_tmp(), "openapi.json")
     session.run("python", "-m", "app.openapi", document, env={"PYTHONPATH": "backend/src"})
     npm(session, "api-types", document, *options)
 
 
 def install(session: nox.Session, group: str) -> None:
-    """Install a group of the lock, hashes checked."""
+    """Install a dependency group from its lock, with hashes checked."""
     session.install("--require-hashes", "--requirement", f"requirements/{group}.txt")
 
 
 def npm(session: nox.Session, script: str, *arguments: str) -> None:
-    """Run a script of the frontend with the pinned Node, after installing the packages that it lacks."""
+    """Run a script of the frontend with the pinned Node. Installs missing packages first."""
     session.run(sys.executable, "-m", "invoke", "install", external=True)
     command = node.npm("run", script, *(("--", *arguments) if arguments else ()))
     with session.chdir("frontend"):

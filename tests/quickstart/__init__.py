@@ -1,0 +1,1 @@
+"""The README's quickstart, every command of it, where the engine that it needs answers."""
