@@ -1,6 +1,6 @@
 /**
  * Generates lib/api/schema.d.ts from the backend's OpenAPI document, so that both sides agree on the wire format.
- * The Nox session `api_types` runs it; `types` runs it with --check, which fails when the file is out of date.
+ * The Nox session `api-types` runs it; `types` runs it with --check, which fails when the file is out of date.
  *
  * Usage: node scripts/api-types.mjs DOCUMENT [--check]
  */
@@ -32,6 +32,6 @@ const text = await prettier.format(HEADER + types, {
 
 if (!values.check) writeFileSync(OUTPUT, text);
 else if (readFileSync(OUTPUT, "utf8") !== text) {
-  console.error(`${OUTPUT} is out of date: the backend's schemas have changed. Run: ./dev test -s api_types`);
+  console.error(`${OUTPUT} is out of date: the backend's schemas have changed. Run: ./dev test -s api-types`);
   process.exitCode = 1;
 }
