@@ -1,18 +1,20 @@
-"""What a check is, and what it finds: pure functions from a contract and from facts, known by their names.
+"""The check DSL: a check is a small pure function from a contract and facts to a finding.
 
-A check says with its parameters what it looks at:
+The parameters of a check say what it needs, its docstring is its summary in `invoke verify --list`:
 
     @check("port", IMAGE)
-    def port(asked: Contract, config: Config) -> Finding:
-        '''The image exposes the port of the contract, and no other.'''
+    def port(contract: Contract, config: Config) -> Finding:
+        '''The image exposes the contract's port and no other.'''
+        wanted = contract.service.port
+        return equal(f"{wanted}/tcp", listed(config.ports), remedy=f"EXPOSE {wanted}")
 
-`Contract` is what is required. Everything else is a fact, gathered only when a chosen check needs it.
+`Contract` is what is required. Every other parameter is a fact, gathered only when a chosen check needs it.
 """
 
 import importlib
 import inspect
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -21,11 +23,16 @@ from automation.console.values import unknown
 from automation.contract.contract import Contract
 
 STATIC, IMAGE, LIVE = "static", "image", "live"
-"""What is looked at: the files, what was built from them, and what runs."""
+"""What a check looks at: the files, what was built from them, and what runs."""
+
+_MODULES = (
+    *("builds", "exposure", "compose", "image_config", "image_contents"),
+    *("health", "containers", "journeys", "cluster"),
+)
 
 
 class Outcome(StrEnum):
-    """What became of a rule."""
+    """The result of a check."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -34,22 +41,22 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """A rule held against what was observed."""
+    """What a check found."""
 
     required: str
+    """The contract's value, or what the check's summary says."""
     observed: str
     outcome: Outcome
     remedy: str = ""
-    """How to mend it, where it failed."""
     rule: str = ""
     """The name of the check."""
     service: str = ""
-    """Which of the two services; empty where the rule is about both."""
+    """Empty where the check is about both services."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A named check."""
+    """A check under its name."""
 
     name: str
     group: str
@@ -57,28 +64,32 @@ class Check:
     only: str
     """The one service that it is about; empty for both."""
     takes: tuple[type[Any], ...]
-    """What its parameters are: what is asked, and facts."""
     summary: str
     function: Callable[..., Finding]
 
     @property
     def needs(self) -> tuple[type[Any], ...]:
-        """The facts that it looks at."""
+        """The facts that the check looks at."""
         return tuple(kind for kind in self.takes if kind is not Contract)
 
     def to_mapping(self) -> dict[str, str]:
         """Return the check as plain data."""
         return {"name": self.name, "group": self.group, "service": self.only, "summary": self.summary}
 
-    def evaluate(self, asked: Contract, facts: Mapping[type[Any], Any]) -> Finding:
-        """Hold the facts against what is asked; a fact that could not be had fails the check."""
-        for kind in self.needs:
-            if getattr(facts[kind], "failure", ""):
-                found = failed(self.summary, facts[kind].failure, facts[kind].remedy)
+    def evaluate(self, contract: Contract, facts: Mapping[type[Any], Any]) -> Finding:
+        """Check the facts; a fact with a `failure` fails the check, one that is `absent` is not judged."""
+        for fact in (facts[kind] for kind in self.needs):
+            if absent := getattr(fact, "absent", ""):
+                finding = not_applicable(self.summary, absent)
+                break
+            if failure := getattr(fact, "failure", ""):
+                finding = judge(self.summary, failure, holds=False, remedy=fact.remedy)
                 break
         else:
-            found = self.function(*(asked if kind is Contract else facts[kind] for kind in self.takes))
-        return replace(found, rule=self.name, service=asked.name)
+            finding = self.function(*(contract if kind is Contract else facts[kind] for kind in self.takes))
+        return replace(
+            finding, required=finding.required or self.summary, rule=self.name, service=contract.name
+        )
 
 
 _registered: dict[str, Check] = {}
@@ -88,12 +99,12 @@ _Function = typing.TypeVar("_Function", bound=Callable[..., Finding])
 def check(
     name: str, group: str, *, per_service: bool = True, only: str = ""
 ) -> Callable[[_Function], _Function]:
-    """Register a check under this name; its docstring is what `--list` shows."""
+    """Register a function as the check of this name."""
 
     def register(function: _Function) -> _Function:
         hints = typing.get_type_hints(function)
-        takes = tuple(hints[each] for each in inspect.signature(function).parameters)
-        summary = inspect.cleandoc(function.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+        takes = tuple(hints[parameter] for parameter in inspect.signature(function).parameters)
+        summary = " ".join((function.__doc__ or "").split())
         if name in _registered:
             raise ValueError(f"two checks are called {name}")
         _registered[name] = Check(name, group, per_service, only, takes, summary, function)
@@ -103,44 +114,57 @@ def check(
 
 
 def registered() -> tuple[Check, ...]:
-    """Return all checks, grouped, in the order in which they are defined."""
-    for module in ("files", "compose", "images", "containers", "cluster"):
+    """Return all checks by group, in the order in which they are defined."""
+    for module in _MODULES:
         importlib.import_module(f"automation.verify.checks.{module}")  # registers its checks
-    order = (STATIC, IMAGE, LIVE)
-    return tuple(sorted(_registered.values(), key=lambda each: order.index(each.group)))
+    return tuple(sorted(_registered.values(), key=lambda check: (STATIC, IMAGE, LIVE).index(check.group)))
 
 
 def chosen(names: Sequence[str]) -> tuple[Check, ...]:
-    """Return the checks of these names, all without a name. Raises UsageError for a name that none has."""
-    everything = registered()
-    known = {each.name: each for each in everything}
+    """Return the checks of these names, or all without a name. Raises UsageError for an unknown name."""
+    known = {check.name: check for check in registered()}
     for name in names:
         if name not in known:
             raise unknown("check", name, known, listing="invoke verify --list")
-    return tuple(each for each in everything if not names or each.name in names)
+    return tuple(check for check in known.values() if not names or check.name in names)
 
 
-def judged(required: str, observed: str, *, holds: bool, remedy: str) -> Finding:
-    """Return the finding of a rule that holds or does not."""
-    return passed(required, observed) if holds else failed(required, observed, remedy)
-
-
-def passed(required: str, observed: str) -> Finding:
-    """Return the finding of a rule that holds."""
-    return Finding(required, observed, Outcome.PASSED)
-
-
-def failed(required: str, observed: str, remedy: str) -> Finding:
-    """Return the finding of a rule that does not hold."""
+def judge(required: str, observed: str, *, holds: bool, remedy: str) -> Finding:
+    """Return a finding that passes if the rule holds."""
+    if holds:
+        return Finding(required, observed, Outcome.PASSED)
     return Finding(required, observed, Outcome.FAILED, remedy)
 
 
 def not_applicable(required: str, why: str) -> Finding:
-    """Return the finding of a rule that cannot be held against anything here."""
+    """Return the finding of a rule that does not apply."""
     return Finding(required, why, Outcome.NOT_APPLICABLE)
 
 
-def listed(names: Sequence[str], most: int = 5) -> str:
-    """Return the first names of many as a text, and how many more there are."""
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+def equal(required: str, observed: str, *, remedy: str) -> Finding:
+    """Require exactly this text."""
+    return judge(required, observed, holds=observed == required, remedy=remedy)
+
+
+def at_most(
+    limit: float, observed: float | None, unit: str, *, remedy: str, missing: str = "never", digits: int = 0
+) -> Finding:
+    """Require a number within a limit; where there is no number, `missing` says what happened instead."""
+    text = missing if observed is None else f"{observed:.{digits}f} {unit}"
+    holds = observed is not None and observed <= limit
+    return judge(f"at most {limit} {unit}", text, holds=holds, remedy=remedy)
+
+
+def no_problem(
+    problems: Iterable[str], *, remedy: str, required: str = "", passing: str = "as required", most: int = 5
+) -> Finding:
+    """Require that there is no problem; an empty text is none."""
+    found = list(dict.fromkeys(filter(None, problems)))
+    return judge(required, listed(found, most) if found else passing, holds=not found, remedy=remedy)
+
+
+def listed(names: Iterable[str], most: int = 5) -> str:
+    """Return the first names and how many more there are; `none` where there are none."""
+    every = list(names)
+    shown = ", ".join(every[:most]) or "none"
+    return f"{shown} and {len(every) - most} more" if len(every) > most else shown

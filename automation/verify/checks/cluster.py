@@ -1,249 +1,230 @@
-"""Checks of what runs in a cluster, as its API server reports it: not of what was asked of it."""
+"""Checks of what runs in a cluster, as its API server reports it: not of what was requested."""
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from automation.contract.contract import Contract
 from automation.contract.models import Kubernetes, Probe, Workload
-from automation.verify.check import LIVE, Finding, check, judged, listed, not_applicable
+from automation.verify.check import LIVE, Finding, check, equal, judge, listed, no_problem
 from automation.verify.facts import Released
 
-_REMEDY = "invoke helm-install   with the chart's own values"
-_Rule = Callable[[Contract, Released], Finding]
-_LABELS = ("name", "instance", "version", "managed-by")
+_REMEDY = "invoke helm-install   with the chart's default values"
+_PROBE = "{} after {} s, every {} s, timeout {} s"
+_Document = Mapping[str, Any]
 
 
-def held(name: str, *, per_service: bool = True) -> Callable[[_Rule], _Rule]:
-    """Register a check that is held wherever a release runs."""
-
-    def register(rule: _Rule) -> _Rule:
-        @functools.wraps(rule)
-        def where_it_runs(asked: Contract, released: Released) -> Finding:
-            if released.absent:
-                return not_applicable("a release in a cluster", released.absent)
-            return rule(asked, released)
-
-        return check(name, LIVE, per_service=per_service)(where_it_runs)
-
-    return register
-
-
-@held("cluster-replicas")
-def replicas(asked: Contract, released: Released) -> Finding:
-    """In the cluster as many replicas are wanted as the contract says, and all are available."""
-    most = _workload(asked).replicas
-    deployment = released.find("Deployment", _workload(asked).name)
-    wanted = deployment.get("spec", {}).get("replicas", 0)
-    available = deployment.get("status", {}).get("availableReplicas", 0)
-    return judged(
-        f"{most} of {most}",
-        f"{available} of {wanted}",
-        holds=wanted == most and available == most,
-        remedy="invoke status   and   invoke logs   show what keeps them",
+@check("cluster-replicas", LIVE)
+def replicas(contract: Contract, released: Released) -> Finding:
+    """All replicas of the contract are requested and available."""
+    wanted, deployment = _workload(contract).replicas, _deployment(contract, released)
+    available, requested = (
+        _get(deployment, "status.availableReplicas", 0),
+        _get(deployment, "spec.replicas", 0),
     )
+    remedy = "invoke status   and   invoke logs   show what delays them"
+    return equal(f"{wanted} of {wanted}", f"{available} of {requested}", remedy=remedy)
 
 
-@held("cluster-strategy")
-def strategy(asked: Contract, released: Released) -> Finding:
-    """An update in the cluster replaces pods one by one, and takes none away before another is there."""
-    rules = _rules(asked)
-    found = released.find("Deployment", _workload(asked).name).get("spec", {}).get("strategy", {})
-    rolling = found.get("rollingUpdate", {})
-    seen = (found.get("type"), rolling.get("maxSurge"), rolling.get("maxUnavailable"))
-    return judged(
+@check("cluster-strategy", LIVE)
+def strategy(contract: Contract, released: Released) -> Finding:
+    """An update replaces pods one by one, and removes none before its replacement is available."""
+    rules, seen = _rules(contract), _get(_deployment(contract, released), "spec.strategy", {})
+    surge, unavailable = (_get(seen, f"rollingUpdate.{name}") for name in ("maxSurge", "maxUnavailable"))
+    return equal(
         f"RollingUpdate, surge {rules.max_surge}, unavailable {rules.max_unavailable}",
-        f"{seen[0]}, surge {seen[1]}, unavailable {seen[2]}",
-        holds=seen == ("RollingUpdate", rules.max_surge, rules.max_unavailable),
+        f"{seen.get('type')}, surge {surge}, unavailable {unavailable}",
         remedy=_REMEDY,
     )
 
 
-@held("cluster-labels")
-def labels(asked: Contract, released: Released) -> Finding:
-    """Deployment and pods in the cluster carry the labels by which they are found and told apart."""
-    workload, rules = _workload(asked), _rules(asked)
-    own = {"app": workload.name, "tier": workload.tier}
-    required = f"app={workload.name}, tier={workload.tier}, app.kubernetes.io/{', '.join(_LABELS)}"
-    deployment = released.find("Deployment", workload.name)
+@check("cluster-labels", LIVE)
+def labels(contract: Contract, released: Released) -> Finding:
+    """The deployment and its pods carry the labels by which they are selected and identified."""
+    workload, rules = _workload(contract), _rules(contract)
+    selector = {"app": workload.name, "tier": workload.tier}
+    wanted = {
+        **selector,
+        "app.kubernetes.io/name": rules.chart,
+        "app.kubernetes.io/version": rules.application_version,
+        "app.kubernetes.io/managed-by": "Helm",
+    }
+    deployment = _deployment(contract, released)
     wrong = []
-    for name, document in ((workload.name, deployment), *_named(released, workload)):
-        found = document.get("metadata", {}).get("labels", {})
-        wanted = {
-            **own,
-            "app.kubernetes.io/name": rules.chart,
-            "app.kubernetes.io/version": rules.application_version,
-            "app.kubernetes.io/managed-by": "Helm",
-        }
+    for name, document in ((workload.name, deployment), *_pods(contract, released)):
+        found = _get(document, "metadata.labels", {})
         wrong += [f"{name}: {key}" for key, value in wanted.items() if found.get(key) != value]
         wrong += [] if found.get("app.kubernetes.io/instance") else [f"{name}: instance"]
-    selector = deployment.get("spec", {}).get("selector", {}).get("matchLabels")
-    wrong += [] if selector == own else [f"selects {selector}"]
-    return judged(required, listed(wrong) or "all of them", holds=not wrong, remedy=_REMEDY)
-
-
-@held("cluster-probes")
-def probes(asked: Contract, released: Released) -> Finding:
-    """Kubernetes asks the pods in the cluster what the contract says, as often and as patiently."""
-    workload = _workload(asked)
-    required = f"readiness {_told(workload.readiness)}; liveness {_told(workload.liveness)}"
-    container = _container(released.find("Deployment", workload.name).get("spec", {}).get("template", {}))
-    seen = {kind: _probe(container.get(f"{kind}Probe", {})) for kind in ("readiness", "liveness")}
-    return judged(
-        required,
-        "; ".join(f"{kind} {_told(each) if each else 'none'}" for kind, each in seen.items()),
-        holds=seen == {"readiness": workload.readiness, "liveness": workload.liveness},
+    selected = _get(deployment, "spec.selector.matchLabels")
+    wrong += [] if selected == selector else [f"selects {selected}"]
+    return no_problem(
+        wrong,
+        required=f"app={workload.name}, tier={workload.tier}, "
+        "app.kubernetes.io/name, instance, version, managed-by",
         remedy=_REMEDY,
     )
 
 
-@held("cluster-resources")
-def resources(asked: Contract, released: Released) -> Finding:
-    """Every pod in the cluster asks for the resources of the contract, and is limited as it says."""
-    rules = _rules(asked)
-    required = (
-        f"asks {rules.requests.cpu} {rules.requests.memory}, at most {rules.limits.cpu} {rules.limits.memory}"
+@check("cluster-probes", LIVE)
+def probes(contract: Contract, released: Released) -> Finding:
+    """The pods have the contract's readiness and liveness probes."""
+    workload = _workload(contract)
+    container = _container(_get(_deployment(contract, released), "spec.template", {}))
+    readiness, liveness = (
+        _observed_probe(_get(container, f"{kind}Probe")) for kind in ("readiness", "liveness")
     )
-    if released.absent:
-        return not_applicable(required, released.absent)
+    return equal(
+        f"readiness {_required_probe(workload.readiness)}; liveness {_required_probe(workload.liveness)}",
+        f"readiness {readiness}; liveness {liveness}",
+        remedy=_REMEDY,
+    )
+
+
+@check("cluster-resources", LIVE)
+def resources(contract: Contract, released: Released) -> Finding:
+    """Every pod has the contract's resource requests and limits."""
+    requests, limits = _rules(contract).requests, _rules(contract).limits
     wanted = {
-        "requests": {"cpu": rules.requests.cpu, "memory": rules.requests.memory},
-        "limits": {"cpu": rules.limits.cpu, "memory": rules.limits.memory},
+        "requests": {"cpu": requests.cpu, "memory": requests.memory},
+        "limits": {"cpu": limits.cpu, "memory": limits.memory},
     }
-    pods = _named(released, _workload(asked))
-    wrong = [name for name, pod in pods if _container(pod).get("resources") != wanted]
-    return judged(
-        required,
-        listed(wrong) or ("as required" if pods else "no pod"),
-        holds=bool(pods) and not wrong,
+    pods = _pods(contract, released)
+    return no_problem(
+        [name for name, pod in pods if _container(pod).get("resources") != wanted] if pods else ["no pod"],
+        required=f"requests {requests.cpu} {requests.memory}, at most {limits.cpu} {limits.memory}",
         remedy=_REMEDY,
     )
 
 
-@held("cluster-images")
-def images(asked: Contract, released: Released) -> Finding:
-    """The pods in the cluster run an image of the contract, by a tag that changes with the content."""
-    required = f"{asked.service.image}, by the tag of its content"
-    running = {str(_container(pod).get("image")) for _, pod in _named(released, _workload(asked))}
-    named = (each.rpartition("/")[2].partition(":") for each in running)
-    good = all(name == asked.service.image and tag not in {"", "latest"} for name, _, tag in named)
-    return judged(required, listed(sorted(running)) or "no pod", holds=bool(running) and good, remedy=_REMEDY)
-
-
-@held("cluster-restricted")
-def restricted(asked: Contract, released: Released) -> Finding:
-    """The pods in the cluster run as the contract's user: root read-only, no capabilities, no token."""
-    user = asked.service.user
-    required = f"{user.uid}:{user.gid}, read-only root, no capabilities, seccomp, no token"
-    pods = _named(released, _workload(asked))
-    wrong = [f"{name}: {what}" for name, pod in pods for what in _liberties(pod, user.uid, user.gid)]
-    return judged(
-        required,
-        listed(wrong) or ("as required" if pods else "no pod"),
-        holds=bool(pods) and not wrong,
+@check("cluster-images", LIVE)
+def images(contract: Contract, released: Released) -> Finding:
+    """The pods run an image of the contract, by a tag that changes with its content."""
+    wanted = contract.service.image
+    running = sorted({str(_container(pod).get("image")) for _, pod in _pods(contract, released)})
+    named = (reference.rpartition("/")[2].partition(":") for reference in running)
+    return judge(
+        f"{wanted}, by the tag of its content",
+        listed(running) if running else "no pod",
+        holds=bool(running) and all(name == wanted and tag not in {"", "latest"} for name, _, tag in named),
         remedy=_REMEDY,
     )
 
 
-@held("cluster-service")
-def service(asked: Contract, released: Released) -> Finding:
-    """The service in the cluster is of the contract's type and port, and selects the workload's pods."""
-    workload = _workload(asked)
-    required = f"{workload.service_type} {workload.service_port} to {workload.name}"
-    spec = released.find("Service", workload.service).get("spec", {})
-    selected = spec.get("selector", {})
-    ports = [each.get("port") for each in spec.get("ports", ())]
-    return judged(
-        required,
-        f"{spec.get('type')} {listed([str(each) for each in ports])} to {selected.get('app')}",
-        holds=spec.get("type") == workload.service_type
-        and ports == [workload.service_port]
-        and selected == {"app": workload.name, "tier": workload.tier},
+@check("cluster-restricted", LIVE)
+def restricted(contract: Contract, released: Released) -> Finding:
+    """The pods run as the contract's user, with a read-only root, no capabilities and no token."""
+    user, pods = contract.service.user, _pods(contract, released)
+    return no_problem(
+        [f"{name}: {right}" for name, pod in pods for right in _rights(pod, user.uid, user.gid)]
+        if pods
+        else ["no pod"],
+        required=f"{user.uid}:{user.gid}, read-only root, no capabilities, seccomp, no token",
         remedy=_REMEDY,
     )
 
 
-@held("cluster-policies")
-def policies(asked: Contract, released: Released) -> Finding:
-    """In the cluster a network policy says who may connect, and a disruption budget lets nodes be drained."""
-    required = "a network policy; a budget that lets a pod go"
-    workload = _workload(asked)
-    own = {"app": workload.name, "tier": workload.tier}
-    policed = [
-        each
-        for each in released.of_kind("NetworkPolicy")
-        if each["spec"].get("podSelector", {}).get("matchLabels") == own
-    ]
+@check("cluster-service", LIVE)
+def service(contract: Contract, released: Released) -> Finding:
+    """The service has the contract's type and port and selects the workload's pods."""
+    workload = _workload(contract)
+    spec = _get(released.find("Service", workload.service), "spec", {})
+    selector = _get(spec, "selector", {})
+    tier = "" if selector == {"app": workload.name, "tier": workload.tier} else f" with {selector}"
+    return equal(
+        f"{workload.service_type} {workload.service_port} to {workload.name}",
+        f"{spec.get('type')} {listed(str(port.get('port')) for port in spec.get('ports', ()))}"
+        f" to {selector.get('app')}{tier}",
+        remedy=_REMEDY,
+    )
+
+
+@check("cluster-policies", LIVE)
+def policies(contract: Contract, released: Released) -> Finding:
+    """A network policy restricts who may connect, and a disruption budget lets nodes be drained."""
+    workload = _workload(contract)
+    pods = {"app": workload.name, "tier": workload.tier}
+    policed = any(
+        _get(policy, "spec.podSelector.matchLabels") == pods for policy in released.of_kind("NetworkPolicy")
+    )
     stuck = [
-        each["metadata"]["name"]
-        for each in released.of_kind("PodDisruptionBudget")
-        if each["spec"].get("selector", {}).get("matchLabels") == own
-        and not each.get("status", {}).get("disruptionsAllowed")
+        f"{budget['metadata']['name']} allows no disruption"
+        for budget in released.of_kind("PodDisruptionBudget")
+        if _get(budget, "spec.selector.matchLabels") == pods and not _get(budget, "status.disruptionsAllowed")
     ]
-    wrong = [*([] if policed else ["no network policy"]), *(f"{name} lets no pod go" for name in stuck)]
-    return judged(required, listed(wrong) or "as required", holds=not wrong, remedy=_REMEDY)
+    return no_problem(
+        ["" if policed else "no network policy", *stuck],
+        remedy=_REMEDY,
+    )
 
 
-@held("cluster-configuration", per_service=False)
-def configuration(asked: Contract, released: Released) -> Finding:
-    """The cluster has the ConfigMap and the Secret of the contract, with what belongs into each."""
-    rules = _rules(asked)
-    required = f"{', '.join(rules.config)} in {rules.config_map}; {', '.join(rules.secret_keys)} as secrets"
-    found = released.find("ConfigMap", rules.config_map).get("data", {})
-    wrong = [name for name, value in rules.config.items() if found.get(name) != value]
-    wrong += [name for name in rules.secret_keys if name not in released.secret_keys]
-    wrong += [f"{name} is in the ConfigMap" for name in rules.secret_keys if name in found]
-    return judged(required, listed(wrong) or "all of them", holds=not wrong, remedy=_REMEDY)
+@check("cluster-configuration", LIVE, per_service=False)
+def configuration(contract: Contract, released: Released) -> Finding:
+    """The cluster has the contract's ConfigMap and Secret, each with its own keys."""
+    rules = _rules(contract)
+    found = _get(released.find("ConfigMap", rules.config_map), "data", {})
+    return no_problem(
+        [
+            *(name for name, value in rules.config.items() if found.get(name) != value),
+            *(name for name in rules.secret_keys if name not in released.secret_keys),
+            *(f"{name} is in the ConfigMap" for name in rules.secret_keys if name in found),
+        ],
+        required=f"{', '.join(rules.config)} in {rules.config_map}; {', '.join(rules.secret_keys)} secret",
+        remedy=_REMEDY,
+    )
 
 
-def _rules(asked: Contract) -> Kubernetes:
-    rules = asked.profile.kubernetes
+def _rules(contract: Contract) -> Kubernetes:
+    rules = contract.profile.kubernetes
     if rules is None:
-        raise ValueError(f"the profile {asked.profile.name} has no rules for Kubernetes")
+        raise ValueError(f"the profile {contract.profile.name} has no rules for Kubernetes")
     return rules
 
 
-def _workload(asked: Contract) -> Workload:
-    rules = _rules(asked)
-    return rules.frontend if asked.name == "frontend" else rules.backend
+def _workload(contract: Contract) -> Workload:
+    rules = _rules(contract)
+    return rules.frontend if contract.name == "frontend" else rules.backend
 
 
-def _named(released: Released, workload: Workload) -> list[tuple[str, Mapping[str, Any]]]:
-    return [(each["metadata"]["name"], each) for each in released.pods(workload.name)]
+def _deployment(contract: Contract, released: Released) -> _Document:
+    return released.find("Deployment", _workload(contract).name)
 
 
-def _container(pod: Mapping[str, Any]) -> Mapping[str, Any]:
-    containers = pod.get("spec", {}).get("containers") or [{}]
-    found: Mapping[str, Any] = containers[0]
+def _pods(contract: Contract, released: Released) -> Sequence[tuple[str, _Document]]:
+    return [(pod["metadata"]["name"], pod) for pod in released.pods(_workload(contract).name)]
+
+
+def _get(document: _Document, path: str, default: Any = None) -> Any:
+    """Return the value at a path as in `spec.replicas`."""
+    found: Any = document
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return default if found is None else found
+
+
+def _container(pod: _Document) -> _Document:
+    found: _Document = (_get(pod, "spec.containers") or [{}])[0]
     return found
 
 
-def _probe(probe: Mapping[str, Any]) -> Probe | None:
-    if not probe:
-        return None
-    # What a cluster has is compared with the contract, and need not be valid.
-    return Probe.model_construct(
-        path=probe.get("httpGet", {}).get("path", ""),
-        initial_delay_s=probe.get("initialDelaySeconds", 0),
-        period_s=probe.get("periodSeconds", 10),
-        timeout_s=probe.get("timeoutSeconds", 1),
-    )
+def _required_probe(probe: Probe) -> str:
+    return _PROBE.format(probe.path, probe.initial_delay_s, probe.period_s, probe.timeout_s)
 
 
-def _told(probe: Probe) -> str:
-    return f"{probe.path} after {probe.initial_delay_s} s, each {probe.period_s} s, {probe.timeout_s} s"
+def _observed_probe(probe: _Document) -> str:
+    fields = (("httpGet.path", ""), ("initialDelaySeconds", 0), ("periodSeconds", 10), ("timeoutSeconds", 1))
+    return _PROBE.format(*(_get(probe, *field) for field in fields)) if probe else "none"
 
 
-def _liberties(pod: Mapping[str, Any], uid: int, gid: int) -> list[str]:
-    """Return what a pod is allowed that the contract does not allow."""
+def _rights(pod: _Document, uid: int, gid: int) -> list[str]:
+    """Return the rights of a pod that the contract does not allow."""
     spec = pod.get("spec", {})
-    own, each = spec.get("securityContext", {}), _container(pod).get("securityContext", {})
-    return [
-        *([] if (own.get("runAsUser"), own.get("runAsGroup")) == (uid, gid) else ["another user"]),
-        *([] if own.get("runAsNonRoot") else ["may be root"]),
-        *([] if own.get("seccompProfile", {}).get("type") == "RuntimeDefault" else ["no seccomp"]),
-        *([] if each.get("readOnlyRootFilesystem") else ["writable root"]),
-        *([] if each.get("allowPrivilegeEscalation") is False else ["may gain privileges"]),
-        *([] if each.get("capabilities", {}).get("drop") == ["ALL"] else ["capabilities"]),
-        *([] if spec.get("automountServiceAccountToken") is False else ["a token"]),
-    ]
+    own, container = spec.get("securityContext", {}), _container(pod).get("securityContext", {})
+    rules = {
+        "another user": (own.get("runAsUser"), own.get("runAsGroup")) == (uid, gid),
+        "may be root": bool(own.get("runAsNonRoot")),
+        "no seccomp": _get(own, "seccompProfile.type") == "RuntimeDefault",
+        "writable root": bool(container.get("readOnlyRootFilesystem")),
+        "may gain privileges": container.get("allowPrivilegeEscalation") is False,
+        "capabilities": _get(container, "capabilities.drop") == ["ALL"],
+        "a token": spec.get("automountServiceAccountToken") is False,
+    }
+    return [right for right, holds in rules.items() if not holds]

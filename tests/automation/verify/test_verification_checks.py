@@ -524,7 +524,7 @@ def test_a_tag_that_another_profile_holds_is_said_and_not_judged() -> None:
         made.change(service, Names, planned=(f"todo-{service}:0123456789ab",))
     [*found] = [each for each in made.findings() if each.rule == "tags"]
     assert [each.outcome for each in found] == [Outcome.NOT_APPLICABLE] * 2
-    assert found[0].observed == "latest is another profile's here"
+    assert found[0].observed == "latest belongs to another profile here"
 
 
 def test_a_container_that_did_not_start_fails_what_looks_at_it_with_the_reason() -> None:
@@ -590,7 +590,7 @@ def test_every_key_of_the_contracts_is_read_by_a_check() -> None:
 
 
 def test_checks_are_chosen_by_name_and_near_names_are_told() -> None:
-    assert [each.name for each in chosen(["size", "port"])] == ["size", "port"]
+    assert [each.name for each in chosen(["size", "port"])] == ["port", "size"]
     assert len(chosen([])) == len(registered())
     with pytest.raises(UsageError) as wrong:
         chosen(["helth-time"])

@@ -218,8 +218,11 @@ def test_a_build_that_is_not_on_record_comes_with_a_change_of_the_sources() -> N
     made = scene()
     change(Builds, cold_s=None, rebuild_s=None)(made)
     found = {each.rule: each.observed for each in made.findings() if each.service == "backend"}
-    assert found["build-time"] == "no build is on record: invoke build --no-cache   measures it"
-    assert found["rebuild-time"] == "no build is on record: it comes with the next change of the sources"
+    assert found["build-time"] == "no build is recorded; invoke build --no-cache measures one"
+    assert (
+        found["rebuild-time"]
+        == "no build is recorded; the next build after a change of the sources is measured"
+    )
 
 
 def instead(old: str, new: str) -> Break:
@@ -304,7 +307,7 @@ def test_a_stage_without_a_name_is_said_to_have_none() -> None:
     made = scene()
     made.rewrite("backend", lambda _: "FROM python:3.11-slim\n")
     [found] = [each for each in made.findings() if each.rule == "multi-stage" and each.service == "backend"]
-    assert found.observed == "1, without a name"
+    assert found.observed == "1, unnamed"
 
 
 @pytest.mark.parametrize("has_git", [True, False], ids=["with git", "without git"])

@@ -1,0 +1,256 @@
+"""Checks of how images are built: Dockerfiles, their stages and base images, and how long a build takes."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+
+from automation.contract.contract import Contract
+from automation.docker.dockerfile import Dockerfile, Instruction, Stage
+from automation.verify.check import (
+    IMAGE,
+    STATIC,
+    Finding,
+    at_most,
+    check,
+    equal,
+    judge,
+    listed,
+    no_problem,
+    not_applicable,
+)
+from automation.verify.facts import Builds, Development, Source, Sources
+
+_INSTALLS = re.compile(
+    r"\b(?:(?:npm|pnpm)@ (?:ci|install|i)|yarn(?: install)?$|pip3?@ install|uv@ (?:pip install|sync)"
+    r"|poetry@ install|apk@ add|apt(?:-get)?@ install)\b|\S*install\S*\.(?:sh|py)\b".replace(
+        "@", r"(?: +-\S+(?: +[^\s;&|-][^\s;&|]*)?)*"
+    )
+)
+_MANIFEST = re.compile(
+    r"(?:package(?:-lock)?|npm-shrinkwrap)\.json|(?:requirements|constraints|bootstrap)[\w.-]*\.(?:txt|in)|.*\.lock"
+    r"|pyproject\.toml|setup\.cfg|Pipfile|pnpm-(?:lock|workspace)\.yaml|\.npmrc|\.yarnrc.*|uv\.toml|.*\.sh"
+)
+_REMOTE = re.compile(r"[a-z]+://|git@", re.IGNORECASE)
+
+
+@check("multi-stage", STATIC)
+def multi_stage(contract: Contract, source: Source) -> Finding:
+    """The image is built in several stages, and the last one copies the result of the others."""
+    wanted, dockerfile = contract.service.stages, source.dockerfile
+    count, names = len(dockerfile.stages), dockerfile.names
+    copies = any(copy.flag("from") for copy in _inherited(dockerfile, "COPY"))
+    observed = f"{count}: {', '.join(names)}" if names else f"{count}, unnamed"
+    return judge(
+        f"at least {len(wanted)} stages ({', '.join(wanted)})",
+        observed if copies or count == 1 else f"{observed}; the last copies nothing from another",
+        holds=count >= len(wanted) and copies,
+        remedy="build in separate stages, and COPY --from= only the result into the last one",
+    )
+
+
+@check("builds-together", STATIC, per_service=False)
+def builds_together(contract: Contract, sources: Sources) -> Finding:
+    """Both images can be built in parallel: they share no locked cache and neither is the other's base."""
+    shared = sorted(_locked_caches(sources.backend) & _locked_caches(sources.frontend))
+    shared += [
+        f"the {name} is built from {image}"
+        for name, dockerfile, other in (
+            ("backend", sources.backend, contract.profile.frontend.image),
+            ("frontend", sources.frontend, contract.profile.backend.image),
+        )
+        for image in dockerfile.external
+        if image.partition(":")[0] == other
+    ]
+    return no_problem(
+        shared,
+        remedy="another id for the cache mount, or sharing=shared",
+    )
+
+
+@check("base", STATIC)
+def base(contract: Contract, source: Source) -> Finding:
+    """The runtime comes from the contract's base image."""
+    return _requires_base(contract.service.base, source)
+
+
+@check("build-base", STATIC, only="frontend")
+def build_base(contract: Contract, source: Source) -> Finding:
+    """The frontend is built in the contract's build image."""
+    return _requires_base(contract.profile.frontend.build_base, source)
+
+
+@check("base-tags", STATIC)
+def base_tags(source: Source) -> Finding:
+    """Every base image has a specific tag, by default too, and what ADD downloads has a checksum."""
+    return _pinned(source.dockerfile)
+
+
+@check("development-base-tags", STATIC)
+def development_base_tags(development: Development) -> Finding:
+    """Every base image of Dockerfile.dev has a specific tag, never `latest`."""
+    return _pinned(development.dockerfile)
+
+
+@check("layer-order", STATIC)
+def layer_order(source: Source) -> Finding:
+    """Dependencies are installed before the sources are copied, so a changed line reinstalls nothing."""
+    return no_problem(
+        _late_installs(source.dockerfile),
+        remedy="COPY only the lock files before installing, and the sources afterwards",
+    )
+
+
+@check("build-arguments", STATIC)
+def build_arguments(contract: Contract, source: Source) -> Finding:
+    """The Dockerfile declares the contract's build arguments with their default values."""
+    wanted, defaults = contract.service.environment.build_arguments, source.dockerfile.arguments
+    if not wanted:
+        return not_applicable("–", "the contract has no build arguments")
+    return equal(
+        " ".join(f"{name}={value}" for name, value in wanted.items()),
+        " ".join(f"{name}={defaults[name]}" if name in defaults else f"no {name}" for name in wanted),
+        remedy=" and ".join(f"ARG {name}={value}" for name, value in wanted.items()),
+    )
+
+
+@check("development-command", STATIC)
+def development_command(contract: Contract, development: Development) -> Finding:
+    """Dockerfile.dev runs the contract's development server, which reloads changed files."""
+    wanted = contract.service.development_command
+    commands = _inherited(development.dockerfile, "CMD")
+    words = commands[-1].words if commands else ()
+    return judge(
+        " ".join(wanted),
+        " ".join(words) or "no CMD",
+        holds=words[: len(wanted)] == wanted and commands[-1].exec_form is not None,
+        remedy="CMD [" + ", ".join(f'"{word}"' for word in wanted) + "], with any further arguments",
+    )
+
+
+@check("development-user", STATIC)
+def development_user(development: Development) -> Finding:
+    """The development image does not run as root either."""
+    lineage = development.dockerfile.lineage(development.dockerfile.target)
+    users = [stage.expand(user.text) for stage in lineage for user in stage.all("USER")]
+    user = (users or ["root"])[-1]
+    holds = user.partition(":")[0] not in {"root", "0", ""}
+    return judge("not root", user, holds=holds, remedy="USER 1001:1001")
+
+
+@check("build-time", IMAGE)
+def build_time(contract: Contract, builds: Builds) -> Finding:
+    """A build without any cache finishes in time."""
+    how = "invoke build --no-cache measures one"
+    return _recorded(contract.rules.times.build_max_s, builds.cold_s, how)
+
+
+@check("rebuild-time", IMAGE)
+def rebuild_time(contract: Contract, builds: Builds) -> Finding:
+    """A build after a change of the sources finishes in time."""
+    how = "the next build after a change of the sources is measured"
+    return _recorded(contract.rules.times.cached_rebuild_max_s, builds.rebuild_s, how)
+
+
+def _recorded(limit: int, seconds: float | None, how: str) -> Finding:
+    if seconds is None:
+        return not_applicable(f"at most {limit} s", f"no build is recorded; {how}")
+    remedy = "order the layers by how often they change, and keep caches with RUN --mount=type=cache"
+    return at_most(limit, seconds, "s", digits=1, remedy=remedy)
+
+
+def _requires_base(wanted: str, source: Source) -> Finding:
+    if wanted in source.replaced:
+        return not_applicable(wanted, f"built on {source.replaced[wanted]} instead of {wanted}")
+    external = source.dockerfile.external
+    return equal(
+        wanted,
+        wanted if wanted in external else listed(external),
+        remedy=f"FROM {wanted}, or change base in the contract",
+    )
+
+
+def _pinned(dockerfile: Dockerfile) -> Finding:
+    images = (*dockerfile.external, *filter(None, dockerfile.default_images))
+    vague = [image for image in images if _is_vague(image)]
+    vague += [
+        f"ADD {address}"
+        for stage in dockerfile.stages
+        for instruction in stage.all("ADD")
+        for address in map(stage.expand, instruction.words[:-1])
+        if _REMOTE.match(address) and not instruction.flag("checksum")
+    ]
+    return no_problem(
+        vague,
+        required="a tag other than latest",
+        passing=listed(dockerfile.external),
+        remedy="name the version: python:3.13-slim, not python or python:latest",
+    )
+
+
+def _is_vague(reference: str) -> bool:
+    name, _, digest = reference.partition("@")
+    return not digest and name.rpartition("/")[2].partition(":")[2] in {"", "latest"}
+
+
+def _inherited(dockerfile: Dockerfile, keyword: str) -> Sequence[Instruction]:
+    """Return the target's instructions of a kind, those of the stages that it is built on first."""
+    return [found for stage in dockerfile.lineage(dockerfile.target) for found in stage.all(keyword)]
+
+
+def _locked_caches(dockerfile: Dockerfile) -> set[str]:
+    """Return the caches that only one build at a time can use."""
+    return {
+        f"the cache {mount.get('id') or mount.get('target') or mount.get('dst') or mount.get('destination')}"
+        for stage in dockerfile.stages
+        for instruction in stage.all("RUN")
+        for mount in instruction.mounts
+        if mount["type"] == "cache" and mount.get("sharing") == "locked"
+    }
+
+
+def _late_installs(dockerfile: Dockerfile) -> Iterator[str]:
+    for stage in dockerfile.stages:
+        copied = 0
+        for instruction in (found for lower in dockerfile.lineage(stage) for found in lower.instructions):
+            if instruction.keyword in {"COPY", "ADD"} and _copies_sources(dockerfile, stage, instruction):
+                copied = copied or instruction.line
+            elif instruction.keyword == "RUN" and _INSTALLS.search(_command(instruction)):
+                if copied:
+                    yield f"line {instruction.line} installs after line {copied} copies the sources"
+                elif any(_mounts_sources(dockerfile, stage, mount) for mount in instruction.mounts):
+                    yield f"line {instruction.line} installs with the sources mounted"
+
+
+def _command(instruction: Instruction) -> str:
+    return instruction.text if instruction.exec_form is None else " ".join(instruction.words)
+
+
+def _copies_sources(dockerfile: Dockerfile, stage: Stage, instruction: Instruction) -> bool:
+    """Whether a COPY brings sources, from the context or from a stage that has them."""
+    if names := instruction.flag("from"):
+        return _has_sources(dockerfile, stage, names[0])
+    return any(_is_source(stage.expand(path)) for path in instruction.words[:-1])
+
+
+def _mounts_sources(dockerfile: Dockerfile, stage: Stage, mount: Mapping[str, str]) -> bool:
+    if mount["type"] != "bind":
+        return False
+    if name := mount.get("from"):
+        return _has_sources(dockerfile, stage, name)
+    return _is_source(mount.get("source") or mount.get("src") or ".")
+
+
+def _has_sources(dockerfile: Dockerfile, before: Stage, name: str) -> bool:
+    return any(
+        _copies_sources(dockerfile, stage, instruction)
+        for found in dockerfile.stages
+        if found.number < before.number and name.lower() in {found.name.lower(), str(found.number)}
+        for stage in dockerfile.lineage(found)
+        for instruction in stage.all("COPY", "ADD")
+    )
+
+
+def _is_source(path: str) -> bool:
+    """Whether a path of the context holds sources, not a list of dependencies or a build tool."""
+    pure = PurePosixPath(path)
+    return not (_MANIFEST.fullmatch(pure.name) or {"requirements", "deploy"} & {*pure.parts[:1]})

@@ -1,0 +1,168 @@
+"""Checks that no secret and no address ends up in files, build contexts or images."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from automation.contract.contract import Contract
+from automation.docker.dockerfile import Dockerfile
+from automation.verify.check import IMAGE, STATIC, Finding, check, no_problem
+from automation.verify.facts import Config, Context, Source, Template
+from automation.verify.gather.content import Content
+from automation.verify.gather.leaks import SECRET_NAME, Search
+
+_SECRET_FILES = {
+    "settings with secrets": re.compile(r"(?:^|/)\.env(?!\.example$)(?:\.[^/]*)?$"),
+    "keys": re.compile(
+        r"(?:^|/)(?:\.pypirc|\.netrc|pip\.conf|id_(?:rsa|dsa|ecdsa|ed25519)|[^/]+\.(?:pem|key|p12|pfx))$"
+    ),
+}
+_UNWANTED = {
+    **_SECRET_FILES,
+    "git history": re.compile(r"(?:^|/)\.git(?:/|$)"),
+    "build output": re.compile(r"(?:^|/)(?:node_modules|\.venv|venv|\.next|\.run|\.data|__pycache__)/"),
+    "tests": re.compile(
+        r"(?:^|/)(?:tests?|__tests__)/|(?:^|/)(?:test_[^/]+\.py|[^/]+\.(?:test|spec)\.[cm]?[jt]sx?)$"
+    ),
+}
+_ADDRESS = re.compile(r"NEXT_PUBLIC_\w+|\w*_URL|\w*_HOST")
+
+
+@check("no-secret-arguments", STATIC)
+def no_secret_arguments(source: Source) -> Finding:
+    """No ARG or ENV holds a secret: both stay in the image's config and history."""
+    found = [
+        place
+        for place, name, value in _variables(source.dockerfile)
+        if SECRET_NAME.search(name) or any(Search({}).in_variable(name, value))
+    ]
+    found += [
+        f"ARG {name}"
+        for name in source.dockerfile.arguments
+        if SECRET_NAME.search(name) and not any(place.startswith(f"ARG {name} ") for place in found)
+    ]
+    return no_problem(found, remedy="set it when the container starts, or RUN --mount=type=secret in a build")
+
+
+@check("no-secret-instructions", STATIC)
+def no_secret_instructions(source: Source) -> Finding:
+    """No instruction contains a secret or copies a file of secrets."""
+    remedy = "RUN --mount=type=secret for what a build needs, environment variables for the rest"
+    return no_problem(_secret_instructions(source.dockerfile), remedy=remedy)
+
+
+@check("context", STATIC)
+def context(contract: Contract, context: Context) -> Finding:
+    """The build context has no settings, keys, history, tests or installed packages."""
+    found = [
+        f"{file} ({what})" for file in context.files for what, form in _UNWANTED.items() if form.search(file)
+    ]
+    return no_problem(
+        [*found, *context.leaks],
+        passing=f"none among {len(context.files)} files",
+        most=3,
+        remedy=f"exclude them in {contract.name}/Dockerfile.dockerignore and Dockerfile.dev.dockerignore",
+    )
+
+
+@check("no-baked-addresses", STATIC)
+def no_baked_addresses(source: Source) -> Finding:
+    """No ARG or ENV of the Dockerfile sets an address."""
+    return no_problem(
+        (
+            place
+            for place, name, value in _variables(source.dockerfile)
+            if _ADDRESS.fullmatch(name) and (value or place.startswith("ARG"))
+        ),
+        remedy="read it from the environment when the container starts",
+    )
+
+
+@check("settings-template", STATIC, per_service=False)
+def settings_template(contract: Contract, template: Template) -> Finding:
+    """git ignores .env, and .env.example names every required variable without a secret."""
+    environment = contract.profile.backend.environment
+    wanted = (*environment.required, environment.model_key)
+    return no_problem(
+        [
+            "" if template.ignored else ".env is not ignored",
+            *(f"no {name}" for name in wanted if name not in template.names),
+            *template.leaks,
+        ],
+        required=f".env ignored; {', '.join(wanted)} in .env.example, without values",
+        remedy="a line .env in .gitignore, and NAME= in .env.example",
+    )
+
+
+@check("no-default-secrets", STATIC, per_service=False)
+def no_default_secrets(template: Template) -> Finding:
+    """Code, Compose files and the chart have no default value for a secret."""
+    return no_problem(template.defaults, most=3, remedy="refuse to start without it")
+
+
+@check("open-environment", IMAGE)
+def open_environment(contract: Contract, config: Config) -> Finding:
+    """The image sets no secret and no address: those come when a container starts."""
+    environment = contract.service.environment
+    settable = {*environment.accepted, *contract.profile.backend.environment.required} - {*environment.fixed}
+    return no_problem(
+        sorted(
+            name
+            for name, value in config.environment.items()
+            if value and (SECRET_NAME.search(name) or (name in settable and name.endswith(("_URL", "_KEY"))))
+        ),
+        remedy="remove it from the image's ENV, and set it when the container starts",
+    )
+
+
+@check("no-secret-in-layers", IMAGE)
+def no_secret_in_layers(content: Content) -> Finding:
+    """No layer holds a secret, not even one that a later layer deletes."""
+    return _no_leak(f"{leak.kind} in {leak.place}" for leak in content.leaks)
+
+
+@check("no-secret-in-config", IMAGE)
+def no_secret_in_config(config: Config, search: Search) -> Finding:
+    """The image's variables, labels, commands and health check hold no secret."""
+    variables = {**config.environment, **config.labels}
+    found = [kind for name, value in variables.items() for kind in search.in_variable(name, value)]
+    health = config.health.test if config.health is not None else ()
+    for words in (config.entrypoint, config.command, health, config.on_build):
+        found += search.in_text(" ".join(words))
+    return _no_leak(found)
+
+
+@check("no-secret-in-history", IMAGE)
+def no_secret_in_history(content: Content, search: Search) -> Finding:
+    """The commands and arguments in the image's history hold no secret."""
+    found: list[str] = []
+    for step in content.history:
+        found += search.in_text(step)
+        # BuildKit writes the arguments of a RUN as |2 NAME=value NAME=value before the command.
+        for word in step.split()[1:] if step.startswith(("|", "RUN |", "ARG", "ENV")) else ():
+            name, assigned, value = word.partition("=")
+            if assigned and name.isidentifier():
+                found += search.in_variable(name, value)
+    return _no_leak(found)
+
+
+def _no_leak(found: Iterable[str]) -> Finding:
+    remedy = "replace the secret, it is exposed; then RUN --mount=type=secret, or set it at run time"
+    return no_problem(found, most=3, remedy=remedy)
+
+
+def _variables(dockerfile: Dockerfile) -> Iterator[tuple[str, str, str]]:
+    """Yield the place, name and value of every ARG and ENV."""
+    for stage in dockerfile.stages:
+        for instruction in stage.all("ARG", "ENV"):
+            for name, value in instruction.pairs.items():
+                yield f"{instruction.keyword} {name} in line {instruction.line}", name, value
+
+
+def _secret_instructions(dockerfile: Dockerfile) -> Iterator[str]:
+    for stage in dockerfile.stages:
+        for run in stage.all("RUN"):
+            yield from (f"{kind} in line {run.line}" for kind in Search({}).in_text(run.text))
+        for copy in stage.all("COPY", "ADD"):
+            for path in copy.words[:-1] if not copy.flag("from") else ():
+                if any(form.search(path) for form in _SECRET_FILES.values()):
+                    yield f"{path} copied in line {copy.line}"

@@ -1,0 +1,165 @@
+"""Checks of an image's config: account, port, command, labels, tags and variables."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import PurePosixPath
+
+from automation.contract.contract import Contract
+from automation.verify.check import (
+    IMAGE,
+    Finding,
+    check,
+    equal,
+    judge,
+    listed,
+    no_problem,
+    not_applicable,
+)
+from automation.verify.facts import Config, Names
+from automation.verify.gather.content import Content, accounts
+
+SHELLS = {"sh", "bash", "dash", "ash", "zsh", "busybox"}
+_INITS = {"tini", "tini-static", "dumb-init", "catatonit"}
+_RELOADING = {"--reload", "dev", "--watch"}
+_FIRST_YEAR = 2020
+"""No source of this project is older; an earlier time comes from a clock that was never set."""
+
+
+@check("user", IMAGE)
+def user(contract: Contract, config: Config, content: Content) -> Finding:
+    """The image runs as the contract's account, under its names in /etc/passwd and /etc/group."""
+    wanted = contract.service.user
+    names, groups = accounts(content.text("/etc/passwd")), accounts(content.text("/etc/group"))
+    uid, gid = _ids(config.user, names, groups, content.text("/etc/passwd"))
+    return equal(
+        f"{wanted.name}:{wanted.group} ({wanted.uid}:{wanted.gid})",
+        f"{names.get(uid, '?')}:{groups.get(gid, '?')} ({uid}:{gid})" if uid else "root (0)",
+        remedy=f"USER {wanted.uid}:{wanted.gid}, and these names in /etc/passwd and /etc/group",
+    )
+
+
+@check("port", IMAGE)
+def port(contract: Contract, config: Config) -> Finding:
+    """The image exposes the contract's port and no other."""
+    wanted = contract.service.port
+    return equal(f"{wanted}/tcp", listed(config.ports), remedy=f"EXPOSE {wanted}")
+
+
+@check("workdir", IMAGE)
+def workdir(contract: Contract, config: Config) -> Finding:
+    """The image's working directory is the contract's."""
+    wanted = contract.service.workdir.rstrip("/")
+    return equal(wanted, config.workdir.rstrip("/") or "/", remedy=f"WORKDIR {wanted}")
+
+
+@check("command", IMAGE)
+def command(contract: Contract, config: Config) -> Finding:
+    """The image runs the contract's command, without a shell around it and without reloading."""
+    wanted = contract.service.command
+    words = _without_init((*config.entrypoint, *config.command))
+    # An entry point may prepare something and then start what it is given.
+    starts = wanted in {words[: len(wanted)], config.command[: len(wanted)]}
+    indirect = {PurePosixPath(word).name for word in words[:1]} & SHELLS
+    return judge(
+        " ".join(wanted),
+        " ".join(words) or "nothing",
+        holds=starts and not indirect and not _RELOADING & {*words},
+        remedy="CMD [" + ", ".join(f'"{word}"' for word in wanted) + "]",
+    )
+
+
+@check("init", IMAGE)
+def init(config: Config) -> Finding:
+    """The first process reaps orphans and forwards signals."""
+    first = PurePosixPath(config.entrypoint[0]).name if config.entrypoint else "none"
+    return judge("tini", first, holds=first in _INITS, remedy='ENTRYPOINT ["/usr/bin/tini", "--"]')
+
+
+@check("labels", IMAGE)
+def labels(contract: Contract, config: Config) -> Finding:
+    """The image's labels give its version, source, revision and creation time."""
+    values = {name.rpartition(".")[2]: config.labels.get(name, "") for name in contract.rules.labels}
+    return no_problem(
+        (
+            f"{label} is {value or 'missing'}"
+            for label, value in values.items()
+            if not _WELL_FORMED.get(label, str.strip)(value)
+        ),
+        required=", ".join(values),
+        remedy="invoke build   sets them; without it   docker build --label NAME=VALUE",
+    )
+
+
+@check("tags", IMAGE)
+def tags(contract: Contract, config: Config, names: Names) -> Finding:
+    """The image has the contract's name and tags."""
+    image = contract.service.image
+    wanted = [names.version if tag == "vX.Y.Z" else tag for tag in contract.service.tags]
+    required = " ".join(f"{image}:{tag}" for tag in wanted)
+    missing = [tag for tag in wanted if f"{image}:{tag}" not in config.tags]
+    contested = [tag for tag in missing if f"{image}:{tag}" not in names.planned]
+    if missing and missing == contested:
+        return not_applicable(required, f"{', '.join(contested)} belongs to another profile here")
+    return judge(required, " ".join(config.tags) or "no name", holds=not missing, remedy="invoke build")
+
+
+@check("fixed-environment", IMAGE)
+def fixed_environment(contract: Contract, config: Config) -> Finding:
+    """The image sets the contract's fixed variables."""
+    wanted = contract.service.environment.fixed
+    if not wanted:
+        return not_applicable("–", "the contract has no fixed variables")
+    observed = {name: config.environment.get(name, "unset") for name in wanted}
+    changes = {name: value for name, value in wanted.items() if observed[name] != value}
+    return equal(_assignments(wanted), _assignments(observed), remedy=f"ENV {_assignments(changes)}")
+
+
+@check("path", IMAGE, only="backend")
+def path(contract: Contract, config: Config) -> Finding:
+    """The programs of the contract's virtual environment come first in PATH."""
+    packages = contract.profile.backend.packages
+    if packages == "system":
+        return not_applicable("–", "the packages are the interpreter's own")
+    first = config.environment.get("PATH", "").partition(":")[0]
+    return equal(f"{packages}/bin", first or "no PATH", remedy=f"ENV PATH={packages}/bin:…")
+
+
+def _ids(user: str, names: Mapping[int, str], groups: Mapping[int, str], passwd: str) -> tuple[int, int]:
+    """Return what USER means as numbers; a group that it does not name is the account's own."""
+    name, _, group = user.partition(":")
+    uid = _number(name or "0", names)
+    if group:
+        return uid, _number(group, groups)
+    lines = (line.split(":") for line in passwd.splitlines())
+    return uid, next((int(fields[3]) for fields in lines if len(fields) > 3 and fields[2] == str(uid)), 0)
+
+
+def _number(name: str, names: Mapping[int, str]) -> int:
+    return int(name) if name.isdecimal() else next((uid for uid, own in names.items() if own == name), -1)
+
+
+def _without_init(words: Sequence[str]) -> tuple[str, ...]:
+    if words and PurePosixPath(words[0]).name in _INITS:
+        return tuple(words[words.index("--") + 1 :] if "--" in words else words[1:])
+    return tuple(words)
+
+
+def _assignments(variables: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in variables.items())
+
+
+def _is_recent(time: str) -> bool:
+    try:
+        made = datetime.fromisoformat(time)
+    except ValueError:
+        return False
+    return made.tzinfo is not None and made.year >= _FIRST_YEAR
+
+
+_WELL_FORMED: Mapping[str, Callable[[str], object]] = {
+    "version": re.compile(r"v?\d+\.\d+\.\d+(?:[-+][\w.+-]+)?").fullmatch,
+    "revision": re.compile(r"(?!0+(?:-|$))[0-9a-f]{7,64}(?:-dirty)?").fullmatch,
+    "created": _is_recent,
+}
+"""By label what is true of a right value; of any other label it must only have one."""
