@@ -1,7 +1,7 @@
-"""What can go wrong, said in three parts: what happened, why, and what to try.
+"""What can go wrong, in three parts: what happened, why, and what to try.
 
-Everything the library refuses or fails at is raised as an `AutomationError`; the edge (`commands`) turns it
-into one message and an exit code. Any other exception is a defect of this project.
+Everything that the library refuses or fails at is an `AutomationError`; `runner` turns it into one message
+and an exit code. Any other exception is a bug of this project.
 """
 
 import errno
@@ -21,18 +21,19 @@ class AutomationError(Exception):
     def __init__(
         self, what: str, *, why: str = "", details: Sequence[str] = (), remedies: Sequence[str] = ()
     ) -> None:
-        """Say what failed, why, with details one a line, and what to try: commands or sentences."""
         super().__init__(what)
         self.what = what
         self.why = why
         self.details = tuple(details)
+        """Further lines, such as the end of a program's output."""
         self.remedies = tuple(remedies)
-        # A step that failed has already shown its error on its own line.
+        """What to try: commands or sentences."""
         self.shown = False
+        """Whether a failed step has already shown the error."""
 
 
 class UsageError(AutomationError):
-    """A flag or a value that means nothing here."""
+    """A flag or a value is wrong."""
 
     exit_code = MISUSED
 
@@ -41,11 +42,23 @@ class InterruptedBySignalError(AutomationError):
     """A signal ended the work: exit code 128 plus its number, as a shell counts."""
 
     def __init__(self, signal_number: int) -> None:
-        """Remember which signal it was."""
         super().__init__("interrupted")
         name = signal.Signals(signal_number).name
         self.signal_name = "Ctrl-C" if name == "SIGINT" else name
         self.exit_code = 128 + signal_number
+
+
+def explain(error: Exception) -> AutomationError:
+    """Return the error that a person reads for any exception."""
+    if isinstance(error, AutomationError):
+        return error
+    if isinstance(error, OSError):
+        return AutomationError(f"{error.filename or 'the output'}: {reason(error)}", remedies=remedies(error))
+    return AutomationError(
+        "unexpected error; please report this bug",
+        why=f"{type(error).__name__}: {error}",
+        remedies=["the same command with --debug, which prints the traceback"],
+    )
 
 
 def reason(error: Exception) -> str:
@@ -58,7 +71,7 @@ def reason(error: Exception) -> str:
 def remedies(error: OSError) -> tuple[str, ...]:
     """Return what to try when the file system refuses."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        return ("free some space: invoke clean removes what can be made again",)
+        return ("free some space: invoke clean removes builds, caches and packages",)
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return ("check who may write there",)
+        return ("check the permissions there",)
     return ()

@@ -1,4 +1,4 @@
-"""How events look: live on a terminal, plain lines once in a pipe, JSON lines for a program."""
+"""How events look in a pipe, as plain lines, and for a program, as JSON lines; `terminal` draws them live."""
 
 import errno
 import json
@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 from abc import ABC, abstractmethod
-from types import TracebackType
 from typing import Self, TextIO
 
 from automation.console.errors import AutomationError
@@ -16,55 +15,46 @@ from automation.console.events import (
     Failed,
     Line,
     Notice,
-    Result,
     StepFailed,
     StepFinished,
-    StepProgress,
-    StepStarted,
     StepStopped,
     as_typed,
     to_mapping,
 )
-from automation.settings import Settings
 
 NAME_WIDTH = 13
 """Columns of a step's name."""
 INDENT = " " * (4 + NAME_WIDTH + 1)
-"""What stands before the details of a step."""
+"""Precedes the details of a step."""
 
-_GONE = {errno.EPIPE, errno.ECONNRESET, errno.EIO}
+_CLOSED = {errno.EPIPE, errno.ECONNRESET, errno.EIO}
 
 
 class OutputClosedError(AutomationError):
-    """Nobody reads the output any more; what is still to be done is done in silence."""
+    """The reader of the output has gone; the remaining work is silent."""
 
     exit_code = 141
 
     def __init__(self) -> None:
-        """There is nobody to tell."""
         super().__init__("the output was closed")
         self.shown = True
 
 
 class Console(ABC):
-    """Shows events, from any thread. Raises OutputClosedError once when nobody reads them any more."""
+    """Shows events, from any thread. Raises OutputClosedError once when the reader has gone."""
 
     command = "invoke"
     """What a person types before the name of a task."""
 
-    def __init__(self) -> None:
-        """Begin with someone who reads."""
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
         self._lock = threading.Lock()
         self._closed = False
 
     def __enter__(self) -> Self:
-        """Return the console."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Leave the terminal as it was."""
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __call__(self, event: Event) -> None:
@@ -75,9 +65,9 @@ class Console(ABC):
             try:
                 self._show(as_typed(event, self.command))
             except OSError as error:
-                if error.errno not in _GONE:
+                if error.errno not in _CLOSED:
                     raise
-                # Whoever read has gone, as `head` does or a terminal that was closed.
+                # The reader has gone, as `head` does, or the terminal was closed.
                 self._closed = True
                 _discard_output()
                 raise OutputClosedError from error
@@ -91,38 +81,37 @@ class Console(ABC):
 
 
 class PlainConsole(Console):
-    """Each step once, when it is over, without colour or motion. Failures go to the error stream."""
+    """Each step once, when it is over, without colour or motion. Failures go to the error stream.
+
+    A character that a stream cannot encode becomes a question mark.
+    """
 
     def __init__(self, output: TextIO, errors: TextIO) -> None:
-        """Write to these streams; a character that they cannot encode becomes a question mark."""
-        super().__init__()
-        self._output = output
+        super().__init__(output)
         self._errors = errors
         self._done, self._failed, self._stopped = marks(output)
 
     def _show(self, event: Event) -> None:
         match event:
             case StepFinished(step, detail, seconds):
-                text = f"  {self._done} {step:<{NAME_WIDTH}} {detail:<56} {seconds:5.1f} s"
-                self._write(self._output, text)
+                self._write(f"  {self._done} {step:<{NAME_WIDTH}} {detail:<56} {seconds:5.1f} s")
             case StepStopped(step, seconds):
-                self._write(
-                    self._output, f"  {self._stopped} {step:<{NAME_WIDTH}} {'stopped':<56} {seconds:5.1f} s"
-                )
+                self._write(f"  {self._stopped} {step:<{NAME_WIDTH}} {'stopped':<56} {seconds:5.1f} s")
             case StepFailed(step, _, what):
-                head = f"  {self._failed} {step:<{NAME_WIDTH}} {what}"
-                self._write(self._errors, "\n".join((head, *(INDENT + line for line in explanation(event)))))
+                self._explain(f"{step:<{NAME_WIDTH}} {what}", event, INDENT)
             case Failed(what):
-                lines = (f"  {self._failed} {what}", *(f"    {line}" for line in explanation(event)))
-                self._write(self._errors, "\n".join(lines))
+                self._explain(what, event, "    ")
             case Line(source, text):
-                self._write(self._output, f"{source:<8} | {text}")
+                self._write(f"{source:<8} | {text}")
             case Notice(lines) | Difference(lines):
-                self._write(self._output, "\n".join(f"  {line}" if line else "" for line in lines))
-            case Result() | StepStarted() | StepProgress():
-                pass
+                self._write("\n".join(f"  {line}" if line else "" for line in lines))
 
-    def _write(self, stream: TextIO, text: str) -> None:
+    def _explain(self, head: str, event: StepFailed | Failed, indent: str) -> None:
+        lines = (f"  {self._failed} {head}", *(indent + line for line in explanation(event)))
+        self._write("\n".join(lines), self._errors)
+
+    def _write(self, text: str, stream: TextIO | None = None) -> None:
+        stream = stream or self._output
         encoding = stream.encoding
         stream.write(f"{text}\n".encode(encoding, "replace").decode(encoding))
         stream.flush()
@@ -131,18 +120,13 @@ class PlainConsole(Console):
 class EventStream(Console):
     """Each event as one line of JSON, for another process of this library to show."""
 
-    def __init__(self, output: TextIO) -> None:
-        """Write to this stream; characters outside ASCII are escaped, so any encoding will do."""
-        super().__init__()
-        self._output = output
-
     def _show(self, event: Event) -> None:
         self._output.write(json.dumps(to_mapping(event)) + "\n")
         self._output.flush()
 
 
 class JsonConsole(EventStream):
-    """The same for a program, which takes the result where a person reads notices."""
+    """The same for a program, which takes the result instead of the notices."""
 
     def _show(self, event: Event) -> None:
         if not isinstance(event, Notice | Difference):
@@ -165,24 +149,8 @@ def marks(stream: TextIO) -> tuple[str, str, str]:
     return "✓", "✗", "-"
 
 
-def open_console(settings: Settings, *, as_json: bool) -> Console:
-    """Return the console for where this process's output goes."""
-    console: Console
-    if as_json:
-        console = JsonConsole(sys.stdout)
-    elif sys.stdout.isatty() or settings.force_color:
-        # Costs 60 ms, which a pipe need not pay.
-        from automation.console.terminal import TerminalConsole
-
-        console = TerminalConsole(sys.stdout, settings)
-    else:
-        console = PlainConsole(sys.stdout, sys.stderr)
-    console.command = settings.command
-    return console
-
-
 def _discard_output() -> None:
-    """Let Python's own flush at the end find something to write to."""
+    """Redirect the output, so that Python's own flush at exit succeeds."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""Where a person's words become work: flags become options, errors messages, and signals end it in order."""
+"""Where a task's work runs: errors become messages and exit codes, and a signal ends the work in order."""
 
 import asyncio
 import signal
@@ -9,16 +9,15 @@ from contextlib import suppress
 from typing import Any
 
 from automation import settings
-from automation.console import errors
 from automation.console.errors import (
-    FAILED,
     INTERRUPTED,
     AutomationError,
     InterruptedBySignalError,
     UsageError,
+    explain,
 )
-from automation.console.events import Emit, Failed, Notice
-from automation.console.output import Console, JsonConsole, open_console
+from automation.console.events import Emit, Event, Failed, Notice
+from automation.console.output import Console, JsonConsole, PlainConsole
 from automation.settings import Settings
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -33,38 +32,40 @@ def run(
     return perform(console, work(current, console), debug=debug)
 
 
+def open_console(settings: Settings, *, as_json: bool) -> Console:
+    """Return the console for where this process's output goes."""
+    console: Console
+    if as_json:
+        console = JsonConsole(sys.stdout)
+    elif sys.stdout.isatty() or settings.force_color:
+        # Costs 60 ms, which a pipe need not pay.
+        from automation.console.terminal import TerminalConsole
+
+        console = TerminalConsole(sys.stdout, settings)
+    else:
+        console = PlainConsole(sys.stdout, sys.stderr)
+    console.command = settings.command
+    return console
+
+
 def perform(console: Console, work: Coroutine[Any, Any, int | None], *, debug: bool) -> int:
     """Run the work to its end or to a signal's; show what goes wrong and return the exit code."""
-    code, failure = FAILED, None
     try:
         with console:
             return asyncio.run(_until_signal(work)) or 0
-    except InterruptedBySignalError as error:
-        code = error.exit_code
-        with suppress(OSError, AutomationError):
-            console(Notice(("", f"Stopped by {error.signal_name}.")))
-    except AutomationError as error:
-        code = error.exit_code
-        if not error.shown:
-            failure = Failed(error.what, error.why, error.details, error.remedies)
-        _trace(error, debug=debug)
     except KeyboardInterrupt:
-        code = INTERRUPTED
-    except OSError as error:
-        subject = error.filename or "the output"
-        failure = Failed(f"{subject}: {errors.reason(error)}", remedies=errors.remedies(error))
-        _trace(error, debug=debug)
-    except Exception as error:  # noqa: BLE001 - the edge: whatever is left is a defect, told without a traceback
-        failure = Failed(
-            "something went wrong that this project did not expect",
-            why=f"{type(error).__name__}: {error}",
-            remedies=("the same command with --debug, which shows where",),
-        )
-        _trace(error, debug=debug)
-    if failure is not None:
-        with suppress(OSError, AutomationError):
-            console(failure)
-    return code
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - every error becomes a message here
+        explained = explain(error)
+        event: Event = Failed(explained.what, explained.why, explained.details, explained.remedies)
+        if isinstance(error, InterruptedBySignalError):
+            event = Notice(("", f"Stopped by {error.signal_name}."))
+        elif debug:
+            traceback.print_exception(error)
+        if not explained.shown:
+            with suppress(OSError, AutomationError):
+                console(event)
+        return explained.exit_code
 
 
 def can_prompt(emit: Emit) -> bool:
@@ -73,9 +74,9 @@ def can_prompt(emit: Emit) -> bool:
 
 
 async def confirm(question: str, otherwise: str = "nothing was removed") -> None:
-    """Ask a person; raise AutomationError, which says what is so `otherwise`, unless the answer is yes."""
+    """Ask a person. Raises AutomationError with what is true `otherwise`, unless the answer is yes."""
     if not sys.stdin.isatty():
-        raise UsageError(f"{question} Nobody is here to ask.", remedies=["--yes"])
+        raise UsageError("Cannot prompt: standard input is not a terminal.", why=question, remedies=["--yes"])
     sys.stdout.write(f"  {question} [y/N] ")
     sys.stdout.flush()
     loop = asyncio.get_running_loop()
@@ -97,7 +98,7 @@ def _trace(error: Exception, *, debug: bool) -> None:
 
 
 async def _until_signal(work: Coroutine[Any, Any, int | None]) -> int | None:
-    """Await the work. A signal cancels it; a further one cancels its clearing up, which is then brief."""
+    """Await the work. A signal cancels it; another one cancels its cleanup, which is then brief."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     received: list[int] = []

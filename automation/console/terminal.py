@@ -1,4 +1,4 @@
-"""Steps on a terminal: running ones with a spinner and counting seconds, done ones as lines that stay."""
+"""Steps on a terminal: running ones with a spinner and counting seconds, complete ones as lines that stay."""
 
 import time
 from typing import TextIO
@@ -16,7 +16,6 @@ from automation.console.events import (
     Failed,
     Line,
     Notice,
-    Result,
     StepFailed,
     StepFinished,
     StepProgress,
@@ -27,26 +26,16 @@ from automation.console.output import INDENT, NAME_WIDTH, Console, explanation, 
 from automation.settings import Settings
 
 _WIDEST = 100
+_BAR_WIDTH = 12
 _DIFFERENCE = (("+++", "bold"), ("---", "bold"), ("@@", "cyan"), ("+", "green"), ("-", "red"))
 _SERVICE_COLORS = {"backend": "cyan", "frontend": "magenta"}
 
 
-class _Running:
-    """A step that is being done."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.began = time.monotonic()
-        self.progress = StepProgress(name, "")
-        self.spinner = Spinner("dots")
-
-
 class TerminalConsole(Console):
-    """Shows what runs now below what is done. NO_COLOR leaves the motion and takes the colour."""
+    """Shows the running steps below what is complete. NO_COLOR keeps the motion without colour."""
 
     def __init__(self, output: TextIO, settings: Settings) -> None:
-        """Draw on this terminal."""
-        super().__init__()
+        super().__init__(output)
         self._rich = RichConsole(
             file=output,
             no_color=settings.no_color,
@@ -56,37 +45,34 @@ class TerminalConsole(Console):
             emoji=False,
         )
         self._marks = marks(output)
-        self._running: dict[str, _Running] = {}
+        self._spinner = Spinner("dots")
+        self._running: dict[str, tuple[float, StepProgress]] = {}
+        """When each step began, and its latest progress."""
         self._live: Live | None = None
 
     def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> RenderResult:
-        """Draw the steps that run, as of now."""
-        for running in tuple(self._running.values()):
-            progress, seconds = running.progress, time.monotonic() - running.began
-            bar = _bar(progress.done or 0, progress.total) if progress.total else Text()
-            detail = Text.assemble(
-                bar, "  " if bar else "", (progress.detail, "dim"), overflow="ellipsis", no_wrap=True
-            )
-            yield self._row(running.spinner.render(console.get_time()), running.name, detail, seconds)
+        """Draw the running steps, as of now."""
+        for name, (began, progress) in tuple(self._running.items()):
+            parts = [_bar(progress.done or 0, progress.total)] if progress.total else []
+            detail = Text("  ").join([*parts, Text(progress.detail, "dim")])
+            detail.overflow, detail.no_wrap = "ellipsis", True
+            yield self._row(self._spinner.render(console.get_time()), name, detail, time.monotonic() - began)
 
     def _show(self, event: Event) -> None:
         done, failed, stopped = self._marks
         match event:
             case StepStarted(step):
-                self._running[step] = _Running(step)
+                self._running[step] = time.monotonic(), StepProgress(step, "")
                 self._draw()
             case StepProgress(step):
                 if step in self._running:
-                    self._running[step].progress = event
+                    self._running[step] = self._running[step][0], event
             case StepFinished(step, detail, seconds):
-                self._end(step)
-                self._rich.print(self._row(Text(done, "green"), step, Text(detail), seconds))
+                self._end(step, Text(done, "green"), Text(detail), seconds)
             case StepStopped(step, seconds):
-                self._end(step)
-                self._rich.print(self._row(Text(stopped, "dim"), step, Text("stopped", "dim"), seconds))
+                self._end(step, Text(stopped, "dim"), Text("stopped", "dim"), seconds)
             case StepFailed(step, seconds, what):
-                self._end(step)
-                self._rich.print(self._row(Text(failed, "bold red"), step, Text(what, "bold"), seconds))
+                self._end(step, Text(failed, "bold red"), Text(what, "bold"), seconds)
                 self._explain(event, INDENT)
             case Failed(what):
                 self._rich.print(Text.assemble("  ", (failed, "bold red"), " ", (what, "bold")))
@@ -99,10 +85,8 @@ class TerminalConsole(Console):
                     self._rich.print(Text(f"  {line}" if line else ""), soft_wrap=True)
             case Difference(lines):
                 for line in lines:
-                    style = next((each for start, each in _DIFFERENCE if line.startswith(start)), "")
+                    style = next((style for start, style in _DIFFERENCE if line.startswith(start)), "")
                     self._rich.print(Text(f"  {line}", style), soft_wrap=True)
-            case Result():
-                pass
 
     def _row(self, mark: RenderableType, name: str, detail: Text, seconds: float) -> Table:
         row = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
@@ -126,18 +110,19 @@ class TerminalConsole(Console):
             )
             self._live.start()
 
-    def _end(self, step: str) -> None:
+    def _end(self, step: str, mark: Text, detail: Text, seconds: float) -> None:
         self._running.pop(step, None)
         if not self._running:
             self.close()
+        self._rich.print(self._row(mark, step, detail, seconds))
 
     def close(self) -> None:
-        """Take the running steps off the screen."""
+        """Remove the running steps from the screen."""
         if self._live is not None:
             self._live.stop()
             self._live = None
 
 
 def _bar(done: int, total: int) -> Text:
-    filled = round(12 * min(done, total) / total)
-    return Text.assemble(("━" * filled, "green"), ("━" * (12 - filled), "dim"), f" {done} of {total}")
+    filled = round(_BAR_WIDTH * min(done, total) / total)
+    return Text.assemble(("━" * filled, "green"), ("━" * (_BAR_WIDTH - filled), "dim"), f" {done} of {total}")

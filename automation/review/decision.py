@@ -35,7 +35,9 @@ async def review_file(
     if yes and not adopt:
         raise UsageError("--yes answers the question that --adopt asks", remedies=["--adopt --yes"])
     if adopt and not yes and not can_prompt(emit):
-        raise UsageError("--adopt asks, and nobody is here to answer", remedies=["--adopt --yes"])
+        raise UsageError(
+            "--adopt cannot prompt without a terminal or with --json", remedies=["--adopt --yes"]
+        )
     docker = Docker.find(settings)
     await docker.engine()
     proposed = (

@@ -2,33 +2,23 @@
 
 from typing import Annotated
 
-from automation.tasks.flags import (
-    AutoPort,
-    BackendPort,
-    Detach,
-    DryRun,
-    Engine,
-    Flag,
-    FrontendPort,
-    Host,
-    Number,
-    Profile,
-)
+from automation.tasks import flags
+from automation.tasks.flags import Flag, Number
 from automation.tasks.task import Run, task
 
 
 @task
 async def up(
     run: Run,
-    profile: Profile = "",
-    engine: Engine = "",
+    profile: flags.Profile = "",
+    engine: flags.Engine = "",
     prod: Annotated[bool, Flag("Run the built frontend and a backend without reload.")] = False,
-    detach: Detach = False,
-    host: Host = "",
-    frontend_port: FrontendPort = 3000,
-    backend_port: BackendPort = 8000,
-    auto_port: AutoPort = False,
-    dry_run: DryRun = False,
+    detach: flags.Detach = False,
+    host: flags.Host = "",
+    frontend_port: flags.FrontendPort = 3000,
+    backend_port: flags.BackendPort = 8000,
+    auto_port: flags.AutoPort = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Start the application and stream its logs until Ctrl-C."""
     from automation.engines import lifecycle
@@ -38,7 +28,7 @@ async def up(
 
 
 @task
-async def down(run: Run, dry_run: DryRun = False) -> None:
+async def down(run: Run, dry_run: flags.DryRun = False) -> None:
     """Stop the application and clean up after a crash."""
     from automation.engines import lifecycle
 

@@ -2,31 +2,20 @@
 
 from typing import Annotated
 
-from automation.tasks.flags import (
-    Bases,
-    ClusterProfile,
-    DryRun,
-    Flag,
-    KubeContext,
-    Namespace,
-    Number,
-    Registry,
-    Release,
-    Service,
-    Yes,
-)
+from automation.tasks import flags
+from automation.tasks.flags import Flag, Number
 from automation.tasks.task import Run, task
 
 
 @task
 async def minikube_load(
     run: Run,
-    profile: ClusterProfile = "",
-    service: Service = "",
-    context: KubeContext = "",
-    registry: Registry = "",
-    base: Bases = (),
-    dry_run: DryRun = False,
+    profile: flags.ClusterProfile = "",
+    service: flags.Service = "",
+    context: flags.KubeContext = "",
+    registry: flags.Registry = "",
+    base: flags.Bases = (),
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Load the images into minikube, kind or another cluster."""
     from automation.engines import deployment
@@ -45,10 +34,10 @@ async def minikube_load(
 @task
 async def helm_install(
     run: Run,
-    profile: ClusterProfile = "",
-    namespace: Namespace = "",
-    release: Release = "",
-    context: KubeContext = "",
+    profile: flags.ClusterProfile = "",
+    namespace: flags.Namespace = "",
+    release: flags.Release = "",
+    context: flags.KubeContext = "",
     values: Annotated[
         tuple[str, ...], Flag("Values file; repeatable, the last one wins.", "FILE", many=True)
     ] = (),
@@ -60,8 +49,8 @@ async def helm_install(
             many=True,
         ),
     ] = (),
-    registry: Registry = "",
-    base: Bases = (),
+    registry: flags.Registry = "",
+    base: flags.Bases = (),
     wait: Annotated[bool, Flag("Wait until the release is healthy and explain failures.")] = True,
     atomic: Annotated[bool, Flag("Roll back to the previous revision if this one fails.")] = False,
     timeout_: Annotated[
@@ -69,7 +58,7 @@ async def helm_install(
         Number("Seconds to wait.", "SECONDS", unit="a number of seconds", lowest=1, highest=86_400),
     ] = 180,
     yes: Annotated[bool, Flag("Skip the confirmation prompt for a cluster of another machine.")] = False,
-    dry_run: DryRun = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Install or upgrade the release and wait for its pods."""
     from automation.engines import deployment
@@ -95,14 +84,14 @@ async def helm_install(
 @task
 async def helm_uninstall(
     run: Run,
-    namespace: Namespace = "",
-    release: Release = "",
-    context: KubeContext = "",
+    namespace: flags.Namespace = "",
+    release: flags.Release = "",
+    context: flags.KubeContext = "",
     data: Annotated[
         bool, Flag("Delete the namespace with its data and Secret too; this cannot be undone.")
     ] = False,
-    yes: Yes = False,
-    dry_run: DryRun = False,
+    yes: flags.Yes = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Uninstall the release from the cluster; keep its data."""
     from automation.engines import deployment

@@ -2,34 +2,25 @@
 
 from typing import Annotated
 
-from automation.tasks.flags import (
-    AutoPort,
-    BackendPort,
-    Detach,
-    DryRun,
-    Flag,
-    FrontendPort,
-    Host,
-    Profile,
-    Yes,
-)
+from automation.tasks import flags
+from automation.tasks.flags import Flag
 from automation.tasks.task import Run, task
 
 
 @task
 async def compose_up(
     run: Run,
-    profile: Profile = "",
+    profile: flags.Profile = "",
     dev: Annotated[bool, Flag("Run the development images: mounted sources, reload on change.")] = False,
     database: Annotated[
         str, Flag("sqlite, or postgres in a container (default: what DATABASE_URL says).", "KIND")
     ] = "",
-    detach: Detach = False,
-    host: Host = "",
-    frontend_port: FrontendPort = 3000,
-    backend_port: BackendPort = 8000,
-    auto_port: AutoPort = False,
-    dry_run: DryRun = False,
+    detach: flags.Detach = False,
+    host: flags.Host = "",
+    frontend_port: flags.FrontendPort = 3000,
+    backend_port: flags.BackendPort = 8000,
+    auto_port: flags.AutoPort = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Start the containers and build missing images first."""
     from automation.engines import lifecycle
@@ -44,8 +35,8 @@ async def compose_up(
 async def compose_down(
     run: Run,
     volumes: Annotated[bool, Flag("Delete the data too; this cannot be undone.")] = False,
-    yes: Yes = False,
-    dry_run: DryRun = False,
+    yes: flags.Yes = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Stop and remove the containers; keep the data."""
     from automation.engines import lifecycle

@@ -2,29 +2,30 @@
 
 from typing import Annotated
 
-from automation.tasks.flags import AllProfiles, Bases, DryRun, Flag, Profile, Service, Version
+from automation.tasks import flags
+from automation.tasks.flags import Flag
 from automation.tasks.task import Run, task
 
 
 @task
 async def build(
     run: Run,
-    profile: Profile = "",
-    all_: AllProfiles = False,
-    service: Service = "",
+    profile: flags.Profile = "",
+    all_: flags.AllProfiles = False,
+    service: flags.Service = "",
     dev: Annotated[bool, Flag("Build the development images, from Dockerfile.dev.")] = False,
     tag: Annotated[
         tuple[str, ...], Flag("Further tag besides the profile's own; repeatable.", "TAG", many=True)
     ] = (),
-    version: Version = "",
+    version: flags.Version = "",
     platform: Annotated[str, Flag("Platform to build for, as in linux/arm64.", "PLATFORM")] = "",
-    base: Bases = (),
+    base: flags.Bases = (),
     no_cache: Annotated[bool, Flag("Run every step again.")] = False,
     pull: Annotated[bool, Flag("Pull newer base images from their registries.")] = False,
     reproducible: Annotated[
         bool, Flag("Build each image twice without a cache and fail if the results differ.")
     ] = False,
-    dry_run: DryRun = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Build the images of a profile unless they are up to date."""
     from automation.images import build_report
@@ -45,11 +46,11 @@ async def build(
 @task
 async def size_check(
     run: Run,
-    profile: Profile = "",
-    all_: AllProfiles = False,
-    service: Service = "",
+    profile: flags.Profile = "",
+    all_: flags.AllProfiles = False,
+    service: flags.Service = "",
     image: Annotated[str, Flag("Measure any other image by its name; it has no budget.", "IMAGE")] = "",
-    base: Bases = (),
+    base: flags.Bases = (),
 ) -> None:
     """Check the size of the images against their budgets."""
     from automation.images import budget
@@ -66,11 +67,11 @@ async def push(
     version: Annotated[
         str, Flag("Version, as in v1.2.3; required, to publish none by accident.", "VERSION")
     ] = "",
-    profile: Profile = "",
-    service: Service = "",
-    base: Bases = (),
+    profile: flags.Profile = "",
+    service: flags.Service = "",
+    base: flags.Bases = (),
     force: Annotated[bool, Flag("Push uncommitted work and replace an existing version.")] = False,
-    dry_run: DryRun = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Push a version and latest, then verify their digests."""
     from automation.images import publish

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from automation.tasks.flags import DryRun, Flag, Profile, Yes
+from automation.tasks import flags
+from automation.tasks.flags import Flag
 from automation.tasks.task import Run, task
 
 
 @task
-async def doctor(run: Run, profile: Profile = "") -> int:
+async def doctor(run: Run, profile: flags.Profile = "") -> int:
     """Diagnose startup problems and suggest fixes."""
     from automation.engines import maintenance
 
@@ -15,7 +16,7 @@ async def doctor(run: Run, profile: Profile = "") -> int:
 
 
 @task
-async def env_init(run: Run, profile: Profile = "", dry_run: DryRun = False) -> None:
+async def env_init(run: Run, profile: flags.Profile = "", dry_run: flags.DryRun = False) -> None:
     """Create .env from .env.example with generated secrets."""
     from automation.contract import env_file
 
@@ -23,7 +24,7 @@ async def env_init(run: Run, profile: Profile = "", dry_run: DryRun = False) -> 
 
 
 @task
-async def env_check(run: Run, profile: Profile = "") -> None:
+async def env_check(run: Run, profile: flags.Profile = "") -> None:
     """Validate .env and report every problem, without values."""
     from automation.contract import env_file
 
@@ -45,7 +46,7 @@ async def lock(
     upgrade: Annotated[
         str, Flag("Upgrade this package, or all without a name.", "PACKAGE", optional=True)
     ] = "",
-    dry_run: DryRun = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Update the lock files of Python and Node packages."""
     from automation.engines import maintenance
@@ -57,8 +58,8 @@ async def lock(
 async def clean(
     run: Run,
     data: Annotated[bool, Flag("Delete the embedded database too; this cannot be undone.")] = False,
-    yes: Yes = False,
-    dry_run: DryRun = False,
+    yes: flags.Yes = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Remove build output, caches and installed packages."""
     from automation.engines import maintenance

@@ -2,18 +2,19 @@
 
 from typing import Annotated
 
-from automation.tasks.flags import AllProfiles, Bases, Flag, Profile, Yes
+from automation.tasks import flags
+from automation.tasks.flags import Flag
 from automation.tasks.task import Run, task
 
 
 @task
 async def verify(
     run: Run,
-    profile: Profile = "",
-    all_: AllProfiles = False,
+    profile: flags.Profile = "",
+    all_: flags.AllProfiles = False,
     check: Annotated[tuple[str, ...], Flag("Only this check; repeatable.", many=True)] = (),
     list_: Annotated[bool, Flag("List the checks and what each looks for.")] = False,
-    base: Bases = (),
+    base: flags.Bases = (),
     image_backend: Annotated[
         str, Flag("Examine this image instead of building the backend's.", "IMAGE")
     ] = "",
@@ -46,7 +47,7 @@ async def dockerfile_review(
     adopt: Annotated[
         bool, Flag("Replace the project's Dockerfile after confirmation if nothing blocks it.")
     ] = False,
-    yes: Yes = False,
+    yes: flags.Yes = False,
 ) -> None:
     """Review a Dockerfile: lint it, build it and compare it."""
     from automation.review import decision

@@ -24,7 +24,7 @@ STEPS = [
     """
 import threading
 from automation import settings
-from automation.console.output import open_console
+from automation.console.runner import open_console
 from automation.console.errors import AutomationError
 from automation.console.events import Line, Notice, step
 with open_console(settings.load(), as_json=False) as console:

@@ -188,8 +188,8 @@ def test_the_trial_image_is_removed_by_its_own_name(repository: Repository) -> N
     ("arguments", "what"),
     [
         (["agent", "--yes"], "--yes answers the question that --adopt asks"),
-        (["agent", "--adopt"], "--adopt asks, and nobody is here to answer"),
-        (["agent", "--adopt", "--json"], "--adopt asks, and nobody is here to answer"),
+        (["agent", "--adopt"], "--adopt cannot prompt without a terminal or with --json"),
+        (["agent", "--adopt", "--json"], "--adopt cannot prompt without a terminal or with --json"),
         (["agent", "--service", "database"], "there is no service 'database'"),
         (["nowhere"], "cannot be read"),
         (["--help"], "invoke --help dockerfile-review"),
