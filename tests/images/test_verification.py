@@ -1,4 +1,4 @@
-"""Images that break one rule each, made by a real Docker: its check fails, and holds for what is right."""
+"""Images that break one rule each, built by a real Docker: its check fails, and passes without the fault."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ from tests.images.containers import ROOT, build, docker, wait_until
 STANDALONE = profiles.load("standalone")
 PROFILE = STANDALONE.model_copy(update={"backend": STANDALONE.backend.model_copy(update={"size_max_mb": 1})})
 """The contract, with a budget that a test can exceed without writing 150 MB."""
-CHECKS = {each.name: each for each in registered()}
+CHECKS = {check.name: check for check in registered()}
 KEY = "sk-proj-" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0z"
 TOKEN = "npm_" + "a1B2c3D4e" * 4
 
@@ -101,7 +101,7 @@ BROKEN: list[tuple[str, str, Fixture]] = [
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Fixture], str]]:
-    """Give what builds an image from a Dockerfile and files; none of them is there afterwards."""
+    """Build images from a Dockerfile and files; remove them at the end."""
     names: list[str] = []
 
     def make(fixture: Fixture) -> str:
@@ -123,7 +123,7 @@ Facts = dict[type[Any], Any]
 
 
 def look(image: str) -> Facts:
-    """Return what checks of images look at."""
+    """Return the facts about an image."""
 
     async def gather() -> Facts:
         search = Search({})
@@ -135,18 +135,18 @@ def look(image: str) -> Facts:
 
 
 def judge(rule: str, facts: Facts) -> Finding:
-    """Return what a check finds."""
+    """Return the finding of a check."""
     return CHECKS[rule].evaluate(Contract(PROFILE, profiles.load_rules(), "backend"), facts)
 
 
 @pytest.fixture(scope="module")
 def good(made: Callable[[Fixture], str]) -> Facts:
-    """Give an image of which the rules hold that the others break."""
+    """Return the facts about an image that breaks no rule."""
     return look(made((GOOD, FILES)))
 
 
 @pytest.mark.parametrize("rule", sorted({rule for rule, _, _ in BROKEN} | {"size"}))
-def test_a_rule_holds_for_an_image_that_keeps_to_it(rule: str, good: Facts) -> None:
+def test_an_image_that_follows_a_rule_passes_its_check(rule: str, good: Facts) -> None:
     assert judge(rule, good).outcome is Outcome.PASSED
 
 
@@ -165,7 +165,7 @@ def test_an_image_that_breaks_a_rule_fails_its_check(
 
 
 @pytest.mark.parametrize(("over", "outcome"), [(0, Outcome.PASSED), (1, Outcome.FAILED)])
-def test_a_budget_is_kept_to_the_byte(over: int, outcome: Outcome, made: Callable[[Fixture], str]) -> None:
+def test_a_size_budget_is_exact(over: int, outcome: Outcome, made: Callable[[Fixture], str]) -> None:
     rest = 10**6 - sum(len(content) for content in FILES.values())
     found = judge("size", look(made(added("COPY large /app/large\n", {"large": "x" * (rest + over)}))))
     assert found.outcome is outcome
@@ -209,21 +209,25 @@ from app.main import app
 
 @pytest.fixture(scope="module")
 def backend() -> str:
-    """Give the project's own image."""
+    """Build the project's own image."""
     return str(build("--service", "backend")["reference"])
 
 
 def verify(*arguments: str) -> tuple[int, dict[str, Any]]:
-    """Verify as people do; return the exit code and what is told at the end."""
+    """Run `invoke verify`; return the exit code and the result."""
     command = [sys.executable, "-m", "invoke", "verify", "--json", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     return done.returncode, json.loads(done.stdout.splitlines()[-1])
 
 
-def outcomes(told: Mapping[str, Any]) -> dict[str, str]:
-    """Return what became of the rules of the backend."""
-    [profile] = told["profiles"]
-    return {each["rule"]: each["outcome"] for each in profile["findings"] if each["service"] == "backend"}
+def outcomes(result: Mapping[str, Any]) -> dict[str, str]:
+    """Return the outcomes of the backend's rules."""
+    [profile] = result["profiles"]
+    return {
+        finding["rule"]: finding["outcome"]
+        for finding in profile["findings"]
+        if finding["service"] == "backend"
+    }
 
 
 @pytest.mark.parametrize(
@@ -239,11 +243,11 @@ def test_a_container_that_breaks_a_rule_fails_its_check(
     text += 'CMD ["uvicorn", "program:app", "--host", "0.0.0.0", "--port", "8000"]\n'
     image = made((text, {"program.py": program, "state/kept": ""}))
     checks = ("--check", "health-time", "--check", "read-only-root", "--check", "health-answer")
-    code, told = verify("--image-backend", image, *checks)
+    code, result = verify("--image-backend", image, *checks)
     assert code == 1
-    assert outcomes(told) == {
-        each: "failed" if each == broken else "passed"
-        for each in ("health-time", "health-answer", "read-only-root")
+    assert outcomes(result) == {
+        rule: "failed" if rule == broken else "passed"
+        for rule in ("health-time", "health-answer", "read-only-root")
     }
 
 
@@ -264,13 +268,13 @@ signal.pause()
 """
 
 
-def test_memory_is_what_processes_keep_for_themselves_and_no_pages_of_files(backend: str) -> None:
+def test_memory_counts_private_and_shared_pages_but_no_pages_of_files(backend: str) -> None:
     file, own, shared = 64 * 2**20, 24 * 2**20, 40 * 2**20
     program = KEEPS.format(file=file, own=own, shared=shared)
 
     async def look_inside() -> int:
         async with sandbox.opened(Docker.find(settings.load()), backend) as lab:
-            # As root, who may write what is to be read.
+            # As root, who may write the file that is read.
             container = await lab.create(backend, "python", "-c", program, options=("--user", "0:0"))
             await lab.start(container)
             wait_until(lambda: "ready" in docker("logs", container).stdout)
@@ -280,18 +284,18 @@ def test_memory_is_what_processes_keep_for_themselves_and_no_pages_of_files(back
     assert own + shared <= asyncio.run(look_inside()) < own + shared + file
 
 
-def test_two_at_once_do_not_get_in_each_others_way(backend: str) -> None:
+def test_two_runs_at_once_do_not_disturb_each_other(backend: str) -> None:
     command = [sys.executable, "-m", "invoke", "verify", "--json", "--check", "api-address"]
     both = [
         subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for _ in range(2)
     ]
-    for each in both:
-        said, _ = each.communicate(timeout=600)
-        assert each.returncode == 0, said
+    for run in both:
+        output, _ = run.communicate(timeout=600)
+        assert run.returncode == 0, output
 
 
-def test_a_run_that_is_interrupted_leaves_nothing(backend: str) -> None:
+def test_an_interrupted_run_leaves_nothing_behind(backend: str) -> None:
     command = [sys.executable, "-m", "invoke", "verify", "--check", "start-time"]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -307,7 +311,7 @@ def test_a_run_that_is_interrupted_leaves_nothing(backend: str) -> None:
 
 
 def things_of(pid: int) -> dict[str, list[str]]:
-    """Return what a run has in Docker."""
+    """Return the owners of everything that a run has in Docker."""
     found = {}
     for kind in ("container", "volume", "network"):
         every = ("--all",) if kind == "container" else ()

@@ -1,30 +1,26 @@
-"""Finding secrets by what they look like, where they are called, and what they are known to be.
+"""Finds secrets by their shape, by the name of their variable, and by their known value.
 
-Nothing here ever returns a secret: a leak says of what kind it is, and that goes into reports and logs.
+Nothing here returns a secret: findings name its kind, because they go into reports and logs.
 
-Libraries are full of examples that look like secrets. So what is searched in every file are shapes that
-nobody's example has (a whole key, a whole private key) and the very values that this machine keeps secret;
-names with values (`API_KEY=…`) are judged only where people write settings.
+Libraries are full of examples that look like secrets. Every file is searched only for shapes that no example
+has (a complete key) and for the values that this machine keeps secret. Names with values (`API_KEY=…`) are
+judged only in files where people write settings.
 """
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-_SHORTEST = 12
-"""Characters below which a value that is known would be found by chance."""
+_SHORTEST = 12  # characters; a shorter value would be found by chance
 
 SECRET_NAME = re.compile(
     r"(?:^|[_.-])(?:SECRET|TOKEN|(?:PG)?PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?"
     r"|(?:API|ACCESS|PRIVATE|SIGNING|ENCRYPTION|MASTER)[_-]?KEY)(?:$|[_.-])|(?<!proxy)_PASS$",
     re.IGNORECASE,
 )
-"""Names of variables that hold secrets."""
-
+# Too many other things are called keys to look for this name in texts.
 _KEY = re.compile(r"(?<!GPG)(?<!PUBLIC)(?<!PUB)(?<!HOST)(?<!CACHE)(?<!SORT)[_-]KEY$", re.IGNORECASE)
-"""Names of variables that hold keys; too many other things are called so to look for it in texts."""
-
 _PLACEHOLDER = re.compile(
     r"|[*x.]+|<.*>|\$?\{.*|\$\w+|%.*|(?:your|my|the|example|sample|dummy|fake|test|insert|some)[-_ ].*"
     r"|.*(?:example|placeholder|change_?me|redacted).*|user|pass(?:word)?|secret|token|none|null|true|false",
@@ -42,82 +38,58 @@ _CREDENTIALS = re.compile(r"\b[a-z][a-z0-9+]{2,20}://[^\s:/@'\"<>{}$]*:([^\s:/@'
 
 @dataclass(frozen=True)
 class _Shape:
-    """What a kind of secret looks like."""
-
     kind: str
-    beginning: bytes
-    """Found fifty times faster than a pattern, which is then tried only there."""
+    beginning: bytes  # found fifty times faster than the pattern, which is then tried only there
     rest: re.Pattern[bytes]
-    plausible: Callable[[str], bool]
+    is_random: bool = True
 
 
-def entropy(text: str) -> float:
-    """Return the bits that a character of the text carries: 3 for words, above 4 for random letters."""
-    counts = [text.count(character) for character in set(text)]
-    return -sum(count / len(text) * math.log2(count / len(text)) for count in counts)
-
-
-def _random(text: str) -> bool:
-    return entropy(text) > 3.2 and any(each.isdigit() for each in text) and "EXAMPLE" not in text.upper()
-
-
-def _strong_password(text: str) -> bool:
-    return len(text) >= _SHORTEST and _random(text)
-
-
-def _any(_: str) -> bool:
-    return True
-
-
-_PASSWORD = re.compile(rb"(?:ql|s)?(?:\+\w+)?://[^\s:/@]+:([!-9;-?A-~]+)@")
+_PASSWORD = re.compile(rb"(?:ql|s)?(?:\+\w+)?://[^\s:/@]+:([!-9;-?A-~]{%d,})@" % _SHORTEST)
+_PRIVATE_KEY = re.compile(rb"(?:[A-Z]+ )?PRIVATE KEY-----\s+([A-Za-z0-9+/=]{40,})")
 _SHAPES = (
-    _Shape("a model provider's key", b"sk-", re.compile(rb"([\w-]{20,200})(?![\w-])"), _random),
-    _Shape("a Google key", b"AIza", re.compile(rb"([\w-]{35})(?![\w-])"), _random),
-    _Shape("an AWS key", b"AKIA", re.compile(rb"([A-Z0-9]{16})(?![A-Z0-9])"), _random),
-    _Shape("a GitHub token", b"ghp_", re.compile(rb"(\w{36,})"), _random),
-    _Shape("a GitHub token", b"github_pat_", re.compile(rb"(\w{40,})"), _random),
-    _Shape("a GitLab token", b"glpat-", re.compile(rb"([\w-]{20,})"), _random),
-    _Shape("an npm token", b"npm_", re.compile(rb"([A-Za-z0-9]{36})(?!\w)"), _random),
-    _Shape("a Slack token", b"xox", re.compile(rb"[abprs]-([\w-]{20,})"), _random),
-    _Shape(
-        "a private key",
-        b"-----BEGIN ",
-        re.compile(rb"(?:[A-Z]+ )?PRIVATE KEY-----\s+([A-Za-z0-9+/=]{40,})"),
-        _any,
-    ),
+    _Shape("a model provider's key", b"sk-", re.compile(rb"([\w-]{20,200})(?![\w-])")),
+    _Shape("a Google key", b"AIza", re.compile(rb"([\w-]{35})(?![\w-])")),
+    _Shape("an AWS key", b"AKIA", re.compile(rb"([A-Z0-9]{16})(?![A-Z0-9])")),
+    _Shape("a GitHub token", b"ghp_", re.compile(rb"(\w{36,})")),
+    _Shape("a GitHub token", b"github_pat_", re.compile(rb"(\w{40,})")),
+    _Shape("a GitLab token", b"glpat-", re.compile(rb"([\w-]{20,})")),
+    _Shape("an npm token", b"npm_", re.compile(rb"([A-Za-z0-9]{36})(?!\w)")),
+    _Shape("a Slack token", b"xox", re.compile(rb"[abprs]-([\w-]{20,})")),
+    _Shape("a private key", b"-----BEGIN ", _PRIVATE_KEY, is_random=False),
     *(
-        _Shape("a password in an address", scheme, _PASSWORD, _strong_password)
+        _Shape("a password in an address", scheme, _PASSWORD)
         for scheme in (b"postgres", b"mysql", b"mongodb", b"redis")
     ),
 )
+# Digests and paths do not have upper case, lower case and digits.
+_OPAQUE = re.compile(r"(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9+/_-]{32,}=*")
 _WORD = re.compile(rb"[\w-]")
 
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked for."""
+    """A search for secrets, and for the values of the known settings."""
 
     known: Mapping[str, str]
-    """The values that must not appear anywhere, by the name of the setting that holds them."""
 
     def in_bytes(self, data: bytes) -> Iterator[str]:
-        """Yield the kinds of secrets that any file may not hold."""
+        """Yield the kinds of secrets in any file."""
         for name, value in self.known.items():
             if len(value) >= _SHORTEST and value.encode() in data:
                 yield f"the value of {name}"
         for shape in _SHAPES:
-            if any(shape.plausible(text) for text in _occurrences(shape, data)):
+            if any(not shape.is_random or _is_random(text) for text in _occurrences(shape, data)):
                 yield shape.kind
 
     def in_variable(self, name: str, value: str) -> Iterator[str]:
-        """Yield the kinds of secrets that a variable's value is."""
+        """Yield the kinds of secrets in the value of a variable."""
         yield from self.in_bytes(value.encode())
         named = SECRET_NAME.search(name) or _KEY.search(name)
         if named and len(value) >= 8 and not _PLACEHOLDER.fullmatch(value):
             yield f"a value of {name}"
         elif (found := _CREDENTIALS.search(value)) and not _PLACEHOLDER.fullmatch(found[1]):
             yield f"a password in {name}"
-        elif re.fullmatch(r"[A-Za-z0-9+/_-]{32,}=*", value) and _mixed(value) and entropy(value) > 4.2:
+        elif _OPAQUE.fullmatch(value) and _entropy(value) > 4.2:
             yield f"what looks like a key in {name}"
 
     def in_text(self, text: str) -> Iterator[str]:
@@ -148,6 +120,11 @@ def _occurrences(shape: _Shape, data: bytes) -> Iterator[str]:
         at = data.find(shape.beginning, after)
 
 
-def _mixed(value: str) -> bool:
-    """Whether upper and lower case and figures appear: digests and paths do not have all three."""
-    return all(any(test(each) for each in value) for test in (str.isupper, str.islower, str.isdigit))
+def _entropy(text: str) -> float:
+    """Return the bits that a character of the text carries: 3 for words, above 4 for random letters."""
+    counts = [text.count(character) for character in set(text)]
+    return -sum(count / len(text) * math.log2(count / len(text)) for count in counts)
+
+
+def _is_random(text: str) -> bool:
+    return _entropy(text) > 3.2 and bool(re.search(r"\d", text)) and "EXAMPLE" not in text.upper()

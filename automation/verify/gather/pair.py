@@ -13,16 +13,13 @@ from urllib.parse import urljoin
 
 import httpx2
 
+from automation.console.errors import AutomationError
 from automation.verify.facts import Answer, Container, Pair, Process
 from automation.verify.gather.stack import Running, Stack
 
 ORIGIN = "http://localhost:3000"  # the backend's default for the address of the page
 _SAMPLES = 10
 _ASSET = re.compile(r"""(?:src|href)="([^"#]+\.(?:js|css|svg|png|ico|woff2?)(?:\?[^"]*)?)\"""")
-
-
-class _UnexpectedError(Exception):
-    """A request was not answered as it should be; the message is the request and its answer."""
 
 
 async def observe(stack: Stack, progress: Callable[[str], None]) -> tuple[dict[str, Running], Pair]:
@@ -119,7 +116,7 @@ async def _add_task(client: httpx2.AsyncClient) -> None:
     await _send(client, "POST", "/api/auth/sign-up/email", person)
     await _send(client, "POST", "/api/tasks", {"title": title}, expected=201)
     if title not in await _titles(client):
-        raise _UnexpectedError("the new task is not in the list")
+        raise AutomationError("the new task is not in the list")
 
 
 async def _chat(client: httpx2.AsyncClient) -> None:
@@ -127,9 +124,9 @@ async def _chat(client: httpx2.AsyncClient) -> None:
     title = f"water {secrets.token_hex(4)}"
     reply = await _send(client, "POST", "/api/chat", {"message": f"add {title}"})
     if "add_task" not in reply.text:
-        raise _UnexpectedError("the reply names no call of add_task")
+        raise AutomationError("the reply names no call of add_task")
     if title not in await _titles(client):
-        raise _UnexpectedError("the requested task is not in the list")
+        raise AutomationError("the requested task is not in the list")
 
 
 async def _titles(client: httpx2.AsyncClient) -> list[str]:
@@ -137,7 +134,7 @@ async def _titles(client: httpx2.AsyncClient) -> list[str]:
     try:
         return [str(task["title"]).lower() for task in answer.json()["items"]]
     except (ValueError, KeyError, TypeError) as error:
-        raise _UnexpectedError(f"GET /api/tasks: {type(error).__name__}") from error
+        raise AutomationError(f"GET /api/tasks: {type(error).__name__}") from error
 
 
 async def _send(
@@ -146,9 +143,9 @@ async def _send(
     try:
         answer = await client.request(method, path, json=body)
     except httpx2.HTTPError as error:
-        raise _UnexpectedError(f"{method} {path}: {type(error).__name__}") from error
+        raise AutomationError(f"{method} {path}: {type(error).__name__}") from error
     if answer.status_code != expected:
-        raise _UnexpectedError(f"{method} {path}: {answer.status_code}")
+        raise AutomationError(f"{method} {path}: {answer.status_code}")
     return answer
 
 
@@ -156,8 +153,8 @@ async def _problem(requests: Awaitable[object]) -> str:
     """Return what went wrong with the requests; empty if nothing did."""
     try:
         await requests
-    except _UnexpectedError as error:
-        return str(error)
+    except AutomationError as error:
+        return error.what
     return ""
 
 

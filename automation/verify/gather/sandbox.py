@@ -48,20 +48,13 @@ class Sandbox:
     name: str
     label: str
     helper: str  # the image that the probe runs in; it has Python
-    _count: int = field(default=0, init=False)
     _unfinished: set[asyncio.Future[Any]] = field(default_factory=set, init=False)
 
     async def create(
-        self,
-        image: str,
-        *command: str,
-        options: Sequence[str] = (),
-        environ: Mapping[str, str] | None = None,
-        name: str = "",
+        self, image: str, *command: str, options: Sequence[str] = (), environ: Mapping[str, str] | None = None
     ) -> str:
         """Create a container and return its name. No value of a variable is on a command line."""
-        self._count += 1
-        name = f"{self.name}-{name or self._count}"
+        name = f"{self.name}-{secrets.token_hex(4)}"
         variables = [word for variable in environ or {} for word in ("--env", variable)]
         await self._shielded(self.docker.run(
             "container", "create", "--name", name, "--label", self.label, "--network", self.name,
@@ -137,9 +130,8 @@ class Sandbox:
 
     async def look_inside(self, container: str, user: str, **request: Any) -> dict[str, Any]:
         """Return the report of the probe, run as this user in the container's processes and network."""
-        self._count += 1
         report = await self._shielded(self.docker.run(
-            "run", "--rm", "--name", f"{self.name}-probe-{self._count}", "--label", self.label,
+            "run", "--rm", "--label", self.label,
             "--pid", f"container:{container}", "--network", f"container:{container}", "--user", user,
             READ_ONLY, *_HARDENED, "--entrypoint", "python", "--no-healthcheck", "--env", "PYTHONPATH=",
             self.helper, "-I", "-c", _PROBE.read_text(encoding="utf-8"), json.dumps(request),

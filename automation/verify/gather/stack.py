@@ -111,7 +111,6 @@ class Stack:
             self.images[service],
             options=("--publish", f"127.0.0.1::{contract.service.port}", *alias, *options),
             environ=environ,
-            name=f"{service}-{secrets.token_hex(2)}",
         )
         running = Running(contract, container)
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What an image, its Dockerfile and its sources may hide, in the ways that people have of hiding it."""
+"""Secrets and faults in images, Dockerfiles and sources, in the many ways that people write them."""
 
 import asyncio
 import io
@@ -58,7 +58,7 @@ WORDS = "correct-horse-battery"
         ("a.yml", "      DATABASE_URL: postgresql://${USER_NAME:-todo}:todo@postgres:5432/todo"),
     ],
 )
-def test_a_value_for_a_secret_is_seen_however_it_is_given(name: str, text: str) -> None:
+def test_a_default_value_for_a_secret_is_found(name: str, text: str) -> None:
     assert defaults.lines(name, text)
 
 
@@ -83,11 +83,11 @@ def test_a_value_for_a_secret_is_seen_however_it_is_given(name: str, text: str) 
         ("a.yaml", "# DATABASE_URL: postgresql://user:password@host/name"),
     ],
 )
-def test_what_gives_a_secret_no_value_is_left_alone(name: str, text: str) -> None:
+def test_a_secret_without_a_default_value_is_accepted(name: str, text: str) -> None:
     assert defaults.lines(name, text) == []
 
 
-def test_the_line_of_a_value_is_told() -> None:
+def test_the_line_of_a_default_value_is_reported() -> None:
     assert defaults.lines("a.py", f'import os\n\nos.environ["JWT_SECRET"] = "{WORDS}"\n') == [3]
     assert defaults.lines("a.yml", f"services:\n\n  JWT_SECRET: {WORDS}\n") == [3]
 
@@ -96,7 +96,7 @@ def change(kind: type[Any], **changes: Any) -> Break:
     return lambda broken: broken.change("backend", kind, **changes)
 
 
-def asked(*words: str) -> Break:
+def health_check(*words: str) -> Break:
     def apply(broken: Scene) -> None:
         now = broken.facts["backend"][Config].health
         broken.change("backend", Config, health=replace(now, test=words))
@@ -119,12 +119,12 @@ def present(path: str) -> Break:
 @pytest.mark.parametrize(
     ("rule", "broken"),
     [
-        ("no-secret-in-config", asked("CMD", "python", "-m", "app.healthcheck", f"--token={WORDS}")),
+        ("no-secret-in-config", health_check("CMD", "python", "-m", "app.healthcheck", f"--token={WORDS}")),
         ("no-secret-in-config", change(Config, on_build=(f"ENV API_KEY={WORDS}",))),
-        ("health-check-path", asked("CMD", "python", "-c", "pass")),
-        ("health-check-path", asked("CMD", "python", "-c", "pass", "app.healthcheck")),
-        ("health-check-path", asked("CMD", "true")),
-        ("health-check-path", asked("CMD", "echo", "http://127.0.0.1:8000/health")),
+        ("health-check-path", health_check("CMD", "python", "-c", "pass")),
+        ("health-check-path", health_check("CMD", "python", "-c", "pass", "app.healthcheck")),
+        ("health-check-path", health_check("CMD", "true")),
+        ("health-check-path", health_check("CMD", "echo", "http://127.0.0.1:8000/health")),
         ("writable-places", change(Config, volumes=("/app",))),
         ("programs", program("/opt/tools/sh")),
         ("programs", program("/app/busybox")),
@@ -136,7 +136,7 @@ def present(path: str) -> Break:
         ("labels", labelled("revision", "0000000")),
     ],
 )
-def test_what_is_wrong_with_an_image_is_found_by_one_check(rule: str, broken: Break) -> None:
+def test_a_fault_of_an_image_fails_one_check(rule: str, broken: Break) -> None:
     made = scene()
     broken(made)
     assert made.failed() == {rule}
@@ -150,29 +150,29 @@ def test_what_is_wrong_with_an_image_is_found_by_one_check(rule: str, broken: Br
         ("CMD", "/usr/local/bin/healthcheck"),
     ],
 )
-def test_the_projects_own_programs_ask_for_health(words: tuple[str, ...]) -> None:
+def test_health_checks_that_run_the_projects_programs_pass(words: tuple[str, ...]) -> None:
     made = scene()
-    asked(*words)(made)
+    health_check(*words)(made)
     assert made.failed() == set()
 
 
-def test_a_volume_for_the_data_is_as_required() -> None:
+def test_a_volume_for_the_data_passes() -> None:
     made = scene()
     change(Config, volumes=("/data",))(made)
     assert made.failed() == set()
 
 
 @pytest.mark.parametrize("name", ["PGPASSWORD", "DB_PASS", "SIGNING_KEY", "STRIPE_KEY", "X-Api-Key"])
-def test_a_value_is_a_secret_by_what_its_variable_is_called(name: str) -> None:
+def test_a_variable_is_a_secret_by_its_name(name: str) -> None:
     assert list(Search({}).in_variable(name, WORDS)) == [f"a value of {name}"]
 
 
 @pytest.mark.parametrize("name", ["GPG_KEY", "PUBLIC_KEY", "KEY", "KEYCLOAK_REALM", "COMPASS"])
-def test_what_only_sounds_like_a_secret_is_none(name: str) -> None:
+def test_a_name_that_resembles_a_secret_is_accepted(name: str) -> None:
     assert list(Search({}).in_variable(name, "7169605f62c751356d054a26a821e680")) == []
 
 
-def test_what_a_request_is_authorized_with_is_a_secret() -> None:
+def test_the_credentials_of_an_authorization_header_are_a_secret() -> None:
     said = 'fetch --header "Authorization: Bearer {}" https://example.com'
     assert list(Search({}).in_text(said.format("aB3dE5gH7jK9mN1pQ2"))) == ["a value of Authorization"]
     assert list(Search({}).in_text(said.format("$TOKEN"))) == []
@@ -182,19 +182,19 @@ def test_what_a_request_is_authorized_with_is_a_secret() -> None:
     "path",
     ["app/secrets.json", "app/tls.key", "run/secrets/token", "root/.ssh/id_ed25519", "app/credentials"],
 )
-def test_a_file_of_secrets_is_known_by_its_name_whatever_its_form(path: str) -> None:
+def test_a_secret_file_is_found_by_its_name(path: str) -> None:
     assert leaks_of(path, b"\x30\x82\x04\xa4") == [("a file of secrets", f"/{path}")]
-    # What a mount leaves behind.
+    # A secret mount leaves an empty file behind.
     assert leaks_of(path, b"") == []
 
 
 @pytest.mark.parametrize("path", ["app/app/secrets.py", "usr/lib/python3.13/test/cert.key", "app/keys.json"])
-def test_other_files_are_none_of_secrets(path: str) -> None:
+def test_a_file_with_a_similar_name_is_accepted(path: str) -> None:
     assert leaks_of(path, b"\x30\x82\x04\xa4") == []
 
 
 def leaks_of(path: str, data: bytes) -> list[tuple[str, str]]:
-    """Return what is found in an image of one file."""
+    """Return the leaks in an image of one file."""
 
     def packed(name: str, content: bytes, into: tarfile.TarFile) -> None:
         member = tarfile.TarInfo(name)
@@ -211,13 +211,13 @@ def leaks_of(path: str, data: bytes) -> list[tuple[str, str]]:
             "manifest.json", json.dumps([{"Config": "config.json", "Layers": ["layer.tar"]}]).encode(), made
         )
     image.seek(0)
-    return [(each.kind, each.place) for each in content.read(image, Search({})).leaks]
+    return [(leak.kind, leak.place) for leak in content.read(image, Search({})).leaks]
 
 
-def test_a_build_that_is_not_on_record_comes_with_a_change_of_the_sources() -> None:
+def test_a_missing_build_time_says_how_to_measure_it() -> None:
     made = scene()
     change(Builds, cold_s=None, rebuild_s=None)(made)
-    found = {each.rule: each.observed for each in made.findings() if each.service == "backend"}
+    found = {finding.rule: finding.observed for finding in made.findings() if finding.service == "backend"}
     assert found["build-time"] == "no build is recorded; invoke build --no-cache measures one"
     assert (
         found["rebuild-time"]
@@ -258,20 +258,20 @@ SOURCES = "FROM scratch AS sources\nCOPY backend/src /src\nFROM python:3.11-slim
         ("base-tags", instead("RUN make", "ADD https://example.com/tool.tar.gz /opt/\nRUN make")),
     ],
 )
-def test_what_is_wrong_with_a_dockerfile_is_found_by_one_check(rule: str, broken: Break) -> None:
+def test_a_fault_of_a_dockerfile_fails_one_check(rule: str, broken: Break) -> None:
     made = scene()
     broken(made)
     assert made.failed() == {rule}
 
 
 @pytest.mark.parametrize("run", ["npm run build -- ci", "npm --silent run build", "pip --version"])
-def test_a_build_after_the_sources_is_no_installation(run: str) -> None:
+def test_a_build_after_copying_the_sources_passes(run: str) -> None:
     made = scene()
     instead("RUN make", f"RUN {run}")(made)
     assert made.failed() == set()
 
 
-def test_a_default_that_an_argument_replaces_is_judged_too() -> None:
+def test_the_default_of_a_replaced_base_image_is_checked() -> None:
     made = scene()
     text = "ARG PYTHON_IMAGE=python:latest\n" + made.dockerfile("backend").replace(
         "FROM python:3.11-slim", "FROM ${PYTHON_IMAGE}"
@@ -292,31 +292,35 @@ def test_a_default_that_an_argument_replaces_is_judged_too() -> None:
         'CMD\t["uvicorn"]',
     ],
 )
-def test_what_is_in_a_heredoc_or_quoted_changes_nothing_that_follows(lines: str) -> None:
+def test_heredocs_and_quotes_end_where_docker_ends_them(lines: str) -> None:
     read = parse(f"FROM python:3.11-slim\n{lines}\nUSER 1001\n").resolve().target
-    assert [each.text for each in read.all("USER")] == ["1001"]
+    assert [instruction.text for instruction in read.all("USER")] == ["1001"]
     assert len(read.instructions) == 2
 
 
-def test_a_directive_may_name_another_escape_in_any_line_of_the_directives() -> None:
+def test_the_escape_directive_works_on_any_directive_line() -> None:
     read = parse("# check=error=true\n# escape=`\nFROM python:3.11-slim\nRUN one `\n  two\n").resolve().target
-    assert [each.words for each in read.instructions] == [("one", "two")]
+    assert [instruction.words for instruction in read.instructions] == [("one", "two")]
 
 
-def test_a_stage_without_a_name_is_said_to_have_none() -> None:
+def test_a_stage_without_a_name_is_reported() -> None:
     made = scene()
     made.rewrite("backend", lambda _: "FROM python:3.11-slim\n")
-    [found] = [each for each in made.findings() if each.rule == "multi-stage" and each.service == "backend"]
+    [found] = [
+        finding
+        for finding in made.findings()
+        if finding.rule == "multi-stage" and finding.service == "backend"
+    ]
     assert found.observed == "1, unnamed"
 
 
 @pytest.mark.parametrize("has_git", [True, False], ids=["with git", "without git"])
-def test_that_git_leaves_the_settings_out_is_known_without_git_too(tmp_path: Path, *, has_git: bool) -> None:
+def test_ignored_settings_are_recognized_without_git(tmp_path: Path, *, has_git: bool) -> None:
     current = settings.load({"PATH": os.environ["PATH"] if has_git else str(tmp_path)})
     assert asyncio.run(sources.template(current, Search({}))).ignored
 
 
-def test_what_a_development_build_sees_is_looked_at_too(tmp_path: Path) -> None:
+def test_the_context_of_the_development_build_is_checked(tmp_path: Path) -> None:
     (tmp_path / "backend" / "src").mkdir(parents=True)
     for name in ("backend/Dockerfile", "backend/Dockerfile.dev", "backend/.env", "backend/src/main.py"):
         (tmp_path / name).touch()
