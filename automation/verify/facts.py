@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from automation.docker.dockerfile import Dockerfile, parse
-from automation.verify.gather.content import Content
 
 Fact = tuple[str, Any]
 """A service, or an empty name for the whole profile, and an observation of it."""
@@ -95,12 +94,6 @@ class Names:
 
     planned: tuple[str, ...]
     version: str
-
-
-@dataclass(frozen=True)
-class Contents:
-    backend: Content
-    frontend: Content
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,14 @@ from automation.verify import facts
 from automation.verify.check import Check, Finding, Outcome
 from automation.verify.facts import Fact
 from automation.verify.gather import composition, endurance, pair, released, reloading, sandbox, sources
-from automation.verify.gather.content import Content
+from automation.verify.gather.content import Content, Contents
 from automation.verify.gather.inspection import Inspector
 from automation.verify.gather.leaks import Search
 from automation.verify.gather.sandbox import Sandbox
 from automation.verify.gather.stack import Stack
 from automation.verify.gather.variables import try_variables
 
-_IMAGES: set[type[Any]] = {facts.Config, Content, facts.Contents, facts.Names, facts.Builds}
+_IMAGES: set[type[Any]] = {facts.Config, Content, Contents, facts.Names, facts.Builds}
 _PAIR: set[type[Any]] = {facts.Container, facts.Pair, facts.Endurance}
 _CONTAINERS = _PAIR | {facts.Configured, facts.Unconfigured, facts.Misconfigured, facts.Reloading}
 
@@ -250,12 +250,12 @@ class Verifier:
                     (service, facts.Names(own.references, own.version)),
                     (service, facts.Builds(times.get("cold_s"), times.get("rebuild_s"))),
                 ]
-            if self._needs & {Content, facts.Contents}:
+            if self._needs & {Content, Contents}:
                 contents = {}
                 for service in SERVICES:
                     running.progress(f"reading the layers of {images[service]}")
                     contents[service] = await self._inspector.content(images[service])
-                gathered += [*contents.items(), ("", facts.Contents(**contents))]
+                gathered += [*contents.items(), ("", Contents(**contents))]
             running.detail = " · ".join(images[service] for service in SERVICES)
         return gathered
 

@@ -8,8 +8,8 @@ from automation.contract.contract import Contract
 from automation.contract.models import User
 from automation.docker.archive import File
 from automation.verify.check import IMAGE, Finding, at_most, check, judge, listed, no_problem
-from automation.verify.facts import Config, Contents, Context, Locks
-from automation.verify.gather.content import Content
+from automation.verify.facts import Config, Context, Locks
+from automation.verify.gather.content import Content, Contents
 
 _MB = 10**6
 _SOURCES = "backend/src/"

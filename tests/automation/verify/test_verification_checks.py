@@ -27,7 +27,6 @@ from automation.verify.facts import (
     Config,
     Configured,
     Container,
-    Contents,
     Context,
     Developing,
     Development,
@@ -46,7 +45,7 @@ from automation.verify.facts import (
 )
 from automation.verify.gather import sandbox
 from automation.verify.gather.composition import read_service
-from automation.verify.gather.content import Content, Searched
+from automation.verify.gather.content import Content, Contents, Searched
 from automation.verify.verifier import Verifier
 from tests.automation.verify.verified import LABELS, OK, Scene, file, made_by, scene
 

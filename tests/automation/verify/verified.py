@@ -17,7 +17,6 @@ from automation.verify.facts import (
     Config,
     Configured,
     Container,
-    Contents,
     Context,
     Developing,
     Development,
@@ -37,7 +36,7 @@ from automation.verify.facts import (
     Template,
     Unconfigured,
 )
-from automation.verify.gather.content import Content, Searched
+from automation.verify.gather.content import Content, Contents, Searched
 from automation.verify.gather.leaks import Search
 
 Facts = dict[type[Any], Any]
