@@ -182,7 +182,9 @@ async def _database(settings: Settings, values: environment.Environment) -> Find
     began = time.monotonic()
     try:
         async with asyncio.timeout(_SECONDS * 2):
-            connection = await psycopg.AsyncConnection.connect(url, connect_timeout=int(_SECONDS))
+            # libpq does not know the name of a driver in the scheme.
+            plain = f"postgresql://{url.partition('://')[2]}"
+            connection = await psycopg.AsyncConnection.connect(plain, connect_timeout=int(_SECONDS))
             async with connection:
                 await connection.execute("SELECT 1")
     except (psycopg.Error, TimeoutError) as error:

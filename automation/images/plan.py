@@ -10,7 +10,7 @@ from pathlib import Path
 
 from automation.console.errors import AutomationError, UsageError
 from automation.console.values import unknown
-from automation.contract import environment, profiles
+from automation.contract import environment, formats, profiles
 from automation.contract.models import SERVICES, Frontend, Profile, Rules
 from automation.contract.profiles import load_rules
 from automation.docker import context, dockerfile
@@ -24,8 +24,6 @@ VERSION_TAG = "vX.Y.Z"
 
 _IMAGES = ("PYTHON_IMAGE", "NODE_IMAGE", "NGINX_IMAGE")
 _CONTENT_LENGTH = 12
-_TAG = re.compile(r"[\w][\w.-]{0,127}", re.ASCII)
-_REFERENCE = re.compile(r"[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?", re.ASCII)
 _PLATFORM = re.compile(
     r"linux/(386|amd64(/v[1-4])?|arm(/v?[5-7])?|arm64(/v?[89](\.\d)?)?|loong64|mips64(le)?|ppc64le|riscv64|s390x)",
     re.ASCII,
@@ -128,25 +126,19 @@ async def plan_all(
 
 
 def read_version(settings: Settings, profile: Profile, given: str = "") -> str:
-    """Return the version to build, semantic and with its v: as given, or as the settings say.
+    """Return the version to build: as given, or as the settings or pyproject.toml say.
 
-    Raises UsageError for one that is not semantic.
+    Raises:
+        UsageError: the given version is not semantic.
+        EnvironmentInvalidError: the version of the settings is not semantic.
     """
-    values = environment.read(settings, profile).values
-    version = given or values.get("VERSION", "") or f"v{_project_version(settings.root)}"
-    problems = environment.check({"VERSION": version}, profile)
-    if any(problem.name == "VERSION" for problem in problems):
-        where = "--version" if given else f"VERSION in {settings.env_file_name}"
-        raise UsageError(
-            f"{where} is {version!r}, which is not a semantic version", why="write it as in v1.2.3"
-        )
-    if "+" in version:
-        raise UsageError(
-            f"{version} cannot be the tag of an image",
-            why="a tag has no +",
-            remedies=[version.replace("+", "-")],
-        )
-    return version
+    if given:
+        if problem := formats.version(given):
+            raise UsageError(f"--version {given!r} {problem}")
+        return given
+    values = environment.read(settings, profile)
+    values.require_valid(settings.env_file_name, "VERSION")
+    return values.values.get("VERSION", "") or f"v{_project_version(settings.root)}"
 
 
 def image_arguments(profile: Profile, service: str, version: str) -> dict[str, str]:
@@ -193,7 +185,11 @@ async def _plan(
     inputs = _hash(read.text, seen.fingerprint(paths), target, sorted(arguments.items()), options.platform)
     found = await revision.find(settings, (*seen.allowed, shown), [*paths, shown], inputs)
     tags = rules.development_tag if options.development else ""
-    of_contract = (tags,) if tags else tuple(version if tag == VERSION_TAG else tag for tag in each.tags)
+    of_contract = (
+        (tags,)
+        if tags
+        else tuple(formats.version_tag(version) if tag == VERSION_TAG else tag for tag in each.tags)
+    )
     made = Plan(
         profile=profile.name,
         service=service,
@@ -249,11 +245,8 @@ def _replacements(
 
 def _check(options: Options, settings: Settings, services: Sequence[str]) -> None:
     for tag in options.tags:
-        if not _TAG.fullmatch(tag):
-            raise UsageError(
-                f"--tag {tag!r} is not a tag",
-                why="a tag has letters, digits, dots, dashes and underscores, at most 128",
-            )
+        if problem := formats.tag(tag):
+            raise UsageError(f"--tag {tag!r} {problem}")
     for platform in options.platform.split(",") if options.platform else ():
         if not _PLATFORM.fullmatch(platform):
             raise UsageError(
@@ -264,7 +257,7 @@ def _check(options: Options, settings: Settings, services: Sequence[str]) -> Non
     for origin, wishes in (("--base", options.bases), ("TODO_BASES:", settings.bases)):
         for wish in wishes:
             old, equals, new = wish.partition("=")
-            if not (equals and old and _REFERENCE.fullmatch(new)):
+            if not (equals and old) or formats.image(new):
                 raise UsageError(
                     f"{origin} {wish!r} does not name a base image and another",
                     why="write it as in node:24-alpine=node:24-slim, or frontend=node:24-slim",

@@ -5,14 +5,11 @@ from dataclasses import asdict
 
 from automation.console.errors import UsageError
 from automation.console.events import Emit, Notice, Result
-from automation.contract import environment, profiles
+from automation.contract import environment, formats, profiles
 from automation.docker.cli import Docker
 from automation.images import build, plan, registry
 from automation.images.plan import Options
 from automation.settings import Settings
-
-REGISTRY = "DOCKER_REGISTRY"
-"""The variable that names the registry where no flag does."""
 
 
 async def push(
@@ -21,9 +18,14 @@ async def push(
 ) -> None:  # fmt: skip
     """Build what is missing, push it as the version and as latest, and compare the digests."""
     chosen = profiles.load(profile, settings.root)
-    values = environment.read(settings, chosen).values
-    named = registry_name or settings.environ.get(REGISTRY, "") or values.get(REGISTRY, "")
-    place = registry.check_registry(named, "--registry" if registry_name else REGISTRY)
+    place = registry_name and registry.check_registry(registry_name)
+    if not place:
+        values = environment.read(settings, chosen)
+        values.require_valid(settings.env_file_name, environment.REGISTRY)
+        place = values.values.get(environment.REGISTRY, "")
+    if not place:
+        setting = f"{environment.REGISTRY}=HOST/USER in {settings.env_file_name}"
+        raise UsageError("no registry is named", remedies=["--registry HOST/USER", setting])
     if not version:
         raise UsageError("no version is named", remedies=["--version v1.2.3"])
     options = Options(version=version, bases=tuple(bases))
@@ -35,7 +37,7 @@ async def push(
         names = [
             f"{place}/{planned.image}:{tag}"
             for planned in plans
-            for tag in (planned.version, registry.LATEST)
+            for tag in (formats.version_tag(planned.version), registry.LATEST)
         ]
         emit(Notice(tuple(f"would be pushed: {name}" for name in names)))
         emit(Result({"push": names}))

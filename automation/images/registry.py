@@ -12,6 +12,7 @@ from typing import Any
 from automation.console import causes
 from automation.console.errors import AutomationError, UsageError
 from automation.console.events import Emit, Step, step
+from automation.contract import formats
 from automation.docker import cli as docker_errors
 from automation.docker.cli import Docker
 from automation.images.plan import Plan
@@ -19,16 +20,6 @@ from automation.process import processes
 
 LATEST = "latest"
 
-_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_HOST = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:\d)|\[[0-9a-fA-F:]+\])(?::\d{1,5})?"
-_REGISTRY = re.compile(rf"(?:{_HOST}|{_COMPONENT})(?:/{_COMPONENT})*")
-REFERENCE = re.compile(
-    rf"(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*(?::\w[\w.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?",
-    re.ASCII,
-)
-"""The name of an image, or its id."""
-
-_PORT = re.compile(r":(\d+)(?=/|$)")
 _PUSHED = re.compile(r": digest: (sha256:[0-9a-f]{64}) size: ")
 _LAYER = re.compile(r"^([0-9a-f]{12}): (.*)$")
 _FINAL = ("Pushed", "Layer already exists", "Mounted from")
@@ -54,25 +45,13 @@ class _Remote:
     """The digest of the image's configuration: the same however its layers are compressed."""
 
 
-def check_registry(name: str, origin: str = "--registry") -> str:
-    """Return the registry or user to push under, checked; `origin` says who named it. Raises UsageError."""
-    if not name:
+def check_registry(name: str) -> str:
+    """Return the registry or user that a flag names. Raises UsageError when it is not one."""
+    if problem := formats.registry(name):
+        bare = re.sub(r"^\w+://", "", name).rstrip("/").lower()
         raise UsageError(
-            "no registry is named", remedies=["--registry HOST/USER", "DOCKER_REGISTRY=HOST/USER in .env"]
-        )
-    bare = re.sub(r"^\w+://", "", name).rstrip("/")
-    if not _REGISTRY.fullmatch(name):
-        raise UsageError(
-            f"{origin} {name!r} is not a registry",
-            why="write a host, a user or both, in small letters: registry.example.com/me, me, localhost:5000",
-            remedies=[f"--registry {bare.lower()}"] if _REGISTRY.fullmatch(bare.lower()) else [],
-        )
-    port = _PORT.search(name)
-    if port and not 1 <= int(port[1]) <= 65535:
-        raise UsageError(
-            f"{origin} {name!r} is not a registry",
-            why=f"its port {port[1]} is none: a port is a number from 1 to 65535",
-            remedies=[f"--registry {name[: port.start(1)]}5000{name[port.end(1) :]}"],
+            f"--registry {name!r} {problem}",
+            remedies=[] if formats.registry(bare) else [f"--registry {bare}"],
         )
     return name
 
@@ -108,7 +87,7 @@ async def _push_both(
     docker: Docker, plan: Plan, registry: str, emit: Emit, *, force: bool
 ) -> tuple[Published, ...]:
     repository = f"{registry}/{plan.image}"
-    names = [f"{repository}:{plan.version}", f"{repository}:{LATEST}"]
+    names = [f"{repository}:{formats.version_tag(plan.version)}", f"{repository}:{LATEST}"]
     with step(emit, f"push {plan.service}") as running:
         running.progress("asking the registry")
         own, version, latest = await asyncio.gather(

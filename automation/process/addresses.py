@@ -46,9 +46,13 @@ def seen_from_inside(url: str, host: str) -> str:
     `host` is the name by which containers know this machine.
     """
     with suppress(ValueError):
-        parts = urlsplit(url)
-        if parts.hostname in _THIS_MACHINE:
-            before, at, after = parts.netloc.rpartition("@")
-            inside = re.sub(r"^(\[[^]]*\]|[^:]*)", host, after)
-            return url.replace(f"{before}{at}{after}", f"{before}{at}{inside}", 1)
+        before, at, after = urlsplit(url).netloc.rpartition("@")
+        # The URL of a database may name several hosts.
+        servers = [
+            re.sub(r"^(\[[^]]*\]|[^:]*)", host, server)
+            if urlsplit(f"//{server}").hostname in _THIS_MACHINE
+            else server
+            for server in after.split(",")
+        ]
+        return url.replace(f"{before}{at}{after}", f"{before}{at}{','.join(servers)}", 1) if after else url
     return url

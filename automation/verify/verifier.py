@@ -12,13 +12,12 @@ from typing import Any
 
 from automation.console.errors import AutomationError, UsageError
 from automation.console.events import Emit, step
-from automation.contract import profiles
+from automation.contract import formats, profiles
 from automation.contract.contract import Contract
 from automation.contract.models import SERVICES, Profile
 from automation.docker.cli import Docker
 from automation.images import build, plan
 from automation.images.plan import Options, Plan
-from automation.images.registry import REFERENCE
 from automation.settings import Settings
 from automation.verify import facts
 from automation.verify.check import Check, Finding, Outcome
@@ -82,7 +81,7 @@ class Verifier:
         self._emit = emit
         self._given = {service: reference for service, reference in (images or {}).items() if reference}
         for service, reference in self._given.items():
-            if not REFERENCE.fullmatch(reference):
+            if formats.image(reference):
                 raise UsageError(
                     f"--image-{service} is {reference!r}, which is not the name of an image",
                     why="a name looks like todo-backend:latest; an image's id works, too",

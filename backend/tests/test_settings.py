@@ -97,9 +97,30 @@ def test_versions_are_semantic(monkeypatch: pytest.MonkeyPatch, version: str) ->
     assert load(monkeypatch, VERSION=version) == []
 
 
-@pytest.mark.parametrize("version", ["1.0.0", "v1.0", "v01.0.0", "v1.0.0\n", "latest"])
+@pytest.mark.parametrize("version", ["1.0.0", "v1.0", "v01.0.0", "v1.0.0-a..b", "latest"])
 def test_other_versions_are_refused(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     assert load(monkeypatch, VERSION=version) == ["VERSION: must be a semantic version such as v1.0.0"]
+
+
+def test_a_control_character_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch, VERSION="v1.0.0\n") == ["VERSION: contains a control character"]
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://ai:hidden@word@localhost:5432/ai", "@ as %40"),
+        ("postgresql://u:p@host/name?pgbouncer=true", "does not know: pgbouncer"),
+        ("postgresql://u:p@host/name?schema=public", "does not know: schema"),
+        ("postgresql://h1:5432,h2:hidden/name", "a port that is not between 1 and 65535"),
+    ],
+)
+def test_a_refused_database_url_names_the_cause(
+    monkeypatch: pytest.MonkeyPatch, url: str, words: str
+) -> None:
+    [problem] = load(monkeypatch, DATABASE_URL=url)
+    assert words in problem
+    assert "hidden" not in problem
 
 
 def test_a_log_level_may_be_written_as_python_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
 
+from automation.contract import formats
 from automation.contract.contract import Contract
 from automation.verify.check import (
     IMAGE,
@@ -158,7 +159,8 @@ def _is_recent(time: str) -> bool:
 
 
 _WELL_FORMED: Mapping[str, Callable[[str], object]] = {
-    "version": re.compile(r"v?\d+\.\d+\.\d+(?:[-+][\w.+-]+)?").fullmatch,
+    # The specification of the label leaves the v out.
+    "version": lambda version: not formats.version(f"v{version.removeprefix('v')}"),
     "revision": re.compile(r"(?!0+(?:-|$))[0-9a-f]{7,64}(?:-dirty)?").fullmatch,
     "created": _is_recent,
 }

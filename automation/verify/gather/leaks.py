@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from automation.contract import formats
+
 _SHORTEST = 12  # characters; a shorter value would be found by chance
 
 SECRET_NAME = re.compile(
@@ -21,11 +23,6 @@ SECRET_NAME = re.compile(
 )
 # Too many other things are called keys to look for this name in texts.
 _KEY = re.compile(r"(?<!GPG)(?<!PUBLIC)(?<!PUB)(?<!HOST)(?<!CACHE)(?<!SORT)[_-]KEY$", re.IGNORECASE)
-_PLACEHOLDER = re.compile(
-    r"|[*x.]+|<.*>|\$?\{.*|\$\w+|%.*|(?:your|my|the|example|sample|dummy|fake|test|insert|some)[-_ ].*"
-    r"|.*(?:example|placeholder|change_?me|redacted).*|user|pass(?:word)?|secret|token|none|null|true|false",
-    re.IGNORECASE,
-)
 _ASSIGNED = re.compile(
     r"""(?:(?<![\w.-])|(?<=[\s"']--))["']?([A-Za-z][\w.-]{2,60})["']?[ \t]*[=:][ \t]*"""
     r"""(?:"([^"\n]*)"|'([^'\n]*)'|([^\s"',;}&]+))"""
@@ -85,9 +82,9 @@ class Search:
         """Yield the kinds of secrets in the value of a variable."""
         yield from self.in_bytes(value.encode())
         named = SECRET_NAME.search(name) or _KEY.search(name)
-        if named and len(value) >= 8 and not _PLACEHOLDER.fullmatch(value):
+        if named and len(value) >= 8 and not formats.is_placeholder(value):
             yield f"a value of {name}"
-        elif (found := _CREDENTIALS.search(value)) and not _PLACEHOLDER.fullmatch(found[1]):
+        elif (found := _CREDENTIALS.search(value)) and not formats.is_placeholder(found[1]):
             yield f"a password in {name}"
         elif _OPAQUE.fullmatch(value) and _entropy(value) > 4.2:
             yield f"what looks like a key in {name}"
@@ -99,13 +96,13 @@ class Search:
             value = found[2] or found[3] or found[4] or ""
             # An expression is no value: `secret = load_secret()`.
             is_value = len(value) >= 8 and not re.search(r"[()\[\]<>$]", value)
-            if is_value and SECRET_NAME.search(found[1]) and not _PLACEHOLDER.fullmatch(value):
+            if is_value and SECRET_NAME.search(found[1]) and not formats.is_placeholder(value):
                 yield f"a value of {found[1]}"
         for found in _AUTHORIZATION.finditer(text):
-            if not _PLACEHOLDER.fullmatch(found[1]):
+            if not formats.is_placeholder(found[1]):
                 yield "a value of Authorization"
         for found in _CREDENTIALS.finditer(text):
-            if not _PLACEHOLDER.fullmatch(found[1]):
+            if not formats.is_placeholder(found[1]):
                 yield "a password in an address"
 
 

@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.database.connection import POSTGRESQL_FORM, database_url
+from app.database.address import POSTGRESQL_FORM, database_url
 
 SECRET_LENGTH = 32
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _SEMANTIC_VERSION = re.compile(
-    r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?", re.ASCII
+    r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
+    r"(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?",
+    re.ASCII,
 )
 
 
@@ -48,12 +50,6 @@ def _postgresql(value: SecretStr) -> SecretStr:
     url = database_url(value.get_secret_value())
     if url.get_backend_name() != "postgresql":
         raise ValueError(POSTGRESQL_FORM)
-    # Imported here because it costs a tenth of a second, which SQLite's users need not pay.
-    from psycopg.pq import Conninfo
-
-    unknown = set(url.query) - {option.keyword.decode() for option in Conninfo.get_defaults()}
-    if unknown:
-        raise ValueError(f"has parameters that PostgreSQL does not know: {', '.join(sorted(unknown))}")
     return value
 
 
@@ -61,14 +57,18 @@ def _http(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.fragment:
         raise ValueError("must be an http:// or https:// URL without a user name")
-    # Reading it checks it: a port out of range is a ValueError.
-    _ = parts.port
+    # Reading the port checks it: one out of range is a ValueError.
+    if parts.port == 0 or re.search(r"\s", value):
+        raise ValueError("must have no port 0 and no space")
     return value.rstrip("/")
 
 
 def _http_list(value: object) -> object:
     if isinstance(value, str):
-        return tuple(_http(item.strip()) for item in value.split(",") if item.strip())
+        origins = tuple(_http(item.strip()) for item in value.split(",") if item.strip())
+        if any(urlsplit(url).path or urlsplit(url).query for url in origins):
+            raise ValueError("must be origins: scheme, host and port, without a path")
+        return origins
     return value
 
 
@@ -77,7 +77,8 @@ def _lower(value: object) -> object:
 
 
 def _semantic(value: str) -> str:
-    if not _SEMANTIC_VERSION.fullmatch(value):
+    # A version is also an image's tag, of at most 128 characters.
+    if not _SEMANTIC_VERSION.fullmatch(value) or len(value) > 128:
         raise ValueError("must be a semantic version such as v1.0.0")
     return value
 
@@ -118,6 +119,15 @@ class Settings(BaseSettings):
     version: Annotated[str, AfterValidator(_semantic)] = "v0.0.0"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
     log_format: Literal["json", "console"] = "json"
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _printable(cls, value: object) -> object:
+        if isinstance(value, str) and any(
+            ord(character) < 32 or ord(character) == 127 for character in value
+        ):
+            raise ValueError("contains a control character")
+        return value
 
     @property
     def public_url(self) -> str:

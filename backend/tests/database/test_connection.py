@@ -2,10 +2,11 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, func, make_url, select, text
 from sqlalchemy.exc import StatementError
 
 from app.accounts.models import Session, User
@@ -107,6 +108,23 @@ def test_a_postgresql_url_keeps_all_but_its_scheme(scheme: str) -> None:
     rest = "user:p%40ss@host.neon.tech/name?channel_binding=require&sslmode=require"
     url = database_url(f"{scheme}://{rest}")
     assert url.render_as_string(hide_password=False) == f"postgresql+psycopg://{rest}"
+
+
+def test_a_url_says_ssl_as_other_drivers_do() -> None:
+    assert database_url("postgresql://u@h/name?ssl=true").query == {"sslmode": "require"}
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+async def test_of_several_hosts_the_one_that_answers_is_used(database_url: str) -> None:
+    given = make_url(database_url)
+    socket = dict(given.query).get("host")
+    host = quote(str(socket), safe="") if socket else f"{given.host}:{given.port}"
+    password = f":{quote(given.password)}" if given.password else ""
+    several = Database(f"postgresql://{given.username}{password}@127.0.0.1:1,{host}/{given.database}")
+    try:
+        await several.ping()
+    finally:
+        await several.close()
 
 
 def test_a_database_does_not_show_its_password() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from automation import settings
 from automation.console.errors import AutomationError, UsageError
+from automation.contract.environment import EnvironmentInvalidError
 from automation.contract.models import SERVICES
 from automation.contract.profiles import load, names
 from automation.docker import context
@@ -220,12 +221,17 @@ def test_the_version_is_the_one_that_is_given_or_that_of_the_settings(root: Path
     (root / "pyproject.toml").write_text('[project]\nversion = "5.0.0"\n')
     assert backend(root).version == "v5.0.0"
     (root / ".env").write_text("VERSION=five\n")
-    with pytest.raises(UsageError, match=r"VERSION in \.env is 'five'"):
+    with pytest.raises(EnvironmentInvalidError, match=r"a problem in \.env") as invalid:
         backend(root)
-    with pytest.raises(UsageError, match=r"--version is '1\.2'"):
+    assert invalid.value.details == ("VERSION is not a semantic version; write it as in v1.0.0",)
+    with pytest.raises(UsageError, match=r"--version '1\.2' is not a semantic version"):
         backend(root, Options(version="1.2"))
-    with pytest.raises(UsageError, match="cannot be the tag of an image"):
-        backend(root, Options(version="v1.2.3+4"))
+
+
+def test_the_tag_of_a_version_has_an_underscore_for_its_plus(root: Path) -> None:
+    made = backend(root, Options(version="v1.2.3+4"))
+    assert made.tags == ("latest", "v1.2.3_4")
+    assert made.labels["org.opencontainers.image.version"] == "v1.2.3+4"
 
 
 def test_development_images_are_called_so_and_nothing_else(root: Path) -> None:

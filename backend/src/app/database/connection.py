@@ -8,13 +8,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from sqlalchemy import URL, Connection, Executable, RowMapping, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Executable, RowMapping, event, inspect, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.util import await_only
 
-POSTGRESQL_FORM = "is not of the form postgresql://user:password@host:5432/name"
+from app.database.address import database_url
 
 POOL_SIZE = 10
 """Connections of one process at most. PostgreSQL lets 97 in by default, so nine processes have enough."""
@@ -27,25 +26,6 @@ TRANSACTION_TIMEOUT_S = 6.0
 """Nothing here takes seconds: so long a person waits to hear that the database does not answer."""
 CANCEL_TIMEOUT_S = 1.0
 """How long a server may take to confirm that it has cancelled a statement."""
-
-
-def database_url(url: str) -> URL:
-    """Return the URL with the driver this project uses; the rest of a PostgreSQL URL stays as it was given.
-
-    Raises:
-        ValueError: when it is neither SQLite nor PostgreSQL. The message repeats nothing of the URL,
-            which may hold a password.
-    """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise ValueError(POSTGRESQL_FORM) from None
-    backend = parsed.drivername.split("+")[0]
-    if backend in {"postgres", "postgresql"} and parsed.database:
-        return parsed.set(drivername="postgresql+psycopg")
-    if backend == "sqlite" and parsed.database:
-        return parsed.set(drivername="sqlite+aiosqlite")
-    raise ValueError(POSTGRESQL_FORM)
 
 
 class Database:
