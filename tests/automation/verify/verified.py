@@ -40,6 +40,8 @@ from automation.verify.gather.content import Content, Contents, Searched
 from automation.verify.gather.leaks import Search
 
 Facts = dict[type[Any], Any]
+MB = 10**6
+KEY = "sk-proj-" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0z"
 OK = Answer(200, "application/json", is_json=True, milliseconds=5)
 LABELS = {
     "org.opencontainers.image.version": "v1.0.0",
@@ -117,9 +119,36 @@ class Scene:
         return f"FROM {each.base}\nUSER 1001:1001\nCMD [{words}]\n"
 
 
+Break = Callable[[Scene], None]
+Example = tuple[str, str, Break]
+"""A check, how its rule is broken, and what breaks it."""
+
+
 def file(path: str, *, mode: int = 0o644, size: int = 10, owner: int = 0, kind: str = "file") -> File:
     """Return an entry of an image."""
     return File(path, kind, mode, owner, owner, size)
+
+
+def files(*added: File, service: str = "backend") -> Break:
+    return lambda broken: broken.add_files(service, *added)
+
+
+def instead(old: str, new: str, service: str = "backend", kind: type[Any] = Source) -> Break:
+    return lambda broken: broken.rewrite(service, lambda text: text.replace(old, new), kind)
+
+
+def size(service: str, total: int) -> Break:
+    def change(broken: Scene) -> None:
+        missing = total - broken.facts[service][Content].size
+        broken.add_files(service, file("/app/large", size=missing))
+
+    return change
+
+
+def without(path: str, service: str) -> Break:
+    """Delete a file, as a later layer does."""
+    folder, _, name = path.rpartition("/")
+    return files(file(f"{folder}/.wh.{name}"), service=service)
 
 
 def scene(name: str = "standalone") -> Scene:

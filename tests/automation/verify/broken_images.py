@@ -1,0 +1,127 @@
+"""A broken example for each check of an image's config, contents and build times."""
+
+from dataclasses import replace
+from typing import Any
+
+from automation.docker.archive import File, Layer
+from automation.verify.facts import Builds, Config, HealthCheck
+from automation.verify.gather.content import Content, Searched
+from tests.automation.verify.verified import (
+    KEY,
+    LABELS,
+    MB,
+    Break,
+    Example,
+    Scene,
+    file,
+    files,
+    made_by,
+    size,
+    without,
+)
+
+SHELL = File("/bin/sh", "link", 0o777, 0, 0, 0, "/bin/box")
+TYPESCRIPT = "/app/node_modules/typescript/package.json"
+TOKEN = "npm_" + "a1B2c3D4e" * 4
+HOME = "/root"
+"""Where a build step of an image, which root runs, leaves its caches."""
+SITE = "/opt/venv/lib/python3.11/site-packages"
+
+
+def config(**changes: Any) -> Break:
+    return lambda broken: broken.change("backend", Config, **changes)
+
+
+def environment(**variables: str) -> Break:
+    def change(broken: Scene) -> None:
+        now: Config = broken.facts["backend"][Config]
+        broken.change("backend", Config, environment={**now.environment, **variables})
+
+    return change
+
+
+def lost(name: str) -> Break:
+    def change(broken: Scene) -> None:
+        now: Config = broken.facts["frontend"][Config]
+        kept = {each: value for each, value in now.environment.items() if each != name}
+        broken.change("frontend", Config, environment=kept)
+
+    return change
+
+
+def health(**changes: Any) -> Break:
+    def change(broken: Scene) -> None:
+        now: HealthCheck = broken.facts["backend"][Config].health
+        broken.change("backend", Config, health=replace(now, **changes))
+
+    return change
+
+
+def leak(broken: Scene) -> None:
+    content: Content = broken.facts["backend"][Content]
+    layer = Layer((file("/app/key"),), {"/app/key": Searched(("a private key",))})
+    gone: Layer[Searched] = Layer((file("/app/.wh.key"),))
+    broken.facts["backend"][Content] = Content((*content.layers, layer, gone), content.config)
+
+
+def history(step: str) -> Break:
+    def change(broken: Scene) -> None:
+        content: Content = broken.facts["backend"][Content]
+        broken.facts["backend"][Content] = Content(content.layers, made_by(*content.history, step))
+
+    return change
+
+
+IMAGES: list[Example] = [
+    ("size", "one byte over", size("backend", 150 * MB + 1)),
+    ("user", "root", config(user="")),
+    ("user", "root by name", config(user="root")),
+    ("user", "another", config(user="1002:1002")),
+    ("port", "another", config(ports=("8080/tcp",))),
+    ("port", "one more", config(ports=("22/tcp", "8000/tcp"))),
+    ("workdir", "root", config(workdir="/")),
+    ("command", "another", config(command=("python", "main.py"))),
+    ("command", "a shell", config(entrypoint=("/usr/bin/tini", "--", "/bin/sh", "-c"))),
+    ("command", "reloading", lambda b: config(command=(*b.profile.backend.command, "--reload"))(b)),
+    ("init", "none", config(entrypoint=())),
+    ("health-check", "none", config(health=None)),
+    ("health-check-times", "interval", health(interval_s=60.0)),
+    ("health-check-times", "retries", health(retries=1)),
+    ("health-check-program", "curl", health(test=("CMD", "curl", "-f", "http://localhost:8000/health"))),
+    ("health-check-program", "shell form", health(test=("CMD-SHELL", "python -m app.healthcheck"))),
+    ("health-check-program", "a shell", health(test=("CMD", "sh", "-c", "python -m app.healthcheck"))),
+    ("health-check-path", "another", environment(HEALTH_PATH="/")),
+    ("health-check-path", "in words", health(test=("CMD", "ask", "http://127.0.0.1:8000/api/health"))),
+    ("labels", "missing", config(labels={k: v for k, v in LABELS.items() if not k.endswith("revision")})),
+    ("labels", "no version", config(labels={**LABELS, "org.opencontainers.image.version": "newest"})),
+    ("labels", "no time", config(labels={**LABELS, "org.opencontainers.image.created": "today"})),
+    ("tags", "latest", config(tags=("todo-backend:v1.0.0",))),
+    ("fixed-environment", "lost", lost("NODE_ENV")),
+    ("open-environment", "an address", environment(DATABASE_URL="postgresql://db.internal/todo")),
+    ("path", "not first", environment(PATH="/usr/bin:/opt/venv/bin")),
+    ("packages", "elsewhere", files(file("/usr/lib/python3/site-packages/six-1.0.dist-info/METADATA"))),
+    ("application", "elsewhere", without("/app/app/main.py", "backend")),
+    ("output", "no server", without("/app/server.js", "frontend")),
+    ("programs", "a shell", files(file("/bin/sh", mode=0o755))),
+    ("programs", "a compiler", files(file("/usr/bin/x86_64-linux-gnu-gcc-14", mode=0o755))),
+    ("programs", "npm", files(file("/usr/local/bin/npm", mode=0o755), service="frontend")),
+    ("programs", "pip", files(file("/opt/venv/bin/pip3.11", mode=0o755))),
+    ("programs", "curl", files(file("/usr/bin/curl", mode=0o755))),
+    ("programs", "a link", files(file("/bin/box", mode=0o755), SHELL)),
+    ("caches", "pip", files(file(f"{HOME}/.cache/pip/http/a"))),
+    ("caches", "apt", files(file("/var/lib/apt/lists/deb_Packages"))),
+    ("caches", "deleted later", files(file(f"{HOME}/.npm/_cacache/a"), file(f"{HOME}/.wh..npm"))),
+    ("development-packages", "pytest", files(file(f"{SITE}/pytest-9.2.0.dist-info/METADATA"))),
+    ("development-packages", "tsc", files(file(TYPESCRIPT), service="frontend")),
+    ("package-database", "gone", without("/var/lib/dpkg/status.d/libc6", "backend")),
+    ("privileged-files", "setuid", files(file("/usr/bin/su", mode=0o4755))),
+    ("writable-places", "the application", files(file("/app/app/x.py", owner=1001))),
+    ("writable-places", "everybody's", files(file("/app", kind="directory", mode=0o777))),
+    ("no-secret-in-layers", "deleted later", leak),
+    ("no-secret-in-config", "a key", environment(SOMETHING=KEY)),
+    ("no-secret-in-config", "a label", config(labels={**LABELS, "built-with": KEY})),
+    ("no-secret-in-history", "an argument", history(f"RUN |1 NPM_TOKEN={TOKEN} /bin/sh -c npm")),
+    ("no-secret-in-history", "a word", history("RUN |1 PASSWORD=correct-horse-battery /bin/sh -c make")),
+    ("build-time", "slow", lambda b: b.change("backend", Builds, cold_s=300.5)),
+    ("rebuild-time", "slow", lambda b: b.change("backend", Builds, rebuild_s=60.5)),
+]  # fmt: skip

@@ -1,0 +1,166 @@
+"""What a verification refuses to start with, reads of Compose, shows in its table and removes at its end."""
+
+import asyncio
+import itertools
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from automation import settings
+from automation.console.errors import UsageError
+from automation.contract import profiles
+from automation.contract.models import SERVICES
+from automation.docker.cli import Docker
+from automation.paths import ROOT
+from automation.process.programs import Completed
+from automation.verify import report
+from automation.verify.check import Finding, Outcome, chosen, not_applicable
+from automation.verify.gather import sandbox
+from automation.verify.gather.composition import read_service
+from automation.verify.verifier import Verifier
+
+WAITING = {"backend": "service_healthy"}
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "seen"),
+    [
+        ({"user": "0"}, "user", "0"),
+        ({"privileged": True}, "privileged", True),
+        ({"cap_add": ["NET_ADMIN"]}, "cap_add", ("NET_ADMIN",)),
+        ({"devices": [{"source": "/dev/kvm", "target": "/dev/kvm"}]}, "devices", ("/dev/kvm",)),
+        ({"pid": "host", "network_mode": "host"}, "namespaces", {"pid": "host", "network_mode": "host"}),
+        ({"entrypoint": ["/bin/sh"]}, "entrypoint", ("/bin/sh",)),
+        ({"healthcheck": {"disable": True}}, "health_check", ("NONE",)),
+        ({"healthcheck": {"test": ["CMD", "curl"]}}, "health_check", ("CMD", "curl")),
+        ({"healthcheck": {"interval": "1h"}}, "health_check", ()),
+        ({}, "health_check", None),
+        ({"build": {"dockerfile": "backend/Dockerfile.dev"}}, "dockerfile", "backend/Dockerfile.dev"),
+        ({"build": {"dockerfile_inline": "FROM scratch"}}, "dockerfile", "inline"),
+        ({"ports": [{"target": 80, "published": "8000-8010"}]}, "ports", ((0, 80),)),
+        ({"ports": [{"target": 80, "published": "80", "host_ip": "::1"}]}, "addresses", ("::1",)),
+        ({"depends_on": {"backend": {"condition": "service_healthy"}}}, "depends_on", WAITING),
+        ({"environment": {"OPENAI_API_KEY": None}}, "environment", {"OPENAI_API_KEY": ""}),
+        ({"volumes": [{"type": "volume", "target": "/data"}]}, "named", {}),
+        ({"volumes": [{"type": "tmpfs", "target": "/data"}]}, "named", {}),
+        ({"volumes": [{"type": "volume", "source": "data", "target": "/data"}]}, "named", {"/data": "data"}),
+    ],
+)  # fmt: skip
+def test_what_compose_says_of_a_service_is_read(document: dict[str, Any], field: str, seen: object) -> None:
+    assert getattr(read_service(document, ROOT), field) == seen
+
+
+def test_a_family_of_rules_that_do_not_apply_for_one_reason_is_one_line_of_the_table() -> None:
+    why = "the profile is not one for Kubernetes"
+    family = [not_applicable("a release", why) for _ in range(4)]
+    named = [
+        replace(each, rule=f"cluster-{name}", service=service)
+        for each, (name, service) in zip(
+            family, itertools.product(("labels", "probes"), SERVICES), strict=True
+        )
+    ]
+    passed = Finding("12", "12", Outcome.PASSED, rule="cluster-size")
+    alone = replace(not_applicable("gzip", "the frontend is a Node server"), rule="gzip", service="frontend")
+    rows = report.as_table([passed, *named, alone], 120)[1:]
+    assert [each.split()[:2] for each in rows] == [
+        ["passed", "cluster-size"],
+        ["–", "cluster-*"],
+        ["–", "gzip"],
+    ]
+    assert "4 findings" in rows[1]
+    assert why in rows[1]
+    few = report.as_table(named[:2], 120)[1:]
+    assert [each.split()[1] for each in few] == ["cluster-labels", "cluster-labels"]
+
+
+@pytest.mark.parametrize(
+    "given", ["no such:image", "--help", "a:b:c", "UPPER", "todo-backend:", "../x", "-a"]
+)
+def test_what_is_no_image_s_name_is_refused(given: str) -> None:
+    with pytest.raises(UsageError, match="not the name of an image"):
+        Verifier(settings.load({}), (), lambda _: None, images={"backend": given})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "todo-backend",
+        "todo-backend:v1.0.0",
+        "localhost:5000/a/b_c:X",
+        "Host.example/a",
+        f"a@sha256:{'0' * 64}",
+        f"sha256:{'0' * 64}",
+        "0123456789ab",
+    ],
+)
+def test_an_image_s_name_is_taken(given: str) -> None:
+    Verifier(settings.load({}), (), lambda _: None, images={"backend": given})
+
+
+def test_an_image_that_is_not_there_is_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    daemon = Daemon()
+    monkeypatch.setattr(Docker, "find", lambda _: daemon)
+    verifier = Verifier(
+        settings.load({}), chosen(["start-time"]), lambda _: None, images={"backend": "none:here"}
+    )
+    with pytest.raises(UsageError, match="there is no image none:here"):
+        asyncio.run(verifier.verify(profiles.load(), ()))
+    assert daemon.asked == ["images none:here"]
+
+
+class Daemon:
+    """A Docker that makes what it was asked for also when nobody waits for it any more."""
+
+    def __init__(self) -> None:
+        self.there: dict[str, set[str]] = {"container": set(), "network": set(), "volume": set()}
+        self.asked: list[str] = []
+
+    async def images(self, *references: str) -> dict[str, Any]:
+        self.asked.append(f"images {' '.join(references)}")
+        return {}
+
+    async def run(self, *words: str, **_options: Any) -> str:
+        self.asked.append(" ".join(words[:2]))
+        kind, name = ("network", words[-1]) if words[0] == "network" else ("container", "made")
+        asyncio.get_running_loop().call_later(0.05, self.there[kind].add, name)
+        await asyncio.sleep(0.1)
+        return "{}"
+
+    async def complete(self, *words: str, **_options: Any) -> Completed:
+        there = self.there[words[0]]
+        if words[1] == "ls":
+            return Completed(0, "\n".join(there), "")
+        if words[0] == "network" and self.there["container"]:
+            return Completed(1, "", "network has active endpoints")
+        there -= {*words[2:]}
+        return Completed(0, "", "")
+
+
+@pytest.mark.parametrize("late", [0.0, 0.3], ids=["at once", "while it is removed"])
+def test_what_is_made_while_another_fails_is_removed_with_the_rest(late: float) -> None:
+    daemon = Daemon()
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        if late:
+            # By somebody else, who will have removed it soon.
+            daemon.there["container"] |= {"other"}
+            asyncio.get_running_loop().call_later(late, daemon.there["container"].clear)
+        raise OSError("the other one")
+
+    async def work() -> None:
+        async with sandbox.opened(cast("Docker", daemon), "helper") as lab, asyncio.TaskGroup() as group:
+            group.create_task(lab.look_inside("a", "0:0"))
+            group.create_task(lab.create("image"))
+            group.create_task(fail())
+
+    async def whole() -> None:
+        with pytest.raises(ExceptionGroup):
+            await work()
+        await asyncio.sleep(0.2)
+
+    asyncio.run(whole())
+    assert daemon.there == {"container": set(), "network": set(), "volume": set()}
