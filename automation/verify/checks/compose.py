@@ -8,16 +8,7 @@ from pathlib import PurePosixPath
 from automation.contract.contract import Contract
 from automation.contract.models import SERVICES
 from automation.docker.compose_project import DATABASE, MIGRATION
-from automation.verify.check import (
-    STATIC,
-    Finding,
-    check,
-    equal,
-    judge,
-    listed,
-    no_problem,
-    not_applicable,
-)
+from automation.verify.check import STATIC, Finding, check, equal, judge, listed, no_problem, not_applicable
 from automation.verify.facts import ComposeService, Composition, Developing, Production
 from automation.verify.gather.leaks import SECRET_NAME
 

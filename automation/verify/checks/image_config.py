@@ -7,16 +7,7 @@ from pathlib import PurePosixPath
 
 from automation.contract import formats
 from automation.contract.contract import Contract
-from automation.verify.check import (
-    IMAGE,
-    Finding,
-    check,
-    equal,
-    judge,
-    listed,
-    no_problem,
-    not_applicable,
-)
+from automation.verify.check import IMAGE, Finding, check, equal, judge, listed, no_problem, not_applicable
 from automation.verify.facts import Config, Names
 from automation.verify.gather.content import Content, accounts
 
