@@ -23,14 +23,10 @@ def nearest(name: str, choices: Iterable[str]) -> str:
 
 
 def unknown(kind: str, name: str, choices: Iterable[str], flag: str = "", listing: str = "") -> UsageError:
-    """Return the error for a name that is none of the choices: it names them, and one that is near.
+    """Return the error for a `name` that is none of the choices: it lists them and suggests a near one.
 
-    Args:
-        kind: What the name is for, as in `profile`.
-        name: What was given.
-        choices: What there is.
-        flag: The flag or variable that has it; `--kind` when empty.
-        listing: The command that lists the choices, for when there are too many to name.
+    The name was given with `flag`, a flag or a variable; `--kind` when empty. `listing` is the command that
+    lists the choices, for when there are too many to name.
     """
     known = list(choices)
     near = nearest(name, known)

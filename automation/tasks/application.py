@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from automation.tasks import flags
-from automation.tasks.flags import Flag, Number
+from automation.tasks.flags import Flag
 from automation.tasks.task import Run, task
 
 
@@ -47,9 +47,7 @@ async def status(run: Run) -> int:
 async def logs(
     run: Run,
     service: Annotated[str, Flag("Only this service: backend, frontend or postgres.")] = "",
-    lines: Annotated[
-        int, Number("Lines to show of each service.", "COUNT", unit="a number of lines", highest=10**9)
-    ] = 50,
+    lines: flags.Lines = 50,
     follow: Annotated[bool, Flag("Keep streaming new output until Ctrl-C.")] = False,
 ) -> None:
     """Show the latest output of the services."""

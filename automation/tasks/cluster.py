@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from automation.tasks import flags
-from automation.tasks.flags import Flag, Number
+from automation.tasks.flags import Flag, Names
 from automation.tasks.task import Run, task
 
 
@@ -38,25 +38,13 @@ async def helm_install(
     namespace: flags.Namespace = "",
     release: flags.Release = "",
     context: flags.KubeContext = "",
-    values: Annotated[
-        tuple[str, ...], Flag("Values file; repeatable, the last one wins.", "FILE", many=True)
-    ] = (),
-    set_: Annotated[
-        tuple[str, ...],
-        Flag(
-            "One value, as in backend.replicaCount=2; repeatable. Secrets belong in .env.",
-            "KEY=VALUE",
-            many=True,
-        ),
-    ] = (),
+    values: Annotated[Names, Flag("Values file; repeatable, the last one wins.", "FILE", many=True)] = (),
+    set_: Annotated[Names, Flag("One value; repeatable. Secrets go in .env.", "KEY=VALUE", many=True)] = (),
     registry: flags.Registry = "",
     base: flags.Bases = (),
     wait: Annotated[bool, Flag("Wait until the release is healthy and explain failures.")] = True,
     atomic: Annotated[bool, Flag("Roll back to the previous revision if this one fails.")] = False,
-    timeout_: Annotated[
-        int,
-        Number("Seconds to wait.", "SECONDS", unit="a number of seconds", lowest=1, highest=86_400),
-    ] = 180,
+    timeout_: flags.Seconds = 180,
     yes: Annotated[bool, Flag("Skip the confirmation prompt for a cluster of another machine.")] = False,
     dry_run: flags.DryRun = False,
 ) -> None:
@@ -87,9 +75,7 @@ async def helm_uninstall(
     namespace: flags.Namespace = "",
     release: flags.Release = "",
     context: flags.KubeContext = "",
-    data: Annotated[
-        bool, Flag("Delete the namespace with its data and Secret too; this cannot be undone.")
-    ] = False,
+    data: Annotated[bool, Flag("Delete the namespace and its data too; this cannot be undone.")] = False,
     yes: flags.Yes = False,
     dry_run: flags.DryRun = False,
 ) -> None:

@@ -12,9 +12,7 @@ async def compose_up(
     run: Run,
     profile: flags.Profile = "",
     dev: Annotated[bool, Flag("Run the development images: mounted sources, reload on change.")] = False,
-    database: Annotated[
-        str, Flag("sqlite, or postgres in a container (default: what DATABASE_URL says).", "KIND")
-    ] = "",
+    database: Annotated[str, Flag("sqlite, or postgres in a container (default: by DATABASE_URL).")] = "",
     detach: flags.Detach = False,
     host: flags.Host = "",
     frontend_port: flags.FrontendPort = 3000,

@@ -1,7 +1,7 @@
 """The flags that several tasks share, each with one wording: a type for the parameter and its help."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,14 @@ class Flag:
     optional: bool = False
     """May be given without a value: the task gets True."""
 
+    def text(self, _default: Any) -> str:
+        """Return what `--help` says."""
+        return self.help
+
+    def read(self, _option: str, given: Any, _default: Any) -> Any:
+        """Return what the task gets for what Invoke parsed. Raises UsageError."""
+        return tuple(given) if self.many else given
+
 
 @dataclass(frozen=True)
 class Number(Flag):
@@ -24,7 +32,16 @@ class Number(Flag):
     lowest: int = 0
     highest: int = 0
 
+    def text(self, default: int) -> str:
+        return f"{self.help.removesuffix('.')} (default: {default})."
 
+    def read(self, option: str, given: str, default: int) -> int:
+        from automation.console.values import whole_number
+
+        return whole_number(given, option, self.unit, self.lowest, self.highest) if given else default
+
+
+Names = tuple[str, ...]
 Profile = Annotated[str, Flag("Profile whose contract applies (default: standalone).")]
 AllProfiles = Annotated[bool, Flag("Every profile, one after another.")]
 Service = Annotated[str, Flag("Only this service: backend or frontend.")]
@@ -41,12 +58,18 @@ FrontendPort = Annotated[int, Number("Port of the frontend.", "PORT", unit="a po
 BackendPort = Annotated[int, Number("Port of the backend.", "PORT", unit="a port", lowest=1, highest=65535)]
 AutoPort = Annotated[bool, Flag("Use the next free port if one is taken.")]
 Bases = Annotated[
-    tuple[str, ...],
+    Names,
     Flag(
         "Replace a base image, as in node:24-alpine=node:24-slim or frontend=node:24-slim; repeatable.",
         "OLD=NEW",
         many=True,
     ),
+]
+Seconds = Annotated[
+    int, Number("Seconds to wait.", "SECONDS", unit="a number of seconds", lowest=1, highest=86_400)
+]
+Lines = Annotated[
+    int, Number("Lines to show of each service.", "COUNT", unit="a number of lines", highest=10**9)
 ]
 Version = Annotated[str, Flag("Semantic version, as in v1.2.3 (default: VERSION of .env).", "VERSION")]
 Registry = Annotated[
@@ -58,5 +81,3 @@ Release = Annotated[str, Flag("Name of the release (default: todo).")]
 KubeContext = Annotated[str, Flag("kubectl context (default: the current one).")]
 Yes = Annotated[bool, Flag("Skip the confirmation prompt.")]
 DryRun = Annotated[bool, Flag("Print the plan and change nothing.")]
-Json = Annotated[bool, Flag("Print events and the result as JSON lines.")]
-Debug = Annotated[bool, Flag("Print the traceback of an error.")]

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from automation.tasks import flags
-from automation.tasks.flags import Flag
+from automation.tasks.flags import Flag, Names
 from automation.tasks.task import Run, task
 
 
@@ -14,17 +14,13 @@ async def build(
     all_: flags.AllProfiles = False,
     service: flags.Service = "",
     dev: Annotated[bool, Flag("Build the development images, from Dockerfile.dev.")] = False,
-    tag: Annotated[
-        tuple[str, ...], Flag("Further tag besides the profile's own; repeatable.", "TAG", many=True)
-    ] = (),
+    tag: Annotated[Names, Flag("Further tag besides the profile's own; repeatable.", "TAG", many=True)] = (),
     version: flags.Version = "",
     platform: Annotated[str, Flag("Platform to build for, as in linux/arm64.", "PLATFORM")] = "",
     base: flags.Bases = (),
     no_cache: Annotated[bool, Flag("Run every step again.")] = False,
     pull: Annotated[bool, Flag("Pull newer base images from their registries.")] = False,
-    reproducible: Annotated[
-        bool, Flag("Build each image twice without a cache and fail if the results differ.")
-    ] = False,
+    reproducible: Annotated[bool, Flag("Build twice uncached and fail if the results differ.")] = False,
     dry_run: flags.DryRun = False,
 ) -> None:
     """Build the images of a profile unless they are up to date."""
@@ -61,12 +57,8 @@ async def size_check(
 @task
 async def push(
     run: Run,
-    registry: Annotated[
-        str, Flag("Host, user or both, as in localhost:5000 (default: DOCKER_REGISTRY of .env).", "REGISTRY")
-    ] = "",
-    version: Annotated[
-        str, Flag("Version, as in v1.2.3; required, to publish none by accident.", "VERSION")
-    ] = "",
+    registry: Annotated[str, Flag("Host and user, as in localhost:5000/me (default: DOCKER_REGISTRY).")] = "",
+    version: Annotated[str, Flag("Version, as in v1.2.3; required, to publish none by accident.")] = "",
     profile: flags.Profile = "",
     service: flags.Service = "",
     base: flags.Bases = (),

@@ -43,6 +43,11 @@ class ProjectProgram(Program):
         self.list_tasks()
         raise Exit
 
+    def list_tasks(self) -> None:
+        if self.list_format not in {"flat", "nested", "json"}:
+            raise ParseError(f"--list-format {self.list_format!r} is not flat, nested or json")
+        super().list_tasks()
+
     def list_flat(self) -> None:
         """Print a line for each task, by theme."""
         tasks = self.collection.tasks

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from automation.tasks import flags
-from automation.tasks.flags import Flag
+from automation.tasks.flags import Flag, Names
 from automation.tasks.task import Run, task
 
 
@@ -12,15 +12,11 @@ async def verify(
     run: Run,
     profile: flags.Profile = "",
     all_: flags.AllProfiles = False,
-    check: Annotated[tuple[str, ...], Flag("Only this check; repeatable.", many=True)] = (),
+    check: Annotated[Names, Flag("Only this check; repeatable.", many=True)] = (),
     list_: Annotated[bool, Flag("List the checks and what each looks for.")] = False,
     base: flags.Bases = (),
-    image_backend: Annotated[
-        str, Flag("Examine this image instead of building the backend's.", "IMAGE")
-    ] = "",
-    image_frontend: Annotated[
-        str, Flag("Examine this image instead of building the frontend's.", "IMAGE")
-    ] = "",
+    image_backend: Annotated[str, Flag("Examine this image as the backend's; build none.", "IMAGE")] = "",
+    image_frontend: Annotated[str, Flag("Examine this image as the frontend's; build none.", "IMAGE")] = "",
 ) -> int:
     """Check a profile's images and files against its contract."""
     from automation.verify import audit
@@ -41,12 +37,8 @@ async def verify(
 async def dockerfile_review(
     run: Run,
     file: Annotated[str, Flag("Dockerfile to review, or `agent` to ask Docker's AI agent for one.", "FILE")],
-    service: Annotated[
-        str, Flag("Service it is for: backend or frontend (default: by its folder, else backend).")
-    ] = "",
-    adopt: Annotated[
-        bool, Flag("Replace the project's Dockerfile after confirmation if nothing blocks it.")
-    ] = False,
+    service: Annotated[str, Flag("backend or frontend (default: by the file's folder, else backend).")] = "",
+    adopt: Annotated[bool, Flag("Ask, then replace the project's Dockerfile if nothing blocks it.")] = False,
     yes: flags.Yes = False,
 ) -> None:
     """Review a Dockerfile: lint it, build it and compare it."""

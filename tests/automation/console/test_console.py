@@ -1,5 +1,6 @@
 """The same events on a terminal, in a pipe and for a program."""
 
+import errno
 import io
 import json
 import os
@@ -11,8 +12,10 @@ from collections.abc import Callable
 import pytest
 
 from automation.console import events
-from automation.console.errors import AutomationError
+from automation.console.errors import AutomationError, UsageError
 from automation.console.output import JsonConsole, PlainConsole
+from automation.console.runner import perform
+from automation.console.values import unknown, whole_number
 from tests.automation.conftest import ROOT, Project, on_terminal
 
 COLOR = re.compile(r"\x1b\[(?:3[0-7]|9[0-7]|1;3\d|38;)[0-9;]*m")
@@ -170,3 +173,50 @@ def test_a_task_to_run_is_told_as_the_person_types_it() -> None:
     assert typed.remedies == ("./dev up --auto-port", "ask who invoked it")
     said_by_a_service = events.Line("backend", "invoke up")
     assert events.as_typed(said_by_a_service, "./dev") == said_by_a_service
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "lines"),
+    [
+        (
+            RuntimeError("a bug"),
+            1,
+            [
+                "  x unexpected error; please report this bug",
+                "    RuntimeError: a bug",
+                "    try   the same command with --debug, which prints the traceback",
+            ],
+        ),
+        (UsageError("no", why="because", remedies=["this"]), 2, ["  x no", "    because", "    try   this"]),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "file"),
+            1,
+            ["  x file: permission denied", "    try   check the permissions there"],
+        ),
+    ],
+)
+def test_every_error_is_what_why_and_try(error: Exception, code: int, lines: list[str]) -> None:
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+
+    async def work() -> None:
+        raise error
+
+    assert perform(PlainConsole(output, output), work(), debug=False) == code
+    output.seek(0)
+    assert output.read().splitlines() == lines
+
+
+def test_a_wrong_choice_lists_the_choices_or_where_they_are_listed() -> None:
+    few = unknown("engine", "natve", ["compose", "native"], flag="TODO_ENGINE")
+    assert (few.why, few.remedies) == ("the engines are compose, native", ("TODO_ENGINE=native",))
+    many = [f"check-{number}" for number in range(50)]
+    near = unknown("check", "chek-7", many, listing="invoke verify --list")
+    assert near.why == "did you mean check-7?"
+    assert near.remedies == ("--check check-7", "invoke verify --list")
+    assert unknown("check", "x", many).why == "there are 50 checks"
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "²", "ten", "70000", "9" * 5000])
+def test_a_number_out_of_range_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a port"):
+        whole_number(text, "--port", "a port", 1, 65535)
