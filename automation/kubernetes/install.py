@@ -199,7 +199,9 @@ class Installer:
         found = {named(document): document for document in kubectl_output.objects(live)}
         for document in kubectl_output.objects(wanted):
             name, replicas = named(document), document.get("spec", {}).get("replicas")
-            if name not in found or replicas not in {None, found[name]["spec"].get("replicas")}:
+            if name not in found or (
+                replicas is not None and found[name]["spec"].get("replicas") != replicas
+            ):
                 return name
         return ""
 
