@@ -64,6 +64,11 @@ _REQUIREMENTS = (
         "requirements/test.txt",
         ("backend/pyproject.toml", "pyproject.toml", "--group", "test", "-c", "requirements/dev.txt"),
     ),
+    _Requirements(
+        "distil",
+        "requirements/distil.txt",
+        ("pyproject.toml", "--group", "distil", "-c", "requirements/test.txt"),
+    ),
     _Requirements("lint", "requirements/lint.txt", ("pyproject.toml", "--group", "lint")),
     _Requirements(
         "bootstrap",

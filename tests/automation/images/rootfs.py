@@ -85,8 +85,13 @@ def elf(
     table = b"".join(struct.pack("<qQ", *entry) for entry in [*dynamic, (0, 0)])
     sections_at = position + len(table)
     sections = bytes(64)
-    for kind, start, size, link in ((11, symbols_at, len(symbols), 2), (3, strings_at, len(strings), 0)):
-        sections += struct.pack("<IIQQQQIIQQ", 0, kind, 0, start, start, size, link, 0, 8, 0)
+    for kind, start, size, link, count, entry in (
+        (11, symbols_at, len(symbols), 2, 0, 24),
+        (3, strings_at, len(strings), 0, 0, 0),
+        *([(0x6FFFFFFE, needed_at, len(needed), 2, len(requires), 0)] if requires else []),
+        *([(0x6FFFFFFD, defined_at, len(defined), 2, len(versions), 0)] if versions else []),
+    ):
+        sections += struct.pack("<IIQQQQIIQQ", 0, kind, 0, start, start, size, link, count, 8, entry)
     size = sections_at + len(sections)
 
     def segment(kind: int, start: int, length: int) -> bytes:

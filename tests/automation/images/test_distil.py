@@ -1,4 +1,4 @@
-"""What distil.py takes from a base: small roots of either kind, and the machine that runs this."""
+"""What the distiller takes from a base: small roots of either kind, and the machine that runs this."""
 
 import os
 import re
@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.images import distil
+from deploy.images.distil.__main__ import arguments, distil, main
+from deploy.images.distil.output import TIME_SECONDS
+from deploy.images.distil.rootfs import DistilError
 from tests.automation.images.rootfs import AARCH64, elf, make_root
 
 GLIBC = "/lib64/ld-linux-x86-64.so.2"
@@ -48,7 +50,7 @@ def debian(tmp_path: Path) -> Callable[..., Path]:
 def run(root: Path, *words: str) -> Path:
     """Distil the root as the command line says; return the output."""
     output = root.with_name("out")
-    distil.distil(distil.arguments(["--root", str(root), "--output", str(output), *words]))
+    distil(arguments(["--root", str(root), "--output", str(output), *words]))
     return output
 
 
@@ -118,7 +120,7 @@ def test_an_rpath_holds_for_the_libraries_too_and_a_runpath_does_not(debian: Cal
     }
     root = debian(files)
     assert "/opt/lib/libsecond.so" in paths(run(root, "--program", "/usr/bin/old"))
-    with pytest.raises(distil.DistilError, match=r"/opt/lib/libfirst\.so needs libsecond\.so"):
+    with pytest.raises(DistilError, match=r"/opt/lib/libfirst\.so needs libsecond\.so"):
         run(root, "--program", "/usr/bin/new")
 
 
@@ -143,7 +145,7 @@ def test_all_that_is_missing_is_said_at_once_with_what_to_do(
     })  # fmt: skip
     output = str(root.with_name("out"))
     words = [
-        "distil.py",
+        "distil",
         "--root",
         str(root),
         "--output",
@@ -154,7 +156,7 @@ def test_all_that_is_missing_is_said_at_once_with_what_to_do(
         "/srv",
     ]
     monkeypatch.setattr(sys, "argv", words)
-    assert distil.main() == 1
+    assert main() == 1
     error = capsys.readouterr().err
     assert "/usr/bin/one needs libgone.so.1" in error
     assert "/srv/two.so needs liblost.so.2" in error
@@ -191,7 +193,7 @@ def test_arm_has_its_loader_elsewhere(tmp_path: Path) -> None:
 
 def test_a_damaged_elf_file_is_named(debian: Callable[..., Path]) -> None:
     root = debian({"/usr/bin/program": PROGRAM[:300]})
-    with pytest.raises(distil.DistilError, match=r"usr/bin/program is a damaged ELF file"):
+    with pytest.raises(DistilError, match=r"usr/bin/program is a damaged ELF file"):
         run(root, "--program", "/usr/bin/program")
 
 
@@ -200,7 +202,7 @@ def test_this_machines_loader_finds_the_same_libraries(tmp_path: Path) -> None:
     said = subprocess.run(["ldd", python], check=True, capture_output=True, text=True).stdout
     expected = {os.path.realpath(path) for path in re.findall(r"(/\S+) \(0x", said)}
     output = tmp_path / "out"
-    distil.distil(distil.arguments(["--root", "/", "--output", str(output), "--program", str(python)]))
+    distil(arguments(["--root", "/", "--output", str(output), "--program", str(python)]))
     libraries = {path for path in paths(output) if ".so" in path and not path.endswith("@")}
     assert libraries == expected
     assert subprocess.run([output / python.relative_to("/"), "-S", "-c", ""], check=False).returncode == 0
@@ -360,16 +362,16 @@ def test_links_never_lead_out_of_the_root(tmp_path: Path) -> None:
 
 def test_links_in_a_circle_are_an_error(tmp_path: Path) -> None:
     root = make_root(tmp_path / "base", {}, {"/srv/a": "b", "/srv/b": "a"})
-    with pytest.raises(distil.DistilError, match="too many links"):
+    with pytest.raises(DistilError, match="too many links"):
         run(root, "--tree", "/srv")
 
 
 def test_a_path_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     root = make_root(tmp_path / "base", {"/srv/a": ""})
     for option, path in (("--tree", "/opt"), ("--tree", "/srv/b*"), ("--program", "/usr/bin/x")):
-        with pytest.raises(distil.DistilError, match=re.escape(f"the base has no {path}")):
+        with pytest.raises(DistilError, match=re.escape(f"the base has no {path}")):
             run(root, option, path)
-    with pytest.raises(distil.DistilError, match="try   /srv"):
+    with pytest.raises(DistilError, match="try   /srv"):
         run(root, "--tree", "srv")
 
 
@@ -440,7 +442,7 @@ def test_certificates_are_one_file_and_the_package_it_came_from(debian: Callable
 
 
 def test_a_base_without_certificates_is_an_error(debian: Callable[..., Path]) -> None:
-    with pytest.raises(distil.DistilError, match="install ca-certificates in the base"):
+    with pytest.raises(DistilError, match="install ca-certificates in the base"):
         run(debian({}), "--certificates")
 
 
@@ -462,7 +464,7 @@ def test_the_user_has_a_name_and_owns_its_directories(tmp_path: Path) -> None:
         "--gid",
         str(gid),
     ]
-    distil.distil(distil.arguments([*words, "--directory", "/data", "--directory", "/app/logs"]))
+    distil(arguments([*words, "--directory", "/data", "--directory", "/app/logs"]))
     assert (output / "etc/passwd").read_text().splitlines() == [
         "root:x:0:0:root:/root:/sbin/nologin",
         f"fastapi:x:{uid}:{gid}:fastapi:/nonexistent:/sbin/nologin",
@@ -490,7 +492,7 @@ def test_the_same_root_gives_the_same_output(debian: Callable[..., Path]) -> Non
         assert observed() == first
     finally:
         os.umask(old)
-    assert {time for _, time in first.values()} == {distil.TIME_S}
+    assert {time for _, time in first.values()} == {TIME_SECONDS}
     assert stat.S_IMODE(first["usr/bin/program"][0]) == 0o755
 
 
@@ -612,5 +614,5 @@ def test_a_strip_that_fails_or_is_missing_is_an_error(
         put_strip(tmp_path / "bin", monkeypatch, action)
     else:
         monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(distil.DistilError, match=says):
+    with pytest.raises(DistilError, match=says):
         stripping(debian)
