@@ -85,22 +85,14 @@ class ClusterEngine:
         """Install or upgrade the release, and record it. Raises AutomationError."""
         place = await self.place()
         release = self._identity(place)
-        confirmed = confirm is None or place.target.local
-
-        async def ask(question: str) -> None:
-            nonlocal confirmed
-            if confirm is not None:
-                await confirm(question)
-            confirmed = True
-
+        await place.check(emit)
+        await place.confirm(confirm)
         try:
-            installed = await delivery.deliver(
-                self._settings, self._request, place, emit, None if confirm is None else ask
-            )
+            installed = await delivery.deliver(self._settings, self._request, place, emit)
         except (ClusterError, asyncio.CancelledError):
             # The rollout may continue in the cluster: `status` reports on it.
             with suppress(ClusterError):
-                if confirmed and await place.helm.history():
+                if await place.helm.history():
                     known = self._known.find(release)
                     self._known.remember(replace(release, address=known.address if known else ""))
             raise

@@ -19,21 +19,17 @@ from automation.kubernetes.install import Installed, Installer
 from automation.kubernetes.load import Loaded
 from automation.kubernetes.request import Request
 from automation.kubernetes.secret import DATABASE_PASSWORD
-from automation.kubernetes.target import DOCKER_DESKTOP, MINIKUBE, Confirm, Place, Target
+from automation.kubernetes.target import DOCKER_DESKTOP, MINIKUBE, Place, Target
 from automation.process import addresses
 from automation.settings import Settings
 
 _THIS_MACHINE = {MINIKUBE: "host.minikube.internal", DOCKER_DESKTOP: "host.docker.internal"}
 
 
-async def deliver(
-    settings: Settings, request: Request, place: Place, emit: Emit, confirm: Confirm | None
-) -> Installed:
+async def deliver(settings: Settings, request: Request, place: Place, emit: Emit) -> Installed:
     """Bring a release up to date with the sources and the settings. Raises AutomationError."""
     profile = profiles.load(request.profile, settings.root)
     rules = requests.kubernetes(profile)
-    await place.check(emit)
-    await place.confirm(confirm)
     installer = Installer(place, requests.chart(settings, rules), rules, request, emit)
     rendered = await installer.check_values()
     old = secret.decoded(await secret.read(place.kubectl, rules.secret) or {})

@@ -65,13 +65,11 @@ class MinikubeLoader(Loader):
     profile: str
 
     async def has(self, reference: str) -> bool:
-        """List the images of the node."""
         listed = await self._run("image", "ls")
         names = {line.strip().removeprefix("docker.io/library/") for line in listed.splitlines()}
         return reference in names
 
     async def load(self, reference: str) -> None:
-        """Transfer the image from the Docker daemon."""
         await self._run("image", "load", reference)
 
     async def _run(self, *arguments: str) -> str:
@@ -88,7 +86,6 @@ class KindLoader(Loader):
     cluster: str
 
     async def has(self, reference: str) -> bool:
-        """List the images of every node."""
         nodes = (await commands.run(self.program, "get", "nodes", "--name", self.cluster)).split()
         for node in nodes:
             text = await self.docker.run("exec", node, "crictl", "images", "--output=json")
@@ -98,7 +95,6 @@ class KindLoader(Loader):
         return bool(nodes)
 
     async def load(self, reference: str) -> None:
-        """Load the image from a temporary archive."""
         directory = self.docker.settings.state_dir / "images"
         directory.mkdir(parents=True, exist_ok=True)
         archive = directory / f"{reference.replace(':', '-').replace('/', '-')}.tar"
@@ -120,7 +116,6 @@ class SharedLoader(Loader):
     pull_policy = "IfNotPresent"
 
     async def has(self, reference: str) -> bool:
-        """Ask the daemon."""
         return reference in await self.docker.images(reference)
 
     async def load(self, reference: str) -> None:
@@ -136,16 +131,13 @@ class RegistryLoader(Loader):
     pull_policy = "IfNotPresent"
 
     def name(self, reference: str) -> str:
-        """Return the image's name in the registry."""
         return f"{self.registry}/{reference}"
 
     async def has(self, reference: str) -> bool:
-        """Ask the registry."""
         words = ("buildx", "imagetools", "inspect", self.name(reference))
         return (await self.docker.complete(*words, seconds=_TIMEOUT_SECONDS)).code == 0
 
     async def load(self, reference: str) -> None:
-        """Push the image."""
         name = self.name(reference)
         await self.docker.run("image", "tag", reference, name)
         await self.docker.run("image", "push", "--quiet", name, seconds=_TIMEOUT_SECONDS)

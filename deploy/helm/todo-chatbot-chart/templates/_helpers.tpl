@@ -1,6 +1,6 @@
-{{/* The chart's name, and the release's full name: what is not named by the specification is named after it. */}}
+{{/* The full name of the release, the prefix of every object without a name in the specification. */}}
 {{- define "todo.fullname" -}}
-{{- /* What Kubernetes makes of it, as the label of the database's pod with its revision, has room for 63. */ -}}
+{{- /* Short enough for the suffixes that Kubernetes adds: a label has at most 63 characters. */ -}}
 {{- printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
@@ -9,7 +9,7 @@ app: todo-{{ . }}
 tier: {{ . }}
 {{- end -}}
 
-{{/* Labels of every object. Call with (dict "root" $ "component" "backend"). */}}
+{{/* The labels of every object. Call with (dict "root" $ "component" "backend"). */}}
 {{- define "todo.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 app.kubernetes.io/name: {{ .root.Chart.Name }}
@@ -38,20 +38,20 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end -}}
 
-{{/* A probe over HTTP: its path, and the rest as Kubernetes names it. */}}
+{{/* An HTTP probe, from its path and the fields of Kubernetes. */}}
 {{- define "todo.probe" -}}
 httpGet: {path: {{ .path }}, port: http}
 {{ omit . "path" | toYaml }}
 {{- end -}}
 
-{{/* Additional variables: a map of names and values. */}}
+{{/* Environment variables, from a map of names and values. */}}
 {{- define "todo.env" -}}
 {{- range $name, $value := . }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
 {{- end }}
 {{- end -}}
 
-{{/* Where the backend finds its database: in the Secret, or in the cluster. */}}
+{{/* The address of the database in the cluster; without it, the Secret's DATABASE_URL applies. */}}
 {{- define "todo.database" -}}
 {{- if and .Values.postgresql.enabled .Values.postgresql.used -}}
 - name: POSTGRES_PASSWORD
@@ -61,7 +61,7 @@ httpGet: {path: {{ .path }}, port: http}
 {{- end -}}
 {{- end -}}
 
-{{/* How pods spread, are chosen and pull; call with (dict "root" $ "component" "backend"). */}}
+{{/* Scheduling and image pull secrets of pods. Call with (dict "root" $ "component" "backend"). */}}
 {{- define "todo.placement" -}}
 {{- $values := index .root.Values .component -}}
 topologySpreadConstraints:
@@ -84,7 +84,7 @@ affinity: {{ toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* What makes pods roll: the configuration, the Secret, and what the values add. */}}
+{{/* Annotations that restart the pods when the configuration or the Secret changes, and those of the values. */}}
 {{- define "todo.podAnnotations" -}}
 checksum/config: {{ include (print .root.Template.BasePath "/configmap.yaml") .root | sha256sum }}
 {{- with .root.Values.secret.checksum }}

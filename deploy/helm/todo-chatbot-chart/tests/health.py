@@ -1,4 +1,4 @@
-"""Asks the release's services how they are, from inside the cluster; fails when the backend is down."""
+"""Checks the health of both services from inside the cluster, and that a page is served."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Goes the way of a new person: an account, a task, the account deleted again; through the frontend."""
+"""Signs up, adds and completes a task, and deletes the account, through the frontend."""
 
 import json
 import os
@@ -10,7 +10,7 @@ headers = {"content-type": "application/json"}
 
 
 def call(method: str, path: str, body: object = None) -> Any:
-    """Return the answer; an answer that is an error raises."""
+    """Return the JSON response. Raises HTTPError for an error response."""
     data = None if body is None else json.dumps(body).encode()
     with urlopen(Request(os.environ["FRONTEND"] + path, data, headers, method=method), timeout=10) as answer:
         if token := answer.headers.get("set-auth-token"):
@@ -24,8 +24,8 @@ call("POST", "/api/auth/sign-up/email", person)
 try:
     task = call("POST", "/api/tasks", {"title": "Asked by helm test"})
     listed = call("GET", "/api/tasks")["items"]
-    assert [each["id"] for each in listed] == [task["id"]], listed
+    assert [item["id"] for item in listed] == [task["id"]], listed
     assert call("POST", f"/api/tasks/{task['id']}/complete")["status"] == "completed"
 finally:
     call("POST", "/api/auth/delete-user", {"password": password})
-print("an account, a task, and both gone again")
+print("signed up, completed a task, deleted the account")
