@@ -36,7 +36,7 @@ function check(environment) {
 }
 
 describe("the health check", () => {
-  it("passes when the path of health answers 200", async () => {
+  it("passes when HEALTH_PATH answers 200", async () => {
     const PORT = await serve((request, response) => {
       response.statusCode = request.url === "/well" ? 200 : 500;
       response.end("{}");
@@ -44,12 +44,12 @@ describe("the health check", () => {
     expect(await check({ PORT, HEALTH_PATH: "/well" })).toEqual({ code: 0, errors: "" });
   });
 
-  it("fails on every other answer, and says which", async () => {
+  it("fails on any other status and reports it", async () => {
     const PORT = await serve((_, response) => response.writeHead(503).end());
     expect(await check({ PORT })).toEqual({ code: 1, errors: "/api/health answered 503\n" });
   });
 
-  it("fails where nobody listens", async () => {
+  it("fails when nothing listens", async () => {
     const PORT = await serve(() => undefined);
     server.close();
     const { code, errors } = await check({ PORT });
@@ -57,7 +57,7 @@ describe("the health check", () => {
     expect(errors).toContain("ECONNREFUSED");
   });
 
-  it("does not wait for a server that never answers", async () => {
+  it("times out when the server never answers", async () => {
     const PORT = await serve(() => undefined);
     expect(await check({ PORT })).toEqual({ code: 1, errors: "/api/health did not answer in time\n" });
   });

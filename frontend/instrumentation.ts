@@ -1,4 +1,4 @@
-/** Runs once when the server starts, before it answers. */
+/** Runs once at startup, before the server accepts requests. */
 export async function register(): Promise<void> {
   if (process.env.NEXT_RUNTIME === "nodejs") {
     const { trackClientAddresses } = await import("./lib/server/client-address");

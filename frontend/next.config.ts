@@ -1,11 +1,11 @@
 /**
- * One code base, two outputs. BUILD_TARGET=static writes plain files to out/ for a web server that
- * proxies /api itself; without it the output is a Node server that proxies /api.
+ * One code base, two outputs. BUILD_TARGET=static writes plain files to out/ for a web server that proxies /api
+ * itself; otherwise the output is a Node.js server that proxies /api.
  *
- * Pages are .tsx; what needs a server (routes, instrumentation) is .ts, so that the static build
- * leaves it out by its extension alone.
+ * Pages are .tsx; code that needs a server (routes, instrumentation) is .ts, so that the static build excludes it by
+ * its extension.
  *
- * Nothing here may depend on the environment the server will run in: this file is evaluated at build.
+ * This file is evaluated at build time: nothing here may depend on the environment of the running server.
  */
 import path from "node:path";
 import type { NextConfig } from "next";
@@ -13,7 +13,7 @@ import { sourceHash } from "./scripts/source-hash.mjs";
 
 const isStatic = process.env.BUILD_TARGET === "static";
 
-// Which scripts may run stands in each page itself (scripts/page-policy.mjs).
+// Each page contains its own script policy (scripts/page-policy.mjs).
 const securityHeaders = [
   { key: "Content-Security-Policy", value: "frame-ancestors 'none'; base-uri 'none'; object-src 'none'" },
   { key: "X-Content-Type-Options", value: "nosniff" },
@@ -23,21 +23,21 @@ const securityHeaders = [
   { key: "Permissions-Policy", value: "camera=(), microphone=(), geolocation=(), payment=(), usb=()" },
 ];
 
-// What Next's tracing takes for needed: half of the server's files, which it never loads.
+// Files that Next.js's tracing includes but the server never loads: half of its files.
 const next = "node_modules/next/dist";
 const notLoaded = [
-  // Photographs are neither resized nor drawn here.
+  // This application does not resize or generate images.
   "node_modules/{sharp,@img}/**",
   `${next}/server/og/**`,
-  // Fonts are the system's own.
+  // It uses system fonts.
   `${next}/server/capsize-font-metrics.json`,
-  // There is no edge runtime.
+  // It does not use the edge runtime.
   `${next}/compiled/{@edge-runtime/{ponyfill,primitives},edge-runtime}/**`,
   `${next}/server/web/sandbox/**`,
-  // Pages are rendered by what Next has bundled, and not by its experimental bundle.
+  // Next.js renders with its own bundle of React, not with the experimental one.
   "node_modules/react-dom/cjs/react-dom-server*",
   `${next}/compiled/next-server/app-page-turbo-experimental.*`,
-  // Only `next dev` and `next build` do these.
+  // Only `next dev` and `next build` use these.
   `${next}/server/dev/{hot-reloader-*pack,*middleware*,*-pool,*-worker,on-demand*,turbopack-*}.js`,
   `${next}/server/dev/browser-logs/{receive-logs,source-map}.js`,
   `${next}/server/typescript/**`,
@@ -53,16 +53,16 @@ const config: NextConfig = {
   pageExtensions: isStatic ? ["tsx"] : ["tsx", "ts"],
   poweredByHeader: false,
   reactStrictMode: true,
-  // Errors are shown all the same; the badge lies over what is being looked at.
+  // The badge covers the page. Errors appear without it.
   devIndicators: false,
-  // /api/x/ reaches the backend as it was asked for.
+  // /api/x/ reaches the backend unchanged.
   skipTrailingSlashRedirect: true,
-  // Without a size Next makes a folder for resized images at the first question, which a read-only disk refuses.
+  // Without a size, Next.js creates a folder for resized images, which fails on a read-only disk.
   images: { unoptimized: true, maximumDiskCacheSize: 0 },
   generateBuildId: () => sourceHash(import.meta.dirname),
-  // `npm run typecheck` does that; a build would only do it a second time.
+  // `npm run typecheck` checks types.
   typescript: { ignoreBuildErrors: true },
-  // The number of processors is written into the build, and would make it differ between machines.
+  // Next.js writes the number of processors into the build, which would differ between machines.
   experimental: { cpus: 1 },
   outputFileTracingRoot: path.resolve(import.meta.dirname),
   outputFileTracingExcludes: { "*": notLoaded, "next-server": notLoaded },

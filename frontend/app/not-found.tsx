@@ -6,8 +6,8 @@ export const metadata: Metadata = { title: "Page not found" };
 
 export default function NotFound() {
   return (
-    <CenteredPage title="There is no page here">
-      <p className="mb-6 text-text-2">The address may be mistyped, or the page is gone.</p>
+    <CenteredPage title="Page not found">
+      <p className="mb-6 text-text-2">The address may be wrong, or the page no longer exists.</p>
       <Link href="/" className="font-medium text-accent hover:underline">
         Go to your tasks
       </Link>

@@ -10,7 +10,7 @@ function createQueryClient(): QueryClient {
     defaultOptions: {
       queries: {
         staleTime: 30_000,
-        // Offline is shown as what it is instead of waiting in silence, and mended when the network is back.
+        // Offline, a query fails with a message instead of waiting in silence; it refetches when the network is back.
         networkMode: "always",
         refetchOnReconnect: true,
         retry: (failures, error) => failures < 2 && error instanceof ApiError && error.isTemporary,

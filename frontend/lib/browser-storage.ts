@@ -1,6 +1,6 @@
 /**
- * Text that this browser keeps, as React state: the same on the server as on a first visit, what was kept
- * right after. Where storage is refused or full, the text lives as long as the page.
+ * Text in the browser's storage as React state. The server renders it empty; the browser then shows the stored text.
+ * If the storage is blocked or full, the text lives as long as the page.
  */
 import { useCallback, useSyncExternalStore } from "react";
 
@@ -9,7 +9,7 @@ type Kind = "localStorage" | "sessionStorage";
 const listeners = new Set<() => void>();
 const unstored = new Map<string, string>();
 
-/** A piece of state under a name; empty text is the same as none. */
+/** Returns the text stored under a name and its setter. Empty text removes the entry. */
 export function useStoredText(kind: Kind, name: string): [text: string, setText: (text: string) => void] {
   const text = useSyncExternalStore(
     subscribe,

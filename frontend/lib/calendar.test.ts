@@ -5,7 +5,7 @@ import { daysBetween, endOfWeek, formatDue, fromInputs, startOfDay, toDateInput 
 const inZone = (zone: string) => vi.stubEnv("TZ", zone);
 
 describe("counting days", () => {
-  it("counts a day of 23 and one of 25 hours as one", () => {
+  it("counts days of 23 and 25 hours as one day", () => {
     inZone("Europe/Berlin");
     // Clocks go forward on 29 March 2026 and back on 25 October.
     expect(daysBetween(new Date(2026, 2, 28, 23, 59), new Date(2026, 2, 29, 0, 0))).toBe(1);
@@ -14,14 +14,14 @@ describe("counting days", () => {
     expect(daysBetween(new Date(2026, 9, 25, 0, 30), new Date(2026, 9, 25, 23, 30))).toBe(0);
   });
 
-  it("begins the next day at its own midnight when the clocks change in between", () => {
+  it("starts the next day at its own midnight when the clocks change in between", () => {
     inZone("Europe/Berlin");
     expect(startOfDay(new Date("2026-03-29T10:00:00Z"), 1).toISOString()).toBe("2026-03-29T22:00:00.000Z");
     expect(startOfDay(new Date("2026-10-25T10:00:00Z"), 1).toISOString()).toBe("2026-10-25T23:00:00.000Z");
   });
 
-  it("begins a day that has no midnight at its first hour", () => {
-    // In Cairo the clocks go from 00:00 to 01:00 on Friday, 24 April 2026.
+  it("starts a day without a midnight at its first hour", () => {
+    // In Cairo the clocks change from 00:00 to 01:00 on Friday, 24 April 2026.
     inZone("Africa/Cairo");
     const start = startOfDay(new Date(2026, 3, 23, 12), 1);
     expect([start.getDate(), start.getHours()]).toEqual([24, 1]);
@@ -35,8 +35,8 @@ describe("counting days", () => {
   });
 });
 
-describe("saying when", () => {
-  it("sees the same instant from the day and the clock of each time zone", () => {
+describe("formatting due dates", () => {
+  it("formats an instant in the local time zone", () => {
     const due = new Date("2026-11-22T23:30:00Z");
     inZone("Europe/Berlin");
     expect(formatDue(due, false, new Date("2026-11-22T12:00:00Z"))).toBe("tomorrow 00:30");
@@ -44,7 +44,7 @@ describe("saying when", () => {
     expect(formatDue(due, false, new Date("2026-11-22T12:00:00Z"))).toBe("today 18:30");
   });
 
-  it("names near days by their relation and others by their date", () => {
+  it("uses relative names for near days and dates for others", () => {
     inZone("UTC");
     const now = new Date("2026-11-21T12:00:00Z");
     const day = (text: string) => formatDue(new Date(text), true, now);
@@ -56,14 +56,14 @@ describe("saying when", () => {
 });
 
 describe("reading date and time inputs", () => {
-  it("takes them as the local time of that day", () => {
+  it("interprets them as local time", () => {
     inZone("Europe/Berlin");
     expect(fromInputs("2026-07-01", "17:00")?.toISOString()).toBe("2026-07-01T15:00:00.000Z");
     expect(fromInputs("2026-12-01", "")?.toISOString()).toBe("2026-11-30T23:00:00.000Z");
     expect(fromInputs("0026-12-01", "")?.getFullYear()).toBe(26);
   });
 
-  it("has nothing for no date", () => {
+  it("returns null without a date", () => {
     expect(fromInputs("", "17:00")).toBeNull();
   });
 });

@@ -1,30 +1,30 @@
 /**
- * Days as people count them: by the calendar of the browser's time zone, never by 24 hours, for a day on
- * which the clocks change has 23 or 25.
+ * Calendar days in the browser's time zone. Days are never counted as 24 hours, because a day on which the clocks
+ * change has 23 or 25.
  */
 
-/** Returns the first instant of a day, some days later (or earlier). */
+/** Returns the start of a day, optionally some days later (or earlier). */
 export function startOfDay(instant: Date, daysLater = 0): Date {
   return new Date(instant.getFullYear(), instant.getMonth(), instant.getDate() + daysLater);
 }
 
-/** Returns how many midnights lie between two instants: 1 for tomorrow, -1 for yesterday. */
+/** Returns the number of calendar days between two instants: 1 for tomorrow, -1 for yesterday. */
 export function daysBetween(from: Date, to: Date): number {
   const day = (date: Date) => Date.UTC(date.getFullYear(), date.getMonth(), date.getDate());
   return Math.round((day(to) - day(from)) / 86_400_000);
 }
 
-/** Returns the last day (its first instant) of the week that begins on Monday. */
+/** Returns the start of the last day of the week. Weeks begin on Monday. */
 export function endOfWeek(instant: Date): Date {
   return startOfDay(instant, (7 - instant.getDay()) % 7);
 }
 
-/** Says when something is due, as a person would: "today 17:00", "tomorrow", "Fri 27 Nov 09:30". */
+/** Formats a due date: "today 17:00", "tomorrow", "Fri 27 Nov 09:30". */
 export function formatDue(due: Date, allDay: boolean, now: Date): string {
   return allDay ? formatDay(due, now) : `${formatDay(due, now)} ${formatTime(due)}`;
 }
 
-/** Says which day it is, seen from today. */
+/** Formats a day, relative to today where it is near. */
 export function formatDay(date: Date, now: Date): string {
   const days = daysBetween(now, date);
   if (days === 0) return "today";
@@ -54,13 +54,13 @@ export function toDateInput(date: Date): string {
   return `${String(date.getFullYear()).padStart(4, "0")}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
 }
 
-/** Returns the instant that a date input (and a time input, or "") stand for, or null where they hold none. */
+/** Returns the instant of a date input and an optional time input, or null without a date. */
 export function fromInputs(date: string, time: string): Date | null {
   const [year, month, day] = date.split("-").map(Number);
   if (!year || !month || !day) return null;
   const [hours = 0, minutes = 0] = time ? time.split(":").map(Number) : [];
   const instant = new Date(year, month - 1, day, hours, minutes);
-  // The constructor reads years below 100 as of the last century.
+  // The constructor maps years below 100 to the 20th century.
   instant.setFullYear(year);
   return Number.isNaN(instant.getTime()) ? null : instant;
 }
@@ -70,7 +70,7 @@ export function timeZone(): string {
   return Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
-// Not Intl's: its formatters keep the time zone in which they were made, and a laptop travels with its tabs open.
+// Intl's formatters keep the time zone of their creation, but a laptop may travel with its tabs open.
 const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 

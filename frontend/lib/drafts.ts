@@ -1,6 +1,6 @@
 /**
- * What was typed and not yet sent, kept in this tab: a reload or having to sign in again loses nothing.
- * It belongs to one person, and is dropped when another signs in.
+ * Unsent text, stored per tab: a reload or another sign-in loses nothing. Drafts belong to one user and are removed
+ * when another user signs in.
  */
 import { readStoredText, useStoredText, writeStoredText } from "./browser-storage";
 
@@ -9,12 +9,12 @@ const OWNER = "draft-owner";
 
 const keyOf = (draft: string) => `draft:${draft}`;
 
-/** The text of one draft. */
+/** Returns the text of a draft and its setter. */
 export function useDraft(draft: (typeof drafts)[number]) {
   return useStoredText("sessionStorage", keyOf(draft));
 }
 
-/** Keeps the drafts for this person; those of anyone else are removed. */
+/** Assigns the drafts to this user, and removes those of another user. */
 export function claimDrafts(userId: string): void {
   const owner = readStoredText("sessionStorage", OWNER);
   if (owner && owner !== userId) clearDrafts();

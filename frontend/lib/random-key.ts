@@ -1,4 +1,4 @@
-/** Returns a key that no one else makes. Unlike crypto.randomUUID it also works on plain http in a local network. */
+/** Returns a unique key. Unlike crypto.randomUUID, this also works over plain http in a local network. */
 export function randomKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,13 +1,13 @@
-/** Lets whoever gets a 401, anywhere, tell the one who knows the session. */
+/** Connects any code that receives a 401 with the code that owns the session. */
 
 const listeners = new Set<() => void>();
 
-/** Says that the server no longer knows this browser's session. */
+/** Reports that the server no longer accepts this browser's session. */
 export function reportSignedOut(): void {
   listeners.forEach((listener) => listener());
 }
 
-/** Calls back on every such report; returns how to stop. */
+/** Calls the listener on every report. Returns a function that unsubscribes. */
 export function onSignedOut(listener: () => void): () => void {
   listeners.add(listener);
   return () => void listeners.delete(listener);

@@ -4,7 +4,7 @@ import { useEffect, useState } from "react";
 
 const MINUTE_MS = 60_000;
 
-/** Returns the current time, renewed each full minute and when the page is looked at again. */
+/** Returns the current time, updated every full minute and when the page becomes visible. */
 export function useNow(): Date {
   const [now, setNow] = useState(() => new Date());
   useEffect(() => {

@@ -5,17 +5,17 @@ import { versionSkewScript } from "./version-skew";
 const reload = vi.fn();
 const stop = new AbortController();
 
-/** Runs the script as a page that has just been loaded does. */
+/** Runs the script as on a page load. */
 function load(): void {
   const listen = (kind: string, listener: EventListener, capture: boolean) =>
     window.addEventListener(kind, listener, { capture, signal: stop.signal });
   new Function("location", "addEventListener", versionSkewScript)({ reload }, listen);
 }
 
-/** Fails to load a file, as a browser does. */
+/** Dispatches the error of a file that failed to load. */
 function fail(address: string, tag: "script" | "img" = "script"): void {
   const element = document.createElement(tag);
-  // Set as an attribute, the document would ask for it.
+  // As an attribute, it would make the document request the file.
   Object.defineProperty(element, "src", { value: address });
   document.body.append(element);
   element.dispatchEvent(new Event("error"));
@@ -32,7 +32,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test("a page whose scripts are of another version loads itself again, once", () => {
+test("a page whose scripts are missing reloads itself once", () => {
   load();
   fail("http://localhost:3000/_next/static/chunks/one.js");
   fail("http://localhost:3000/_next/static/chunks/two.js");
@@ -40,7 +40,7 @@ test("a page whose scripts are of another version loads itself again, once", () 
   expect(reload).toHaveBeenCalledTimes(1);
 });
 
-test("what is not the application's own file changes nothing", () => {
+test("other errors do not reload the page", () => {
   load();
   fail("http://localhost:3000/avatar.png", "img");
   window.dispatchEvent(new ErrorEvent("error", { message: "a mistake in a script" }));
@@ -48,7 +48,7 @@ test("what is not the application's own file changes nothing", () => {
   expect(reload).not.toHaveBeenCalled();
 });
 
-test("a file that is missing for good is given up, and tried again later", () => {
+test("reloads stop at the limit and start again later", () => {
   for (let visit = 0; visit < 8; visit++) {
     load();
     fail("http://localhost:3000/_next/static/chunks/one.js");

@@ -1,16 +1,16 @@
 /**
- * While one version replaces another, a page may come from one of them, and the server that is asked for its
- * scripts may be the other, which does not have them. Such a page would stay dead: it loads itself again.
+ * Reloads a page whose scripts are missing. During a rollout, a page of one version may request its scripts from a
+ * server of another version, which does not have them.
  */
 
 const STORAGE_KEY = "reloaded";
 
-/** How often a page tries within a time, so that a file which is missing for good ends in a page that stays. */
+/** Limit of reloads within a time, so that a permanently missing file does not cause an endless loop. */
 const ATTEMPTS = 5;
 const WITHIN_MS = 60_000;
 const PAUSE_MS = 200;
 
-/** Runs before the page's own scripts arrive, or fail to. What was being written is kept by lib/drafts.ts. */
+/** Runs before the page's own scripts load or fail to load. lib/drafts.ts keeps unsent text. */
 export const versionSkewScript = `addEventListener("error", function again(event) {
   try {
     var file = event.target.src || event.target.href;

@@ -1,6 +1,6 @@
 /**
- * What is left to do after `next build`: give each page its content security policy, put the browser's files
- * beside the standalone server, so that .next/standalone is everything that runs, and take its secrets out.
+ * Completes `next build`: adds the content security policy to each page, copies the browser's files to
+ * .next/standalone, so that it contains everything that runs, and removes the generated keys.
  */
 import { cpSync, existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -13,7 +13,7 @@ const pagesFolder = isStatic ? "out" : `${server}/.next/server`;
 
 const pages = globSync("**/*.html", { cwd: pagesFolder }).map((file) => path.join(pagesFolder, file));
 
-// A page that is rendered per request would have no policy: that is not to happen unnoticed.
+// A page that is rendered per request would have no policy: fail the build.
 /** @type {Record<string, string>} */
 const routes = JSON.parse(readFileSync(".next/app-path-routes-manifest.json", "utf8"));
 for (const [file, route] of Object.entries(routes)) {
@@ -26,7 +26,7 @@ for (const page of pages) writeFileSync(page, withPolicy(readFileSync(page, "utf
 
 if (!isStatic) {
   cpSync(".next/static", `${server}/.next/static`, { recursive: true });
-  // A key in a build is known to everyone who has it, and makes two builds of the same sources differ.
+  // A key in a build is public and makes builds of the same sources differ.
   for (const file of globSync(["prerender-manifest.json", "server/**/*-{manifest,props}.{js,json}"], {
     cwd: `${server}/.next`,
   })) {

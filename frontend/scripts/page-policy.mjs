@@ -1,27 +1,27 @@
 /**
- * The content security policy of a built page. Pages are made at build, so the inline scripts that Next needs
- * are known then: the policy names each by its hash, and lets nothing else run.
+ * The content security policy of a built page. The inline scripts of Next.js are known at build time: the policy
+ * allows each by its hash and blocks all others.
  */
 import { createHash } from "node:crypto";
 
-/** Matches where the policy goes: before anything that it is to govern. */
+/** The position of the policy: before everything that it applies to. */
 const CHARSET = /<meta charset="utf-8"\s*\/?>/i;
 
 /**
  * Returns the page with its policy.
- * @param {string} html a whole page, as Next wrote it
- * @throws {Error} when the page does not begin as expected, and so would go without
+ * @param {string} html a whole page, as Next.js wrote it
+ * @throws {Error} if the page has no position for the policy
  */
 export function withPolicy(html) {
   const charset = CHARSET.exec(html);
-  if (!charset) throw new Error("the page has no <meta charset> to put its policy behind");
+  if (!charset) throw new Error("the page has no <meta charset>, after which its policy belongs");
   const at = charset.index + charset[0].length;
   const policy = `<meta http-equiv="Content-Security-Policy" content="${contentSecurityPolicy(html)}"/>`;
   return html.slice(0, at) + policy + html.slice(at);
 }
 
 /**
- * Returns the policy that lets exactly the inline scripts of a page run.
+ * Returns the policy that allows exactly the inline scripts of a page.
  * @param {string} html
  */
 export function contentSecurityPolicy(html) {
@@ -30,7 +30,7 @@ export function contentSecurityPolicy(html) {
   return [
     "default-src 'self'",
     ["script-src 'self'", ...hashes].join(" "),
-    // The positions of menus are set as style attributes.
+    // Menus are positioned with style attributes.
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data:",
     "object-src 'none'",

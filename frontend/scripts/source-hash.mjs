@@ -1,17 +1,17 @@
 /**
- * The name of a build, from what it is made of: equal sources give equal files, and a page that is still open
- * while the server is replaced notices by this name that it is talking to another build.
+ * The build id, a hash of the sources: equal sources produce equal files, and an open page notices by this id that the
+ * server now runs another build.
  */
 import { createHash } from "node:crypto";
 import { globSync, readFileSync } from "node:fs";
 import path from "node:path";
 
-/** Made by the build or for the editor, or of no consequence for what is built. */
+/** Generated files, and files that do not affect the build. */
 const NOT_SOURCES =
   /^(?:node_modules|out|coverage|testing|\..*|next-env\.d\.ts|.*\.tsbuildinfo|.*\.test\..*|Dockerfile.*)$/;
 
 /**
- * Returns the hash of all sources below a folder, as 16 hexadecimal digits.
+ * Returns the hash of all sources in a folder, as 16 hexadecimal digits.
  * @param {string} folder
  */
 export function sourceHash(folder) {

@@ -5,7 +5,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { sourceHash } from "./source-hash.mjs";
 
-describe("the name of a build", () => {
+describe("the build id", () => {
   /** @type {string} */
   let folder;
   beforeEach(() => {
@@ -23,14 +23,14 @@ describe("the name of a build", () => {
     writeFileSync(path.join(folder, file), text);
   }
 
-  it("does not depend on when files were written", () => {
+  it("does not depend on modification times", () => {
     const before = sourceHash(folder);
     utimesSync(path.join(folder, "app/page.tsx"), 0, 0);
     expect(sourceHash(folder)).toBe(before);
     expect(before).toMatch(/^[0-9a-f]{16}$/);
   });
 
-  it("changes with a file's text, and with its place", () => {
+  it("changes with the content and the path of a file", () => {
     const names = new Set([sourceHash(folder)]);
     write("app/page.tsx", "two");
     names.add(sourceHash(folder));
@@ -47,7 +47,7 @@ describe("the name of a build", () => {
     "testing/sample-task.ts",
     "tsconfig.tsbuildinfo",
     "Dockerfile",
-  ])("takes no notice of %s", (file) => {
+  ])("ignores %s", (file) => {
     const before = sourceHash(folder);
     write(file, "made");
     expect(sourceHash(folder)).toBe(before);

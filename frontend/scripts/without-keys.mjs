@@ -1,6 +1,6 @@
 /**
- * Next makes keys at build for draft mode, on-demand revalidation and server actions, and writes them into
- * what is deployed. Nothing here uses them, but who knows the first may have every page made anew, at will.
+ * Removes the keys that Next.js generates at build time for draft mode, on-demand revalidation and server actions.
+ * This application uses none of them, but anyone with the first key could trigger a revalidation of every page.
  */
 
 const KEY =
@@ -8,8 +8,8 @@ const KEY =
 const QUOTED_KEY = /(\\"encryptionKey\\"\s*:\s*)\\"[^"\\]*\\"/g;
 
 /**
- * Returns a manifest with `false` in place of each key. No header and no cookie is ever equal to that: a
- * missing one is null or undefined, and every other is text.
+ * Returns a manifest with `false` in place of each key. No header or cookie equals `false`: a missing one is null
+ * or undefined, and any other is text.
  * @param {string} manifest JSON, or JavaScript that holds JSON in a string
  */
 export function withoutKeys(manifest) {

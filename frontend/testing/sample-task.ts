@@ -3,7 +3,7 @@ import type { Task } from "@/lib/task";
 
 let count = 0;
 
-/** Returns an open task without a date, unless told otherwise. */
+/** Returns an open task without a due date, with the given fields. */
 export function sampleTask(fields: Partial<Task> = {}): Task {
   count += 1;
   return {

@@ -26,7 +26,7 @@ export function Button({ variant = "secondary", className, type = "button", ...p
 }
 
 type IconButtonProps = Omit<ComponentProps<"button">, "aria-label"> & {
-  /** What the button does: its accessible name, and shown on hover. */
+  /** The action of the button: its accessible name and its tooltip. */
   label: string;
 };
 

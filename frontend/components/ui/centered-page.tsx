@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import { Logo } from "./logo";
 import { ThemeToggle } from "./theme-toggle";
 
-/** A page with one thing to do on it. */
+/** A page with a single task, such as a form. */
 export function CenteredPage({ title, children }: { title: string; children: ReactNode }) {
   return (
     <div className="flex min-h-dvh flex-col">

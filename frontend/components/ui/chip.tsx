@@ -3,7 +3,7 @@ import { classNames } from "./class-names";
 
 type ChipProps = ComponentProps<"button"> & { pressed?: boolean };
 
-/** A small button for a choice that is on or off. */
+/** A small toggle button. */
 export function Chip({ pressed, className, ...props }: ChipProps) {
   return (
     <button

@@ -9,12 +9,12 @@ export const inputStyle = classNames(
 
 type FieldProps = ComponentProps<"input"> & {
   label: string;
-  /** What is wrong with the value, shown below it. */
+  /** The validation error, shown below the input. */
   error?: string | undefined;
   hint?: string;
 };
 
-/** A labelled input whose error or hint stands right below it. */
+/** A labelled input with its error or hint below it. */
 export function Field({ label, error, hint, className, ...props }: FieldProps) {
   const id = useId();
   const note = error ?? hint;

@@ -1,4 +1,4 @@
-/** The product's mark, as in the favicon. */
+/** The product's logo, the same as the favicon. */
 export function Logo({ size = 24 }: { size?: number }) {
   return (
     <svg viewBox="0 0 32 32" width={size} height={size} aria-hidden="true">

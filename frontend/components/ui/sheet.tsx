@@ -12,7 +12,7 @@ type SheetProps = {
   children: ReactNode;
 };
 
-/** A sheet at the side of the page, or from below on a phone; mounted while it is open. */
+/** A dialog at the side of the page, or at the bottom on a phone. It is mounted only while it is open. */
 export function Sheet({ title, description, onClose, children }: SheetProps) {
   return (
     <Dialog.Root open onOpenChange={(open) => !open && onClose()}>

@@ -25,14 +25,14 @@ function update(next: ShownToast[]): void {
   listeners.forEach((listener) => listener());
 }
 
-/** Shows a short message at the edge of the page; returns how to take it away. */
+/** Shows a short message at the edge of the page. Returns a function that dismisses it. */
 export function showToast(toast: Toast): () => void {
   const id = ++lastId;
   update([...shown.slice(1 - MAX_SHOWN), { ...toast, id }]);
   return () => dismiss(id);
 }
 
-/** Runs the action of the newest message that has one, and says whether there was one. */
+/** Runs the action of the newest message that has one. Returns whether there was one. */
 export function runLatestToastAction(): boolean {
   const latest = shown.findLast((toast) => toast.action);
   if (!latest) return false;
@@ -52,7 +52,7 @@ function subscribe(listener: () => void): () => void {
 
 const none: ShownToast[] = [];
 
-/** The place where messages appear. It exists from the start, so that screen readers announce what comes. */
+/** The live region of messages. It exists from the start, so that screen readers announce new messages. */
 export function Toaster() {
   const toasts = useSyncExternalStore(
     subscribe,

@@ -2,12 +2,12 @@
 import { describe, expect, it } from "vitest";
 import { checkCredentials, explainRefusal } from "./credentials";
 
-describe("checking what was typed", () => {
-  it("accepts a new account that is complete", () => {
+describe("validating credentials", () => {
+  it("accepts a complete new account", () => {
     expect(checkCredentials({ name: "Ada", email: " ada@example.com ", password: "12345678" })).toEqual({});
   });
 
-  it("names each field that is missing or wrong", () => {
+  it("reports each missing or invalid field", () => {
     expect(Object.keys(checkCredentials({ name: " ", email: "ada@", password: "1234567" }))).toEqual([
       "name",
       "email",
@@ -18,14 +18,14 @@ describe("checking what was typed", () => {
     );
   });
 
-  it("asks nothing of an existing password but that it is there", () => {
+  it("requires only that an existing password is not empty", () => {
     expect(checkCredentials({ email: "a@b.c", password: "old" })).toEqual({});
     expect(checkCredentials({ email: "a@b.c", password: "" })).toHaveProperty("password");
   });
 });
 
-describe("explaining a refusal", () => {
-  it("puts the server's reasons beside the field they are about", () => {
+describe("explaining an error of the server", () => {
+  it("assigns the message to the field that caused the error", () => {
     expect(
       explainRefusal({ status: 422, code: "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL" }, null),
     ).toHaveProperty("email");
@@ -35,11 +35,11 @@ describe("explaining a refusal", () => {
     expect(explainRefusal({ status: 400, code: "PASSWORD_TOO_SHORT" }, null)).toHaveProperty("password");
   });
 
-  it("says how long to wait after too many tries", () => {
-    expect(explainRefusal({ status: 429 }, 7).form).toBe("Too many tries in a row. Try again in 7 s.");
+  it("reports how long to wait after too many attempts", () => {
+    expect(explainRefusal({ status: 429 }, 7).form).toBe("Too many attempts. Try again in 7 s.");
   });
 
-  it("passes on what else the server says", () => {
+  it("shows the server's message for any other error", () => {
     expect(explainRefusal({ status: 502, message: "The service is away." }, null).form).toBe(
       "The service is away.",
     );

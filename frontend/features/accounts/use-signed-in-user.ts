@@ -8,16 +8,16 @@ import { claimDrafts, clearDrafts } from "@/lib/drafts";
 import { onSignedOut } from "@/lib/signed-out";
 import { authClient } from "./auth-client";
 
-/** How often a session that could not be looked up is asked for again, in ms. */
+/** Delay between attempts to load a session that could not be loaded. */
 const RETRY_MS = 5_000;
 
 export type SignedInUser = { id: string; name: string; email: string };
 
 /**
- * Returns the person signed in (null while that is being found out), and how to sign out.
+ * Returns the signed-in user (null while the session loads) and a function that signs out.
  *
- * Whoever is not signed in is sent to the sign-in page: on arrival, after signing out in any tab, and when any
- * call to the API says so. What one person loaded is forgotten before another sees the page.
+ * Redirects to the sign-in page when nobody is signed in: on arrival, after a sign-out in any tab, and when a call to
+ * the API returns 401. Data of one user is removed before another user sees the page.
  */
 export function useSignedInUser() {
   const router = useRouter();
@@ -37,16 +37,16 @@ export function useSignedInUser() {
     claimDrafts(userId);
   }, [userId, queryClient]);
 
-  // A failed look-up is not the answer "nobody": then the page stays and says what failed.
+  // A session that fails to load does not mean that nobody is signed in: the page stays and reports the failure.
   const isSignedOut = !isPending && !user && (!error || error.status === 401);
   useEffect(() => {
     if (!isSignedOut) return;
     queryClient.clear();
-    const unasked = wasSignedIn.current && !leaving.current;
-    router.replace(unasked ? "/sign-in?reason=signed-out" : "/sign-in");
+    const wasSignedOut = wasSignedIn.current && !leaving.current;
+    router.replace(wasSignedOut ? "/sign-in?reason=signed-out" : "/sign-in");
   }, [isSignedOut, queryClient, router]);
 
-  // Better Auth's client asks again on focus and when the network is back, but not when the server is.
+  // Better Auth's client reloads the session on focus and on reconnect, but not when the server is back.
   const isUnknown = Boolean(error) && !user && !isSignedOut;
   useEffect(() => {
     if (!isUnknown) return;
@@ -59,7 +59,10 @@ export function useSignedInUser() {
     const { error } = await authClient.signOut().catch(() => ({ error: true }));
     if (error) {
       leaving.current = false;
-      showToast({ message: "You are still signed in: the server did not answer. Try again.", tone: "error" });
+      showToast({
+        message: "You are still signed in, because the server did not respond. Try again.",
+        tone: "error",
+      });
       return;
     }
     clearDrafts();

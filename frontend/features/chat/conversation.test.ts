@@ -7,7 +7,7 @@ const empty: Message = { id: "local", role: "assistant", agent: null, parts: [] 
 const replyAfter = (...events: StreamEvent[]) => events.reduce(applyStreamEvent, empty);
 
 describe("a streamed reply", () => {
-  it("takes its id and its agent from the start", () => {
+  it("takes its id and its agent from the start event", () => {
     const reply = replyAfter({
       type: "start",
       messageId: "m1",
@@ -17,7 +17,7 @@ describe("a streamed reply", () => {
     expect(reply).toMatchObject({ id: "m1", agent: "openai · gpt-5" });
   });
 
-  it("keeps text and tool calls in the order in which they came", () => {
+  it("keeps text and tool calls in the order of their events", () => {
     const reply = replyAfter(
       { type: "text-start", id: "t1" },
       { type: "text-delta", id: "t1", delta: "One " },
@@ -37,7 +37,7 @@ describe("a streamed reply", () => {
     ]);
   });
 
-  it("is not disturbed by what a newer server may send", () => {
+  it("ignores unknown events of a newer server", () => {
     expect(parseStreamEvent("not json")).toBeNull();
     expect(parseStreamEvent('["text-delta"]')).toBeNull();
     expect(applyStreamEvent(empty, parseStreamEvent('{"type":"reasoning-delta"}')!)).toEqual(empty);

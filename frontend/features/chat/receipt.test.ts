@@ -17,7 +17,7 @@ const call = (toolName: string, result: Partial<ToolPart> = {}): ToolPart => ({
 describe("the receipt of a tool call", () => {
   beforeEach(() => void vi.stubEnv("TZ", "Europe/Berlin"));
 
-  it("says what was added, for when and how urgent", () => {
+  it("shows the title, due date and priority of an added task", () => {
     const task = sampleTask({ title: "Buy milk", due_at: "2026-11-22T16:00:00Z", priority: "high" });
     expect(receiptOf(call("add_task", { output: { task } }), now)).toEqual({
       state: "done",
@@ -26,27 +26,27 @@ describe("the receipt of a tool call", () => {
     });
   });
 
-  it("names the day alone for a task without a time", () => {
+  it("shows only the day of a task without a time", () => {
     const task = sampleTask({ title: "Rent", due_at: "2026-11-29T23:00:00Z", all_day: true });
-    expect(receiptOf(call("update_task", { output: { task } }), now).text).toBe("Changed ‘Rent’, Mon 30 Nov");
+    expect(receiptOf(call("update_task", { output: { task } }), now).text).toBe("Updated ‘Rent’, Mon 30 Nov");
   });
 
-  it("says that something was completed or deleted, without its date", () => {
+  it("omits the due date of a completed or deleted task", () => {
     const task = sampleTask({ title: "Rent", due_at: "2026-11-29T23:00:00Z" });
     expect(receiptOf(call("complete_task", { output: { task } }), now).text).toBe("Completed ‘Rent’");
     expect(receiptOf(call("delete_task", { output: { task } }), now).text).toBe("Deleted ‘Rent’");
   });
 
-  it("counts what was looked at", () => {
+  it("shows the number of tasks that were found", () => {
     expect(receiptOf(call("list_tasks", { output: { tasks: [sampleTask()], total: 31 } }), now).text).toBe(
-      "Looked at 31 tasks",
+      "Found 31 tasks",
     );
     expect(receiptOf(call("list_tasks", { output: { tasks: [sampleTask()] } }), now).text).toBe(
-      "Looked at 1 task",
+      "Found 1 task",
     );
   });
 
-  it("says what is under way and what failed", () => {
+  it("shows a running and a failed call", () => {
     expect(receiptOf(call("add_task"), now)).toMatchObject({ state: "running", text: "Adding a task…" });
     expect(receiptOf(call("delete_task", { errorText: "there is no such task" }), now)).toMatchObject({
       state: "failed",
@@ -54,7 +54,7 @@ describe("the receipt of a tool call", () => {
     });
   });
 
-  it("has a sentence for tools and outputs it does not know", () => {
+  it("describes unknown tools and outputs", () => {
     expect(receiptOf(call("snooze_task", { output: { ok: true } }), now).text).toBe("Ran snooze task");
     expect(receiptOf(call("add_task", { output: { task: { id: 7 } } }), now)).toMatchObject({
       text: "Added",

@@ -1,4 +1,4 @@
-/** Says in a line what a tool did, so that nothing the agent does goes unseen. */
+/** Describes each tool call in a line, so that the user sees every action of the agent. */
 import { formatDue } from "@/lib/calendar";
 import { isTask, type Task } from "@/lib/task";
 import type { ToolPart } from "./conversation";
@@ -6,19 +6,19 @@ import type { ToolPart } from "./conversation";
 export type Receipt = {
   state: "running" | "done" | "failed";
   text: string;
-  /** The task that it is about, where there is one. */
+  /** The task that the tool returned, if any. */
   task: Task | null;
 };
 
 const verbs: Record<string, { running: string; done: string; failed: string }> = {
   add_task: { running: "Adding a task", done: "Added", failed: "Could not add the task" },
   complete_task: { running: "Completing a task", done: "Completed", failed: "Could not complete the task" },
-  update_task: { running: "Changing a task", done: "Changed", failed: "Could not change the task" },
+  update_task: { running: "Updating a task", done: "Updated", failed: "Could not update the task" },
   delete_task: { running: "Deleting a task", done: "Deleted", failed: "Could not delete the task" },
-  list_tasks: { running: "Looking at your tasks", done: "Looked at", failed: "Could not look at your tasks" },
+  list_tasks: { running: "Reading your tasks", done: "Found", failed: "Could not read your tasks" },
 };
 
-/** Returns the receipt of a tool call, seen at a time. */
+/** Returns the receipt of a tool call. Days are relative to `now`. */
 export function receiptOf(part: ToolPart, now: Date): Receipt {
   const name = part.toolName.replaceAll("_", " ");
   const verb = verbs[part.toolName] ?? {

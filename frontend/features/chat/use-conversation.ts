@@ -12,28 +12,26 @@ export const conversationsKey = ["conversations"] as const;
 
 export type ToolResult = { toolCallId: string; toolName: string; output: unknown };
 
-/** A message that was not answered, or not to the end. */
+/** A message without a reply, or with an incomplete one. */
 export type Unanswered = {
   outgoing: OutgoingMessage;
   reason: string;
-  /** Whether the server itself said so: the same message would be answered with the same failure again. */
+  /** Whether the server reported the failure: a retry with the same key would return the same failure. */
   isFinal: boolean;
 };
 
 type ConversationOptions = {
   onToolResult: (result: ToolResult) => void;
-  /** Called when a reply has ended before its time: more may have been done than was told. */
+  /** Called when a reply ends early: the agent may have done more than the page knows. */
   onInterrupted: () => void;
-  /** Called with a message that could not be sent because nobody is signed in any more. */
+  /** Called with a message that could not be sent because the session has ended. */
   onSignedOut: (message: string) => void;
 };
 
-/**
- * The conversation on the page: at first the last one, continued by send(), replaced by open() or startNew().
- */
+/** The current conversation: initially the most recent one; open() and startNew() replace it. */
 export function useConversation({ onToolResult, onInterrupted, onSignedOut }: ConversationOptions) {
   const queryClient = useQueryClient();
-  // undefined: the last one, as soon as it is known. null: a new one.
+  // undefined: the most recent conversation, once it is known. null: a new conversation.
   const [chosenId, setChosenId] = useState<string | null | undefined>(undefined);
   const [messages, setMessages] = useState<Message[] | null>(null);
   const [unanswered, setUnanswered] = useState<Unanswered | null>(null);
@@ -52,7 +50,7 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
     gcTime: 0,
   });
 
-  // What is stored is taken over once; from then on the page is ahead of it.
+  // Load the stored messages once; from then on the page is ahead of the server.
   if (messages === null && stored.data && !stored.isFetching) setMessages(stored.data.messages);
   useEffect(() => {
     conversationId.current = wantedId ?? null;
@@ -131,7 +129,7 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
     [deliver],
   );
 
-  /** Asks again for the reply that did not come, and replaces what came of it; or says the message anew. */
+  /** Requests the missing reply again, or sends the message again after a failure of the server. */
   const retry = useCallback(() => {
     if (!unanswered) return;
     if (unanswered.isFinal) return send(unanswered.outgoing.message);

@@ -2,10 +2,10 @@
 
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 
-/** How far from its end a view still counts as at the end, in px. */
+/** Maximum distance from the end at which a view still counts as at the end. */
 const NEAR_END_PX = 48;
 
-/** Keeps a scrolled view at its end while it grows, unless the reader has scrolled away from it. */
+/** Keeps a view scrolled to its end while it grows, unless the user has scrolled away. */
 export function useStickToEnd(viewRef: RefObject<HTMLElement | null>, content: unknown) {
   const sticks = useRef(true);
   const [isAway, setIsAway] = useState(false);
@@ -21,7 +21,7 @@ export function useStickToEnd(viewRef: RefObject<HTMLElement | null>, content: u
     return () => view.removeEventListener("scroll", onScroll);
   }, [viewRef]);
 
-  // The view may be resized, or shown after it was hidden; what it holds may grow without new messages.
+  // The view may be resized or shown again, and its content may grow without a new message.
   useEffect(() => {
     const view = viewRef.current;
     if (!view) return;

@@ -5,7 +5,7 @@ import { groupTasks, isOverdue } from "./group-tasks";
 
 const due = (due_at: string | null, all_day = false) => sampleTask({ due_at, all_day });
 
-/** The titles of each group, by its label. */
+/** The task ids of each group, by its label. */
 function shown(...groups: Parameters<typeof groupTasks>) {
   return Object.fromEntries(
     groupTasks(...groups).map((group) => [group.label, group.tasks.map((task) => task.id)]),
@@ -15,7 +15,7 @@ function shown(...groups: Parameters<typeof groupTasks>) {
 describe("grouping tasks", () => {
   beforeEach(() => void vi.stubEnv("TZ", "Europe/Berlin"));
 
-  it("puts each task into the group of its local day", () => {
+  it("assigns each task to the group of its local day", () => {
     // A Wednesday, 10:00 in Berlin.
     const now = new Date("2026-11-18T09:00:00Z");
     const overdue = due("2026-11-17T22:59:00Z");
@@ -35,16 +35,16 @@ describe("grouping tasks", () => {
     });
   });
 
-  it("knows tomorrow on the day the clocks go forward, and on the day they go back", () => {
-    const inSpring = due("2026-03-29T21:30:00Z"); // 23:30 on the 29th, the day of 23 hours
+  it("finds tomorrow on the days when the clocks change", () => {
+    const inSpring = due("2026-03-29T21:30:00Z"); // 23:30 on the 29th, a day of 23 hours
     expect(shown([inSpring], [], new Date("2026-03-28T22:30:00Z"))).toHaveProperty("Tomorrow");
     expect(shown([inSpring], [], new Date("2026-03-29T00:30:00Z"))).toHaveProperty("Today");
-    const inAutumn = due("2026-10-25T22:30:00Z"); // 23:30 on the 25th, the day of 25 hours
+    const inAutumn = due("2026-10-25T22:30:00Z"); // 23:30 on the 25th, a day of 25 hours
     expect(shown([inAutumn], [], new Date("2026-10-24T22:30:00Z"))).toHaveProperty("Today");
     expect(shown([inAutumn], [], new Date("2026-10-24T21:30:00Z"))).toHaveProperty("Tomorrow");
   });
 
-  it("shows of the completed tasks those of today, the last first", () => {
+  it("shows the tasks completed today, most recent first", () => {
     const now = new Date("2026-11-18T09:00:00Z");
     const done = (completed_at: string) => sampleTask({ status: "completed", completed_at });
     const yesterday = done("2026-11-17T22:59:00Z");
@@ -53,7 +53,7 @@ describe("grouping tasks", () => {
     expect(shown([], [yesterday, early, late], now)).toEqual({ "Done today": [late.id, early.id] });
   });
 
-  it("keeps a task where it was while it leaves", () => {
+  it("keeps a completed task in its group while it slides away", () => {
     const now = new Date("2026-11-18T09:00:00Z");
     const leaving = sampleTask({ status: "completed", completed_at: now.toISOString() });
     expect(shown([], [leaving], now, new Map([[leaving.id, "undated"]]))).toEqual({
@@ -62,11 +62,11 @@ describe("grouping tasks", () => {
   });
 });
 
-describe("being overdue", () => {
+describe("an overdue task", () => {
   beforeEach(() => void vi.stubEnv("TZ", "Europe/Berlin"));
   const now = new Date("2026-11-18T09:00:00Z");
 
-  it("begins at the minute for a time, and at the end of the day for a day", () => {
+  it("is overdue after its minute, or after its whole day", () => {
     expect(isOverdue(due("2026-11-18T08:59:00Z"), now)).toBe(true);
     expect(isOverdue(due("2026-11-17T23:00:00Z", true), now)).toBe(false);
     expect(isOverdue(due("2026-11-16T23:00:00Z", true), now)).toBe(true);

@@ -1,4 +1,4 @@
-/** Sorts tasks into the groups of the list, by the days of the browser's time zone. */
+/** Groups tasks by day, in the browser's time zone. */
 import { daysBetween, endOfWeek, startOfDay } from "@/lib/calendar";
 import type { Task } from "@/lib/task";
 
@@ -16,13 +16,13 @@ const groupLabels: Record<GroupKey, string> = {
   done: "Done today",
 };
 
-/** Returns the day that a group stands for, where it is one day. */
+/** Returns the day of a group, or null if it is not a single day. */
 export function dayOf(group: GroupKey, now: Date): Date | null {
   if (group === "today" || group === "done") return now;
   return group === "tomorrow" ? startOfDay(now, 1) : null;
 }
 
-/** Returns the group that an open task belongs to. */
+/** Returns the group of an open task. */
 export function groupOf(task: Task, now: Date): GroupKey {
   if (task.due_at === null) return "undated";
   const due = new Date(task.due_at);
@@ -33,7 +33,7 @@ export function groupOf(task: Task, now: Date): GroupKey {
   return daysBetween(due, endOfWeek(now)) >= 0 ? "week" : "later";
 }
 
-/** Says whether the moment at which an open task was due has passed; a task of a whole day has until its end. */
+/** Returns whether an open task is overdue; a whole-day task is overdue after the end of its day. */
 export function isOverdue(task: Task, now: Date): boolean {
   if (task.due_at === null || task.status === "completed") return false;
   const due = new Date(task.due_at);
@@ -43,8 +43,8 @@ export function isOverdue(task: Task, now: Date): boolean {
 /**
  * Returns the groups that have tasks, in the order of the list.
  *
- * @param completed completed tasks of any day; only those of today are shown.
- * @param held completed tasks that still stand where they were, while they leave the list.
+ * @param completed completed tasks of any day; the result contains only those of today.
+ * @param held completed tasks that stay in their former group while they slide away.
  */
 export function groupTasks(
   open: readonly Task[],

@@ -1,4 +1,4 @@
-/** The text of the edit sheet's inputs, and what of it differs from the task. */
+/** The values of the edit sheet's inputs, and how they differ from the task. */
 import { formatTime, fromInputs, toDateInput } from "@/lib/calendar";
 import type { Priority, Task } from "@/lib/task";
 import type { TaskPatch } from "./api/tasks";
@@ -28,7 +28,7 @@ export function draftOf(task: Task): TaskDraft {
   };
 }
 
-/** Returns the fields that the draft changes; none where it says what the task says. */
+/** Returns only the fields that the draft changes. */
 export function changedFields(task: Task, draft: TaskDraft): TaskPatch {
   const patch: TaskPatch = {};
   const title = draft.title.trim();
@@ -38,7 +38,7 @@ export function changedFields(task: Task, draft: TaskDraft): TaskPatch {
   if (draft.priority !== task.priority) patch.priority = draft.priority;
   if (tags.join("\n") !== task.tags.join("\n")) patch.tags = tags;
 
-  // Compared as text: the inputs know no seconds, and an untouched date must stay the instant it was.
+  // Compare text: the inputs have no seconds, and an unchanged date must keep its exact instant.
   const before = draftOf(task);
   if (draft.date !== before.date || draft.time !== before.time) {
     patch.due_at = fromInputs(draft.date, draft.time)?.toISOString() ?? null;
@@ -47,7 +47,7 @@ export function changedFields(task: Task, draft: TaskDraft): TaskPatch {
   return patch;
 }
 
-/** Returns the tags in the order typed, each once, without the # that people may put before them. */
+/** Returns the distinct tags in the order of input, without a leading #. */
 export function parseTags(text: string): string[] {
   const tags = text.split(/[,\n]/).map((tag) => tag.trim().replace(/^#+/, ""));
   return [...new Set(tags.filter(Boolean))];

@@ -1,13 +1,13 @@
-/** Calls to the same-origin API: JSON in and out, and every failure as one kind of error. */
+/** Calls the same-origin API with JSON. Every failure is an ApiError. */
 import { reportSignedOut } from "../signed-out";
 
-/** A call that failed. The message is written for the person who reads it. */
+/** A failed call. The message is meant for the user. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
 
   /**
-   * @param status the HTTP status, or 0 when no answer arrived.
-   * @param fields what is wrong with which field, for a refused form.
+   * @param status the HTTP status, or 0 without a response.
+   * @param fields the error of each invalid field.
    */
   constructor(
     message: string,
@@ -17,7 +17,7 @@ export class ApiError extends Error {
     super(message);
   }
 
-  /** Whether the same call may succeed later without a change. */
+  /** Whether a retry of the same call may succeed. */
   get isTemporary(): boolean {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
@@ -26,8 +26,8 @@ export class ApiError extends Error {
 type RequestOptions = { method?: string; body?: unknown; signal?: AbortSignal | undefined };
 
 /**
- * Calls the API and returns its JSON, or undefined for an answer without content.
- * @throws ApiError for every failure except an abort, which passes as it is.
+ * Calls the API and returns its JSON, or undefined for a response without content.
+ * @throws ApiError for every failure except an abort, which is thrown unchanged.
  */
 export async function callApi<Result>(path: string, options: RequestOptions = {}): Promise<Result> {
   const response = await openApi(path, options);
@@ -36,11 +36,11 @@ export async function callApi<Result>(path: string, options: RequestOptions = {}
     return (await response.json()) as Result;
   } catch (error) {
     if (options.signal?.aborted) throw error;
-    throw new ApiError("The server's answer could not be read. Try again.", response.status);
+    throw new ApiError("The server returned an unreadable response. Try again.", response.status);
   }
 }
 
-/** Calls the API and returns the successful response, whose body is still to be read; throws as callApi does. */
+/** Calls the API and returns the successful response with an unread body. Throws like callApi. */
 export async function openApi(path: string, options: RequestOptions = {}): Promise<Response> {
   let response: Response;
   try {
@@ -64,15 +64,14 @@ export async function openApi(path: string, options: RequestOptions = {}): Promi
 async function readError(response: Response): Promise<ApiError> {
   if (response.status === 401) {
     reportSignedOut();
-    return new ApiError("You are signed out. Sign in to go on.", 401);
+    return new ApiError("You are signed out. Sign in to continue.", 401);
   }
   const problem: unknown = await response.json().catch(() => null);
   const { detail, errors } = (typeof problem === "object" && problem !== null ? problem : {}) as {
     detail?: unknown;
     errors?: unknown;
   };
-  const message =
-    typeof detail === "string" ? detail : `The server answered with an error (${response.status}).`;
+  const message = typeof detail === "string" ? detail : `The server returned an error (${response.status}).`;
   return new ApiError(message, response.status, fieldErrors(errors));
 }
 
@@ -85,7 +84,7 @@ function fieldErrors(errors: unknown): Record<string, string> {
   return fields;
 }
 
-/** Returns what to tell the person about a caught error. */
+/** Returns the message of a caught error for the user. */
 export function errorMessage(error: unknown): string {
   return error instanceof ApiError ? error.message : "Something went wrong on this page. Try again.";
 }

@@ -37,7 +37,7 @@ async function readBody(request: http.IncomingMessage): Promise<string> {
 }
 
 describe("forwarding a request", () => {
-  it("passes method, path, query and body on", async () => {
+  it("forwards method, path, query and body", async () => {
     const backend = await startBackend(async (request, response) => {
       response.end(JSON.stringify([request.method, request.url, await readBody(request)]));
     });
@@ -48,13 +48,13 @@ describe("forwarding a request", () => {
     expect(await response.json()).toEqual(["PATCH", "/api/tasks/a%2Bb?q=%C3%A4&limit=2", '{"title":"ä"}']);
   });
 
-  it("keeps the path that the backend's address begins with", async () => {
+  it("keeps the path prefix of the backend's address", async () => {
     const backend = await startBackend((request, response) => response.end(request.url));
     const response = await forward(new URL("/inner/", backend), "/api/tasks");
     expect(await response.text()).toBe("/inner/api/tasks");
   });
 
-  it("keeps the headers of this connection to itself and passes the others on", async () => {
+  it("drops hop-by-hop headers and forwards the others", async () => {
     const backend = await startBackend((request, response) => response.end(JSON.stringify(request.headers)));
     const response = await forward(backend, "/api/tasks", {
       headers: {
@@ -73,7 +73,7 @@ describe("forwarding a request", () => {
       expect(received).not.toHaveProperty(name);
   });
 
-  it("tells the backend for which host and over which protocol it was asked", async () => {
+  it("sends the original host and protocol to the backend", async () => {
     const backend = await startBackend((request, response) => response.end(JSON.stringify(request.headers)));
     const direct = (await (await forward(backend, "/api/tasks")).json()) as Record<string, string>;
     expect(direct).toMatchObject({
@@ -87,7 +87,7 @@ describe("forwarding a request", () => {
     expect(behindAnother).toMatchObject(headers);
   });
 
-  it("gives the request an id, or keeps a sensible one", async () => {
+  it("adds a request id, or keeps a valid one", async () => {
     const backend = await startBackend((request, response) => response.end(request.headers["x-request-id"]));
     const response = await forward(backend, "/api/tasks");
     const id = await response.text();
@@ -111,12 +111,12 @@ describe("forwarding a request", () => {
     expect(handler).not.toHaveBeenCalled();
   });
 
-  it("does not let a path that a URL resolves leave /api", async () => {
+  it("does not let a resolved path leave /api", async () => {
     const backend = await startBackend((_, response) => void response.end());
     expect((await forward(backend, "/api/../metrics")).status).toBe(400);
   });
 
-  it("refuses a body that says it is too large, before it is sent", async () => {
+  it("rejects a body by its content-length before it is sent", async () => {
     const handler = vi.fn<Handler>((_, response) => void response.end());
     const backend = await startBackend(handler);
     const response = await forward(backend, "/api/tasks", {
@@ -127,12 +127,12 @@ describe("forwarding a request", () => {
     expect(response.status).toBe(413);
     expect(await response.json()).toMatchObject({
       status: 413,
-      detail: "A request may hold 1024 KiB at most.",
+      detail: "A request body can be at most 1024 KiB.",
     });
     expect(handler).not.toHaveBeenCalled();
   });
 
-  it("refuses a body that turns out too large", async () => {
+  it("rejects a body that exceeds the limit while it streams", async () => {
     const backend = await startBackend((_, response) => void response.end());
     const chunk = new Uint8Array(64 * 1024);
     const endless = new ReadableStream({ pull: (controller) => controller.enqueue(chunk) });
@@ -141,8 +141,8 @@ describe("forwarding a request", () => {
   });
 });
 
-describe("returning the answer", () => {
-  it("keeps each cookie a header of its own", async () => {
+describe("returning the response", () => {
+  it("keeps each cookie in a separate header", async () => {
     const backend = await startBackend((_, response) => {
       response.setHeader("set-cookie", ["a=1; Path=/; Expires=Wed, 21 Oct 2026 07:28:00 GMT", "b=2; Path=/"]);
       response.end();
@@ -154,7 +154,7 @@ describe("returning the answer", () => {
     ]);
   });
 
-  it("passes errors and answers without content as they are", async () => {
+  it("returns errors and empty responses unchanged", async () => {
     const backend = await startBackend((request, response) => {
       response.statusCode = request.url === "/api/gone" ? 204 : 422;
       response.end();
@@ -163,7 +163,7 @@ describe("returning the answer", () => {
     expect((await forward(backend, "/api/bad")).status).toBe(422);
   });
 
-  it("passes compressed bytes on untouched", async () => {
+  it("returns compressed bytes unchanged", async () => {
     const bytes = Buffer.from([0x1f, 0x8b, 0x08, 0x00, 0xff]);
     const backend = await startBackend((_, response) => {
       response.setHeader("content-encoding", "gzip");
@@ -174,7 +174,7 @@ describe("returning the answer", () => {
     expect(Buffer.from(await response.arrayBuffer())).toEqual(bytes);
   });
 
-  it("keeps a redirect on this site and does not name the backend", async () => {
+  it("keeps a redirect on this site and hides the backend", async () => {
     const backend = await startBackend((request, response) => {
       response
         .writeHead(307, { location: `http://${request.headers.host}/api/tasks?x=1`, server: "uvicorn" })
@@ -187,7 +187,7 @@ describe("returning the answer", () => {
     expect(response.headers.has("server")).toBe(false);
   });
 
-  it("streams events while they are being made, and forbids holding them back", async () => {
+  it("streams events at once and forbids buffering", async () => {
     let sendRest!: () => void;
     const backend = await startBackend((_, response) => {
       response.writeHead(200, {
@@ -200,14 +200,14 @@ describe("returning the answer", () => {
     const response = await forward(backend, "/api/chat", { method: "POST", body: "{}" });
     expect(response.headers.get("cache-control")).toContain("no-transform");
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-    // The backend waits for this: a proxy that collects the answer never comes here.
+    // The backend waits for this: a proxy that buffers the response never gets here.
     expect((await reader.read()).value).toBe("data: first\n\n");
     sendRest();
     expect((await reader.read()).value).toBe("data: last\n\n");
     expect((await reader.read()).done).toBe(true);
   });
 
-  it("breaks off where the backend breaks off", async () => {
+  it("fails when the backend closes the connection early", async () => {
     const backend = await startBackend((_, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
       response.write("data: first\n\n", () => response.destroy());
@@ -217,8 +217,8 @@ describe("returning the answer", () => {
   });
 });
 
-describe("a client that goes away", () => {
-  it("ends the request to the backend while it waits", async () => {
+describe("a client that disconnects", () => {
+  it("aborts the pending request to the backend", async () => {
     const client = new AbortController();
     const requests: http.IncomingMessage[] = [];
     const backend = await startBackend((request) => {
@@ -230,7 +230,7 @@ describe("a client that goes away", () => {
     await vi.waitFor(() => expect(requests[0]?.socket.destroyed).toBe(true));
   });
 
-  it("ends the request to the backend in the middle of the answer", async () => {
+  it("aborts the request to the backend during the response", async () => {
     const answers: http.ServerResponse[] = [];
     const backend = await startBackend((_, response) => {
       answers.push(response);
@@ -244,8 +244,8 @@ describe("a client that goes away", () => {
   });
 });
 
-describe("a backend that does not answer", () => {
-  it("is a 502 in a plain sentence that names no address", async () => {
+describe("a backend that does not respond", () => {
+  it("results in a 502 with a clear message and without its address", async () => {
     const backend = await startBackend(() => undefined);
     servers.pop()!.close();
     const written = vi.spyOn(process.stderr, "write").mockReturnValue(true);
@@ -255,14 +255,14 @@ describe("a backend that does not answer", () => {
     const text = await response.text();
     expect(JSON.parse(text)).toMatchObject({
       status: 502,
-      detail: "The to-do service does not answer at the moment. Nothing was lost; try again shortly.",
-      message: "The to-do service does not answer at the moment. Nothing was lost; try again shortly.",
+      detail: "The to-do service is not responding. Try again shortly.",
+      message: "The to-do service is not responding. Try again shortly.",
     });
     expect(text).not.toContain(backend.port);
     expect(written).toHaveBeenCalledWith(expect.stringContaining("ECONNREFUSED"));
   });
 
-  it("is a 502 as well when its address is not usable", async () => {
+  it("results in a 502 when its address is invalid", async () => {
     vi.spyOn(process.stderr, "write").mockReturnValue(true);
     const response = await forward(() => {
       throw new TypeError("API_URL is not an http or https address");

@@ -1,18 +1,18 @@
 /**
- * Forwards a request to the backend and streams its answer back.
+ * Forwards a request to the backend and streams the response back.
  *
- * Written on node:http instead of fetch: bytes pass as they are (no decompression behind our back), every
- * Set-Cookie stays a header of its own, and it costs about half the processor time.
+ * Uses node:http instead of fetch: it passes bytes unchanged (fetch decompresses them), keeps each Set-Cookie as a
+ * separate header, and needs about half the processor time.
  */
 import { randomUUID } from "node:crypto";
 import http from "node:http";
 import https from "node:https";
 import { Readable } from "node:stream";
 
-/** The largest request body that is passed on, in bytes. The longest message or task is far below it. */
+/** The limit of a request body. The longest message or task is far below it. */
 export const MAX_BODY_BYTES = 1024 * 1024;
 
-/** Meant for one connection only (RFC 9110, 7.6.1), or naming what stands behind this server. */
+/** Headers of a single connection (RFC 9110, section 7.6.1). */
 const HOP_BY_HOP = new Set([
   "connection",
   "keep-alive",
@@ -28,17 +28,17 @@ const NOT_FORWARDED = new Set([...HOP_BY_HOP, "host", "content-length", "expect"
 const NOT_RETURNED = new Set([...HOP_BY_HOP, "server", "x-powered-by"]);
 const STATUS_WITHOUT_BODY = new Set([204, 205, 304]);
 
-// Idle connections close before uvicorn closes them (5 s), so that no request meets a closing one.
+// Close idle connections before uvicorn does (5 s), so that no request uses a closing connection.
 const agentOptions = { keepAlive: true, timeout: 4_000 };
 const httpAgent = new http.Agent(agentOptions);
 const httpsAgent = new https.Agent(agentOptions);
 
 /**
- * Returns the backend's answer to a request, or a problem (RFC 9457) where there is none: 400 for a path
- * that leaves /api, 413 for a body beyond MAX_BODY_BYTES, 502 for a backend that does not answer.
+ * Returns the backend's response, or problem details (RFC 9457): 400 for a path outside /api, 413 for a body above
+ * MAX_BODY_BYTES, 502 for a backend that does not respond.
  *
  * @param request the request as this server received it; when its signal aborts, so does the forwarded one.
- * @param readBackendAddress returns the backend's address, or throws where it is not usable.
+ * @param readBackendAddress returns the backend's address, or throws if it is invalid.
  */
 export async function forwardToBackend(request: Request, readBackendAddress: () => URL): Promise<Response> {
   const requestId = validRequestId(request.headers.get("x-request-id")) ?? randomUUID();
@@ -58,7 +58,7 @@ export async function forwardToBackend(request: Request, readBackendAddress: () 
       return problem(
         413,
         "Content too large",
-        `A request may hold ${limit} at most.`,
+        `A request body can be at most ${limit}.`,
         "too_large",
         requestId,
       );
@@ -67,7 +67,7 @@ export async function forwardToBackend(request: Request, readBackendAddress: () 
   } catch (error) {
     if (request.signal.aborted) return new Response(null, { status: 499 });
     report(error, requestId);
-    const detail = "The to-do service does not answer at the moment. Nothing was lost; try again shortly.";
+    const detail = "The to-do service is not responding. Try again shortly.";
     return problem(502, "Bad gateway", detail, "backend_unreachable", requestId);
   }
 
@@ -80,7 +80,7 @@ export async function forwardToBackend(request: Request, readBackendAddress: () 
   return new Response(Readable.toWeb(upstream) as ReadableStream<Uint8Array>, { status, headers });
 }
 
-/** Says whether a path stays below /api/ however often it is decoded on its way. */
+/** Returns whether a path stays below /api/, even if it is decoded several times. */
 function staysBelowApi(pathname: string): boolean {
   let decoded = pathname;
   for (let round = 0; round < 3; round++) {
@@ -103,7 +103,7 @@ async function readBody(request: Request): Promise<Buffer | "too large" | undefi
   if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) return "too large";
   const chunks: Uint8Array[] = [];
   let size = 0;
-  // The length may be absent or a lie, so what arrives is counted.
+  // The header may be absent or wrong, so count the received bytes.
   for await (const chunk of request.body) {
     size += chunk.byteLength;
     if (size > MAX_BODY_BYTES) return "too large";
@@ -121,7 +121,7 @@ function send(request: Request, target: URL, body: Buffer | undefined, requestId
       signal: request.signal,
       agent: secure ? httpsAgent : httpAgent,
     });
-    // Only a connection that cannot be made times out: an answer may rightly take long, or stream.
+    // Only connecting times out: a response may take long or stream.
     outgoing.on("timeout", () => {
       if (outgoing.socket?.connecting) outgoing.destroy(new Error("the connection timed out"));
     });
@@ -155,7 +155,7 @@ function returnedHeaders(upstream: http.IncomingMessage, backend: URL, requestId
   }
   if (!headers.has("x-request-id")) headers.set("x-request-id", requestId);
   if (headers.get("content-type")?.startsWith("text/event-stream")) {
-    // Whatever compresses or buffers on the way (Next does the former) would hold back the events.
+    // Prevent compression (by Next.js) and buffering (by proxies), which would delay the events.
     headers.set("cache-control", "no-cache, no-transform");
     headers.set("x-accel-buffering", "no");
   }
@@ -166,7 +166,7 @@ function connectionTokens(connection: string | null | undefined): string[] {
   return (connection ?? "").toLowerCase().split(/\s*,\s*/);
 }
 
-/** A redirect within the backend stays one within this site, and does not name the backend's address. */
+/** Rewrites a redirect within the backend to one within this site, without the backend's address. */
 function ownLocation(location: string, backend: URL): string {
   const target = URL.parse(location);
   if (target?.host !== backend.host) return location;
@@ -178,7 +178,7 @@ function validRequestId(value: string | null): string | undefined {
   return value && /^[\w.-]{1,128}$/.test(value) ? value : undefined;
 }
 
-/** The same object is a problem for our own pages and an error (`message`, `code`) for Better Auth's client. */
+/** Returns problem details that Better Auth's client also understands (`message`, `code`). */
 function problem(status: number, title: string, detail: string, code: string, requestId: string): Response {
   const body = { type: "about:blank", title, status, detail, code, message: detail, request_id: requestId };
   return new Response(JSON.stringify(body), {
@@ -191,7 +191,7 @@ function problem(status: number, title: string, detail: string, code: string, re
   });
 }
 
-/** Writes the cause where an operator looks: one line, without the address, which may hold a password. */
+/** Logs the cause in one line, without the address, which may contain a password. */
 function report(error: unknown, requestId: string): void {
   const cause =
     error instanceof TypeError ? error.message : ((error as NodeJS.ErrnoException).code ?? "failed");

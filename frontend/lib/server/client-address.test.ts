@@ -19,23 +19,23 @@ describe("the addresses of x-forwarded-for", () => {
   });
   afterAll(() => void server.close());
 
-  it("are the peer's alone where no proxy stands before", async () => {
+  it("contain only the peer without a proxy", async () => {
     expect(await (await fetch(address)).json()).toBe("127.0.0.1");
   });
 
-  it("end with the peer's, whatever the client claims", async () => {
+  it("end with the peer, whatever the client sends", async () => {
     const response = await fetch(address, { headers: { "x-forwarded-for": "203.0.113.9" } });
     expect(await response.json()).toBe("203.0.113.9, 127.0.0.1");
   });
 
-  it("are never the client's own where there is no proxy", async () => {
+  it("drop the client's header when there is no proxy", async () => {
     trackClientAddresses({ behindProxy: false });
     const response = await fetch(address, { headers: { "x-forwarded-for": "203.0.113.9" } });
-    // The one of above, which came first, is overruled.
+    // This overrides the subscription of the first test.
     expect(await response.json()).toBe("127.0.0.1");
   });
 
-  it("show IPv4 in its own form", () => {
+  it("contain IPv4 addresses in their plain form", () => {
     expect(appendAddress(undefined, "::ffff:192.0.2.1")).toBe("192.0.2.1");
     expect(appendAddress("192.0.2.1", "2001:db8::1")).toBe("192.0.2.1, 2001:db8::1");
   });

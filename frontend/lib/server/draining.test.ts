@@ -32,7 +32,7 @@ async function connectionHeader(): Promise<string | undefined> {
   return response.headers.connection;
 }
 
-it("goes on serving for a while when it is told to stop, and closes every connection behind its answer", async () => {
+it("keeps serving for a while after SIGTERM and closes each connection after its response", async () => {
   expect(await connectionHeader()).toBe("keep-alive");
   process.emit("SIGTERM");
   expect(await connectionHeader()).toBe("close");
@@ -40,7 +40,7 @@ it("goes on serving for a while when it is told to stop, and closes every connec
   await vi.waitFor(() => expect(stop).toHaveBeenCalledOnce());
 });
 
-it("stops at once when it is told a second time", () => {
+it("stops at once on a second SIGTERM", () => {
   stop.mockClear();
   drainOnSigterm(60);
   process.emit("SIGTERM");

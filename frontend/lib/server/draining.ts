@@ -1,12 +1,11 @@
 /**
- * Stops the server without a failed request: told to stop, it goes on serving for a while, and every answer
- * closes its connection. Whoever sends requests here learns of the end in that time and none meets a
- * connection that is just being closed. Only then Next's own handler does what it always does.
+ * Drains the server before it stops, so that no request fails: for a while it keeps serving and closes each connection
+ * after its response. Load balancers notice the shutdown in that time. Then Next.js's own handler stops the server.
  */
 import { subscribe } from "node:diagnostics_channel";
 import type { ServerResponse } from "node:http";
 
-/** Does so on SIGTERM, for so many seconds; a second signal ends the wait. */
+/** Drains for some seconds on SIGTERM. A second signal ends the wait. */
 export function drainOnSigterm(seconds: number): void {
   const handlers = process.listeners("SIGTERM");
   let draining: NodeJS.Timeout | undefined;

@@ -7,11 +7,11 @@ beforeEach(() => {
 });
 
 describe("the backend's address", () => {
-  it("is the local one unless another is set", () => {
+  it("defaults to the local backend", () => {
     expect(backendAddress().href).toBe("http://127.0.0.1:8000/");
   });
 
-  it("is API_URL before NEXT_PUBLIC_API_URL, and empty is unset", () => {
+  it("prefers API_URL to NEXT_PUBLIC_API_URL, and ignores empty values", () => {
     vi.stubEnv("NEXT_PUBLIC_API_URL", "http://todo-backend-service:8080");
     expect(backendAddress().host).toBe("todo-backend-service:8080");
     vi.stubEnv("API_URL", "");
@@ -20,14 +20,17 @@ describe("the backend's address", () => {
     expect(backendAddress().href).toBe("https://api.example/v1");
   });
 
-  it.each(["backend:8000", "ftp://backend", "not a url"])("refuses %s without repeating it", (value) => {
-    vi.stubEnv("API_URL", value);
-    expect(backendAddress).toThrow(/^API_URL is not an http or https address, such as/);
-  });
+  it.each(["backend:8000", "ftp://backend", "not a url"])(
+    "rejects %s without repeating the value",
+    (value) => {
+      vi.stubEnv("API_URL", value);
+      expect(backendAddress).toThrow(/^API_URL is not an http or https address, such as/);
+    },
+  );
 });
 
 describe("the version", () => {
-  it("is VERSION, or the package's own", () => {
+  it("is VERSION, or the version of the package", () => {
     expect(version()).toMatch(/^v\d+\.\d+\.\d+$/);
     vi.stubEnv("VERSION", "v9.8.7");
     expect(version()).toBe("v9.8.7");

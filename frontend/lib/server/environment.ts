@@ -1,6 +1,6 @@
 /**
- * The environment of the running server, read by a computed name: Next replaces `process.env.NEXT_PUBLIC_X`
- * with the value of the build, and one build has to serve every environment.
+ * The environment of the running server. Variables are read by a computed name, because Next.js replaces
+ * `process.env.NEXT_PUBLIC_X` with the value at build time, and one build serves every environment.
  */
 import { version as packageVersion } from "../../package.json";
 
@@ -11,7 +11,7 @@ function read(name: string): string | undefined {
 
 /**
  * Returns the backend's address.
- * @throws TypeError when it is set to something that is not an http or https address.
+ * @throws TypeError if the configured value is not an http or https address.
  */
 export function backendAddress(): URL {
   const value = read("API_URL") ?? read("NEXT_PUBLIC_API_URL") ?? "http://127.0.0.1:8000";
@@ -22,7 +22,7 @@ export function backendAddress(): URL {
   return address;
 }
 
-/** Returns the version that the health pages report, in the form v1.0.0. */
+/** Returns the version that the health endpoints report, in the form v1.0.0. */
 export function version(): string {
   return read("VERSION") ?? `v${packageVersion}`;
 }

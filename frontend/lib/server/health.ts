@@ -1,6 +1,6 @@
 import { version } from "./environment";
 
-/** Answers that this server runs; it says nothing about the backend, which has a health page of its own. */
+/** Reports that this server runs. The backend has its own health endpoint. */
 export function health(): Response {
   return Response.json(
     { status: "ok", service: "frontend", version: version() },

@@ -12,7 +12,7 @@ vi.mock("next/navigation", () => ({
 
 type Call = { path: string; body: unknown };
 
-// Better Auth's client takes fetch as it finds it when it is imported: so this is there before.
+// Better Auth's client stores fetch when it is imported, so replace it before.
 const network = vi.hoisted(() => {
   const calls: Call[] = [];
   const network = { calls, answer: () => new Response() };
@@ -37,7 +37,7 @@ async function fill(email: string, password: string, button: string) {
 }
 
 describe("signing in", () => {
-  it("asks for what is missing beside the field, and goes to it", async () => {
+  it("reports each missing field and focuses the first one", async () => {
     render(<AccountForm mode="sign-in" />);
     await userEvent.click(screen.getByRole("button", { name: "Sign in" }));
     expect(screen.getByLabelText("Email")).toHaveFocus();
@@ -46,7 +46,7 @@ describe("signing in", () => {
     expect(network.calls).toEqual([]);
   });
 
-  it("tells a wrong password at the password, and keeps what was typed", async () => {
+  it("reports a wrong password at the password field and keeps the email address", async () => {
     network.answer = () =>
       Response.json({ code: "INVALID_EMAIL_OR_PASSWORD", message: "Invalid" }, { status: 401 });
     render(<AccountForm mode="sign-in" />);
@@ -54,7 +54,7 @@ describe("signing in", () => {
     await fill("ada@example.com", "wrong one", "Sign in");
     await waitFor(() =>
       expect(screen.getByLabelText("Password")).toHaveAccessibleDescription(
-        "Email address and password do not match.",
+        "The email address or the password is incorrect.",
       ),
     );
     expect(screen.getByLabelText("Email")).toHaveValue("ada@example.com");
@@ -67,7 +67,7 @@ describe("signing in", () => {
     ]);
   });
 
-  it("says how long to wait after too many tries", async () => {
+  it("reports how long to wait after too many attempts", async () => {
     network.answer = () =>
       Response.json({ message: "Too many" }, { status: 429, headers: { "x-retry-after": "9" } });
     render(<AccountForm mode="sign-in" />);
@@ -77,7 +77,7 @@ describe("signing in", () => {
 });
 
 describe("signing up", () => {
-  it("tells an address that is taken at the address", async () => {
+  it("reports an email address that is already used at its field", async () => {
     network.answer = () =>
       Response.json({ code: "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL", message: "x" }, { status: 422 });
     render(<AccountForm mode="sign-up" />);
@@ -87,7 +87,7 @@ describe("signing up", () => {
     expect(screen.getByLabelText("Email")).toHaveFocus();
   });
 
-  it("can show the password", async () => {
+  it("shows the password on request", async () => {
     render(<AccountForm mode="sign-up" />);
     await userEvent.click(screen.getByRole("button", { name: "Show password" }));
     expect(screen.getByLabelText("Password")).toHaveAttribute("type", "text");

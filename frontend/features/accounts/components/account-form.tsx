@@ -22,13 +22,13 @@ const wording = {
     title: "Create an account",
     submit: "Create account",
     busy: "Creating account",
-    question: "Have an account already?",
+    question: "Already have an account?",
     other: "Sign in",
     otherHref: "/sign-in",
   },
 } as const;
 
-/** Signs a person in or up. A signed-in visitor is sent on to the tasks. */
+/** The form to sign in or to create an account. It redirects a signed-in user to the tasks. */
 export function AccountForm({ mode }: { mode: keyof typeof wording }) {
   const words = wording[mode];
   const isNew = mode === "sign-up";
@@ -39,12 +39,12 @@ export function AccountForm({ mode }: { mode: keyof typeof wording }) {
   const [errors, setErrors] = useState<CredentialErrors>({});
   const [submitted, setSubmitted] = useState(false);
 
-  // A submitted form stays busy until the session has arrived, or cannot be had.
+  // A submitted form stays busy until the session is loaded or fails to load.
   const busy = submitted && !session.error;
   const formError =
     errors.form ?? (submitted && session.error ? explainRefusal({ status: 0 }, null).form : undefined);
 
-  // The session arrives here by itself after signing in, also when that happened in another tab.
+  // The session updates after a sign-in, also after one in another tab.
   const signedIn = Boolean(session.data);
   useEffect(() => {
     if (signedIn) router.replace("/");
@@ -96,7 +96,9 @@ export function AccountForm({ mode }: { mode: keyof typeof wording }) {
       className="space-y-4"
     >
       {wasSignedOut && !isNew && (
-        <p className="rounded-lg bg-surface-3 px-3 py-2 text-small">You were signed out. Sign in to go on.</p>
+        <p className="rounded-lg bg-surface-3 px-3 py-2 text-small">
+          You were signed out. Sign in to continue.
+        </p>
       )}
       {isNew && <Field label="Name" name="name" autoComplete="name" error={errors.name} />}
       <Field

@@ -5,7 +5,7 @@ import { LogOut } from "lucide-react";
 import { MenuContent, MenuItem } from "@/components/ui/menu";
 import type { SignedInUser } from "../use-signed-in-user";
 
-/** Who is signed in, and the way out. */
+/** Shows who is signed in, and signs out. */
 export function AccountMenu({ user, onSignOut }: { user: SignedInUser | null; onSignOut: () => void }) {
   const initial = (user?.name || user?.email || "").trim().slice(0, 1).toUpperCase();
   return (

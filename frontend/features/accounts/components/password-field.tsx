@@ -7,7 +7,7 @@ import { Field } from "@/components/ui/field";
 
 type PasswordFieldProps = Pick<ComponentProps<typeof Field>, "autoComplete" | "error" | "hint">;
 
-/** A password input whose text can be shown. */
+/** A password input with a button that shows the text. */
 export function PasswordField(props: PasswordFieldProps) {
   const [visible, setVisible] = useState(false);
   return (

@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { readEventData } from "./event-stream";
 
-/** A stream that delivers its bytes in the given pieces. */
+/** Returns a stream that delivers the given chunks. */
 function streamOf(...pieces: (string | Uint8Array)[]): ReadableStream<Uint8Array> {
   return new ReadableStream({
     start(controller) {
@@ -26,7 +26,7 @@ describe("reading server-sent events", () => {
     expect(await readAll('data: {"a":1}\n\ndata: [DONE]\n\n')).toEqual(['{"a":1}', "[DONE]"]);
   });
 
-  it("reads the same events however the bytes are cut, also within a character", async () => {
+  it("yields the same events however the bytes are split, also within a character", async () => {
     const bytes = new TextEncoder().encode(
       "data: Äpfel – 🍏\r\n\r\n: keep-alive\r\n\r\ndata: zwei\n\ndata: drei\r\r",
     );
@@ -39,11 +39,11 @@ describe("reading server-sent events", () => {
     }
   });
 
-  it("joins several data lines, and knows comments and other fields from data", async () => {
+  it("joins several data lines and ignores comments and other fields", async () => {
     expect(await readAll(": hello\nevent: x\nid: 7\ndata: one\ndata:two\ndata\n\n")).toEqual(["one\ntwo\n"]);
   });
 
-  it("yields nothing for an event that was cut off", async () => {
+  it("yields nothing for an incomplete event", async () => {
     expect(await readAll("data: whole\n\ndata: ha")).toEqual(["whole"]);
     expect(await readAll("data: no empty line\n")).toEqual([]);
   });
@@ -58,7 +58,7 @@ describe("reading server-sent events", () => {
     expect((await events.next()).done).toBe(true);
   });
 
-  it("cancels the stream where the reader stops early", async () => {
+  it("cancels the stream when the consumer stops early", async () => {
     const cancel = vi.fn();
     const stream = new ReadableStream<Uint8Array>({
       pull: (controller) => controller.enqueue(new TextEncoder().encode("data: x\n\n")),

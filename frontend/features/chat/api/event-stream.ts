@@ -1,11 +1,11 @@
-/** Reads server-sent events from a response. EventSource cannot POST, so the parsing is here. */
+/** Parses server-sent events from a response, because EventSource cannot send a POST request. */
 
 /**
- * Yields the data of each event as it arrives, however the bytes are cut; several data lines are joined by
- * newlines. Ends with the stream; cancels it where the reader stops early.
+ * Yields the data of each event as soon as it is complete, however the bytes are split. Joins several data lines with
+ * newlines. Cancels the stream when the consumer stops early.
  */
 export async function* readEventData(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  // The decoder keeps the bytes of a character that is cut in two, and drops a byte order mark.
+  // The decoder keeps the bytes of a split character and drops a byte order mark.
   const decoder = new TextDecoder();
   const reader = stream.getReader();
   let rest = "";
@@ -27,7 +27,7 @@ export async function* readEventData(stream: ReadableStream<Uint8Array>): AsyncG
           data.push(line.slice("data:".length).replace(/^ /, ""));
         }
       }
-      // An event without its empty line was cut off and does not count.
+      // An event without its final empty line is incomplete and is dropped.
       if (done) return;
     }
   } finally {

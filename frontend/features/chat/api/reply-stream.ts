@@ -50,7 +50,7 @@ export async function* streamReply(
         if (event.type === "finish") return;
       }
     } catch (error) {
-      // The error of a broken connection has no text for a person.
+      // The error of a broken connection has no text for the user.
       if (error instanceof ApiError || starts === 0) failure = error;
     }
     signal.throwIfAborted();

@@ -8,7 +8,7 @@ import { sampleTask } from "@/testing/sample-task";
 import { ChatPane } from "./chat-pane";
 import type { StreamEvent } from "../conversation";
 
-/** The chat's side of the network: stored conversations, and replies that the test streams by hand. */
+/** A fake chat server: stored conversations, and replies that the test streams step by step. */
 class Server {
   conversations: unknown[] = [];
   stored: Record<string, unknown> = {};
@@ -81,7 +81,7 @@ async function say(message: string) {
   return server.sent.at(-1)!;
 }
 
-/** Returns the first, second, … request; between two for the same reply is a second. */
+/** Waits for the first, second, … request. Retries are one second apart. */
 async function nextRequest(number: number) {
   await waitFor(() => expect(server.sent).toHaveLength(number), { timeout: 3_000 });
   return server.sent[number - 1]!;
@@ -111,7 +111,7 @@ beforeEach(() => {
 afterEach(() => void vi.unstubAllGlobals());
 
 describe("an empty chat", () => {
-  it("offers three sentences, each of which can be sent", async () => {
+  it("offers three example messages and sends the chosen one", async () => {
     renderChat();
     const examples = await screen.findAllByRole("listitem");
     expect(examples).toHaveLength(3);
@@ -123,7 +123,7 @@ describe("an empty chat", () => {
 });
 
 describe("a message", () => {
-  it("is sent with the time zone and a key, and answered as the words arrive", async () => {
+  it("is sent with the time zone and a key, and its reply appears as it streams", async () => {
     renderChat();
     const { body, reply } = await say("hello");
     expect(body).toMatchObject({
@@ -146,7 +146,7 @@ describe("a message", () => {
     expect(second.body.idempotency_key).not.toBe(body.idempotency_key);
   });
 
-  it("shows what was done as a receipt that leads to the task and can be undone", async () => {
+  it("shows a receipt that links to the task and can be undone", async () => {
     const undo = vi.fn(async () => true);
     onToolResult.mockReturnValueOnce(undo);
     renderChat();
@@ -163,7 +163,7 @@ describe("a message", () => {
     await waitFor(() => expect(screen.queryByRole("button", { name: "Undo" })).toBeNull());
   });
 
-  it("can be stopped: what has come stays, and the tasks are looked at again", async () => {
+  it("can be stopped, which keeps the received text and reloads the tasks", async () => {
     renderChat();
     const { reply } = await say("think");
     reply.send(start, { type: "text-start", id: "t" }, { type: "text-delta", id: "t", delta: "Let me" });
@@ -176,8 +176,8 @@ describe("a message", () => {
   });
 });
 
-describe("a message that is not answered", () => {
-  it("is asked for again under the same key where the reply breaks off, and what had come is replaced", async () => {
+describe("an interrupted reply", () => {
+  it("is requested again with the same key and replaces the partial text", async () => {
     renderChat();
     const { body, reply } = await say("add milk");
     reply.send(start, { type: "text-start", id: "t" }, { type: "text-delta", id: "t", delta: "Half" });
@@ -194,7 +194,7 @@ describe("a message that is not answered", () => {
     expect(onInterrupted).not.toHaveBeenCalled();
   });
 
-  it("is asked for again where its server stops, even while no other one is there yet", async () => {
+  it("is requested again when its server stops, also while no other server is ready", async () => {
     renderChat();
     const { reply } = await say("add milk");
     server.answer = 503;
@@ -211,7 +211,7 @@ describe("a message that is not answered", () => {
     expect(screen.queryByRole("alert")).toBeNull();
   });
 
-  it("is asked for no more once it is stopped", async () => {
+  it("is not requested again after the user stops it", async () => {
     renderChat();
     const { reply } = await say("add milk");
     reply.send(start, { type: "text-delta", id: "t", delta: "Half" }, { type: "abort" });
@@ -221,7 +221,7 @@ describe("a message that is not answered", () => {
     expect(server.sent).toHaveLength(1);
   });
 
-  it("is tried again by hand where asking again does not help", async () => {
+  it("can be retried by the user when automatic retries fail", async () => {
     renderChat();
     const { body, reply } = await say("add milk");
     server.answer = 404;
@@ -234,14 +234,14 @@ describe("a message that is not answered", () => {
     expect(onInterrupted).toHaveBeenCalledOnce();
   });
 
-  it("says so when there is no network", async () => {
+  it("reports a missing network", async () => {
     server.answer = "offline";
     renderChat();
     await say("add milk");
     expect(await screen.findByRole("alert")).toHaveTextContent("No connection to the server.");
   });
 
-  it("is said anew, under another key, where the server itself tells of a failure", async () => {
+  it("is sent again with a new key after a failure that the server reported", async () => {
     renderChat();
     const { body, reply } = await say("add milk");
     reply.send(start, { type: "error", errorText: "The model is overloaded." });
@@ -252,7 +252,7 @@ describe("a message that is not answered", () => {
     expect(server.sent[1]?.body.idempotency_key).not.toBe(body.idempotency_key);
   });
 
-  it("waits in the input for a person who has been signed out", async () => {
+  it("returns to the input when the session has ended", async () => {
     server.answer = 401;
     renderChat();
     await say("add milk");
@@ -269,7 +269,7 @@ describe("earlier conversations", () => {
     messages: [{ id: `${id}-1`, role: "user", agent: null, parts: [{ type: "text", text }] }],
   });
 
-  it("continue with the last one, until a new one is begun", async () => {
+  it("continue with the most recent one until the user starts a new one", async () => {
     server.conversations = [stored("c2", "the last one"), stored("c1", "an older one")];
     server.stored = { c2: stored("c2", "the last one") };
     renderChat();

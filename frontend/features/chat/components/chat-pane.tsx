@@ -25,7 +25,7 @@ const examples = [
 
 type ChatPaneProps = {
   composerRef: RefObject<HTMLTextAreaElement | null>;
-  /** Takes over what a tool changed; returns how to take it back, where that is possible. */
+  /** Applies the result of a tool. Returns a function that undoes it, or null where that is not possible. */
   onToolResult: (result: ToolResult) => (() => Promise<boolean>) | null;
   onInterrupted: () => void;
   onShowTask: (task: Task) => void;
@@ -37,11 +37,11 @@ export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask,
   const [text, setText] = useDraft("message");
   const [undos, setUndos] = useState<ReadonlyMap<string, () => Promise<boolean>>>(new Map());
 
-  const takeOver = useCallback(
+  const applyResult = useCallback(
     (result: ToolResult) => {
       const undo = onToolResult(result);
       if (!undo) return;
-      // A reply that is streamed once more tells of what was done before: then the first undo is the true one.
+      // A reply that is streamed again repeats earlier results: keep the undo of the first time.
       setUndos((current) =>
         current.has(result.toolCallId) ? current : new Map(current).set(result.toolCallId, undo),
       );
@@ -49,9 +49,9 @@ export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask,
     [onToolResult],
   );
   const chat = useConversation({
-    onToolResult: takeOver,
+    onToolResult: applyResult,
     onInterrupted,
-    // The message waits where it was typed until the person is back.
+    // Keep the message in the input until the user has signed in again.
     onSignedOut: setText,
   });
 
@@ -143,7 +143,7 @@ export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask,
 
       <div className="shrink-0 px-3 pt-2 pb-3">
         <p role="status" className="sr-only">
-          {chat.isAnswering ? "A reply is being written." : ""}
+          {chat.isAnswering ? "Writing a reply." : ""}
         </p>
         <Composer
           text={text}
@@ -158,7 +158,7 @@ export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask,
   );
 }
 
-/** Returns who gave the last answer before a message. */
+/** Returns the agent of the last reply before a message. */
 function agentBefore(messages: readonly Message[], index: number): string | null {
   return messages.slice(0, index).findLast((message) => message.agent !== null)?.agent ?? null;
 }
@@ -166,7 +166,7 @@ function agentBefore(messages: readonly Message[], index: number): string | null
 function Examples({ onChoose }: { onChoose: (example: string) => void }) {
   return (
     <div className="pt-[8vh]">
-      <p className="mb-3 text-text-2">Tell it what to do, or ask. For example:</p>
+      <p className="mb-3 text-text-2">Ask a question or describe what to do. For example:</p>
       <ul className="space-y-2">
         {examples.map((example) => (
           <li key={example}>

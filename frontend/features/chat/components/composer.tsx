@@ -15,7 +15,7 @@ type ComposerProps = {
   onStop: () => void;
 };
 
-/** Where messages are written. Enter sends; Shift Enter begins a line. */
+/** The message input. Enter sends the message; Shift+Enter starts a new line. */
 export function Composer({ text, onChange, inputRef, isAnswering, onSend, onStop }: ComposerProps) {
   const submit = (event?: FormEvent) => {
     event?.preventDefault();
@@ -30,7 +30,7 @@ export function Composer({ text, onChange, inputRef, isAnswering, onSend, onStop
         <textarea
           ref={inputRef}
           aria-label="Message"
-          placeholder="Ask or tell"
+          placeholder="Write a message"
           rows={1}
           maxLength={MESSAGE_MAX}
           value={text}

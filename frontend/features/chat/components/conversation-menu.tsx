@@ -13,7 +13,7 @@ type ConversationMenuProps = {
   onOpen: (id: string) => void;
 };
 
-/** Earlier conversations, to be taken up again. */
+/** Opens an earlier conversation. */
 export function ConversationMenu({ conversations, currentId, onOpen }: ConversationMenuProps) {
   if (conversations.length === 0) return null;
   return (

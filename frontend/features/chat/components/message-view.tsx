@@ -8,9 +8,9 @@ import { ReceiptView } from "./receipt-view";
 type MessageViewProps = {
   message: Message;
   isStreaming: boolean;
-  /** Whether the reader stopped it. */
+  /** Whether the user stopped the reply. */
   wasStopped: boolean;
-  /** Whether to say who answers: at first, and where another takes over. */
+  /** Whether to name the agent: on the first reply, and when another agent takes over. */
   showsAgent: boolean;
   onShowTask: (task: Task) => void;
   undos: ReadonlyMap<string, () => Promise<boolean>>;
@@ -66,13 +66,13 @@ const providerNames: Record<string, string> = {
   openrouter: "OpenRouter",
 };
 
-/** Returns an agent's name as people read it: "Offline agent", "OpenAI · gpt-5". */
+/** Returns the label of an agent: "Offline agent", "OpenAI · gpt-5". */
 export function agentLabel(agent: string): string {
   const [provider = "", ...model] = agent.split(" · ");
   return [providerNames[provider] ?? provider, ...model].join(" · ");
 }
 
-/** Shown while a reply is being made. The composer says the same to screen readers. */
+/** Shown while the agent writes. The chat pane announces the same to screen readers. */
 export function Waiting() {
   return (
     <div className="flex h-[22px] items-center gap-1" aria-hidden="true">

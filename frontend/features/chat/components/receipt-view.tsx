@@ -10,18 +10,18 @@ import { receiptOf } from "../receipt";
 type ReceiptViewProps = {
   part: ToolPart;
   onShowTask: (task: Task) => void;
-  /** Takes back what the tool did, and says whether that worked; none where it cannot be taken back. */
+  /** Undoes the tool call and returns whether that succeeded; undefined where it cannot be undone. */
   undo: (() => Promise<boolean>) | undefined;
 };
 
-/** What a tool did, in a line. */
+/** One line that describes a tool call and its result. */
 export function ReceiptView({ part, onShowTask, undo }: ReceiptViewProps) {
-  // The words stay as they were written: "tomorrow" is seen from the day of the reading.
+  // Relative days such as "tomorrow" are relative to the time of reading.
   const { state, text, task } = receiptOf(part, new Date());
   const [undone, setUndone] = useState<"no" | "underway" | "yes">("no");
   const canShow = task !== null && part.toolName !== "delete_task" && undone === "no";
 
-  const takeBack = async () => {
+  const runUndo = async () => {
     setUndone("underway");
     setUndone((await undo?.()) ? "yes" : "no");
   };
@@ -60,7 +60,7 @@ export function ReceiptView({ part, onShowTask, undo }: ReceiptViewProps) {
         <button
           type="button"
           disabled={undone === "underway"}
-          onClick={() => void takeBack()}
+          onClick={() => void runUndo()}
           className="shrink-0 border-l border-line px-2.5 font-medium text-accent outline-offset-[-2px] hover:bg-accent-soft disabled:opacity-55"
         >
           Undo

@@ -10,7 +10,7 @@ import { listCompletedTasks } from "./tasks";
 
 type Answer = { status: number; body?: unknown };
 
-/** Requests as they arrive at the network, each to be answered by the test. */
+/** Collects the requests; the test answers each one. */
 class Network {
   readonly requests: {
     method: string;
@@ -68,7 +68,7 @@ afterEach(() => {
 const completed = { ...task, status: "completed" as const, completed_at: "2026-11-21T09:00:00Z" };
 
 describe("completing a task", () => {
-  it("shows before the server has answered, and then what the server says", async () => {
+  it("shows at once, and then as the server returns it", async () => {
     const result = actions.complete(task);
     expect(openTasks()).toEqual([]);
     expect(completedTasks()).toMatchObject([{ id: "a", status: "completed" }]);
@@ -77,7 +77,7 @@ describe("completing a task", () => {
     expect(completedTasks()).toEqual([completed]);
   });
 
-  it("is taken back where the server refuses", async () => {
+  it("is rolled back when the server refuses it", async () => {
     const result = actions.complete(task);
     (await network.next(0)).answer({ status: 503, body: { detail: "Not now." } });
     expect(await result).toBe(false);
@@ -85,7 +85,7 @@ describe("completing a task", () => {
     expect(completedTasks()).toEqual([]);
   });
 
-  it("removes a task that is no longer there", async () => {
+  it("removes a task that no longer exists", async () => {
     const result = actions.complete(task);
     (await network.next(0)).answer({ status: 404 });
     await result;
@@ -93,7 +93,7 @@ describe("completing a task", () => {
     expect(completedTasks()).toEqual([]);
   });
 
-  it("can be undone before it has arrived, and the server hears both in order", async () => {
+  it("can be undone while it is pending, and both changes are sent in order", async () => {
     void actions.complete(task);
     expect(runLatestToastAction()).toBe(true);
     expect(openTasks()).toMatchObject([{ id: "a", status: "open" }]);
@@ -103,13 +103,13 @@ describe("completing a task", () => {
     complete.answer({ status: 200, body: completed });
     const reopen = await network.next(1);
     expect(reopen.path).toBe("/api/tasks/a/reopen");
-    // The answer to the first must not show while the second is under way.
+    // The response to the first change must not show while the second is pending.
     expect(openTasks()).toMatchObject([{ id: "a", status: "open" }]);
     reopen.answer({ status: 200, body: task });
     await vi.waitFor(() => expect(openTasks()).toEqual([task]));
   });
 
-  it("goes back to the server's last word when the undoing fails", async () => {
+  it("rolls back to the server's last version when the undo fails", async () => {
     const first = actions.complete(task);
     const second = actions.reopen(completed);
     (await network.next(0)).answer({ status: 200, body: completed });
@@ -203,7 +203,7 @@ describe("a list that loads during a change", () => {
 });
 
 describe("adding a task", () => {
-  it("shows it at once, and under its own id once it is stored", async () => {
+  it("shows it at once, and with its id once it is stored", async () => {
     const added = actions.add({ title: "New" });
     const shown = openTasks().find((found) => found.title === "New");
     expect(shown && isUnsaved(shown)).toBe(true);
@@ -214,7 +214,7 @@ describe("adding a task", () => {
     expect(openTasks().map((found) => found.id)).toEqual(["b", "a"]);
   });
 
-  it("leaves nothing in the list where it fails, and says why", async () => {
+  it("removes it from the list when it fails, and throws the reason", async () => {
     const added = actions.add({ title: "New" });
     (await network.next(0)).answer({ status: 422, body: { detail: "title: too long" } });
     await expect(added).rejects.toThrow("title: too long");
@@ -223,7 +223,7 @@ describe("adding a task", () => {
 });
 
 describe("deleting a task", () => {
-  it("can be undone: the same content comes back under a new id", async () => {
+  it("can be undone, which adds the same content with a new id", async () => {
     void actions.remove(task);
     expect(openTasks()).toEqual([]);
     expect(runLatestToastAction()).toBe(true);
@@ -237,7 +237,7 @@ describe("deleting a task", () => {
     await vi.waitFor(() => expect(openTasks()).toEqual([{ ...task, id: "b" }]));
   });
 
-  it("brings the task back where the server refuses, and does not add a second one on undo", async () => {
+  it("is rolled back when the server refuses it, and its undo adds no duplicate", async () => {
     const result = actions.remove(task);
     const undone = runLatestToastAction();
     (await network.next(0)).answer({ status: 500 });
@@ -248,7 +248,7 @@ describe("deleting a task", () => {
 });
 
 describe("changing a task", () => {
-  it("sends only the changes and shows them meanwhile", async () => {
+  it("sends only the changed fields and shows them at once", async () => {
     const result = actions.update(task, { title: "Buy bread" });
     expect(openTasks()[0]?.title).toBe("Buy bread");
     const request = await network.next(0);
@@ -257,7 +257,7 @@ describe("changing a task", () => {
     await result;
   });
 
-  it("fails with the server's reason and shows the task as it was", async () => {
+  it("throws the server's reason and rolls back", async () => {
     const result = actions.update(task, { due_at: "9999-01-01T00:00:00Z" });
     (await network.next(0)).answer({
       status: 422,

@@ -16,14 +16,14 @@ const pages: OpenTaskPages = {
 const idsOf = (data: OpenTaskPages) => data.pages.map((page) => page.items.map((task) => task.id));
 
 describe("the open tasks after a change", () => {
-  it("hold a changed task in its place", () => {
+  it("keep a changed task in its place", () => {
     const changed = changeOpenPages(pages, { type: "put", task: { ...third, title: "New" } });
     expect(idsOf(changed)).toEqual(idsOf(pages));
     expect(changed.pages[1]?.items[0]?.title).toBe("New");
     expect(changed.pages[0]).toBe(pages.pages[0]);
   });
 
-  it("hold a new task once, and go on loading where they were", () => {
+  it("contain a new task once and keep the cursor of the next page", () => {
     const added = sampleTask();
     const changed = changeOpenPages(pages, { type: "put", task: added });
     expect(idsOf(changed)).toEqual([[added.id, first.id, second.id], [third.id]]);
@@ -31,7 +31,7 @@ describe("the open tasks after a change", () => {
     expect(idsOf(changeOpenPages(changed, { type: "put", task: added }))).toEqual(idsOf(changed));
   });
 
-  it("no longer hold one that was completed or deleted", () => {
+  it("do not contain a completed or deleted task", () => {
     const completed = changeOpenPages(pages, { type: "put", task: { ...first, status: "completed" } });
     expect(idsOf(completed)).toEqual([[second.id], [third.id]]);
     expect(idsOf(changeOpenPages(pages, { type: "remove", id: third.id }))).toEqual([
@@ -40,7 +40,7 @@ describe("the open tasks after a change", () => {
     ]);
   });
 
-  it("show a task once that stands on two pages, and after a change stand on one", () => {
+  it("show a task on two pages once, and keep it on one page after a change", () => {
     const twice = { ...pages, pages: [...pages.pages, { items: [first], next_cursor: null }] };
     expect(flattenPages(twice).map((task) => task.id)).toEqual([first.id, second.id, third.id]);
     expect(idsOf(changeOpenPages(twice, { type: "put", task: first }))[2]).toEqual([]);
@@ -48,7 +48,7 @@ describe("the open tasks after a change", () => {
 });
 
 describe("the completed tasks after a change", () => {
-  it("take in what was completed and let go what was opened again", () => {
+  it("contain a completed task, and not a reopened or deleted one", () => {
     const done = { ...first, status: "completed" as const };
     expect(changeCompleted([], { type: "put", task: done })).toEqual([done]);
     expect(changeCompleted([done], { type: "put", task: first })).toEqual([]);

@@ -1,6 +1,6 @@
 /**
- * What the page knows of the tasks: pages of open ones, in the server's order, and the completed ones. Every
- * change, whoever made it, goes through here, so that the list shows it without asking the server again.
+ * The cached tasks: pages of open ones, in the server's order, and the completed ones. Changes by the user and by the
+ * chat go through here, so that the list shows them without another request.
  */
 import type { InfiniteData, QueryClient } from "@tanstack/react-query";
 import type { Task } from "@/lib/task";
@@ -14,13 +14,13 @@ export const tasksKey = ["tasks"] as const;
 export const openTasksKey = [...tasksKey, "open"] as const;
 export const completedTasksKey = [...tasksKey, "completed"] as const;
 
-/** Applies a change to what is cached. */
+/** Applies a change to the cache. */
 export function applyTaskChange(queryClient: QueryClient, change: TaskChange): void {
   queryClient.setQueryData<OpenTaskPages>(openTasksKey, (pages) => pages && changeOpenPages(pages, change));
   queryClient.setQueryData<Task[]>(completedTasksKey, (tasks) => tasks && changeCompleted(tasks, change));
 }
 
-/** Returns the cached task of this id. */
+/** Returns the cached task with this id. */
 export function findCachedTask(queryClient: QueryClient, id: string): Task | undefined {
   const open = queryClient.getQueryData<OpenTaskPages>(openTasksKey)?.pages ?? [];
   const completed = queryClient.getQueryData<Task[]>(completedTasksKey) ?? [];
@@ -31,7 +31,7 @@ export function findCachedTask(queryClient: QueryClient, id: string): Task | und
   return completed.find((task) => task.id === id);
 }
 
-/** Returns the pages after a change. A task new to them joins the first: order is made where they are shown. */
+/** Returns the pages after a change. A new task joins the first page, because the list sorts its tasks itself. */
 export function changeOpenPages(data: OpenTaskPages, change: TaskChange): OpenTaskPages {
   const id = change.type === "put" ? change.task.id : change.id;
   const replacement = change.type === "put" && change.task.status === "open" ? change.task : null;
@@ -60,7 +60,7 @@ export function changeCompleted(tasks: Task[], change: TaskChange): Task[] {
   return change.type === "put" && change.task.status === "completed" ? [change.task, ...others] : others;
 }
 
-/** Returns the tasks of all pages, each once: one may stand on two when it moved while they were loaded. */
+/** Returns the distinct tasks of all pages: a task may be on two pages if it moved while they loaded. */
 export function flattenPages(data: OpenTaskPages | undefined): Task[] {
   const byId = new Map<string, Task>();
   for (const page of data?.pages ?? []) {

@@ -6,7 +6,7 @@ import { listCompletedTasks, listOpenTasks, type TaskPage } from "./tasks";
 import { createTaskActions, type TaskActions } from "./task-actions";
 import { completedTasksKey, flattenPages, type OpenTaskPages, openTasksKey } from "./task-cache";
 
-/** Returns the open tasks loaded so far, how to load more, and the tasks completed lately. */
+/** Returns the open tasks loaded so far, their query, and the recently completed tasks. */
 export function useTasks() {
   const open = useInfiniteQuery<TaskPage, Error, OpenTaskPages, typeof openTasksKey, string | null>({
     queryKey: openTasksKey,
@@ -22,7 +22,7 @@ export function useTasks() {
   return { open, openTasks, completedTasks: completed.data ?? [] };
 }
 
-/** Returns the actions, the same ones as long as the page lives. */
+/** Returns the task actions, the same object for the lifetime of the page. */
 export function useTaskActions(): TaskActions {
   const queryClient = useQueryClient();
   return useMemo(() => createTaskActions(queryClient), [queryClient]);

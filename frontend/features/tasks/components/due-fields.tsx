@@ -5,14 +5,14 @@ import { startOfDay, toDateInput } from "@/lib/calendar";
 import { Chip } from "@/components/ui/chip";
 
 type DueFieldsProps = {
-  /** Values of a date and a time input; empty for none. */
+  /** Values of a date and a time input; empty if not set. */
   date: string;
   time: string;
   error?: string | undefined;
   onChange: (date: string, time: string) => void;
 };
 
-/** The date and the time of a task, with the usual days one press away. */
+/** Inputs for the due date and time, with shortcuts for common days. */
 export function DueFields({ date, time, error, onChange }: DueFieldsProps) {
   const now = new Date();
   const nextMonday = startOfDay(now, (8 - now.getDay()) % 7 || 7);

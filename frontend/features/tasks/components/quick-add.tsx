@@ -12,7 +12,7 @@ import type { NewTask } from "../api/tasks";
 import type { TaskActions } from "../api/task-actions";
 import { TITLE_MAX } from "../task-draft";
 
-/** One line in which a task is added; its date and priority are chosen below it. */
+/** The input that adds a task, with choices for its date and priority. */
 export function QuickAdd({ actions, inputRef }: { actions: TaskActions; inputRef: Ref<HTMLInputElement> }) {
   const [title, setTitle] = useDraft("new-task");
   const [date, setDate] = useState("");
@@ -24,7 +24,7 @@ export function QuickAdd({ actions, inputRef }: { actions: TaskActions; inputRef
 
   const send = (task: NewTask) =>
     void actions.add(task).catch((failure: unknown) => {
-      // Meanwhile the next one may be half typed: the failed one waits in a message then.
+      // If the user is already typing the next task, report the failure in a message instead.
       const field = document.querySelector<HTMLInputElement>("input[name=new-task]");
       if (field && field.value === "") {
         setTitle(task.title);
@@ -86,7 +86,7 @@ export function QuickAdd({ actions, inputRef }: { actions: TaskActions; inputRef
           Add task
         </button>
       </div>
-      {/* Laid over what is there: the list must not move under a pointer that is about to press it. */}
+      {/* An overlay: the list must not move under a pointer that is about to click. */}
       <div className="invisible absolute bottom-full -left-px z-20 mb-1.5 flex flex-wrap gap-1.5 rounded-xl border border-line bg-raised p-2 shadow-raised group-focus-within/add:visible md:top-full md:bottom-auto md:mt-1.5 md:mb-0">
         <div className="flex gap-1.5">
           <Chip pressed={date === today} onClick={() => setDate(date === today ? "" : today)}>
@@ -122,12 +122,12 @@ export function QuickAdd({ actions, inputRef }: { actions: TaskActions; inputRef
 
 type DateChipProps = {
   date: string;
-  /** Whether the date is none that has a chip of its own. */
+  /** Whether the date is not one of the dates with their own chip. */
   isOther: boolean;
   onChange: (date: string) => void;
 };
 
-/** Opens the browser's calendar, and shows the day chosen there. */
+/** Opens the browser's date picker and shows the chosen day. */
 function DateChip({ date, isOther, onChange }: DateChipProps) {
   const inputRef = useRef<HTMLInputElement>(null);
   const day = isOther ? fromInputs(date, "") : null;

@@ -19,7 +19,7 @@ const priorityNames: Record<Priority, string> = {
 
 type TaskCheckProps = ComponentProps<"button"> & { title: string; priority: Priority; checked: boolean };
 
-/** The round check of a task; its ring shows the priority. */
+/** The round checkbox of a task; its ring shows the priority. */
 export function TaskCheck({ title, priority, checked, className, ...props }: TaskCheckProps) {
   return (
     <button

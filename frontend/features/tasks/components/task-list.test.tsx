@@ -46,7 +46,7 @@ afterEach(() => {
 });
 
 describe("the list of tasks", () => {
-  it("names its groups and says of each row when it is due and how urgent it is", () => {
+  it("labels its groups and shows the due date and priority of each row", () => {
     render(show([milk, rent, plants]));
     const today = screen.getByRole("list", { name: "Today" });
     expect(within(today).getByText("16:00")).toBeVisible();
@@ -55,7 +55,7 @@ describe("the list of tasks", () => {
     expect(screen.getByRole("list", { name: "No date" })).toHaveTextContent("Water plants");
   });
 
-  it("is one stop for Tab, and the arrows lead through all groups", async () => {
+  it("is a single tab stop, and the arrow keys move through all groups", async () => {
     const user = userEvent.setup();
     render(show([milk, rent, plants]));
     await user.tab();
@@ -70,7 +70,7 @@ describe("the list of tasks", () => {
     expect(stops).toEqual([check("Buy milk")]);
   });
 
-  it("completes with Space and opens with Enter", async () => {
+  it("completes with Space and edits with Enter", async () => {
     const complete = vi.spyOn(actions, "complete").mockResolvedValue(true);
     const user = userEvent.setup();
     render(show([milk]));
@@ -82,7 +82,7 @@ describe("the list of tasks", () => {
     expect(complete).toHaveBeenCalledWith(milk);
   });
 
-  it("keeps a completed task in its place for a moment, then passes the focus on", async () => {
+  it("keeps a completed task in place for a moment, then moves the focus to the next one", async () => {
     vi.spyOn(actions, "complete").mockResolvedValue(true);
     vi.useFakeTimers({ shouldAdvanceTime: true });
     const user = userEvent.setup({ advanceTimers: vi.advanceTimersByTime });
@@ -100,7 +100,7 @@ describe("the list of tasks", () => {
     expect(check("Pay rent")).toHaveFocus();
   });
 
-  it("opens a completed task again", async () => {
+  it("reopens a completed task", async () => {
     const reopen = vi.spyOn(actions, "reopen").mockResolvedValue(true);
     const done: Task = { ...milk, status: "completed", completed_at: now.toISOString() };
     render(show([], [done]));
@@ -108,7 +108,7 @@ describe("the list of tasks", () => {
     expect(reopen).toHaveBeenCalledWith(done);
   });
 
-  it("asks for more when its end comes near, and counts honestly until then", () => {
+  it("loads more tasks near its end, and marks incomplete counts until then", () => {
     let reach!: (entries: { isIntersecting: boolean }[]) => void;
     vi.stubGlobal(
       "IntersectionObserver",

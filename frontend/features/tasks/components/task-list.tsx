@@ -16,7 +16,7 @@ import { type GroupKey, groupTasks, type TaskGroup } from "../group-tasks";
 import type { TaskActions } from "../api/task-actions";
 import { TaskSection } from "./task-section";
 
-/** How long a completed row stands struck before it has slid away, in ms; globals.css has the same figure. */
+/** How long a completed row stays in place before it has slid away; globals.css has the same duration. */
 const LEAVING_MS = 700;
 
 type TaskListProps = {
@@ -25,7 +25,7 @@ type TaskListProps = {
   now: Date;
   actions: TaskActions;
   onEdit: (task: Task) => void;
-  /** Whether further pages of open tasks exist, and how to get the next. */
+  /** Whether more pages of open tasks exist, and a callback that loads the next one. */
   hasMore: boolean;
   onReachEnd: () => void;
   highlightedId: string | null;
@@ -78,7 +78,7 @@ export function TaskList(props: TaskListProps) {
     );
   };
 
-  // The focus itself has moved already: where Tab leads afterwards can wait for a free moment.
+  // The focus has already moved: the new tab stop can wait for an idle moment.
   const rememberTabStop = (event: FocusEvent) => {
     const row = rowOf(event.target);
     if (row) startTransition(() => setTabStopId(row.dataset.taskId ?? null));
@@ -93,7 +93,7 @@ export function TaskList(props: TaskListProps) {
   );
 }
 
-/** Rows that were completed just now and keep their place until they have slid away. */
+/** Rows that were just completed and keep their place until they have slid away. */
 function useHeldRows(listRef: RefObject<HTMLDivElement | null>) {
   const [held, setHeld] = useState<ReadonlyMap<string, GroupKey>>(new Map());
   const timers = useRef(new Set<ReturnType<typeof setTimeout>>());
@@ -122,7 +122,7 @@ function useHeldRows(listRef: RefObject<HTMLDivElement | null>) {
   return { held, hold };
 }
 
-/** Asks for the next page when the reader comes near the end of what is there. */
+/** Loads the next page when the user scrolls near the end. */
 function EndOfPage({ onReach }: { onReach: () => void }) {
   const ref = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -148,7 +148,7 @@ function checks(list: HTMLElement | null): HTMLElement[] {
   return [...(list?.querySelectorAll<HTMLElement>("[data-task-id] [role=checkbox]") ?? [])];
 }
 
-/** Arrows, Home and End move the focus over the rows of all groups. */
+/** Moves the focus over the rows of all groups with the arrow keys, Home and End. */
 function moveBetweenRows(event: KeyboardEvent<HTMLDivElement>): void {
   if (event.altKey || event.ctrlKey || event.metaKey) return;
   const all = checks(event.currentTarget);
@@ -160,7 +160,7 @@ function moveBetweenRows(event: KeyboardEvent<HTMLDivElement>): void {
   all[target]?.focus();
 }
 
-/** Gives the focus of a row that is about to go to the next one, or the one before. */
+/** Moves the focus from a row that is about to disappear to the next or the previous one. */
 function focusNeighbour(list: HTMLElement | null, id: string): void {
   const all = checks(list);
   const at = all.findIndex((check) => rowOf(check)?.dataset.taskId === id);

@@ -21,7 +21,7 @@ type TaskRowProps = TaskRowHandlers & {
   group: GroupKey;
   dueText: string;
   overdue: boolean;
-  /** Whether Tab reaches this row; the arrow keys reach the others. */
+  /** Whether this row is the tab stop of the list; the arrow keys reach the others. */
   isTabStop: boolean;
   isLeaving: boolean;
   isHighlighted: boolean;
@@ -70,7 +70,7 @@ export const TaskRow = memo(function TaskRow({
           }}
         />
         <div className="flex min-w-0 grow flex-col gap-x-3 gap-y-0.5 sm:flex-row sm:items-start">
-          {/* The whole row is where it is pressed. */}
+          {/* The button covers the whole row. */}
           <button
             type="button"
             tabIndex={-1}
@@ -132,7 +132,7 @@ function TaskChips({ task, dueText, overdue }: { task: Task; dueText: string; ov
   );
 }
 
-/** Returns what a row says about its date: what its group says already is left out. */
+/** Returns the due date as a row shows it, without what the label of its group already says. */
 export function dueTextIn(group: GroupKey, task: Task, now: Date): string {
   if (task.due_at === null) return "";
   const due = new Date(task.due_at);

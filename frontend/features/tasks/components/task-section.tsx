@@ -8,14 +8,14 @@ import { dueTextIn, TaskRow, type TaskRowHandlers } from "./task-row";
 type TaskSectionProps = TaskRowHandlers & {
   group: TaskGroup;
   now: Date;
-  /** Whether tasks of this group may still be missing, because they are not loaded yet. */
+  /** Whether more tasks of this group may load later. */
   isIncomplete: boolean;
-  /** The row that Tab reaches, and the one that is pointed at, where they are in this group. */
+  /** The tab stop and the highlighted row, if they are in this group. */
   tabStopId: string | undefined;
   highlightedId: string | undefined;
 };
 
-/** One group of the list. Among thousands of tasks it is drawn again only when it has changed itself. */
+/** One group of the list. It renders again only when it changes, so that thousands of tasks stay fast. */
 export const TaskSection = memo(function TaskSection(props: TaskSectionProps) {
   const { group, now, isIncomplete, tabStopId, highlightedId, ...handlers } = props;
   const day = dayOf(group.key, now);
@@ -52,7 +52,7 @@ export const TaskSection = memo(function TaskSection(props: TaskSectionProps) {
   );
 }, haveSameContent);
 
-/** Groups are made anew with every change of any task: theirs is the same when their tasks are. */
+/** Compares groups by their tasks, because every change of any task creates all groups again. */
 function haveSameContent(before: TaskSectionProps, after: TaskSectionProps): boolean {
   const { group: groupBefore, ...othersBefore } = before;
   const { group: groupAfter, ...othersAfter } = after;

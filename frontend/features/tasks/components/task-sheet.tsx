@@ -13,10 +13,10 @@ import { changedFields, DESCRIPTION_MAX, draftOf, type TaskDraft, TITLE_MAX } fr
 
 type TaskSheetProps = {
   task: Task;
-  /** What was being written when the sheet was closed before it was saved. */
+  /** The unsaved draft of an earlier visit to the sheet. */
   initialDraft?: TaskDraft | undefined;
   actions: TaskActions;
-  /** Called with the draft when it was not saved. */
+  /** Called with the draft if it was not saved. */
   onClose: (unsaved?: TaskDraft) => void;
 };
 
@@ -26,10 +26,10 @@ const priorities: { value: Priority; label: string }[] = [
   { value: "low", label: "Low" },
 ];
 
-/** Everything about one task, to be changed and saved. */
+/** The form that edits all fields of a task. */
 export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetProps) {
   const id = useId();
-  // The task as it was opened: a change that arrives meanwhile must not pass for one of the person's.
+  // Compare with the task as it was opened: a change that arrives meanwhile is not one of the user's.
   const [opened] = useState(task);
   const [draft, setDraft] = useState(initialDraft ?? draftOf(task));
   const [errors, setErrors] = useState<Readonly<Record<string, string>>>({});
@@ -44,7 +44,7 @@ export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetPro
     event?.preventDefault();
     if (busy) return;
     if (!draft.title.trim()) {
-      setErrors({ title: "A task needs a title." });
+      setErrors({ title: "Enter a title." });
       formRef.current?.querySelector<HTMLElement>("[name=title]")?.focus();
       return;
     }
@@ -143,7 +143,7 @@ export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetPro
           <Field
             label="Tags"
             value={draft.tags}
-            hint="Separated by commas."
+            hint="Separate tags with commas."
             error={errors.tags}
             autoCapitalize="none"
             onChange={(event) => set({ tags: event.target.value })}

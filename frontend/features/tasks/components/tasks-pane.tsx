@@ -19,23 +19,23 @@ import { useTasks } from "../api/use-tasks";
 const loadTaskSheet = () => import("./task-sheet").then((module) => module.TaskSheet);
 const TaskSheet = dynamic(loadTaskSheet, { ssr: false });
 
-/** How long a task that was pointed at stays marked, in ms. */
+/** How long a task from the chat stays highlighted. */
 const HIGHLIGHT_MS = 1_800;
 
 type TasksPaneProps = {
   actions: TaskActions;
   quickAddRef: Ref<HTMLInputElement>;
-  /** A task to show in the list; a new object each time it is asked for. */
+  /** A task to show in the list; a new object for each request. */
   pointedAt: { task: Task } | null;
 };
 
-/** The tasks of the person signed in: adding, the list, and the sheet of the one being edited. */
+/** The user's tasks: the input for new tasks, the list, and the sheet of the task that is edited. */
 export function TasksPane({ actions, quickAddRef, pointedAt }: TasksPaneProps) {
   const { open, openTasks, completedTasks } = useTasks();
   const queryClient = useQueryClient();
   const now = useNow();
   const [edited, setEdited] = useState<{ task: Task; draft?: TaskDraft } | null>(null);
-  const openAfresh = useCallback(
+  const openLatest = useCallback(
     async (task: Task) => {
       try {
         const current = await readTask(task.id);
@@ -48,9 +48,9 @@ export function TasksPane({ actions, quickAddRef, pointedAt }: TasksPaneProps) {
     },
     [queryClient],
   );
-  const highlightedId = useHighlight(pointedAt, openAfresh);
+  const highlightedId = useHighlight(pointedAt, openLatest);
 
-  // The sheet is on its way before it is asked for, but not before the list is there.
+  // Preload the sheet once the list has loaded.
   const isLoaded = open.isSuccess;
   useEffect(() => {
     if (isLoaded) void loadTaskSheet();
@@ -62,7 +62,7 @@ export function TasksPane({ actions, quickAddRef, pointedAt }: TasksPaneProps) {
 
   const closeSheet = (task: Task, unsaved?: TaskDraft) => {
     setEdited(null);
-    // Focus goes back to the row, which may have moved to another place of the list.
+    // Return the focus to the row, which may have moved within the list.
     requestAnimationFrame(() => focusRow(task.id));
     if (!unsaved) return;
     showToast({
@@ -120,7 +120,7 @@ export function TasksPane({ actions, quickAddRef, pointedAt }: TasksPaneProps) {
   );
 }
 
-/** Brings a task into view and marks it for a moment; one that the list does not show is opened instead. */
+/** Scrolls to a task and highlights it for a moment. Opens the task instead if the list does not show it. */
 function useHighlight(
   pointedAt: { task: Task } | null,
   openInstead: (task: Task) => Promise<void>,
@@ -129,7 +129,7 @@ function useHighlight(
   useEffect(() => {
     if (!pointedAt) return;
     const { task } = pointedAt;
-    // A frame later the list holds the task and its pane is visible.
+    // In the next frame the list contains the task and its pane is visible.
     const frame = requestAnimationFrame(() => {
       if (!focusRow(task.id)) return void openInstead(task);
       setHighlightedId(task.id);
@@ -154,7 +154,9 @@ function NoTasks() {
   return (
     <div className="py-[12vh] text-center">
       <p className="font-semibold">Nothing to do</p>
-      <p className="mt-1 text-text-2">Add a task, or say it in the chat: “call the bank on Monday at 10”.</p>
+      <p className="mt-1 text-text-2">
+        Add a task here, or describe it in the chat: “call the bank on Monday at 10”.
+      </p>
     </div>
   );
 }
@@ -169,7 +171,7 @@ function Failure({ message, onRetry }: { message: string; onRetry: () => void })
   );
 }
 
-/** The shape of the list to come. */
+/** A placeholder for the list while it loads. */
 function ListSkeleton() {
   return (
     <div role="status" aria-label="Loading tasks" className="animate-pulse-soft pt-6">

@@ -3,29 +3,29 @@
 import { Sheet } from "@/components/ui/sheet";
 
 const shortcuts = [
-  { keys: ["q"], what: "Add a task" },
-  { keys: ["c"], what: "Write to the chat" },
-  { keys: ["↑", "↓"], what: "Move between tasks" },
-  { keys: ["Home", "End"], what: "First and last task" },
-  { keys: ["Space"], what: "Complete the task, or open it again" },
-  { keys: ["Enter"], what: "Edit the task" },
-  { keys: ["Tab"], what: "To the task's actions" },
-  { keys: ["Ctrl", "Z"], what: "Undo what was just done" },
-  { keys: ["Ctrl", "Enter"], what: "Save in the edit sheet" },
-  { keys: ["Esc"], what: "Close, or leave the input" },
-  { keys: ["?"], what: "This list" },
+  { keys: ["q"], action: "Add a task" },
+  { keys: ["c"], action: "Write a message" },
+  { keys: ["↑", "↓"], action: "Move between tasks" },
+  { keys: ["Home", "End"], action: "First and last task" },
+  { keys: ["Space"], action: "Complete or reopen the task" },
+  { keys: ["Enter"], action: "Edit the task" },
+  { keys: ["Tab"], action: "Move to the task's actions" },
+  { keys: ["Ctrl", "Z"], action: "Undo the last action" },
+  { keys: ["Ctrl", "Enter"], action: "Save changes" },
+  { keys: ["Esc"], action: "Close, or leave the input" },
+  { keys: ["?"], action: "Show keyboard shortcuts" },
 ];
 
 export function HelpSheet({ onClose }: { onClose: () => void }) {
   return (
     <Sheet title="Keyboard shortcuts" onClose={onClose}>
       <dl className="overflow-y-auto px-5 pb-6">
-        {shortcuts.map(({ keys, what }) => (
+        {shortcuts.map(({ keys, action }) => (
           <div
-            key={what}
+            key={action}
             className="flex items-center justify-between border-b border-line py-2.5 last:border-0"
           >
-            <dt>{what}</dt>
+            <dt>{action}</dt>
             <dd className="flex gap-1">
               {keys.map((key) => (
                 <kbd

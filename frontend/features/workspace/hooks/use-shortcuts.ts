@@ -5,7 +5,7 @@ import { runLatestToastAction } from "@/components/ui/toaster";
 
 type Shortcuts = { addTask: () => void; writeMessage: () => void; showHelp: () => void };
 
-/** Single keys that act from anywhere on the page, except where someone types or a sheet is open. */
+/** Single-key shortcuts for the whole page, except while the user types or a sheet is open. */
 export function useShortcuts(shortcuts: Shortcuts): void {
   const latest = useRef(shortcuts);
   useEffect(() => {

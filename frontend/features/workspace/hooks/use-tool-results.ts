@@ -8,8 +8,8 @@ import { applyTaskChange, findCachedTask } from "@/features/tasks/api/task-cache
 import { isTask, type Task } from "@/lib/task";
 
 /**
- * Returns what carries the results of the chat's tools over to the task list: it shows each at once, and
- * returns how to take it back, or null for what changed nothing.
+ * Returns a callback that shows a result of the chat's tools in the task list. The callback returns a function that
+ * undoes the result, or null when the tool changed nothing.
  */
 export function useToolResults(actions: TaskActions) {
   const queryClient = useQueryClient();
