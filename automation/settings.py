@@ -44,6 +44,11 @@ def load(environ: Mapping[str, str] | None = None, root: Path = paths.ROOT) -> S
     """Read the settings from `environ` (the process's own by default). Relative paths are the project's."""
     given = {name: value for name, value in (os.environ if environ is None else environ).items() if value}
 
+    # Accounts of services have no home folder that uv and npm could keep their caches in.
+    if not os.access(Path(given.get("HOME", "~")).expanduser(), os.W_OK):
+        for name in ("UV_CACHE_DIR", "npm_config_cache"):
+            given.setdefault(name, str(root / ".run" / "cache" / name.split("_")[0].lower()))
+
     def place(name: str, default: str) -> Path:
         return (root / Path(given.get(name, default)).expanduser()).resolve()
 

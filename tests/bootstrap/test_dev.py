@@ -179,6 +179,26 @@ def test_two_runs_at_once_install_once(clone: Clone) -> None:
     assert sum("waiting for it" in errors for _, errors in answers) == 2
 
 
+def test_settings_of_pip_for_other_projects_do_not_reach_the_bootstrap(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / "pip.conf").write_text("[global]\nrequire-virtualenv = true\n[install]\nuser = true\n")
+    (tmp_path / "constraints.txt").write_text("uv<0.1\n")
+    code, output, errors = clone.run(
+        "where",
+        PIP_REQUIRE_VIRTUALENV="1",
+        PIP_USER="1",
+        PIP_PREFIX=str(tmp_path / "prefix"),
+        PIP_CONSTRAINT=str(tmp_path / "constraints.txt"),
+        PIP_CONFIG_FILE=str(tmp_path / "pip.conf"),
+    )
+    assert (code, output) == (0, f"prefix {clone.folder / '.venv'}\n"), errors
+
+
+def test_a_home_that_cannot_be_written_moves_the_caches_into_the_project(clone: Clone) -> None:
+    code, output, errors = clone.run("where", HOME="/proc/nonexistent", XDG_CACHE_HOME="", UV_CACHE_DIR="")
+    assert (code, output) == (0, f"prefix {clone.folder / '.venv'}\n"), errors
+    assert (clone.folder / ".run" / "cache" / "uv").is_dir()
+
+
 def test_an_unreachable_registry_is_one_clear_message(clone: Clone) -> None:
     nowhere = "http://127.0.0.1:9/simple"
     code, output, errors = clone.run(
