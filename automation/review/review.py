@@ -205,7 +205,7 @@ class _Reviewer:
                 Finding(
                     "contract",
                     each.rule,
-                    visible(f"{each.required}; it is {each.observed}"),
+                    visible(f"requires {each.required.rstrip('.')}; observed {each.observed}"),
                     remedy=visible(each.remedy),
                 )
                 for each in held

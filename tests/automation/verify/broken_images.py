@@ -43,7 +43,7 @@ def environment(**variables: str) -> Break:
 def lost(name: str) -> Break:
     def change(broken: Scene) -> None:
         now: Config = broken.facts["frontend"][Config]
-        kept = {each: value for each, value in now.environment.items() if each != name}
+        kept = {variable: value for variable, value in now.environment.items() if variable != name}
         broken.change("frontend", Config, environment=kept)
 
     return change

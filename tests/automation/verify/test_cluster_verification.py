@@ -1,4 +1,4 @@
-"""What the API server reports of a release, held against the contract: a broken example for each check."""
+"""Checks of a release in a cluster, with a broken example for each check."""
 
 import copy
 import subprocess
@@ -18,7 +18,7 @@ from tests.automation.conftest import ROOT
 
 PROFILE, RULES = profiles.load("cluster"), profiles.load_rules()
 assert PROFILE.kubernetes is not None
-CHECKS = [each for each in registered() if each.name.startswith("cluster-")]
+CHECKS = [check for check in registered() if check.name.startswith("cluster-")]
 Objects = dict[tuple[str, str], dict[str, Any]]
 
 
@@ -29,18 +29,18 @@ def installed() -> Objects:
     chart = str(ROOT / "deploy/helm/todo-chatbot-chart")
     tags = [f"--set={service}.image.tag=0123456789ab" for service in ("backend", "frontend")]
     done = subprocess.run([helm, "template", "todo", chart, *tags], capture_output=True, check=True)
-    documents = [each for each in yaml.safe_load_all(done.stdout) if each]
-    objects: Objects = {(each["kind"], each["metadata"]["name"]): each for each in documents}
-    for (kind, name), each in list(objects.items()):
+    documents = [document for document in yaml.safe_load_all(done.stdout) if document]
+    objects: Objects = {(document["kind"], document["metadata"]["name"]): document for document in documents}
+    for (kind, name), document in list(objects.items()):
         if kind == "Deployment":
-            each["status"] = {"availableReplicas": each["spec"]["replicas"]}
-            template = each["spec"]["template"]
+            document["status"] = {"availableReplicas": document["spec"]["replicas"]}
+            template = document["spec"]["template"]
             objects["Pod", f"{name}-1"] = {
                 "metadata": {"name": f"{name}-1", **template["metadata"]},
                 "spec": template["spec"],
             }
         if kind == "PodDisruptionBudget":
-            each["status"] = {"disruptionsAllowed": 1}
+            document["status"] = {"disruptionsAllowed": 1}
     return objects
 
 
@@ -48,12 +48,12 @@ def failed(objects: Objects, keys: tuple[str, ...] = PROFILE.kubernetes.secret_k
     """Return the checks that do not hold."""
     released = Released(objects, keys)
     found = [
-        each.evaluate(Contract(PROFILE, RULES, name), {Released: released})
-        for each in CHECKS
-        for name in (("backend", "frontend") if each.per_service else ("",))
+        check.evaluate(Contract(PROFILE, RULES, name), {Released: released})
+        for check in CHECKS
+        for name in (("backend", "frontend") if check.per_service else ("",))
     ]
-    assert all(each.required and each.observed for each in found)
-    return {each.rule for each in found if each.outcome is Outcome.FAILED}
+    assert all(finding.required and finding.observed for finding in found)
+    return {finding.rule for finding in found if finding.outcome is Outcome.FAILED}
 
 
 def deployment(**changes: Any) -> Callable[[Objects], None]:
@@ -138,7 +138,7 @@ BROKEN: list[tuple[str, str, Callable[[Objects], None]]] = [
 ]
 
 
-def test_a_release_of_the_charts_own_values_fails_nothing(installed: Objects) -> None:
+def test_a_release_with_the_default_values_fails_no_check(installed: Objects) -> None:
     assert failed(installed) == set()
 
 
@@ -151,18 +151,18 @@ def test_a_broken_rule_fails_its_check_and_no_other(
     assert failed(objects) == {rule}
 
 
-def test_a_secret_that_lacks_a_key_is_told_by_the_key(installed: Objects) -> None:
+def test_a_secret_without_a_required_key_fails(installed: Objects) -> None:
     assert failed(installed, ("DATABASE_URL",)) == {"cluster-configuration"}
 
 
 def test_there_is_a_broken_example_for_each_check() -> None:
-    assert {rule for rule, _, _ in BROKEN} == {each.name for each in CHECKS}
+    assert {rule for rule, _, _ in BROKEN} == {check.name for check in CHECKS}
 
 
 @pytest.mark.parametrize("name", profiles.names())
-def test_where_nothing_runs_nothing_is_judged(name: str) -> None:
+def test_without_a_release_nothing_is_judged(name: str) -> None:
     released = Released(absent="no release was installed from here")
-    for each in CHECKS:
-        found = each.evaluate(Contract(profiles.load(name), RULES, "backend"), {Released: released})
+    for check in CHECKS:
+        found = check.evaluate(Contract(profiles.load(name), RULES, "backend"), {Released: released})
         assert found.outcome is Outcome.NOT_APPLICABLE
         assert found.observed == "no release was installed from here"

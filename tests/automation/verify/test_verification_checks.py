@@ -49,8 +49,8 @@ def both_sizes(backend: int, frontend: int) -> Break:
 
 
 @pytest.mark.parametrize("name", profiles.names())
-def test_a_profile_of_which_everything_holds_fails_nothing(name: str) -> None:
-    assert [each for each in scene(name).findings() if each.outcome is Outcome.FAILED] == []
+def test_a_profile_that_keeps_its_contract_fails_no_check(name: str) -> None:
+    assert [finding for finding in scene(name).findings() if finding.outcome is Outcome.FAILED] == []
 
 
 @pytest.mark.parametrize(("rule", "how", "broken"), BROKEN, ids=[f"{rule}: {how}" for rule, how, _ in BROKEN])
@@ -58,8 +58,8 @@ def test_a_broken_rule_fails_its_check_and_no_other(rule: str, how: str, broken:
     made = scene()
     broken(made)
     assert made.failed() == {rule}
-    [*found] = [each for each in made.findings() if each.outcome is Outcome.FAILED]
-    assert all(each.required and each.observed and each.remedy for each in found)
+    [*found] = [finding for finding in made.findings() if finding.outcome is Outcome.FAILED]
+    assert all(finding.required and finding.observed and finding.remedy for finding in found)
 
 
 @pytest.mark.parametrize(
@@ -77,50 +77,50 @@ def test_a_broken_rule_of_the_static_profile_fails_its_check_and_no_other(
 
 def test_there_is_a_broken_example_for_each_check() -> None:
     broken = {rule for rule, _, _ in (*BROKEN, *BROKEN_OF_TASKFLOW)}
-    of_clusters = {each.name for each in registered() if each.name.startswith("cluster-")}
-    assert {*broken, "size-together"} == {each.name for each in registered()} - of_clusters
+    of_clusters = {check.name for check in registered() if check.name.startswith("cluster-")}
+    assert {*broken, "size-together"} == {check.name for check in registered()} - of_clusters
 
 
-def test_a_budget_is_kept_to_the_byte() -> None:
+def test_an_image_of_exactly_its_budget_passes() -> None:
     made = scene()
     both_sizes(150 * MB, 200 * MB)(made)
     assert made.failed() == set()
 
 
-def test_two_images_can_be_too_large_together() -> None:
+def test_two_images_within_their_budgets_can_be_too_large_together() -> None:
     made = scene("cluster")
     both_sizes(150 * MB, 200 * MB + 1)(made)
     assert made.failed() == {"size-together"}
 
 
-def test_a_base_that_was_replaced_is_said_and_not_judged() -> None:
+def test_a_replaced_base_image_is_reported_and_not_judged() -> None:
     made = scene()
     for service, old in (("backend", "python:3.11-slim"), ("frontend", "node:24-alpine")):
         text = made.dockerfile(service).replace(old, "debian:13")
         made.rewrite(service, lambda _, text=text: text)  # type: ignore[misc]
         made.change(service, Source, replaced={old: "debian:13"})
-    found = {each.rule: each for each in made.findings() if each.rule in {"base", "build-base"}}
-    assert {each.outcome for each in found.values()} == {Outcome.NOT_APPLICABLE}
+    found = {finding.rule: finding for finding in made.findings() if finding.rule in {"base", "build-base"}}
+    assert {finding.outcome for finding in found.values()} == {Outcome.NOT_APPLICABLE}
     assert found["build-base"].observed == "built on debian:13 instead of node:24-alpine"
 
 
-def test_a_tag_that_another_profile_holds_is_said_and_not_judged() -> None:
+def test_a_tag_of_another_profile_is_reported_and_not_judged() -> None:
     made = scene("uv")
     for service in SERVICES:
         made.change(service, Config, tags=(f"todo-{service}:0123456789ab",))
         made.change(service, Names, planned=(f"todo-{service}:0123456789ab",))
-    [*found] = [each for each in made.findings() if each.rule == "tags"]
-    assert [each.outcome for each in found] == [Outcome.NOT_APPLICABLE] * 2
+    [*found] = [finding for finding in made.findings() if finding.rule == "tags"]
+    assert [finding.outcome for finding in found] == [Outcome.NOT_APPLICABLE] * 2
     assert found[0].observed == "latest belongs to another profile here"
 
 
-def test_a_container_that_did_not_start_fails_what_looks_at_it_with_the_reason() -> None:
+def test_a_container_that_does_not_start_fails_its_checks_with_the_reason() -> None:
     made = scene()
     made.change("backend", Container, failure="ended with exit code 3", remedy="read its logs")
-    found = [each for each in made.findings() if each.outcome is Outcome.FAILED]
-    assert {each.observed for each in found} == {"ended with exit code 3"}
-    assert {each.service for each in found} == {"backend"}
-    assert {"start-time", "health-time", "read-only-root"} <= {each.rule for each in found}
+    found = [finding for finding in made.findings() if finding.outcome is Outcome.FAILED]
+    assert {finding.observed for finding in found} == {"ended with exit code 3"}
+    assert {finding.service for finding in found} == {"backend"}
+    assert {"start-time", "health-time", "read-only-root"} <= {finding.rule for finding in found}
 
 
 @dataclasses.dataclass
@@ -157,7 +157,7 @@ def keys_of(kind: Any, prefix: str) -> set[str]:
     for name, field in kind.model_fields.items():
         hint = field.annotation
         if isinstance(hint, types.UnionType):
-            [hint] = [each for each in typing.get_args(hint) if each is not types.NoneType]
+            [hint] = [member for member in typing.get_args(hint) if member is not types.NoneType]
         key = f"{prefix}.{name}"
         is_table = isinstance(hint, type) and issubclass(hint, models.Model)
         found |= keys_of(hint, key) if is_table else {key}
@@ -176,18 +176,18 @@ def test_every_key_of_the_contracts_is_read_by_a_check() -> None:
     assert unread == {"profile.name", "profile.summary"}
 
 
-def test_checks_are_chosen_by_name_and_near_names_are_told() -> None:
-    assert [each.name for each in chosen(["size", "port"])] == ["port", "size"]
+def test_checks_are_chosen_by_name_and_similar_names_are_suggested() -> None:
+    assert [check.name for check in chosen(["size", "port"])] == ["port", "size"]
     assert len(chosen([])) == len(registered())
     with pytest.raises(UsageError) as wrong:
         chosen(["helth-time"])
     assert "health-time" in wrong.value.why
 
 
-def test_each_check_says_what_it_looks_for() -> None:
-    for each in registered():
-        assert each.summary.endswith("."), each.name
-        assert each.needs, each.name
+def test_each_check_has_a_summary_and_needs_a_fact() -> None:
+    for check in registered():
+        assert check.summary.endswith("."), check.name
+        assert check.needs, check.name
 
 
 def test_contents_are_of_both_images() -> None:

@@ -1,4 +1,4 @@
-"""What a verification refuses to start with, reads of Compose, shows in its table and removes at its end."""
+"""Invalid requests, the Compose model, the table of findings, and the cleanup after a failure."""
 
 import asyncio
 import itertools
@@ -47,23 +47,23 @@ WAITING = {"backend": "service_healthy"}
         ({"volumes": [{"type": "volume", "source": "data", "target": "/data"}]}, "named", {"/data": "data"}),
     ],
 )  # fmt: skip
-def test_what_compose_says_of_a_service_is_read(document: dict[str, Any], field: str, seen: object) -> None:
+def test_the_fields_of_a_compose_service_are_read(document: dict[str, Any], field: str, seen: object) -> None:
     assert getattr(read_service(document, ROOT), field) == seen
 
 
-def test_a_family_of_rules_that_do_not_apply_for_one_reason_is_one_line_of_the_table() -> None:
+def test_checks_that_do_not_apply_for_one_reason_share_a_row() -> None:
     why = "the profile is not one for Kubernetes"
     family = [not_applicable("a release", why) for _ in range(4)]
     named = [
-        replace(each, rule=f"cluster-{name}", service=service)
-        for each, (name, service) in zip(
+        replace(finding, rule=f"cluster-{name}", service=service)
+        for finding, (name, service) in zip(
             family, itertools.product(("labels", "probes"), SERVICES), strict=True
         )
     ]
     passed = Finding("12", "12", Outcome.PASSED, rule="cluster-size")
     alone = replace(not_applicable("gzip", "the frontend is a Node server"), rule="gzip", service="frontend")
     rows = report.as_table([passed, *named, alone], 120)[1:]
-    assert [each.split()[:2] for each in rows] == [
+    assert [row.split()[:2] for row in rows] == [
         ["passed", "cluster-size"],
         ["–", "cluster-*"],
         ["–", "gzip"],
@@ -71,13 +71,13 @@ def test_a_family_of_rules_that_do_not_apply_for_one_reason_is_one_line_of_the_t
     assert "4 findings" in rows[1]
     assert why in rows[1]
     few = report.as_table(named[:2], 120)[1:]
-    assert [each.split()[1] for each in few] == ["cluster-labels", "cluster-labels"]
+    assert [row.split()[1] for row in few] == ["cluster-labels", "cluster-labels"]
 
 
 @pytest.mark.parametrize(
     "given", ["no such:image", "--help", "a:b:c", "UPPER", "todo-backend:", "../x", "-a"]
 )
-def test_what_is_no_image_s_name_is_refused(given: str) -> None:
+def test_an_invalid_image_name_is_refused(given: str) -> None:
     with pytest.raises(UsageError, match="not the name of an image"):
         Verifier(settings.load({}), (), lambda _: None, images={"backend": given})
 
@@ -94,11 +94,11 @@ def test_what_is_no_image_s_name_is_refused(given: str) -> None:
         "0123456789ab",
     ],
 )
-def test_an_image_s_name_is_taken(given: str) -> None:
+def test_a_valid_image_name_is_accepted(given: str) -> None:
     Verifier(settings.load({}), (), lambda _: None, images={"backend": given})
 
 
-def test_an_image_that_is_not_there_is_refused_before_anything_starts(
+def test_a_missing_image_is_refused_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     daemon = Daemon()
@@ -140,7 +140,7 @@ class Daemon:
 
 
 @pytest.mark.parametrize("late", [0.0, 0.3], ids=["at once", "while it is removed"])
-def test_what_is_made_while_another_fails_is_removed_with_the_rest(late: float) -> None:
+def test_what_is_created_during_a_failure_is_removed_too(late: float) -> None:
     daemon = Daemon()
 
     async def fail() -> None:

@@ -1,4 +1,4 @@
-"""Facts about a profile of which every rule holds, made from its contract, for tests to break."""
+"""Facts of a profile that keeps its contract, for tests to break."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -61,22 +61,22 @@ class Scene:
     facts: dict[str, Facts]
 
     def findings(self) -> list[Finding]:
-        """Hold everything against the contract."""
+        """Run every check."""
         found = []
-        for each in registered():
-            if not each.per_service:
-                found.append(each.evaluate(Contract(self.profile, self.rules), self.whole))
+        for check in registered():
+            if not check.per_service:
+                found.append(check.evaluate(Contract(self.profile, self.rules), self.whole))
             else:
                 found += [
-                    each.evaluate(Contract(self.profile, self.rules, name), self.facts[name])
+                    check.evaluate(Contract(self.profile, self.rules, name), self.facts[name])
                     for name in SERVICES
-                    if each.only in {"", name}
+                    if check.only in {"", name}
                 ]
         return found
 
     def failed(self) -> set[str]:
-        """Return the rules that do not hold."""
-        return {each.rule for each in self.findings() if each.outcome is Outcome.FAILED}
+        """Return the names of the checks that fail."""
+        return {finding.rule for finding in self.findings() if finding.outcome is Outcome.FAILED}
 
     def change(self, service: str, kind: type[Any], **changes: Any) -> None:
         """Change a fact; one of the whole profile where no service is named."""
@@ -99,24 +99,24 @@ class Scene:
 
     def dockerfile(self, service: str) -> str:
         """Return a Dockerfile that keeps to the contract."""
-        each = self.profile.service(service)
-        arguments = "\n".join(f"ARG {n}={v}" for n, v in each.environment.build_arguments.items())
+        contract = self.profile.service(service)
+        arguments = "\n".join(f"ARG {n}={v}" for n, v in contract.environment.build_arguments.items())
         manifest, install = ("requirements.txt", "pip install -r requirements.txt")
-        build = each.base
+        build = contract.base
         if service == "frontend":
             manifest, install, build = "package-lock.json", "npm ci", self.profile.frontend.build_base
         return (
             f"FROM {build} AS deps\nCOPY {service}/{manifest} ./\nRUN {install}\n{arguments}\n"
             f"FROM deps AS builder\nCOPY {service}/src src\nRUN make\n"
-            f"FROM {each.base} AS base\n"
+            f"FROM {contract.base} AS base\n"
             f"FROM scratch AS runner\nCOPY --from=base /usr /usr\nCOPY --from=builder /out /app\n"
         )
 
     def development_dockerfile(self, service: str) -> str:
         """Return a Dockerfile.dev that keeps to the contract."""
-        each = self.profile.service(service)
-        words = ", ".join(f'"{word}"' for word in each.development_command)
-        return f"FROM {each.base}\nUSER 1001:1001\nCMD [{words}]\n"
+        contract = self.profile.service(service)
+        words = ", ".join(f'"{word}"' for word in contract.development_command)
+        return f"FROM {contract.base}\nUSER 1001:1001\nCMD [{words}]\n"
 
 
 Break = Callable[[Scene], None]
@@ -152,7 +152,7 @@ def without(path: str, service: str) -> Break:
 
 
 def scene(name: str = "standalone") -> Scene:
-    """Return a profile of which nothing is wrong."""
+    """Return a profile that passes every check."""
     profile, rules = profiles.load(name), profiles.load_rules()
     made = Scene(profile, rules, {}, {service: {} for service in SERVICES})
     for service in SERVICES:
@@ -178,9 +178,10 @@ def scene(name: str = "standalone") -> Scene:
 
 
 def _facts(made: Scene, service: str) -> Facts:
-    each, asked = made.profile.service(service), Contract(made.profile, made.rules, service)
-    health, user = each.health, each.user
-    references = tuple(f"{each.image}:{tag.replace('vX.Y.Z', 'v1.0.0')}" for tag in each.tags)
+    required = Contract(made.profile, made.rules, service)
+    contract = required.service
+    health, user = contract.health, contract.user
+    references = tuple(f"{contract.image}:{tag.replace('vX.Y.Z', 'v1.0.0')}" for tag in contract.tags)
     program = "healthcheck" if service == "frontend" else "python"
     return {
         Source: Source(parse(made.dockerfile(service)).resolve()),
@@ -194,15 +195,15 @@ def _facts(made: Scene, service: str) -> Facts:
             reference=references[0],
             tags=references,
             user=f"{user.uid}:{user.gid}",
-            ports=(f"{each.port}/tcp",),
+            ports=(f"{contract.port}/tcp",),
             environment={
-                **each.environment.fixed,
+                **contract.environment.fixed,
                 "PATH": f"{made.profile.backend.packages}/bin:/usr/bin",
                 "HEALTH_PATH": health.path,
             },
             entrypoint=("/usr/bin/tini", "--"),
-            command=each.command,
-            workdir=each.workdir,
+            command=contract.command,
+            workdir=contract.workdir,
             labels=LABELS,
             health=HealthCheck(
                 ("CMD", program, "-m", "app.healthcheck"),
@@ -220,16 +221,16 @@ def _facts(made: Scene, service: str) -> Facts:
             health_pages=dict.fromkeys(made.rules.health_pages, OK),
             page_encoding="gzip",
             processes=(Process(1, user.uid, user.gid, "tini"), Process(7, user.uid, user.gid, "server")),
-            writable=asked.writable,
+            writable=required.writable,
         ),
         Endurance: Endurance(memory_mb=60, cpus=0.01, restarted_s=1.5, stop=Stop(0.5, 143, answered=True)),
         Configured: Configured(
-            port=each.port + 1 if "PORT" in asked.accepted else 0,
+            port=contract.port + 1 if "PORT" in required.accepted else 0,
             agent=made.profile.backend.environment.provider,
         ),
         Unconfigured: Unconfigured(2, ("BETTER_AUTH_SECRET",)),
         Misconfigured: Misconfigured(2, ("DATABASE_URL", "VERSION"), ("DATABASE_URL", "VERSION")),
-        Reloading: Reloading(milliseconds=500, image=f"{each.image}:dev"),
+        Reloading: Reloading(milliseconds=500, image=f"{contract.image}:dev"),
     }
 
 
@@ -239,7 +240,7 @@ def made_by(*commands: str) -> dict[str, Any]:
 
 
 def _content(made: Scene, service: str) -> Content:
-    each, user = made.profile.service(service), made.profile.service(service).user
+    contract, user = made.profile.service(service), made.profile.service(service).user
     packages = made.profile.backend.packages
     library = "/usr/local/lib/python3.13" if packages == "system" else f"{packages}/lib/python3.11"
     if service == "backend":
@@ -252,12 +253,12 @@ def _content(made: Scene, service: str) -> Content:
     elif made.profile.frontend.output == "server":
         own = [file("/app/server.js"), file("/usr/local/bin/node", mode=0o755)]
     else:
-        own = [file(f"{each.workdir}/index.html"), file("/usr/sbin/nginx", mode=0o755)]
+        own = [file(f"{contract.workdir}/index.html"), file("/usr/sbin/nginx", mode=0o755)]
     files = (
         file("/etc/passwd"),
         file("/var/lib/dpkg/status.d/libc6"),
         *own,
-        *(file(place, kind="directory", mode=0o755, owner=user.uid) for place in each.writable),
+        *(file(place, kind="directory", mode=0o755, owner=user.uid) for place in contract.writable),
     )
     texts = {
         "/etc/passwd": f"root:x:0:0::/:\n{user.name}:x:{user.uid}:{user.gid}::/nonexistent:/sbin/nologin\n",
@@ -325,13 +326,13 @@ def _developing(profile: Profile, rules: Rules) -> Developing:
     return Developing(
         services={
             service: replace(
-                each,
-                image=f"{each.image.partition(':')[0]}:{rules.development_tag}",
+                own,
+                image=f"{own.image.partition(':')[0]}:{rules.development_tag}",
                 restart=rules.development_restart,
                 mounts={to: source[2:] for source, to in mounts.items() if source == f"./{service}"},
                 volumes=("/app/node_modules", "/app/.next"),
             )
-            for service, each in production.services.items()
+            for service, own in production.services.items()
         },
         networks=production.networks,
     )
