@@ -101,10 +101,10 @@ class Installer:
             one, and the address that it will have.
         """
         kubectl, name = self.place.kubectl, self.request.namespace
-        await ownership.check_chart(self.place.helm, self.rules.chart)
-        namespace, old_secret = await asyncio.gather(
+        namespace, old_secret, _ = await asyncio.gather(
             kubectl.json("get", "namespace", name, "--ignore-not-found"),
             secret.read(kubectl, self.rules.secret),
+            ownership.check_chart(self.place.helm, self.rules.chart),
         )
         password = environment.values.get(secret.DATABASE_PASSWORD, "")
         content = secret.content(environment.values, rendered.database_url(password))
