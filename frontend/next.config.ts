@@ -48,7 +48,14 @@ const notLoaded = [
   `${next}/compiled/{conf,tar,watchpack,ws,@mswjs}/**`,
 ];
 
+// For the development server: the hosts that browsers may use besides localhost, and a build folder of its own,
+// because a second server cannot use the first one's.
+const allowedHosts = process.env.DEV_ALLOWED_HOSTS;
+const buildFolder = process.env.DEV_BUILD_FOLDER;
+
 const config: NextConfig = {
+  ...(allowedHosts ? { allowedDevOrigins: allowedHosts.split(",") } : {}),
+  ...(buildFolder ? { distDir: `.next/cache/${buildFolder}` } : {}),
   output: isStatic ? "export" : "standalone",
   pageExtensions: isStatic ? ["tsx"] : ["tsx", "ts"],
   poweredByHeader: false,
@@ -63,7 +70,8 @@ const config: NextConfig = {
   // `npm run typecheck` checks types.
   typescript: { ignoreBuildErrors: true },
   // Next.js writes the number of processors into the build, which would differ between machines.
-  experimental: { cpus: 1 },
+  // With strict route types it does not add the build folder to tsconfig.json.
+  experimental: { cpus: 1, strictRouteTypes: Boolean(buildFolder) },
   outputFileTracingRoot: path.resolve(import.meta.dirname),
   outputFileTracingExcludes: { "*": notLoaded, "next-server": notLoaded },
   turbopack: { root: path.resolve(import.meta.dirname) },

@@ -1,7 +1,7 @@
-"""Looks for what keeps the application from running: small checks in groups, each with its mend.
+"""Diagnoses startup problems: small checks in groups, each with the fix beside the problem.
 
-A check returns what it found; it never changes anything. Only a failure matters to the exit code: a warning
-says what is missing for something that one may not need.
+A check changes nothing. Only a failure sets the exit code: a warning names what is missing for something
+optional.
 """
 
 import asyncio
@@ -11,41 +11,41 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from automation import paths
 from automation.contract import environment
 from automation.contract.models import Profile
-from automation.docker.cli import DockerError
-from automation.engines.compose import ComposeEngine
-from automation.engines.engine import ServiceStatus, UpOptions
-from automation.process import ports, processes, programs
-from automation.process.instance import Instance, State
+from automation.docker.cli import Docker, DockerError
+from automation.engines import selection
+from automation.engines.engine import Status, UpOptions
+from automation.engines.native import NativeEngine
+from automation.process import ports, programs
+from automation.process.instance import State
 from automation.project import frontend, node
 from automation.settings import Settings
 
 PASSED, WARNING, FAILED = "passed", "warning", "failed"
 NEEDED_PYTHON = (3, 11)
 NEEDED_BYTES = 2 * 10**9
-"""What the frontend's packages, a build and the caches take, with room to work."""
+"""The size of the frontend's packages, a build and the caches, with room to work."""
 
 _SECONDS = 5.0
-_MORE = "For more than running it"
 _FOR_CLUSTERS = "only needed for --engine cluster"
 _INSTALL = {
-    "kubectl": "install it as https://kubernetes.io/docs/tasks/tools/ says",
-    "helm": "install it as https://helm.sh/docs/intro/install/ says",
+    "kubectl": "install it: https://kubernetes.io/docs/tasks/tools/",
+    "helm": "install it: https://helm.sh/docs/intro/install/",
 }
 _BROWSERS = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "chrome", "msedge")
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What a check found, and how to mend it."""
+class Diagnosis:
+    """The outcome of one check, and the fix."""
 
     group: str
     name: str
@@ -54,8 +54,13 @@ class Finding:
     mend: str = ""
 
 
-async def examine(settings: Settings, profile: Profile) -> tuple[Finding, ...]:
-    """Run every check and return the findings in their order."""
+_machine = partial(Diagnosis, "This machine")
+_application = partial(Diagnosis, "Application")
+_optional = partial(Diagnosis, "Optional")
+
+
+async def examine(settings: Settings, profile: Profile) -> tuple[Diagnosis, ...]:
+    """Run every check and return the diagnoses in their order."""
     values = environment.read(settings, profile)
     docker, kubernetes, database, running = await asyncio.gather(
         _docker(settings), _kubernetes(settings), _database(settings, values), _running(settings)
@@ -63,44 +68,44 @@ async def examine(settings: Settings, profile: Profile) -> tuple[Finding, ...]:
     return (
         _python(),
         _packages(settings.root),
-        _node(settings.root, in_containers=running.in_containers),
+        _node(settings.root, in_containers=running.engine != NativeEngine.name),
         _disk(settings.root),
         _clock(settings.root),
         _settings_file(settings, values),
         database,
-        *_ports(running.ports),
+        *_ports({name: status.port for name, status in running.services.items() if status.port}),
         docker,
         *kubernetes,
         _browser(),
     )
 
 
-def describe(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Return the findings as lines for a person, under the names of their groups."""
+def describe(diagnoses: Iterable[Diagnosis]) -> tuple[str, ...]:
+    """Return the diagnoses as lines for a person, under the names of their groups."""
     marks = {PASSED: "ok  ", WARNING: "note", FAILED: "FAIL"}
     lines: list[str] = []
-    group = ""
-    for each in findings:
-        if each.group != group:
-            group = each.group
+    group, failures = "", 0
+    for diagnosis in diagnoses:
+        if diagnosis.group != group:
+            group = diagnosis.group
             lines += ["", group]
-        lines.append(f"  {marks[each.state]}  {each.name:<12} {each.detail}")
-        if each.mend and each.state != PASSED:
-            lines.append(f"{'':<20} try   {each.mend}")
-    failures = sum(each.state == FAILED for each in findings)
-    end = "Nothing is in the way." if not failures else f"{failures} to mend."
-    return (*lines, "", end)
+        lines.append(f"  {marks[diagnosis.state]}  {diagnosis.name:<12} {diagnosis.detail}")
+        if diagnosis.mend and diagnosis.state != PASSED:
+            lines.append(f"{'':<20} fix   {diagnosis.mend}")
+        failures += diagnosis.state == FAILED
+    problems = f"{failures} problem{'s' * (failures != 1)} to fix." if failures else "No problems found."
+    return (*lines, "", problems)
 
 
-def _python() -> Finding:
+def _python() -> Diagnosis:
     detail = f"{platform.python_version()} at {sys.executable}"
     if sys.version_info < NEEDED_PYTHON:
-        return Finding("This machine", "Python", FAILED, detail, "install Python 3.11 or newer, then   ./dev")
-    return Finding("This machine", "Python", PASSED, detail)
+        return _machine("Python", FAILED, detail, "install Python 3.11 or newer, then   ./dev")
+    return _machine("Python", PASSED, detail)
 
 
-def _packages(root: Path) -> Finding:
-    """Compare what is installed with the lock: the names and versions, not the files."""
+def _packages(root: Path) -> Diagnosis:
+    """Compare the installed names and versions with the lock."""
     wrong = []
     for line in (root / "requirements" / "dev.txt").read_text(encoding="utf-8").splitlines():
         requirement, _, marker = line.partition(" ; ")
@@ -115,67 +120,56 @@ def _packages(root: Path) -> Finding:
             wrong.append(f"{name} {installed} instead of {version}")
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        return Finding("This machine", "environment", FAILED, "; ".join(wrong[:3]) + more, "./dev")
-    return Finding("This machine", "environment", PASSED, "what requirements/dev.txt asks for")
+        return _machine("environment", FAILED, "; ".join(wrong[:3]) + more, "./dev")
+    return _machine("environment", PASSED, "matches requirements/dev.txt")
 
 
-def _node(root: Path, *, in_containers: bool) -> Finding:
+def _node(root: Path, *, in_containers: bool) -> Diagnosis:
     if in_containers:
-        detail = f"{node.version()}, the frontend's packages are in its container"
-        return Finding("This machine", "Node", PASSED, detail)
+        return _machine("Node", PASSED, f"{node.version()}, the frontend's packages are in its container")
     if not frontend.packages_current(root):
-        detail = f"Node {node.version()}; the frontend's packages are not those of its lock"
-        return Finding(
-            "This machine", "Node", WARNING, detail, "invoke install, or invoke up, which does it too"
-        )
-    return Finding("This machine", "Node", PASSED, f"{node.version()}, the frontend's packages are there")
+        detail = f"Node {node.version()}; the frontend's packages do not match the lock"
+        return _machine("Node", WARNING, detail, "invoke install, or invoke up, which installs them too")
+    return _machine("Node", PASSED, f"{node.version()}, the frontend's packages are installed")
 
 
-def _disk(root: Path) -> Finding:
+def _disk(root: Path) -> Diagnosis:
     free = shutil.disk_usage(root).free
     detail = f"{free / 10**9:.1f} GB free"
     if free < NEEDED_BYTES:
-        mend = "free some space; invoke clean removes what can be made again"
-        return Finding(
-            "This machine", "disk", FAILED, f"{detail}, {NEEDED_BYTES / 10**9:.0f} are needed", mend
-        )
-    return Finding("This machine", "disk", PASSED, detail)
+        detail += f", {NEEDED_BYTES / 10**9:.0f} needed"
+        return _machine("disk", FAILED, detail, "free some space: invoke clean removes builds and caches")
+    return _machine("disk", PASSED, detail)
 
 
-def _clock(root: Path) -> Finding:
-    newest = (root / "pyproject.toml").stat().st_mtime
-    shown = time.strftime("%Y-%m-%d %H:%M %Z")
-    if time.time() < newest:
-        mend = "set the clock: sessions and certificates depend on it"
-        return Finding("This machine", "clock", FAILED, f"{shown} is before pyproject.toml was written", mend)
-    return Finding("This machine", "clock", PASSED, shown)
+def _clock(root: Path) -> Diagnosis:
+    now = time.strftime("%Y-%m-%d %H:%M %Z")
+    if time.time() < (root / "pyproject.toml").stat().st_mtime:
+        detail = f"{now} is before pyproject.toml was written"
+        return _machine("clock", FAILED, detail, "set the clock: sessions and certificates depend on it")
+    return _machine("clock", PASSED, now)
 
 
-def _settings_file(settings: Settings, values: environment.Environment) -> Finding:
+def _settings_file(settings: Settings, values: environment.Environment) -> Diagnosis:
     name = settings.env_file_name
     if not settings.env_file.exists():
-        return Finding("Application", "settings", WARNING, f"no {name} yet", "invoke up makes it")
-    problems = [str(each) for each in values.problems]
+        return _application("settings", WARNING, f"no {name} yet", "invoke up makes it")
+    problems = "; ".join(map(str, values.problems))
     if values.blocking:
-        return Finding("Application", "settings", FAILED, "; ".join(problems), f"correct {name}")
+        return _application("settings", FAILED, problems, f"correct {name}")
     if problems:
-        return Finding("Application", "settings", WARNING, "; ".join(problems), "invoke env-check")
-    return Finding("Application", "settings", PASSED, name)
+        return _application("settings", WARNING, problems, "invoke env-check")
+    return _application("settings", PASSED, name)
 
 
-async def _database(settings: Settings, values: environment.Environment) -> Finding:
+async def _database(settings: Settings, values: environment.Environment) -> Diagnosis:
     url = values.values.get("DATABASE_URL", "")
-    composed = ComposeEngine(settings)
-    contained, native = composed.database(url), Instance(settings.state_dir).read()
-    if contained and composed.recorded and not native:
-        return Finding("Application", "database", PASSED, contained)
     if not url:
-        detail = f"SQLite in {paths.readable(settings.data_dir, settings.root)}"
-        # Before a start nobody knows which of the two it will be.
-        other = "" if native else f"; with containers, {contained}"
-        return Finding("Application", "database", PASSED, detail + other)
-    if any(each.name == "DATABASE_URL" for each in values.blocking):
-        return Finding("Application", "database", FAILED, "DATABASE_URL is not valid", "invoke env-check")
+        held = await selection.data(settings)
+        places = "; ".join(f"{place} ({name} engine)" for name, place in held.items())
+        return _application("database", PASSED, places or "none yet; invoke up creates it")
+    if any(problem.name == "DATABASE_URL" for problem in values.blocking):
+        return _application("database", FAILED, "DATABASE_URL is not valid", "invoke env-check")
     # Imported here: only this check needs a driver.
     import psycopg
 
@@ -190,109 +184,78 @@ async def _database(settings: Settings, values: environment.Environment) -> Find
     except (psycopg.Error, TimeoutError) as error:
         # The driver's message names host and user, never the password.
         why = " ".join(str(error).split()) or f"no answer within {_SECONDS:.0f} s"
-        return Finding(
-            "Application", "database", FAILED, f"PostgreSQL: {why}", "check DATABASE_URL and the network"
-        )
-    detail = f"PostgreSQL answers in {time.monotonic() - began:.2f} s"
-    return Finding("Application", "database", PASSED, detail)
+        fix = "check DATABASE_URL and the network"
+        return _application("database", FAILED, f"PostgreSQL: {why}", fix)
+    return _application("database", PASSED, f"PostgreSQL answers in {time.monotonic() - began:.2f} s")
 
 
-@dataclass(frozen=True)
-class _Running:
-    """The application that runs, if one does."""
-
-    ports: Mapping[str, int]
-    in_containers: bool
-
-
-async def _running(settings: Settings) -> _Running:
-    record = Instance(settings.state_dir).read()
-    if record and record.state != State.CRASHED:
-        return _Running({each.name: each.port for each in record.services}, in_containers=False)
-    composed = ComposeEngine(settings)
-    services: Mapping[str, ServiceStatus] = {}
-    # Without a daemon no container runs.
+async def _running(settings: Settings) -> Status:
+    """Return the status of the application, or of the native engine if none runs on this machine."""
     with suppress(DockerError, TimeoutError):
         async with asyncio.timeout(_SECONDS):
-            services = (await composed.status()).services if composed.recorded else {}
-    there = {name: each.port for name, each in services.items() if each.port and each.state != State.STOPPED}
-    return _Running(there, in_containers=bool(there))
+            engine = await selection.running(settings)
+            if engine and engine.name != "cluster":
+                return await engine.status()
+    return Status(NativeEngine.name, State.STOPPED)
 
 
-def _ports(running: Mapping[str, int]) -> Iterable[Finding]:
-    wanted = {"backend": UpOptions.backend_port, "frontend": UpOptions.frontend_port}
-    for name, port in {**wanted, **running}.items():
+def _ports(running: Mapping[str, int]) -> Iterator[Diagnosis]:
+    for name, port in {**UpOptions().ports, **running}.items():
         if running.get(name) == port:
-            yield Finding("Application", f"port {port}", PASSED, f"the {name} listens")
+            yield _application(f"port {port}", PASSED, f"the {name} listens")
         elif ports.is_free(UpOptions.host, port):
-            yield Finding("Application", f"port {port}", PASSED, f"free for the {name}")
+            yield _application(f"port {port}", PASSED, f"free for the {name}")
         else:
-            mend = f"invoke up --auto-port, or --{name}-port"
-            detail = f"taken by {ports.holder(port)}"
-            yield Finding("Application", f"port {port}", WARNING, detail, mend)
+            fix = f"invoke up --auto-port, or --{name}-port"
+            yield _application(f"port {port}", WARNING, f"taken by {ports.holder_process(port)}", fix)
 
 
-async def _docker(settings: Settings) -> Finding:
-    program = shutil.which("docker", path=settings.environ.get("PATH"))
-    mend = "install or start Docker where images are wanted; invoke up needs none"
-    if program is None:
-        return Finding(_MORE, "Docker", WARNING, "not installed", mend)
-    command = [program, "version", "--format", "{{.Server.Version}}"]
-    mark = f"doctor-{time.monotonic_ns()}"
-    async with processes.running(
-        command, cwd=settings.root, environ=settings.environ, mark=mark, grace=1
-    ) as docker:
-        output = []
-        try:
-            async with asyncio.timeout(_SECONDS):
-                output = [line async for line in processes.lines(docker)]
-                code = await docker.wait()
-        except TimeoutError:
-            code = 1
-    if code != 0:
-        return Finding(_MORE, "Docker", WARNING, "installed, but its engine does not answer", mend)
-    return Finding(_MORE, "Docker", PASSED, " ".join(output))
+async def _docker(settings: Settings) -> Diagnosis:
+    fix = "install or start Docker to build images; invoke up does not need it"
+    if not programs.find("docker", settings.environ, settings.root):
+        return _optional("Docker", WARNING, "not installed", fix)
+    try:
+        async with asyncio.timeout(_SECONDS):
+            return _optional("Docker", PASSED, (await Docker.find(settings).engine()).version)
+    except (DockerError, TimeoutError):
+        return _optional("Docker", WARNING, "installed, but its engine does not answer", fix)
 
 
-async def _kubernetes(settings: Settings) -> tuple[Finding, ...]:
-    """Find what `--engine cluster` needs, which is no more than a note where it is not there."""
+async def _kubernetes(settings: Settings) -> tuple[Diagnosis, ...]:
+    """Check the requirements of `--engine cluster`."""
     (kubectl, client), (helm, version) = await asyncio.gather(
-        _asked(settings, "kubectl", "version", "--output=json", f"--request-timeout={_SECONDS - 1:.0f}s"),
-        _asked(settings, "helm", "version", "--template={{.Version}}"),
+        _output(settings, "kubectl", "version", "--output=json", f"--request-timeout={_SECONDS - 1:.0f}s"),
+        _output(settings, "helm", "version", "--template={{.Version}}"),
     )
     described: dict[str, Any] = {}
-    # Without a cluster kubectl fails, and prints what it is all the same.
+    # Without a cluster kubectl fails, and prints its own version all the same.
     with suppress(ValueError):
         described = json.loads(client)
-    found = [
-        _tool(
-            "kubectl", kubectl, described.get("clientVersion", {}).get("gitVersion", ""), "kubectl version"
-        ),
-        _tool("helm", helm, version.strip(), "helm version"),
-    ]
+    tools = (
+        _tool("kubectl", kubectl, described.get("clientVersion", {}).get("gitVersion", "")),
+        _tool("helm", helm, version.strip()),
+    )
     if not kubectl:
-        return tuple(found)
-    _, context = await _asked(settings, "kubectl", "config", "current-context")
+        return tools
+    _, context = await _output(settings, "kubectl", "config", "current-context")
     name, server = context.strip(), described.get("serverVersion", {}).get("gitVersion", "")
     if name and server:
-        found.append(Finding(_MORE, "cluster", PASSED, f"{name}, Kubernetes {server}"))
-    else:
-        why = f"{name} does not answer" if name else "kubectl has no current context"
-        mend = "minikube start, or   kubectl config use-context NAME"
-        found.append(Finding(_MORE, "cluster", WARNING, f"{why}: {_FOR_CLUSTERS}", mend))
-    return tuple(found)
+        return (*tools, _optional("cluster", PASSED, f"{name}, Kubernetes {server}"))
+    why = f"{name} does not answer" if name else "kubectl has no current context"
+    fix = "minikube start, or   kubectl config use-context NAME"
+    return (*tools, _optional("cluster", WARNING, f"{why}: {_FOR_CLUSTERS}", fix))
 
 
-def _tool(name: str, there: bool, version: str, mend: str) -> Finding:
-    if not there:
-        return Finding(_MORE, name, WARNING, f"not installed: {_FOR_CLUSTERS}", _INSTALL[name])
+def _tool(name: str, installed: bool, version: str) -> Diagnosis:
+    if not installed:
+        return _optional(name, WARNING, f"not installed: {_FOR_CLUSTERS}", _INSTALL[name])
     if not version:
-        return Finding(_MORE, name, WARNING, "installed, but does not tell its version", mend)
-    return Finding(_MORE, name, PASSED, version)
+        return _optional(name, WARNING, "installed, but does not report its version", f"{name} version")
+    return _optional(name, PASSED, version)
 
 
-async def _asked(settings: Settings, name: str, *arguments: str) -> tuple[bool, str]:
-    """Return whether a program is there, and what it printed in the time that it has."""
+async def _output(settings: Settings, name: str, *arguments: str) -> tuple[bool, str]:
+    """Return whether a program is installed, and its output within the time limit."""
     program = programs.find(name, settings.environ, settings.root)
     if program is None:
         return False, ""
@@ -301,14 +264,13 @@ async def _asked(settings: Settings, name: str, *arguments: str) -> tuple[bool, 
     return True, ""
 
 
-def _browser() -> Finding:
+def _browser() -> Diagnosis:
     found = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
-    downloads = [
+    caches = (
         Path.home() / folder / "ms-playwright" for folder in (".cache", "Library/Caches", "AppData/Local")
-    ]
-    own = next((each for folder in downloads if folder.is_dir() for each in folder.glob("chromium*")), None)
-    if found or own:
-        return Finding(_MORE, "browser", PASSED, str(found or own))
-    detail = "neither Chrome nor Chromium; the end-to-end tests fetch one from the npm registry"
-    mend = "install Chromium, if they cannot"
-    return Finding(_MORE, "browser", WARNING, detail, mend)
+    )
+    downloaded = next((file for cache in caches if cache.is_dir() for file in cache.glob("chromium*")), None)
+    if found or downloaded:
+        return _optional("browser", PASSED, str(found or downloaded))
+    detail = "no Chrome or Chromium; the end-to-end tests download one from the npm registry"
+    return _optional("browser", WARNING, detail, "install Chromium, if they cannot")

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from automation.console.events import Emit
+from automation.contract import environment
 from automation.contract.environment import Environment
 from automation.contract.models import SERVICES, Profile
 from automation.process import addresses
@@ -120,6 +121,15 @@ class Engine(Protocol):
 
     async def plan(self, options: UpOptions) -> tuple[str, ...]:
         """Return what `up` would do, one sentence each."""
+
+
+def making_settings(settings: Settings, profile: Profile) -> tuple[str, ...]:
+    """Return the step of a plan that makes the settings file. Raises AutomationError for an invalid one."""
+    made = environment.initialise(settings, profile, dry_run=True)
+    if made:
+        return (f"Make {settings.env_file_name} with a generated {' and '.join(made)}.",)
+    environment.read(settings, profile).require_valid(settings.env_file_name)
+    return ()
 
 
 def welcome(

@@ -7,9 +7,10 @@ from automation.console.events import Emit, Notice, Result
 from automation.console.runner import confirm
 from automation.console.values import unknown
 from automation.contract.models import SERVICES
+from automation.engines import selection
 from automation.engines.compose import ComposeEngine
 from automation.engines.engine import Status, UpOptions
-from automation.engines.selection import for_start, latest, writer
+from automation.engines.selection import latest, writer
 from automation.process import ports
 from automation.process.instance import State
 from automation.settings import Settings
@@ -22,14 +23,14 @@ _UNREACHED = {"frontend": "not reached from here"}
 
 async def up(settings: Settings, emit: Emit, options: UpOptions, *, engine: str, dry_run: bool) -> None:
     """Start the application with the engine of that name, or with the one that is available."""
-    chosen, reason = await for_start(settings, engine)
-    options = replace(options, reason=reason)
+    options = replace(options, host=options.host or UpOptions.host)
+    choice = await selection.for_start(settings, engine)
     if dry_run:
-        plan = await chosen.plan(options)
+        plan = await choice.engine.plan(options)
         emit(Notice(plan))
-        emit(Result({"engine": chosen.name, "plan": plan}))
+        emit(Result({"engine": choice.engine.name, "plan": plan}))
     else:
-        await chosen.up(options, emit)
+        await selection.start(settings, options, emit, choice=choice)
 
 
 async def down(settings: Settings, emit: Emit, *, dry_run: bool) -> None:
@@ -48,8 +49,10 @@ async def down(settings: Settings, emit: Emit, *, dry_run: bool) -> None:
 async def status(settings: Settings, emit: Emit) -> int:
     """Show what runs; return a failure when it is unhealthy or crashed."""
     now = await (await latest(settings)).status()
-    emit(Notice(_describe(now)))
-    emit(Result(now.to_mapping()))
+    held = await selection.data(settings)
+    places = tuple(f"data: {place} ({name} engine)" for name, place in held.items())
+    emit(Notice((*_describe(now), *places)))
+    emit(Result({**now.to_mapping(), "data": held}))
     return FAILED if now.state in {State.UNHEALTHY, State.CRASHED} else 0
 
 

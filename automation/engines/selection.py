@@ -1,16 +1,20 @@
-"""Which engine is meant: the one that runs, the one that is asked for, or the one that this machine has."""
+"""Chooses the engine: the running one, the requested one, the one with this clone's data, or the default."""
 
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from automation.console.errors import AutomationError
+from automation.console.events import Emit, Notice
 from automation.console.values import unknown
+from automation.contract import environment, profiles
 from automation.docker.cli import Docker, DockerError
 from automation.engines.cluster import ClusterEngine
 from automation.engines.compose import ComposeEngine
-from automation.engines.engine import Engine
+from automation.engines.engine import Engine, UpOptions
 from automation.engines.native import NativeEngine
+from automation.images.build_failure import BaseImageError
 from automation.settings import Settings
 
 ENGINES: Mapping[str, Callable[[Settings], Engine]] = {
@@ -23,33 +27,86 @@ VARIABLE = "TODO_ENGINE"
 _ANSWER_SECONDS = 1.5
 
 
-async def for_start(settings: Settings, asked: str) -> tuple[Engine, str]:
-    """Return the engine that is to start the application, and why, unless it was asked for or runs already.
+@dataclass(frozen=True)
+class Choice:
+    """The engine for a start, and why it was chosen; empty if it was requested or already runs."""
 
-    Raises UsageError for an unknown name, and AutomationError when the other engine runs the application.
+    engine: Engine
+    reason: str = ""
+    replaceable: bool = False
+    """Neither a person nor any data binds the start to this engine."""
+
+
+async def start(settings: Settings, options: UpOptions, emit: Emit, *, choice: Choice) -> None:
+    """Start the application; without its base images and with a free choice, by the native engine."""
+    try:
+        await choice.engine.up(replace(options, reason=choice.reason), emit)
+    except BaseImageError as error:
+        if not choice.replaceable:
+            raise
+        emit(Notice(("", f"Images cannot be built: {error.why}. Using the native engine, which needs none.")))
+        reason = "images cannot be built; --engine compose tries again"
+        await NativeEngine(settings).up(replace(options, reason=reason), emit)
+
+
+async def for_start(settings: Settings, requested: str) -> Choice:
+    """Return the engine that is to start the application.
+
+    Raises UsageError for an unknown name, and AutomationError if another engine runs the application or the
+    one with the data is not available.
     """
-    name, origin = (asked, "--engine") if asked else (settings.environ.get(VARIABLE, ""), VARIABLE)
+    name, origin = (requested, "--engine") if requested else (settings.environ.get(VARIABLE, ""), VARIABLE)
     if name and name not in ENGINES:
         raise unknown("engine", name, ENGINES, flag=origin)
     runs = await running(settings)
     if runs and name in {"", runs.name}:
-        return runs, ""
+        return Choice(runs)
     if runs:
         raise AutomationError(
-            f"the application runs already, with the {runs.name} engine",
+            f"the application is already running, with the {runs.name} engine",
             why=f"it is at {runs.address()}",
             remedies=["invoke down, then the same command again"],
         )
     if name:
-        return ENGINES[name](settings), ""
+        return Choice(ENGINES[name](settings))
     obstacle, version = await _docker(settings)
+    held = await data(settings, ask=not obstacle)
+    holder, place = next(iter(held.items()), ("", ""))
+    if holder == NativeEngine.name:
+        reason = f"this clone's data is {place}; --engine compose starts without it"
+        return Choice(NativeEngine(settings), obstacle or reason)
+    if holder and obstacle:
+        raise AutomationError(
+            f"{obstacle}, and this clone's data is in {place}",
+            remedies=[
+                "start Docker, then the same command again",
+                "--engine native   starts without the data",
+            ],
+        )
     if obstacle:
-        return NativeEngine(settings), obstacle
-    return ComposeEngine(settings), f"Docker {version} answers; --engine native does without"
+        return Choice(NativeEngine(settings), obstacle)
+    reason = f"Docker {version} answers; --engine native does without"
+    return Choice(ComposeEngine(settings), reason, replaceable=not holder)
+
+
+async def data(settings: Settings, *, ask: bool = True) -> dict[str, str]:
+    """Return where this clone's data is, by engine, the one that ran last first.
+
+    Nothing where DATABASE_URL names a server, which every engine uses. Without `ask`, Docker is not asked.
+    """
+    profile = profiles.load("", settings.root)
+    if environment.read(settings, profile).values.get("DATABASE_URL"):
+        return {}
+    engines = (NativeEngine(settings), ComposeEngine(settings))
+    recent: list[NativeEngine | ComposeEngine] = sorted(
+        engines, key=lambda engine: engine.written, reverse=True
+    )
+    places = {engine.name: await engine.data(ask=ask) for engine in recent}
+    return {name: place for name, place in places.items() if place}
 
 
 async def running(settings: Settings) -> Engine | None:
-    """Return the engine that runs the application; None when none does, or one was killed."""
+    """Return the engine that runs the application; None if none does."""
     for make in (NativeEngine, ComposeEngine, ClusterEngine):
         engine: Engine = make(settings)
         # Without a daemon no container runs.
@@ -66,13 +123,13 @@ async def latest(settings: Settings) -> Engine:
 
 
 async def writer(settings: Settings) -> Engine:
-    """Return the engine whose services write, or did so last, also when all trace of them has gone."""
+    """Return the engine whose services write or wrote last, even if no trace of them is left."""
     engines: tuple[Engine, ...] = (NativeEngine(settings), ComposeEngine(settings))
     return await running(settings) or max(engines, key=lambda engine: engine.written)
 
 
 async def _docker(settings: Settings) -> tuple[str, str]:
-    """Return what keeps Docker from being used, empty when nothing does, and its version."""
+    """Return what keeps Docker from being used, empty if nothing, and its version."""
     try:
         docker = Docker.find(settings)
     except DockerError:

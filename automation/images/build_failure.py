@@ -18,6 +18,10 @@ _MOST_PATHS = 3
 _GENERATED = {"node_modules", "__pycache__"}
 
 
+class BaseImageError(AutomationError):
+    """A base image cannot be used, so no image can be built."""
+
+
 def explain(plan: Plan, progress: Progress, settings: Settings) -> AutomationError:
     """Return the error for a failed build from what the builder wrote."""
     step = progress.failed
@@ -61,7 +65,7 @@ def _base_failed(plan: Plan, base: str, error: str) -> AutomationError:
     name = base.removeprefix("docker.io/library/").removeprefix("docker.io/")
     cause = causes.find(causes.BASE_IMAGE, error)
     replace = f"--base {name}=OTHER   (docker image ls lists the images on this machine)"
-    return AutomationError(
+    return BaseImageError(
         f"{plan.dockerfile}: the base image {name} cannot be used",
         why=cause.why if cause else " ".join(error.split()),
         remedies=(*(cause.remedies if cause else ()), replace),

@@ -1,6 +1,7 @@
-"""Where the application is reached: from this machine, and where wished from others."""
+"""Where the application is reached: from this machine and, if requested, from others."""
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -9,6 +10,11 @@ import psutil
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised here, not chosen
 _THIS_MACHINE = {"localhost", LOOPBACK, "::1", "0.0.0.0"}  # noqa: S104 - recognised here, not chosen
+
+
+def published(host: str) -> dict[str, str]:
+    """Return the host that each service listens on. Only the frontend is for others: it proxies /api."""
+    return {"backend": LOOPBACK, "frontend": host}
 
 
 def public(host: str, port: int) -> str:
@@ -23,7 +29,7 @@ def bracketed(host: str) -> str:
 
 
 def from_elsewhere(host: str) -> list[str]:
-    """Return the hosts under which other machines reach this one, for a server that listens on `host`."""
+    """Return the hosts under which other machines reach a server that listens on `host`."""
     if host not in EVERYWHERE:
         return [] if host in {LOOPBACK, "localhost", "::1"} else [host]
     return sorted(
@@ -35,15 +41,22 @@ def from_elsewhere(host: str) -> list[str]:
 
 
 def origins(host: str, port: int) -> list[str]:
-    """Return the origins that a browser may name when it shows pages of that server."""
+    """Return the origins of the pages of a server that listens on `host`."""
     names = {"localhost", LOOPBACK, *from_elsewhere(host)}
     return [f"http://{bracketed(name)}:{port}" for name in sorted(names)]
+
+
+def development_hosts(host: str, values: Mapping[str, str]) -> str:
+    """Return the hosts, separated by commas, under which browsers may open the development server."""
+    urls = [values.get("FRONTEND_URL", ""), *values.get("TRUSTED_ORIGINS", "").split(",")]
+    named = {urlsplit(url.strip()).hostname or "" for url in urls}
+    return ",".join(sorted({LOOPBACK, *from_elsewhere(host), *named} - {""}))
 
 
 def seen_from_inside(url: str, host: str) -> str:
     """Return the URL of a server as a container reaches it: there, localhost is the container itself.
 
-    `host` is the name by which containers know this machine.
+    `host` is the name of this machine for containers.
     """
     with suppress(ValueError):
         before, at, after = urlsplit(url).netloc.rpartition("@")

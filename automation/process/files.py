@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one, and naming what the file system refuses."""
+"""Files that a reader never sees half-written, and errors that name what the file system refuses."""
 
 import json
 import os
@@ -6,9 +6,37 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from automation.console.errors import AutomationError, reason, remedies
+
+_T = TypeVar("_T")
+
+
+class Store(Generic[_T]):
+    """One value in a JSON file. A damaged file, or one of another version, counts as absent."""
+
+    def __init__(self, file: Path, kind: type[_T]) -> None:
+        self.file = file
+        self._adapter = TypeAdapter(kind)
+
+    def read(self) -> _T | None:
+        """Return the value; None if there is none."""
+        try:
+            return self._adapter.validate_json(self.file.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def write(self, value: _T) -> None:
+        """Replace the value. Raises AutomationError."""
+        make_directory(self.file.parent)
+        write_private(self.file, self._adapter.dump_json(value, indent=2).decode() + "\n")
+
+    def remove(self) -> None:
+        """Remove the file, if there is one."""
+        self.file.unlink(missing_ok=True)
 
 
 def make_directory(directory: Path) -> None:
@@ -24,15 +52,15 @@ def make_directory(directory: Path) -> None:
 
 
 def write_text(target: Path, text: str) -> None:
-    """Write the file whole or not at all; it keeps its permissions. Raises AutomationError."""
+    """Write the whole file or nothing; it keeps its permissions. Raises AutomationError."""
     mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
     _write(target, text, mode, exclusive=False)
 
 
 def write_private(target: Path, text: str, *, exclusive: bool = False) -> None:
-    """Write the file whole or not at all, readable by its owner only (mode 0600).
+    """Write the whole file or nothing, readable only by its owner (mode 0600). Raises AutomationError.
 
-    With `exclusive`, a file that appeared meanwhile is kept. Raises AutomationError.
+    With `exclusive`, a file that appeared in the meantime is kept.
     """
     _write(target, text, 0o600, exclusive=exclusive)
 
@@ -67,12 +95,12 @@ def _write(target: Path, text: str, mode: int, *, exclusive: bool) -> None:
 
 
 def write_json(target: Path, data: Mapping[str, Any]) -> None:
-    """Write the data as JSON, whole or not at all. Raises AutomationError."""
+    """Write the data as JSON, the whole file or nothing. Raises AutomationError."""
     write_private(target, json.dumps(data, indent=2) + "\n")
 
 
 def read_json(source: Path) -> dict[str, Any] | None:
-    """Return the mapping in the file; None when there is none or it is not one."""
+    """Return the mapping in the file; None if there is none."""
     try:
         data = json.loads(source.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -81,7 +109,7 @@ def read_json(source: Path) -> dict[str, Any] | None:
 
 
 def modified(file: Path) -> float:
-    """Return when the file was changed last, in seconds since the epoch; 0 if there is none."""
+    """Return when the file was last changed, in seconds since the epoch; 0 if there is none."""
     try:
         return file.stat().st_mtime
     except OSError:

@@ -1,19 +1,23 @@
-"""Which ports are free, and who holds one that is not."""
+"""Free ports, and who holds a port that is not free."""
 
 import errno
 import os
 import socket
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 
 import psutil
 
-from automation.console.errors import AutomationError
+from automation.console.errors import AutomationError, UsageError
+from automation.console.events import Emit, step
 from automation.process import logs
 
 _ATTEMPTS = 200
 _LONGEST_COMMAND = 60
+
+Holder = Callable[[int], Awaitable[str]]
+"""Returns who holds a port; nothing if unknown."""
 
 
 class PortTakenError(AutomationError):
@@ -24,23 +28,60 @@ def is_free(host: str, port: int) -> bool:
     """Return whether a server can listen there and a browser that opens localhost reaches it."""
     # Where "localhost" is the IPv6 loopback first, a listener there would answer in our place.
     hosts = {host, "::1"} if host in {"127.0.0.1", "localhost"} else {host}
-    return all(_can_listen(each, port) for each in hosts)
+    return all(_can_listen(name, port) for name in hosts)
 
 
-def choose(host: str, port: int, *, search: bool, avoid: Collection[int]) -> int:
-    """Return the port, or with `search` the next one upwards that is free. Raises PortTakenError."""
-    for candidate in range(port, min(port + (_ATTEMPTS if search else 1), 65536)):
-        if candidate not in avoid and is_free(host, candidate):
-            return candidate
-    raise PortTakenError(
-        f"port {port} is taken by {holder(port)}"
-        if not search
-        else f"no port from {port} to {port + _ATTEMPTS} is free"
-    )
+async def settle(
+    wanted: Mapping[str, int],
+    hosts: Mapping[str, str],
+    *,
+    search: bool,
+    emit: Emit | None = None,
+    holder: Holder | None = None,
+) -> dict[str, int]:
+    """Return a free port for each service; with `search`, the next one upwards.
+
+    Every taken port is reported before PortTakenError is raised for the first. Raises UsageError for a port
+    that two services share.
+    """
+    if len(set(wanted.values())) < len(wanted):
+        raise UsageError(
+            f"port {next(iter(wanted.values()))} is requested twice",
+            why=f"the {' and the '.join(wanted)} need a port each",
+        )
+    settled = dict(wanted)
+    failures = []
+    for name, port in wanted.items():
+        free = _next_free(hosts[name], port, _others(settled, name), _ATTEMPTS if search else 1)
+        if free is None and search:
+            raise AutomationError(f"no port from {port} to {port + _ATTEMPTS} is free")
+        if free is None:
+            failures.append((name, await taken(name, hosts[name], settled, holder)))
+        else:
+            settled[name] = free
+    for name, failure in failures:
+        if emit is not None:
+            with suppress(PortTakenError), step(emit, name):
+                raise failure
+    if failures:
+        raise failures[0][1]
+    return settled
 
 
-def holder(port: int) -> str:
-    """Return who listens on the port: command, process id, since when; as much as can be seen."""
+async def taken(
+    name: str, host: str, settled: Mapping[str, int], holder: Holder | None = None
+) -> PortTakenError:
+    """Return the error that names who holds a service's port, and how to choose another."""
+    port = settled[name]
+    who = (await holder(port) if holder else "") or holder_process(port)
+    remedies = ["the same command with --auto-port"]
+    if free := _next_free(host, port + 1, _others(settled, name), _ATTEMPTS):
+        remedies.append(f"the same command with --{name}-port {free}")
+    return PortTakenError(f"port {port} is taken by {who}", remedies=remedies)
+
+
+def holder_process(port: int) -> str:
+    """Return which process listens on the port: command, process id and start, as far as visible."""
     process = next(_listeners(port), None)
     if process is None:
         return "another process, which this user may not see"
@@ -59,10 +100,19 @@ def held_by_other(port: int, own: Collection[int]) -> bool:
 
 
 def since(moment: float) -> str:
-    """Return the local time of day of a moment in seconds since the epoch; with the day if not today."""
+    """Return the local time of day of a moment in seconds since the epoch; with the date if not today."""
     then, now = time.localtime(moment), time.localtime()
     today = (then.tm_year, then.tm_yday) == (now.tm_year, now.tm_yday)
     return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", then)
+
+
+def _others(chosen: Mapping[str, int], name: str) -> set[int]:
+    return {port for other, port in chosen.items() if other != name}
+
+
+def _next_free(host: str, port: int, avoid: Collection[int], attempts: int) -> int | None:
+    candidates = (each for each in range(port, min(port + attempts, 65536)) if each not in avoid)
+    return next((candidate for candidate in candidates if is_free(host, candidate)), None)
 
 
 def _can_listen(host: str, port: int) -> bool:
@@ -70,7 +120,7 @@ def _can_listen(host: str, port: int) -> bool:
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             if os.name == "posix":
-                # As the servers do: a connection that is only closing down does not hold the port.
+                # As the servers do: a connection that is only closing does not hold the port.
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
             probe.listen(1)
@@ -95,7 +145,7 @@ def _can_listen(host: str, port: int) -> bool:
 
 
 def _listeners(port: int) -> Iterator[psutil.Process]:
-    # Process by process: macOS shows the connections of the whole machine to the administrator only.
+    # Process by process: macOS shows the connections of the whole machine only to the administrator.
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             for connection in process.net_connections(kind="tcp"):

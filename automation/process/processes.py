@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,9 +79,7 @@ def kill_marked(mark: str) -> int:
     count = 0
     # A process may start another between being seen and being killed.
     while strays := list(marked(mark)):
-        for process in strays:
-            with suppress(psutil.Error):
-                process.kill()
+        kill(strays)
         gone, _ = psutil.wait_procs(strays, timeout=5)
         if not gone:
             break
@@ -93,7 +91,6 @@ class Guarded:
     """A command under its guard."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        """Take the guard's process."""
         self._process = process
         self.identity = identify(process.pid)
 
@@ -111,13 +108,7 @@ class Guarded:
 
     def tree(self) -> list[psutil.Process]:
         """Return the command's processes, without the guard."""
-        with suppress(psutil.Error):
-            return psutil.Process(self.identity.pid).children(recursive=True)
-        return []
-
-    def memory(self) -> int:
-        """Return the resident memory of the command's processes, in bytes."""
-        return sum(_resident(process) for process in self.tree())
+        return children(self.identity.pid)
 
     async def wait(self) -> int:
         """Wait for the end of the command and return its exit code."""
@@ -136,14 +127,27 @@ class Guarded:
 
     def kill(self) -> None:
         """Kill the command's processes and the guard at once."""
-        for process in self.tree():
-            with suppress(psutil.Error):
-                process.kill()
+        kill(self.tree())
         with suppress(ProcessLookupError):
             self._process.kill()
 
 
-def _resident(process: psutil.Process) -> int:
+def children(pid: int) -> list[psutil.Process]:
+    """Return the running processes that a process started, and those that they started."""
+    with suppress(psutil.Error):
+        return psutil.Process(pid).children(recursive=True)
+    return []
+
+
+def kill(doomed: Iterable[psutil.Process]) -> None:
+    """Kill the processes at once; those that have ended are no error."""
+    for process in doomed:
+        with suppress(psutil.Error):
+            process.kill()
+
+
+def resident(process: psutil.Process) -> int:
+    """Return the resident memory of a process in bytes; 0 if it has ended."""
     with suppress(psutil.Error):
         return int(process.memory_info().rss)
     return 0

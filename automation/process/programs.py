@@ -86,7 +86,7 @@ class Program:
         code = transport.get_returncode()
         assert code is not None  # noqa: S101 - the end comes after it
         return Completed(
-            code, *(bytes(each).decode("utf-8", "replace") for each in collected.written.values())
+            code, *(bytes(output).decode("utf-8", "replace") for output in collected.written.values())
         )
 
     @asynccontextmanager
@@ -116,13 +116,10 @@ async def _end(transport: asyncio.SubprocessTransport, collected: _Collected) ->
 
 def _kill_all(pid: int) -> None:
     """Kill a program that leads a session, and all that it has started, also where it has ended itself."""
-    tree: list[psutil.Process] = []
+    tree = processes.children(pid)
     with suppress(psutil.Error):
-        process = psutil.Process(pid)
-        tree = [*process.children(recursive=True), process]
-    for each in tree:
-        with suppress(psutil.Error):
-            each.kill()
+        tree.append(psutil.Process(pid))
+    processes.kill(tree)
     if sys.platform != "win32":
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)

@@ -1,7 +1,7 @@
 """Keeps a set of services running together: all are healthy, or none is left.
 
 The services are data, so any command can be supervised. Each runs under a guard, writes to its own log file,
-and is asked over HTTP whether it is healthy.
+and is probed over HTTP.
 """
 
 import asyncio
@@ -37,13 +37,12 @@ class Service:
     environ: Mapping[str, str]
     port: int
     address: str
-    """Where a person or another service reaches it."""
     health: str
     """The URL that answers 200 while it is healthy."""
     warm_up: str = ""
-    """A URL to ask once before calling it healthy, so that nobody waits for the first answer."""
+    """A URL to request once before it counts as healthy, so that nobody waits for the first page."""
     grace: float = 3.0
-    """Seconds from being asked to end until being made to."""
+    """Seconds between SIGTERM and SIGKILL."""
     patience: float = 120.0
     """Seconds to wait until it is healthy."""
 
@@ -52,7 +51,6 @@ class ServiceStoppedError(AutomationError):
     """A service ended, or did not become healthy."""
 
     def __init__(self, service: Service, what: str, details: Sequence[str]) -> None:
-        """Show the last lines of its output."""
         super().__init__(
             what,
             why="its last lines:" if details else "it wrote nothing",
@@ -66,7 +64,6 @@ class Supervisor:
     """Runs services for one instance. Leaving its block ends them all."""
 
     def __init__(self, owner: Instance, record: Record, emit: Emit) -> None:
-        """Take the instance whose lock this process holds."""
         self._instance = owner
         self._record = record
         self._emit = emit
@@ -75,13 +72,11 @@ class Supervisor:
         self._fallen: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def __aenter__(self) -> Self:
-        """Return the supervisor."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """End every service."""
         await self.stop()
 
     @property
@@ -113,39 +108,39 @@ class Supervisor:
         self._watchers.append(asyncio.create_task(self._report_end(service, guarded)))
 
     async def all_of(self, starts: Iterable[Coroutine[Any, Any, None]]) -> None:
-        """Run these together; the first failure, also of a service that was healthy before, ends all."""
-        pending = {asyncio.ensure_future(each) for each in starts}
+        """Run these together; the first failure, also of an already healthy service, ends all."""
+        pending = {asyncio.ensure_future(start) for start in starts}
         try:
             while pending:
                 done, _ = await asyncio.wait({*pending, self._fallen}, return_when=asyncio.FIRST_COMPLETED)
-                for each in done:
-                    each.result()
+                for task in done:
+                    task.result()
                 pending -= done
         finally:
-            for each in pending:
-                each.cancel()
+            for task in pending:
+                task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
 
     def mark_running(self) -> None:
-        """Write down that all are healthy."""
+        """Record that every service is healthy."""
         self._write(state=State.RUNNING)
 
     async def run(self, *, show_output: bool) -> None:
-        """Stay until a service ends, which raises ServiceStoppedError; show what they write meanwhile."""
+        """Stay until a service ends, which raises ServiceStoppedError; stream the output until then."""
         keeping = asyncio.create_task(self._keep_logs(show_output=show_output))
         try:
             done, _ = await asyncio.wait({keeping, self._fallen}, return_when=asyncio.FIRST_COMPLETED)
-            for each in done:
-                each.result()
+            for task in done:
+                task.result()
         finally:
             keeping.cancel()
 
     async def stop(self) -> None:
-        """End every service, all at the same time. Cancelling this kills them at once."""
+        """Stop all services together. Cancelling this kills them at once."""
         for watcher in self._watchers:
             watcher.cancel()
         if self._fallen.done():
-            # It was raised where it was awaited, or the failure that comes first has been.
+            # Retrieved, so that asyncio does not report it: the first failure was raised already.
             self._fallen.exception()
         with suppress(AutomationError):
             self._write(state=State.STOPPING)
@@ -178,7 +173,7 @@ class Supervisor:
             healthy.cancel()
 
     async def _probe(self, service: Service, current: Step) -> None:
-        # The person's proxy is not meant for this machine.
+        # A proxy of the environment is not for this machine.
         async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=2.0) as client:
             while (answer := await _answer(client, service.health)) != httpx2.codes.OK:
                 if answer is not None:
@@ -186,7 +181,7 @@ class Supervisor:
                 await asyncio.sleep(_PROBE_SECONDS)
             if service.warm_up:
                 current.progress(f"{service.address}   preparing the first page")
-                # What the page answers does not matter here; that it is compiled does.
+                # Only the compilation of the page matters here.
                 with suppress(httpx2.HTTPError):
                     await client.get(service.warm_up, timeout=service.patience)
 
@@ -214,7 +209,7 @@ class Supervisor:
 
 
 def _open_log(file: Path) -> IO[bytes]:
-    """Open a new log that only its owner reads. Raises AutomationError."""
+    """Open a new log that only its owner can read. Raises AutomationError."""
     files.make_directory(file.parent)
     try:
         file.unlink(missing_ok=True)
@@ -228,7 +223,7 @@ def _open_log(file: Path) -> IO[bytes]:
 
 
 async def _answer(client: httpx2.AsyncClient, url: str) -> int | None:
-    """Return the status that the URL answers with; None when nobody answers."""
+    """Return the HTTP status of the URL; None without an answer."""
     try:
         return (await client.get(url)).status_code
     except httpx2.HTTPError:
@@ -236,7 +231,7 @@ async def _answer(client: httpx2.AsyncClient, url: str) -> int | None:
 
 
 def _describe_end(code: int) -> str:
-    """Return how a guarded command ended; the guard's own death has a negative code, as Python counts."""
+    """Return how a guarded command ended; a negative code is the death of its guard."""
     if code < 0:
         return f"lost its guard (signal {-code})"
     if code > _FIRST_SIGNAL_CODE:

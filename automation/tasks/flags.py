@@ -48,7 +48,7 @@ Service = Annotated[str, Flag("Only this service: backend or frontend.")]
 Engine = Annotated[
     str,
     Flag(
-        "compose, native or cluster. Defaults to the running engine, else compose if Docker is available.",
+        "compose, native or cluster. Defaults to the running one, the one with the data, else compose.",
         "ENGINE",
     ),
 ]

@@ -53,6 +53,19 @@ async def lock(
 
 
 @task
+async def data_copy(
+    run: Run,
+    from_: Annotated[str, Flag("Engine to copy from: native or compose.", "ENGINE")] = "",
+    to: Annotated[str, Flag("Engine whose database is replaced: compose or native.", "ENGINE")] = "",
+    yes: flags.Yes = False,
+) -> None:
+    """Copy the data from one engine's database to the other's."""
+    from automation.engines import data_copy as copying
+
+    await copying.copy(*run, source=from_, target=to, yes=yes)
+
+
+@task
 async def clean(
     run: Run,
     data: Annotated[bool, Flag("Delete the embedded database too; this cannot be undone.")] = False,

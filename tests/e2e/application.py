@@ -10,7 +10,7 @@ import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,13 @@ class Application:
 
 @contextmanager
 def own_application(
-    folder: Path, agent: str, settings: Mapping[str, str], *, engine: str, profile: str
+    folder: Path,
+    agent: str,
+    settings: Mapping[str, str],
+    *,
+    engine: str,
+    profile: str,
+    flags: Sequence[str] = ("--prod",),
 ) -> Iterator[Application]:
     """Run what is deployed, with its state in `folder`: processes of this machine, containers, or pods."""
     env_file = folder / ".env"
@@ -57,7 +63,7 @@ def own_application(
         )
 
     ports = [f"--{service}-port={free_port()}" for service in ("frontend", "backend")]
-    start = ["up", "--engine", engine, "--profile", profile, "--prod", "--detach", "--auto-port", *ports]
+    start = ["up", "--engine", engine, "--profile", profile, *flags, "--detach", "--auto-port", *ports]
     stop = ["compose-down", "--volumes", "--yes"] if engine == "compose" else ["down"]
     if engine == "cluster":
         # A namespace of its own, beside whatever release there is.

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +36,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--profile", default="standalone", help="the profile that is run")
     group.addoption("--address", help="test the application that runs there, instead of starting one")
     group.addoption("--agent", choices=AGENTS, help="the agent that answers there, or the only one to test")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out development, of which pods and an application that is already running know nothing."""
+    other = config.getoption("--engine") == "cluster" or config.getoption("--address")
+    return True if other and collection_path.name == "test_development.py" else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

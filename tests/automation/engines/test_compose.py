@@ -1,45 +1,15 @@
-"""The tasks that run containers: what they ask Docker for, what they tell, and how they explain a failure."""
+"""The containers: what Docker is told, what people are told, and how a failure is explained."""
 
 import json
-import shutil
 import signal
-import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.automation.conftest import ROOT, Project, eventually, on_terminal
-
-DOCKERFILE = "ARG {}_IMAGE\nFROM scratch AS standalone\nFROM scratch AS uv\nFROM scratch AS cluster\n"
-
-
-@pytest.fixture
-def docker(project: Project) -> Path:
-    """Give the project a Docker that is a stand-in, and return the file where it keeps what it was told."""
-    programs = project.root / "programs"
-    programs.mkdir()
-    double = shutil.copy(ROOT / "tests/doubles/docker_double.py", programs)
-    program = programs / "docker"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{double}" "$@"\n')
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    project.environ["PATH"] = f"{programs}:{project.environ['PATH']}"
-    del project.environ["TODO_ENGINE"]
-    shutil.copy(ROOT / "docker-compose.yml", project.root)
-    shutil.copy(ROOT / "deploy/rules.toml", project.root / "deploy")
-    for service, name in (("backend", "PYTHON"), ("frontend", "NODE")):
-        for file in ("Dockerfile", "Dockerfile.dev"):
-            (project.root / service / file).write_text(DOCKERFILE.format(name))
-            (project.root / service / f"{file}.dockerignore").write_text(f"*\n!{service}/src\n")
-    return Path(double).with_suffix(".json")
-
-
-def told(docker: Path) -> dict[str, Any]:
-    """Return what the stand-in was told."""
-    state: dict[str, Any] = json.loads(docker.read_text())
-    return state
+from tests.automation.conftest import Project, eventually
+from tests.automation.engines.conftest import DOCKERFILE, told
 
 
 def test_up_builds_starts_and_names_the_address(project: Project, docker: Path) -> None:
@@ -185,10 +155,13 @@ def test_a_server_on_this_machine_is_given_to_containers_by_the_name_that_they_k
 @pytest.mark.parametrize(
     ("behaviour", "words"),
     [
-        ("migration-fails", ["SQLite could not be brought up to date", "the history does not fit"]),
-        ("backend-ends", ["the backend stops again and again", "this backend is broken on purpose"]),
+        ("migration-fails", ["SQLite could not be migrated", "the history does not fit"]),
+        (
+            "backend-ends",
+            ["the backend keeps stopping after every restart", "this backend is broken on purpose"],
+        ),
         ("backend-ends", ["invoke logs --service backend"]),
-        ("memory", ["the backend was killed: it needed more memory", "give Docker more memory"]),
+        ("memory", ["the backend was killed: it ran out of memory", "give Docker more memory"]),
         ("unhealthy", ["the backend is not healthy: port 8000/health answers 500"]),
         ("disk-full", ["Docker's disk is full", "docker builder prune"]),
         ("image-missing", ["the image todo-backend:", "invoke build"]),
@@ -214,7 +187,7 @@ def test_a_database_with_another_password_is_explained(project: Project, docker:
         "compose-up", "--detach", "--database", "postgres", *project.ports, DOCKER="other-password"
     )
     assert result.returncode == 1
-    assert "POSTGRES_PASSWORD is not the password that the database was made with" in result.stderr
+    assert "POSTGRES_PASSWORD is not the password that the database was created with" in result.stderr
     assert "invoke compose-down --volumes" in result.stderr
 
 
@@ -276,7 +249,7 @@ def test_another_mode_profile_or_database_than_the_running_one_is_an_error(
     for flags in (["--dev"], ["--profile", "uv"], ["--database", "postgres"]):
         result = project.invoke("compose-up", "--detach", *flags)
         assert result.returncode == 1
-        assert "runs already, the standalone profile in production mode" in result.stderr
+        assert "is already running, the standalone profile in production mode" in result.stderr
         assert "invoke down" in result.stderr
 
 
@@ -313,7 +286,7 @@ def test_in_development_the_packages_follow_the_lock_file(project: Project, dock
     [
         (["--database", "mysql"], "the databases are sqlite, postgres"),
         (["--profile", "standalon"], "--profile standalone"),
-        (["--backend-port", "3000"], "port 3000 is asked for twice"),
+        (["--backend-port", "3000"], "port 3000 is requested twice"),
     ],
 )
 def test_a_value_that_means_nothing_is_one_clear_message(
@@ -342,7 +315,7 @@ def test_in_the_foreground_a_signal_ends_everything_and_keeps_the_data(
     running.until("backend  | the backend has started")
     running.send(number)
     assert running.end() == 128 + number
-    assert "everything has ended, the data stays" in running.text()
+    assert "everything has stopped, the data stays" in running.text()
     assert told(docker)["containers"] == {}
     assert told(docker)["volumes"]
     assert not project.processes()
@@ -364,128 +337,3 @@ def test_down_twice_is_no_error_and_keeps_the_data(project: Project, docker: Pat
     assert (first.returncode, second.returncode) == (0, 0)
     assert "Nothing is running." in second.stdout
     assert told(docker)["volumes"]
-
-
-def test_logs_say_that_what_containers_wrote_went_with_them(project: Project, docker: Path) -> None:
-    assert "Nothing has been written yet" in project.invoke("logs").stdout
-    project.invoke("compose-up", "--detach", *project.ports)
-    project.invoke("down")
-    gone = project.invoke("logs", DOCKER="absent-daemon")
-    assert "What the containers wrote went with them" in gone.stdout
-    project.up("--engine", "native").send(signal.SIGINT)
-    eventually(lambda: project.status()["state"] == "stopped", "it has ended")
-    assert "frontend" in project.invoke("logs").stdout
-    project.invoke("compose-up", "--detach", *project.ports)
-    assert "backend  | the backend has started" in project.invoke("logs").stdout
-
-
-def test_status_and_logs_know_the_database_that_is_a_container(project: Project, docker: Path) -> None:
-    project.invoke("compose-up", "--detach", "--database", "postgres", *project.ports)
-    shown = project.invoke("status").stdout
-    assert "postgres   for the backend only" in shown
-    assert "what postgres writes: invoke logs --service postgres" in shown
-    assert project.status()["postgres"]["state"] == "healthy"
-    assert "postgres | the postgres has started" in project.invoke("logs", "--service", "postgres").stdout
-    project.invoke("down")
-    project.invoke("compose-up", "--detach", *project.ports)
-    assert "postgres" not in project.invoke("status").stdout
-    wrong = project.invoke("logs", "--service", "postgres")
-    assert wrong.returncode == 2
-    assert "the services are backend, frontend" in wrong.stderr
-
-
-def test_doctor_knows_what_containers_hold(project: Project, docker: Path) -> None:
-    def findings(**environ: str) -> dict[str, dict[str, str]]:
-        result = project.invoke("doctor", "--json", **environ)
-        return {each["name"]: each for each in json.loads(result.stdout)["findings"]}
-
-    before = findings()
-    assert before["database"]["detail"].startswith("SQLite in .data; with containers, SQLite in the volume ")
-    project.invoke("compose-up", "--detach", *project.ports)
-    volume = next(name for name in told(docker)["volumes"] if name.endswith("_data"))
-    while_it_runs = findings()
-    assert while_it_runs["database"]["detail"] == f"SQLite in the volume {volume}"
-    assert while_it_runs[f"port {project.backend_port}"]["detail"] == "the backend listens"
-    assert while_it_runs[f"port {project.frontend_port}"]["detail"] == "the frontend listens"
-    assert while_it_runs["Node"]["state"] == "passed"
-    # Without a daemon nobody can tell.
-    assert f"port {project.backend_port}" not in findings(DOCKER="absent-daemon")
-    project.invoke("down")
-    assert before == findings() | {name: before[name] for name in ("clock", "disk", "settings")}
-    project.invoke("compose-up", "--detach", "--database", "postgres", *project.ports)
-    assert (
-        findings()["database"]["detail"] == f"PostgreSQL in the volume {volume.removesuffix('data')}postgres"
-    )
-
-
-def test_data_is_deleted_only_on_an_explicit_yes(project: Project, docker: Path) -> None:
-    project.invoke("compose-up", "--detach", *project.ports)
-    asked = project.invoke("compose-down", "--volumes")
-    assert asked.returncode == 2
-    assert "--yes" in asked.stderr
-    assert project.status()["state"] == "running"
-    command = [sys.executable, "-m", "invoke", "compose-down", "--volumes"]
-    refused, drawn = on_terminal(
-        command, 100, cwd=project.root, keys=b"n\n", waiting_for="[y/N]", environ=project.environ
-    )
-    assert refused == 1
-    assert "every account, task and conversation" in drawn
-    assert told(docker)["volumes"]
-    assert project.invoke("compose-down", "--volumes", "--yes").returncode == 0
-    assert told(docker)["volumes"] == []
-
-
-def test_up_takes_compose_where_docker_answers_and_the_others_find_it(project: Project, docker: Path) -> None:
-    result = project.invoke("up", "--detach", *project.ports)
-    assert result.returncode == 0, result.stderr
-    assert "compose engine: Docker 29.1.0 answers; --engine native does without" in result.stdout
-    assert project.status()["mode"] == "development"
-    assert "backend  | the backend has started" in project.invoke("logs").stdout
-    other = project.invoke("up", "--engine", "native", "--detach")
-    assert other.returncode == 1
-    assert "runs already, with the compose engine" in other.stderr
-    assert project.invoke("down").returncode == 0
-    assert project.status()["state"] == "stopped"
-    assert told(docker)["containers"] == {}
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "reason"),
-    [
-        ("absent-daemon", "Docker does not answer"),
-        ("silent-daemon", "Docker does not answer"),
-        ("no-compose", "Docker has no Compose here"),
-    ],
-)
-def test_up_takes_processes_where_docker_is_of_no_use(
-    project: Project, docker: Path, behaviour: str, reason: str
-) -> None:
-    result = project.invoke("up", "--dry-run", "--json", *project.ports, DOCKER=behaviour)
-    assert json.loads(result.stdout)["engine"] == "native", result.stderr
-    running = project.start("up", *project.ports, DOCKER=behaviour)
-    running.until(f"native engine: {reason}")
-    composed = project.invoke("compose-up", "--detach", DOCKER=behaviour)
-    assert "runs already, with the native engine" in composed.stderr
-
-
-@pytest.mark.parametrize(("name", "engine"), [("native", "native"), ("compose", "compose")])
-def test_flag_and_variable_decide_about_the_engine(
-    project: Project, docker: Path, name: str, engine: str
-) -> None:
-    by_flag = project.invoke("up", "--dry-run", "--json", "--engine", name, *project.ports)
-    by_variable = project.invoke("up", "--dry-run", "--json", *project.ports, TODO_ENGINE=name)
-    assert [json.loads(each.stdout)["engine"] for each in (by_flag, by_variable)] == [engine, engine]
-    wrong = project.invoke("up", "--engine", "podman")
-    assert wrong.returncode == 2
-    assert "the engines are compose, native" in wrong.stderr
-
-
-def test_two_checkouts_and_two_state_directories_are_projects_of_their_own(
-    project: Project, docker: Path, tmp_path: Path
-) -> None:
-    project.invoke("compose-up", "--detach", *project.ports)
-    first = next(iter(told(docker)["containers"])).removesuffix("-migrate-1")
-    project.invoke("down")
-    project.invoke("compose-up", "--detach", *project.ports, TODO_STATE_DIR=str(tmp_path / "other"))
-    second = next(iter(told(docker)["containers"])).removesuffix("-migrate-1")
-    assert first != second

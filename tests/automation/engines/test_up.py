@@ -1,17 +1,15 @@
 """One command starts the application and leaves nothing behind, however it ends."""
 
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
-from automation.process import ports
-from tests.automation.conftest import Project, Running, eventually
+from tests.automation.conftest import Project, eventually
 
 
 def test_up_makes_the_settings_starts_both_services_and_names_the_address(project: Project) -> None:
@@ -94,18 +92,10 @@ def test_when_the_frontend_dies_the_backend_ends_and_its_last_lines_are_shown(pr
     assert not project.processes()
 
 
-def test_a_backend_that_cannot_be_imported_is_a_failure_with_its_own_words(project: Project) -> None:
-    running = project.start("up", *project.ports, BACKEND="broken")
-    assert running.end() == 1
-    assert "this backend is broken on purpose" in running.text()
-    assert "invoke logs --service backend" in running.text()
-    assert not project.processes()
-
-
 def test_a_failing_migration_stops_the_start_and_shows_why(project: Project) -> None:
     running = project.start("up", *project.ports, MIGRATION="fail")
     assert running.end() == 1
-    assert "SQLite could not be brought up to date" in running.text()
+    assert "SQLite could not be migrated" in running.text()
     assert "the history does not fit" in running.text()
     assert not project.processes()
 
@@ -156,7 +146,7 @@ def test_another_mode_than_the_running_one_is_an_error_that_says_what_to_do(proj
     project.up()
     second = project.invoke("up", "--prod", *project.ports)
     assert second.returncode == 1
-    assert "runs already, in development mode" in second.stderr
+    assert "is already running, in development mode" in second.stderr
     assert "invoke down" in second.stderr
 
 
@@ -181,68 +171,13 @@ def test_two_state_directories_are_two_applications(project: Project, tmp_path: 
         "up", "--detach", "--auto-port", *project.ports, TODO_STATE_DIR=str(tmp_path / "other")
     )
     assert other.returncode == 0, other.stderr
+    other_status = project.invoke("status", "--json", TODO_STATE_DIR=str(tmp_path / "other"))
+    port = json.loads(other_status.stdout)["ports"]["frontend"]
+    environment = httpx2.get(f"http://127.0.0.1:{port}/environment", trust_env=False).json()
+    assert environment["DEV_BUILD_FOLDER"].isalnum(), "a build folder holds one development server"
     assert len(project.guards()) == 4
     assert project.invoke("down", TODO_STATE_DIR=str(tmp_path / "other")).returncode == 0
     assert project.status()["state"] == "running"
-
-
-def test_a_taken_port_names_its_holder_and_the_way_out(project: Project, taken_port: int) -> None:
-    result = project.invoke(
-        "up", "--backend-port", str(taken_port), "--frontend-port", str(project.frontend_port)
-    )
-    assert result.returncode == 1
-    assert f"port {taken_port} is taken by {sys.executable} -c" in result.stderr
-    assert "(pid " in result.stderr
-    assert ", since " in result.stderr
-    assert "invoke up --auto-port" in result.stderr
-    assert "invoke up --backend-port " in result.stderr
-    assert not project.processes()
-
-
-def test_both_taken_ports_are_reported_at_once(project: Project, taken_port: int) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as own:
-        frontend_port = own.getsockname()[1]
-        result = project.invoke(
-            "up", "--backend-port", str(taken_port), "--frontend-port", str(frontend_port)
-        )
-    assert result.returncode == 1
-    assert f"port {taken_port} is taken by" in result.stderr
-    assert f"port {frontend_port} is taken by" in result.stderr
-
-
-def start_and_lose_the_backend_port(project: Project, *flags: str) -> tuple[Running, socket.socket]:
-    """Start, and let another process take the backend's port after it was found free."""
-    running = project.start("up", *flags, *project.ports, MIGRATION="wait")
-    eventually(lambda: (project.root / ".data").exists(), "the migration waits")
-    thief = socket.create_server(("127.0.0.1", project.backend_port))
-    (project.root / ".data" / "go").touch()
-    return running, thief
-
-
-def test_the_holder_of_a_port_is_told_on_one_line(taken_port: int) -> None:
-    command, _, who = ports.holder(taken_port).rpartition(" (pid ")
-    assert command.startswith(sys.executable[:40])
-    assert command.isprintable()
-    assert command.endswith("…")
-    assert len(command) == 60
-    assert who[0].isdecimal()
-
-
-def test_a_port_that_is_lost_between_choice_and_use_names_its_holder(project: Project) -> None:
-    running, thief = start_and_lose_the_backend_port(project)
-    with thief:
-        assert running.end() == 1
-    assert f"port {project.backend_port} is taken by" in running.text()
-    assert f"(pid {os.getpid()}, since" in running.text()
-    assert not project.processes()
-
-
-def test_with_auto_port_a_lost_port_is_replaced_by_another(project: Project) -> None:
-    running, thief = start_and_lose_the_backend_port(project, "--auto-port")
-    with thief:
-        running.until("The to-do chatbot is at")
-        assert project.status()["ports"]["backend"] != project.backend_port
-        assert project.status()["state"] == "running"
 
 
 def test_an_interruption_of_a_detached_start_leaves_nothing_behind(project: Project) -> None:
@@ -253,21 +188,13 @@ def test_an_interruption_of_a_detached_start_leaves_nothing_behind(project: Proj
     assert not project.processes()
 
 
-def test_auto_port_takes_the_next_free_one(project: Project, taken_port: int) -> None:
-    running = project.start(
-        "up", "--auto-port", "--backend-port", str(taken_port), "--frontend-port", str(project.frontend_port)
-    )
-    running.until("The to-do chatbot is at")
-    assert project.status()["ports"]["backend"] > taken_port
-
-
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
         (["--backend-port", "abc"], "--backend-port 'abc' is not a port"),
         (["--backend-port", "0"], "it must be a whole number from 1 to 65535"),
         (["--frontend-port", "70000"], "it must be a whole number from 1 to 65535"),
-        (["--frontend-port", "8000"], "port 8000 is asked for twice"),
+        (["--frontend-port", "8000"], "port 8000 is requested twice"),
         (["--profile", "standalon"], "--profile standalone"),
         (["--host", "203.0.113.9"], "nothing can listen on 203.0.113.9"),
     ],
@@ -306,6 +233,8 @@ def test_each_process_gets_the_secrets_it_needs_and_no_other(project: Project) -
     assert backend["LOG_FORMAT"] == "console"
     assert frontend["API_URL"] == f"http://127.0.0.1:{project.backend_port}"
     assert frontend["NEXT_TELEMETRY_DISABLED"] == "1"
+    assert frontend["DEV_ALLOWED_HOSTS"] == "127.0.0.1"
+    assert frontend["DEV_BUILD_FOLDER"] == ""
     leaked = {"BETTER_AUTH_SECRET", "OPENAI_API_KEY", "GEMINI_API_KEY", "EXTRA", "DATABASE_URL"}
     assert not leaked & set(frontend)
     lines = [part for process in project.processes() for part in process.cmdline()]

@@ -17,7 +17,7 @@ import pytest
 from automation import settings
 from automation.settings import Settings
 from tests.automation.conftest import ROOT, Project
-from tests.automation.engines.test_compose import DOCKERFILE
+from tests.automation.engines.conftest import DOCKERFILE
 
 PROGRAMS = ("kubectl", "helm", "minikube", "kind")
 OF_MINE = (

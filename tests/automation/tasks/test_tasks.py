@@ -16,6 +16,7 @@ NAMES = [
     "clean",
     "compose-down",
     "compose-up",
+    "data-copy",
     "dockerfile-review",
     "doctor",
     "down",
@@ -233,7 +234,7 @@ def test_clean_deletes_data_only_on_an_explicit_yes(project: Project) -> None:
 def test_doctor_finds_what_is_wrong_and_how_to_mend_it(project: Project, taken_port: int) -> None:
     well = project.invoke("doctor")
     assert well.returncode == 0, well.stdout
-    assert "Nothing is in the way." in well.stdout
+    assert "No problems found." in well.stdout
     requirements = project.root / "requirements" / "dev.txt"
     requirements.write_text("absent-package==1.0 \\\n    --hash=sha256:0\n")
     (project.root / ".env").write_text(

@@ -1,0 +1,114 @@
+"""Copies this clone's tasks, accounts and conversations from one engine's SQLite database to the other's."""
+
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from automation.console.errors import AutomationError, UsageError
+from automation.console.events import Emit, Result, step
+from automation.console.runner import confirm
+from automation.contract import profiles
+from automation.docker.cli import Docker
+from automation.engines import selection
+from automation.engines.compose import ComposeEngine
+from automation.engines.native import NativeEngine
+from automation.images import build
+from automation.images.plan import Options, plan_all
+from automation.process import files
+from automation.settings import Settings
+
+_DATABASE = "todo.db"
+_JOURNALS = (f"{_DATABASE}-wal", f"{_DATABASE}-shm")
+_ENGINES = (NativeEngine.name, ComposeEngine.name)
+_LABEL = "com.docker.compose"
+# Run as root, for `docker cp` gives the file to root; the journals belong to the database that it replaced.
+_ADOPT = f"""
+import os
+folder = os.stat("/data")
+os.chown("/data/{_DATABASE}", folder.st_uid, folder.st_gid)
+for name in {_JOURNALS!r}:
+    if os.path.exists("/data/" + name):
+        os.remove("/data/" + name)
+"""
+
+
+async def copy(settings: Settings, emit: Emit, *, source: str, target: str, yes: bool) -> None:
+    """Replace the target engine's database with a copy of the source engine's, after confirmation."""
+    if {source, target} != set(_ENGINES):
+        raise UsageError(
+            f"data cannot be copied from {source or 'nothing'} to {target or 'nothing'}",
+            why="SQLite databases are those of the native and the compose engine",
+            remedies=["invoke data-copy --from native --to compose"],
+        )
+    if running := await selection.running(settings):
+        raise AutomationError(
+            f"the application is running, with the {running.name} engine", remedies=["invoke down"]
+        )
+    held = await selection.data(settings)
+    if "SQLite" not in held.get(source, ""):
+        raise AutomationError(
+            f"the {source} engine has no SQLite database in this clone",
+            why=f"the data is {', '.join(held.values()) or 'nowhere yet, or on the server of DATABASE_URL'}",
+        )
+    if target in held and not yes:
+        question = f"Replace the data of the {target} engine, {held[target]}? This cannot be undone."
+        await confirm(question, otherwise="nothing was copied")
+    docker = Docker.find(settings)
+    profile = profiles.load("", settings.root)
+    plans = await plan_all(settings, [profile], ["backend"], Options(development=True))
+    if any(state.missing_work for state in await build.look(docker, plans)):
+        await build.converge(docker, plans, emit)
+    volume = f"{ComposeEngine(settings).project_name}_data"
+    with step(emit, "data") as current, tempfile.TemporaryDirectory() as folder:
+        if source == NativeEngine.name:
+            copied = _snapshot(settings.data_dir, Path(folder, "copy"))
+            await _put(docker, plans[0].reference, copied, volume)
+        else:
+            await _get(docker, plans[0].reference, volume, Path(folder))
+            copied = _snapshot(Path(folder), settings.data_dir / ".copy")
+            for name in _JOURNALS:
+                (settings.data_dir / name).unlink(missing_ok=True)
+            copied.replace(settings.data_dir / _DATABASE)
+        current.detail = f"copied from the {source} engine to the {target} engine"
+    emit(Result({"from": source, "to": target}))
+
+
+def _snapshot(source: Path, target: Path) -> Path:
+    """Copy a folder's database with what its journal holds, and return the copy."""
+    database = source / _DATABASE
+    if not database.is_file():
+        raise AutomationError(f"{database} does not exist")
+    files.make_directory(target.parent)
+    target.unlink(missing_ok=True)
+    target.touch(mode=0o600)
+    with closing(sqlite3.connect(database)) as original, closing(sqlite3.connect(target)) as copied:
+        original.backup(copied)
+    return target
+
+
+async def _put(docker: Docker, image: str, database: Path, volume: str) -> None:
+    project = volume.removesuffix("_data")
+    labels = ("--label", f"{_LABEL}.project={project}", "--label", f"{_LABEL}.volume=data")
+    await docker.run("volume", "create", *labels, volume)
+    container = await _container(docker, image, volume)
+    try:
+        await docker.run("container", "cp", str(database), f"{container}:/data/{_DATABASE}")
+        await docker.run("container", "start", "--attach", container)
+    finally:
+        await docker.run("container", "rm", "--force", container)
+
+
+async def _get(docker: Docker, image: str, volume: str, folder: Path) -> None:
+    container = await _container(docker, image, volume)
+    try:
+        await docker.run("container", "cp", f"{container}:/data/.", str(folder))
+    finally:
+        await docker.run("container", "rm", "--force", container)
+
+
+async def _container(docker: Docker, image: str, volume: str) -> str:
+    """Create a container on the volume, which gives a new volume the owner that the image says."""
+    mount = ("--volume", f"{volume}:/data")
+    words = ("--user", "0", "--entrypoint", "python", *mount, image, "-c", _ADOPT)
+    return (await docker.run("container", "create", *words)).strip()

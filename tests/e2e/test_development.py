@@ -1,0 +1,56 @@
+"""Development runs: every printed address is a live page, and two of them run side by side."""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from automation.process import addresses
+from tests.e2e.application import Application, own_application
+from tests.e2e.person import Person
+
+EVERYWHERE = "0.0.0.0"
+
+
+@pytest.fixture(scope="module")
+def applications(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Application, Application]]:
+    """Two applications of this clone in development, open to other machines."""
+    engine, profile = request.config.getoption("--engine"), request.config.getoption("--profile")
+
+    def run(name: str) -> Iterator[Application]:
+        folder = tmp_path_factory.mktemp(name)
+        flags = ["--host", EVERYWHERE]
+        with own_application(folder, "offline", {}, engine=engine, profile=profile, flags=flags) as one:
+            yield one
+
+    for first in run("first"):
+        for second in run("second"):
+            yield first, second
+
+
+def use(browser: Browser, address: str) -> None:
+    """Sign up and add a task, which takes a page whose scripts run."""
+    context = browser.new_context(base_url=address)
+    email, password = f"ada-{secrets.token_hex(6)}@example.com", secrets.token_hex(12)
+    person = Person(context.new_page(), "Ada", email, password)
+    person.sign_up()
+    person.add("Call the bank")
+    context.close()
+
+
+def test_every_address_for_this_and_other_machines_is_a_live_page(
+    applications: tuple[Application, Application], browser: Browser
+) -> None:
+    port = applications[0].address.rpartition(":")[2]
+    for host in ("localhost", addresses.LOOPBACK, *addresses.from_elsewhere(EVERYWHERE)):
+        use(browser, f"http://{host}:{port}")
+
+
+def test_two_applications_of_one_clone_run_side_by_side(
+    applications: tuple[Application, Application], browser: Browser
+) -> None:
+    for application in applications:
+        use(browser, application.address)
