@@ -23,7 +23,9 @@ async def up(
     """Start the application and stream its logs until Ctrl-C."""
     from automation.engines import lifecycle
 
-    options = lifecycle.UpOptions(profile, prod, host, frontend_port, backend_port, auto_port, not detach)
+    options = lifecycle.UpOptions(
+        profile, prod, host or lifecycle.UpOptions.host, frontend_port, backend_port, auto_port, not detach
+    )
     await lifecycle.up(*run, options, engine=engine, dry_run=dry_run)
 
 

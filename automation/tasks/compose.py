@@ -24,7 +24,14 @@ async def compose_up(
     from automation.engines import lifecycle
 
     options = lifecycle.UpOptions(
-        profile, not dev, host, frontend_port, backend_port, auto_port, not detach, database
+        profile,
+        not dev,
+        host or lifecycle.UpOptions.host,
+        frontend_port,
+        backend_port,
+        auto_port,
+        not detach,
+        database,
     )
     await lifecycle.up(*run, options, engine="compose", dry_run=dry_run)
 
