@@ -192,6 +192,11 @@ BUILD_STEP: Sequence[Cause] = (
         ),
     ),
     Cause(
+        r"image \S+: already exists",
+        "another build made the same image at the same time",
+        ("run the same command again",),
+    ),
+    Cause(
         r"exec format error",
         "this machine does not run programs of that platform",
         ("docker run --privileged --rm tonistiigi/binfmt --install all", "leave out --platform"),

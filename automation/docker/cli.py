@@ -1,18 +1,16 @@
-"""Talking to Docker through its command line, which knows people's contexts, credentials and proxies.
-
-How the parts of this library use it:
+"""Runs Docker's command line, which knows people's contexts, credentials and proxies.
 
     docker = Docker.find(settings)                      the program; raises DockerUnavailableError
-    engine = await docker.engine()                      what answers: version, architecture
-    text = await docker.run("image", "ls", "--quiet")   what a short command printed; raises DockerError
-    [info] = await docker.json("inspect", name)         the same as JSON: an array, or a document a line
-    async with docker.running("compose", "up", …) as process:      a long command under its guard
+    engine = await docker.engine()                      version and platform of the daemon
+    text = await docker.run("image", "ls", "--quiet")   the output of a short command; raises DockerError
+    [info] = await docker.json("inspect", name)         the same as JSON
+    async with docker.running("compose", "up", …) as process:      a long command
         async for line in processes.lines(process): …              output and errors, as they come
-    found = await docker.images("todo-backend:dev", …)  `docker image inspect` of those that are there
+    found = await docker.images("todo-backend:dev", …)  `docker image inspect` of those that exist
     await docker.save("todo-backend:dev", read)         the archive of an image, read in a thread
 
-Every error says what to do. `DockerUnavailableError` means that no daemon can be used at all: who has another
-engine takes that one. `explain` makes the error for output that was gathered in another way.
+`DockerUnavailableError` means that no daemon can be used at all. `explain` makes the error for output that
+was gathered in another way.
 """
 
 import asyncio
@@ -30,48 +28,48 @@ from automation.process import logs, processes, programs
 from automation.process.programs import Completed, Program
 from automation.settings import Settings
 
-PATIENCE_S = 60.0
-"""Seconds that a short command may take: a daemon that is stuck accepts a connection and never answers."""
+TIMEOUT_SECONDS = 60.0
+"""The default timeout of a short command: a stuck daemon accepts a connection and never answers."""
 
-_ANSWER_S = 15.0
+_ENGINE_TIMEOUT_SECONDS = 15.0
 _LAST_LINES = 8
 _T = TypeVar("_T")
 
 
 class DockerError(AutomationError):
-    """Docker refused or failed."""
+    """A command of Docker failed."""
 
 
 class DockerUnavailableError(DockerError):
-    """There is no Docker program, or no daemon that answers it."""
+    """There is no Docker program, or no daemon that responds."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """The daemon that answers."""
+    """The daemon."""
 
     version: str
     operating_system: str
     architecture: str
     host: str
-    """The value of DOCKER_HOST; empty where Docker's own context decides."""
+    """The value of DOCKER_HOST; empty if Docker's context decides."""
 
     @property
     def platform(self) -> str:
-        """What it builds for unless told otherwise, as in linux/amd64."""
+        """The platform that it builds for by default, as in linux/amd64."""
         return f"{self.operating_system}/{self.architecture}"
 
 
 @dataclass(frozen=True)
 class Docker:
-    """The program, and what says who answers it."""
+    """The program, and the settings that choose its daemon."""
 
     program: Program
     settings: Settings
 
     @classmethod
     def find(cls, settings: Settings) -> Self:
-        """Return Docker as PATH has it. Raises DockerUnavailableError when it has none."""
+        """Return the program on PATH. Raises DockerUnavailableError if there is none."""
         program = programs.find("docker", settings.environ, settings.root)
         if program is None:
             raise DockerUnavailableError(
@@ -79,45 +77,47 @@ class Docker:
                 why="there is no program docker on PATH",
                 remedies=["install it as https://docs.docker.com/get-docker/ says"],
             )
-        # Advertisements among the errors would end up in messages of ours.
+        # Docker's hints would end up in error messages.
         return cls(replace(program, environ={**settings.environ, "DOCKER_CLI_HINTS": "false"}), settings)
 
     @property
     def environ(self) -> Mapping[str, str]:
-        """The environment that the program is run in."""
+        """The environment of the program."""
         return self.program.environ
 
     async def engine(self) -> Engine:
-        """Ask the daemon. Raises DockerUnavailableError when it does not answer."""
-        [version] = await self.json("version", "--format", "{{json .Server}}", seconds=_ANSWER_S)
+        """Return the daemon. Raises DockerUnavailableError if it does not respond."""
+        [version] = await self.json(
+            "version", "--format", "{{json .Server}}", seconds=_ENGINE_TIMEOUT_SECONDS
+        )
         return Engine(version["Version"], version["Os"], version["Arch"], self.environ.get("DOCKER_HOST", ""))
 
     async def complete(
-        self, *arguments: str, seconds: float = PATIENCE_S, environ: Mapping[str, str] | None = None
+        self, *arguments: str, seconds: float = TIMEOUT_SECONDS, environ: Mapping[str, str] | None = None
     ) -> Completed:
-        """Run a short command to its end, whatever its exit code. Raises DockerError if it takes too long."""
+        """Run a short command, whatever its exit code. Raises DockerUnavailableError if it takes too long."""
         try:
             return await self.program.complete(*arguments, seconds=seconds, environ=environ)
         except TimeoutError:
             raise DockerUnavailableError(
-                f"Docker does not answer: docker {' '.join(arguments[:2])} took more than {seconds:.0f} s",
-                why=f"it was asked at {self.environ['DOCKER_HOST']}" if "DOCKER_HOST" in self.environ else "",
-                remedies=["restart Docker, then the same command again"],
+                f"Docker does not respond: docker {' '.join(arguments[:2])} took more than {seconds:.0f} s",
+                why=f"DOCKER_HOST is {self.environ['DOCKER_HOST']}" if "DOCKER_HOST" in self.environ else "",
+                remedies=["restart Docker, then run the same command again"],
             ) from None
 
     async def run(
-        self, *arguments: str, seconds: float = PATIENCE_S, environ: Mapping[str, str] | None = None
+        self, *arguments: str, seconds: float = TIMEOUT_SECONDS, environ: Mapping[str, str] | None = None
     ) -> str:
-        """Return what a short command printed. Raises DockerError when it fails."""
+        """Return the output of a short command. Raises DockerError if it fails."""
         done = await self.complete(*arguments, seconds=seconds, environ=environ)
         if done.code:
             raise explain(done.errors or done.output, f"docker {' '.join(arguments[:2])}", self.environ)
         return done.output
 
     async def json(
-        self, *arguments: str, seconds: float = PATIENCE_S, environ: Mapping[str, str] | None = None
+        self, *arguments: str, seconds: float = TIMEOUT_SECONDS, environ: Mapping[str, str] | None = None
     ) -> list[Any]:
-        """Return the documents that a short command printed: the items of an array, or one a line."""
+        """Return the JSON output of a short command: the items of an array, or one document a line."""
         text = (await self.run(*arguments, seconds=seconds, environ=environ)).strip()
         try:
             if text.startswith("["):
@@ -125,7 +125,7 @@ class Docker:
             return [json.loads(line) for line in text.splitlines() if line]
         except ValueError as error:
             raise DockerError(
-                f"docker {' '.join(arguments[:2])} answered with something else than JSON",
+                f"docker {' '.join(arguments[:2])} returned invalid JSON",
                 details=text.splitlines()[:_LAST_LINES],
                 remedies=["docker version"],
             ) from error
@@ -133,38 +133,38 @@ class Docker:
     def running(
         self, *arguments: str, environ: Mapping[str, str] | None = None, grace: float = 5.0
     ) -> AbstractAsyncContextManager[processes.Guarded]:
-        """Run a long command for as long as the block lasts; its errors go where its output goes.
+        """Run a long command for as long as the block lasts; its errors are part of its output.
 
-        The caller reads `processes.lines`, awaits `wait()` and makes an error of it with `explain`.
+        The caller reads `processes.lines`, awaits `wait()` and raises what `explain` returns.
         """
         return self.program.running(*arguments, environ=environ, grace=grace)
 
     async def images(self, *references: str) -> dict[str, dict[str, Any]]:
-        """Return what `docker image inspect` says of those of the images that are there."""
+        """Return the output of `docker image inspect` for the images that exist."""
         if not references:
             return {}
         done = await self.complete("image", "inspect", *references)
         if done.code == 0:
             return dict(zip(references, json.loads(done.output), strict=True))
         missing = set(re.findall(r"(?i)no such image: (\S+)", done.errors))
-        found = [each for each in references if each not in missing]
+        found = [reference for reference in references if reference not in missing]
         documents = json.loads(done.output or "[]")
         if missing and len(found) == len(documents):
             return dict(zip(found, documents, strict=True))
-        if len(references) > 1 and missing:
-            # It names a missing image in another way than we did: ask one by one.
-            each = await asyncio.gather(*(self.images(reference) for reference in references))
-            return {name: info for one in each for name, info in one.items()}
-        if missing:
+        if missing and len(references) == 1:
             return {}
+        if missing:
+            # Docker names a missing image in another way than the caller: inspect one by one.
+            alone = await asyncio.gather(*(self.images(name) for name in references))
+            return {name: image for images in alone for name, image in images.items()}
         raise explain(done.errors, "docker image inspect", self.environ)
 
     async def save(self, reference: str, read: Callable[[IO[bytes]], _T]) -> _T:
-        """Call `read` in a thread with the archive of an image, as `docker image save` streams it.
+        """Call `read` in a thread with the archive of an image, which is streamed and not stored.
 
-        Nothing is stored on the way. Raises DockerError, and whatever `read` raises.
+        Raises DockerError, and whatever `read` raises.
         """
-        # A pipe whose reader has gone ends this process: it needs no guard.
+        # It needs no guard: it ends when the reader of its pipe is gone.
         process = subprocess.Popen(  # noqa: ASYNC220 - starting it takes no time
             [self.program.path, "image", "save", reference],
             cwd=self.settings.root,
@@ -192,21 +192,21 @@ class Docker:
 def _read_archive(
     process: subprocess.Popen[bytes], read: Callable[[IO[bytes]], _T]
 ) -> tuple[_T | Exception, int, str]:
-    assert process.stdout is not None  # noqa: S101 - asked for as pipes
+    assert process.stdout is not None  # noqa: S101 - opened as pipes
     assert process.stderr is not None  # noqa: S101
     result: _T | Exception
     with process.stdout, process.stderr:
         try:
             result = read(process.stdout)
-            # The program may still write the end of the archive, which nobody needs.
+            # The program ends only when its output is read to the end.
             while process.stdout.read(2**20):
                 pass
-        except Exception as error:  # noqa: BLE001 - a broken archive is explained by what the program said
+        except Exception as error:  # noqa: BLE001 - the program's own error explains a broken archive
             process.kill()
             result = error
         errors = process.stderr.read().decode("utf-8", "replace")
         code = process.wait()
-    # Killed by us, it has said nothing, and the reader's own error tells more.
+    # A program that was killed here has no error of its own.
     return result, 0 if isinstance(result, Exception) and code < 0 else code, errors
 
 

@@ -1,7 +1,7 @@
-"""A Compose project: which files make it, what they are given, what its containers do.
+"""The Compose project: its files, its variables, and its containers.
 
-What people write into `.env` is read by this library alone, as for every engine, and reaches Compose in its
-environment: no value is on a command line, and none is understood in two ways.
+Only this library reads `.env`, for every engine, and passes its values to Compose in the environment: no
+value is on a command line, and none is interpreted in two ways.
 """
 
 import hashlib
@@ -31,15 +31,16 @@ VOLUMES_OF_CONTENT = ("packages", "next")
 """The volumes of development that are named after the image that filled them."""
 DATABASE_PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105 - its name
 
+_STOP_SECONDS = 180
 _LABEL = "com.docker.compose"
 _PREFIX = re.compile(r"(\S+?)-\d+\s+\| ?(.*)")
-# Without them the files cannot be read, not even to stop what was started with them.
+# Compose cannot read the files without them, not even to stop the containers.
 _REQUIRED = ("BETTER_AUTH_SECRET", "JWT_SECRET", DATABASE_PASSWORD)
 
 
 @dataclass(frozen=True)
 class Container:
-    """A container of the project, as Docker sees it now."""
+    """A container of the project."""
 
     id: str
     name: str
@@ -47,54 +48,57 @@ class Container:
     state: str
     """Docker's word: `created`, `running`, `paused`, `restarting`, `exited`, …"""
     health: str
-    """`healthy`, `unhealthy`, `starting`, or nothing where nobody asks."""
+    """`healthy`, `unhealthy`, `starting`, or empty without a health check."""
     exit_code: int
     out_of_memory: bool
     restarts: int
-    """How often Docker has started it again."""
     started: str
-    """When it was started last, as Docker writes it."""
+    """The last start, as Docker writes it."""
     pid: int
-    """The process on the machine that runs Docker; 0 when it does not run."""
+    """The process on the machine that runs Docker; 0 while it does not run."""
     image: str
     """The id of its image."""
     configuration: str
-    """The hash of what it was started with."""
+    """The hash of the configuration that it was started with."""
     probe: str
-    """What the last question about its health was answered with."""
+    """The output of the last health check."""
 
     @property
     def healthy(self) -> bool:
-        """Whether it runs and says that it is well."""
+        """Whether it runs and its health check, if any, succeeds."""
         return self.state == "running" and self.health in {"healthy", ""}
 
     @property
     def paused(self) -> bool:
-        """Whether its processes are held: it answers nobody, and keeps its ports."""
+        """Whether its processes are frozen: it answers nobody, and keeps its ports."""
         return self.state == "paused"
 
 
 @dataclass(frozen=True)
 class Change:
-    """Something that Compose says it does."""
+    """A change of a service that Compose reports."""
 
     service: str
     status: str
 
 
+class ComposeError(AutomationError):
+    """Compose failed; `what` is its output."""
+
+
 @dataclass(frozen=True)
 class Project:
-    """The containers, network and volumes that carry one name."""
+    """The containers, network and volumes of one Compose project."""
 
     name: str
     docker: Docker
     files: tuple[str, ...] = (FILE,)
     variables: Mapping[str, str] = field(default_factory=dict)
-    """What stands for `${…}` in the files."""
+    """The values of `${…}` in the files."""
 
     @property
     def environ(self) -> dict[str, str]:
-        """What the files are given; what is not among it is empty, whatever the shell has or `.env` says."""
+        """The environment of Compose; a variable not among it is empty, whatever the shell or `.env` has."""
         return {
             **dict.fromkeys(_REQUIRED, "-"),
             **self.variables,
@@ -105,102 +109,89 @@ class Project:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The beginning of every command about the project."""
+        """The beginning of every command for the project."""
         named = [word for file in self.files for word in ("--file", file)]
         return ("compose", "--ansi", "never", "--project-name", self.name, *named)
 
     async def up(self) -> AsyncIterator[Change]:
         """Create and start what is missing or has changed, and wait until all of it is healthy.
 
-        Raises ComposeError with what Compose said.
+        Raises ComposeError with the output of Compose.
         """
         words = (*self.command, "--progress", "json", "up", "--detach", "--wait", "--no-build")
-        other: list[str] = []
+        output: list[str] = []
         async with self.docker.running(*words, "--remove-orphans", environ=self.environ) as process:
             async for line in processes.lines(process):
                 try:
-                    said = json.loads(line)
+                    event = json.loads(line)
                 except ValueError:
-                    other.append(logs.clean(line))
+                    output.append(logs.clean(line))
                     continue
-                if said.get("error"):
-                    other.append(logs.clean(str(said.get("message", ""))))
-                kind, _, name = str(said.get("id", "")).partition(" ")
+                if event.get("error"):
+                    output.append(logs.clean(str(event.get("message", ""))))
+                kind, _, name = str(event.get("id", "")).partition(" ")
                 if kind == "Container":
                     service = name.removeprefix(f"{self.name}-").rpartition("-")[0]
-                    yield Change(service, str(said.get("status", "")))
+                    yield Change(service, str(event.get("status", "")))
             if await process.wait() != 0:
-                raise ComposeError("\n".join(other))
+                raise ComposeError("\n".join(output))
 
     async def down(self, *, seconds: int | None = None) -> None:
-        """Stop and remove the containers, in order, and the network. Volumes stay. Raises DockerError."""
-        patience = () if seconds is None else ("--timeout", str(seconds))
-        words = (*self.command, "--progress", "quiet", "down", "--remove-orphans", *patience)
-        await self.docker.run(*words, seconds=180, environ=self.environ)
+        """Stop and remove the containers, in order, and the network; keep the volumes. Raises DockerError."""
+        timeout = () if seconds is None else ("--timeout", str(seconds))
+        await self._run("--progress", "quiet", "down", "--remove-orphans", *timeout)
 
     async def stop(self) -> None:
-        """Stop the containers, in order, and leave them and what they wrote. Raises DockerError."""
-        words = (*self.command, "--progress", "quiet", "stop")
-        await self.docker.run(*words, seconds=180, environ=self.environ)
+        """Stop the containers, in order, and keep them with their files. Raises DockerError."""
+        await self._run("--progress", "quiet", "stop")
 
     async def stop_paused(self) -> tuple[str, ...]:
-        """Stop the containers that are paused, which `up` refuses to start; return their services.
+        """Stop the paused containers, which `up` does not start; return their services.
 
-        One that goes on again counts as unhealthy until it is asked, which may take half a minute.
+        A container that is unpaused counts as unhealthy until its next health check, up to half a minute.
         """
-        paused = [each for each in (await self.containers()).values() if each.paused]
+        paused = [container for container in (await self.containers()).values() if container.paused]
         if paused:
-            await self.docker.run("container", "stop", *(each.id for each in paused), seconds=180)
-        return tuple(each.service for each in paused)
+            ids = (container.id for container in paused)
+            await self.docker.run("container", "stop", *ids, seconds=_STOP_SECONDS)
+        return tuple(container.service for container in paused)
 
     async def containers(self) -> dict[str, Container]:
-        """Return the containers by service, those that have ended too. Raises DockerError."""
-        ids = await self.docker.run(
-            "container", "ls", "--all", "--quiet", "--no-trunc",
-            "--filter", f"label={_LABEL}.project={self.name}",
-            "--filter", f"label={_LABEL}.oneoff=False",
-        )  # fmt: skip
-        if not ids.split():
+        """Return the containers by service, also those that have ended. Raises DockerError."""
+        ids = await self._list("container", "oneoff=False", "--all", "--no-trunc")
+        if not ids:
             return {}
-        done = await self.docker.complete("container", "inspect", *ids.split())
-        # One that was removed in between is missing among the answers.
+        done = await self.docker.complete("container", "inspect", *ids)
+        # A container that was removed meanwhile is missing.
         found = (_container(document) for document in json.loads(done.output or "[]"))
-        return {each.service: each for each in found}
+        return {container.service: container for container in found}
 
     async def configurations(self) -> dict[str, str]:
-        """Return the hash of what each service would be started with. Raises DockerError."""
-        text = await self.docker.run(*self.command, "config", "--hash", "*", environ=self.environ)
+        """Return the hash of the configuration of each service. Raises DockerError."""
+        text = await self._run("config", "--hash", "*")
         return {name: value for name, _, value in (line.partition(" ") for line in text.splitlines())}
 
     async def volumes(self) -> tuple[str, ...]:
-        """Return the names of the volumes that hold data, those that no file names any more too."""
-        names = await self.docker.run(
-            "volume", "ls", "--quiet", "--filter", f"label={_LABEL}.project={self.name}"
-        )
-        return tuple(sorted(names.split()))
+        """Return the names of the volumes, also of those that no file names any more."""
+        return tuple(sorted(await self._list("volume")))
 
     async def remove_outdated_volumes(self) -> None:
-        """Remove the volumes that were filled by another image than the present one."""
+        """Remove the volumes that another image than the present one has filled."""
         content = self.variables["FRONTEND_CONTENT"]
         for volume in VOLUMES_OF_CONTENT:
-            names = await self.docker.run(
-                "volume", "ls", "--quiet",
-                "--filter", f"label={_LABEL}.project={self.name}",
-                "--filter", f"label={_LABEL}.volume={volume}",
-            )  # fmt: skip
-            if outdated := [name for name in names.split() if not name.endswith(f"-{content}")]:
-                # One that something still uses goes the next time.
+            names = await self._list("volume", f"volume={volume}")
+            if outdated := [name for name in names if not name.endswith(f"-{content}")]:
+                # A volume in use is removed the next time.
                 await self.docker.complete("volume", "rm", *outdated)
 
     async def output(self, container: Container, lines: int, *, since: str = "") -> tuple[str, ...]:
-        """Return the last lines that a container wrote, `since` that moment where one is given."""
+        """Return the last lines of a container's output, from `since` on if it is given."""
         words = ("container", "logs", "--tail", str(lines), *(("--since", since) if since else ()))
         done = await self.docker.complete(*words, container.id)
-        written = (done.output + done.errors).splitlines()
-        return tuple(logs.clean(line) for line in written)[-lines:]
+        return tuple(logs.clean(line) for line in (done.output + done.errors).splitlines())[-lines:]
 
     async def memory(self, container: Container) -> int:
-        """Return the resident bytes of a container's processes; 0 where nobody can tell."""
+        """Return the resident bytes of a container's processes; 0 if unknown."""
         if not container.pid:
             return 0
         done = await self.docker.complete("container", "top", container.id, "-eo", "pid,rss")
@@ -209,24 +200,29 @@ class Project:
 
     @asynccontextmanager
     async def follow(self, services: Sequence[str], lines: int, *, on: bool) -> AsyncIterator[Guarded]:
-        """Run the reading of the services' output, its last lines first, with `on` until all have ended."""
+        """Read the last lines of the services' output, and with `on` new lines until all have ended."""
         words = (*self.command, "logs", "--no-color", "--tail", str(lines), *(("--follow",) if on else ()))
         async with self.docker.running(*words, *services, environ=self.environ, grace=1.0) as process:
             yield process
 
+    async def _run(self, *words: str) -> str:
+        return await self.docker.run(*self.command, *words, seconds=_STOP_SECONDS, environ=self.environ)
 
-class ComposeError(AutomationError):
-    """Compose gave up; `what` is what it said."""
+    async def _list(self, kind: str, label: str = "", *words: str) -> list[str]:
+        """Return the project's containers or volumes, which may also have to have a label of Compose."""
+        labels = (f"project={self.name}", *((label,) if label else ()))
+        filters = (word for one in labels for word in ("--filter", f"label={_LABEL}.{one}"))
+        return (await self.docker.run(kind, "ls", "--quiet", *words, *filters)).split()
 
 
 def split(line: str) -> tuple[str, str] | None:
-    """Return service and text of a line of `follow`; None for one that Compose itself wrote."""
+    """Return service and text of a line of `follow`; None for a line of Compose itself."""
     found = _PREFIX.fullmatch(line)
     return (found[1], logs.clean(found[2])) if found else None
 
 
 def project_name(settings: Settings) -> str:
-    """Return the name that belongs to this checkout and this state directory, unless the shell gives one."""
+    """Return COMPOSE_PROJECT_NAME, or else a name of this checkout and this state directory."""
     if given := settings.environ.get("COMPOSE_PROJECT_NAME"):
         return given
     plain = unicodedata.normalize("NFKD", settings.root.name).encode("ascii", "ignore").decode().lower()
@@ -237,14 +233,14 @@ def project_name(settings: Settings) -> str:
 def network_prefix(settings: Settings, attempt: int = 0) -> str:
     """Return the first three bytes of the addresses of this checkout's network.
 
-    What another has is found out by trying: `attempt` counts. The first network is left to whoever runs
-    Compose alone.
+    Only trying shows which networks are in use: each `attempt` gives another. The first network is left to
+    people who run Compose without these tasks.
     """
     return f"198.19.{(int(_digest(settings), 16) + attempt) % 255 + 1}"
 
 
 def files(profile: Profile, *, development: bool, database: str) -> tuple[str, ...]:
-    """Return the files that make the project of a profile, the one at the top first."""
+    """Return the files of the project of a profile, the base file first."""
     chosen = [] if profile.name == profiles.DEFAULT_PROFILE else [profile.name]
     chosen += ["development"] if development else []
     chosen += [DATABASE] if database == DATABASE else []
@@ -258,7 +254,7 @@ def check_database(database: str) -> None:
 
 
 async def holder(docker: Docker, port: int) -> str:
-    """Return which container holds a port of this machine, and its project; nothing when none does."""
+    """Return the container that uses a port of this machine, and its project; empty if there is none."""
     columns = '{{.Names}}\t{{.RunningFor}}\t{{.Label "%s.project"}}' % _LABEL  # noqa: UP031 - Go's own braces
     found = await docker.run("container", "ls", "--filter", f"publish={port}", "--format", columns)
     if not found.strip():
@@ -268,7 +264,7 @@ async def holder(docker: Docker, port: int) -> str:
 
 
 async def ends(docker: Docker, project: str) -> AsyncIterator[tuple[str, int]]:
-    """Yield service and exit code of each container of the project that ends, as it happens."""
+    """Yield service and exit code of each container of the project when it ends."""
     words = ("events", "--format", "{{json .Actor.Attributes}}", "--filter", "event=die")
     async with docker.running(*words, "--filter", f"label={_LABEL}.project={project}", grace=1.0) as process:
         async for line in processes.lines(process):
@@ -284,7 +280,7 @@ def _digest(settings: Settings) -> str:
 def _container(document: Mapping[str, Any]) -> Container:
     state, labels = document["State"], document["Config"]["Labels"]
     health = state.get("Health") or {}
-    asked = health.get("Log") or [{}]
+    checks = health.get("Log") or [{}]
     return Container(
         id=document["Id"],
         name=document["Name"].lstrip("/"),
@@ -298,5 +294,5 @@ def _container(document: Mapping[str, Any]) -> Container:
         pid=state["Pid"],
         image=document["Image"],
         configuration=labels.get(f"{_LABEL}.config-hash", ""),
-        probe=logs.clean(" ".join(str(asked[-1].get("Output", "")).split())),
+        probe=logs.clean(" ".join(str(checks[-1].get("Output", "")).split())),
     )

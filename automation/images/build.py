@@ -1,4 +1,4 @@
-"""Converging on the images of a plan: what is there stays, what is missing is built, names fit."""
+"""Builds the images of a plan: what exists is kept, what is missing is built, names are set."""
 
 import asyncio
 import json
@@ -17,35 +17,41 @@ from automation.images.progress import Lint, Progress, StageDone
 from automation.process import files, processes
 from automation.settings import Settings
 
-_REDRAW_S = 0.1
+_REDRAW_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What has become of one plan."""
+    """The image of a plan, built now or existing."""
 
     plan: Plan
     id: str
-    """What Docker calls the image."""
     built: bool
-    """Whether it was built now; it was there already otherwise."""
+    """Whether it was built now."""
     seconds: float = 0.0
     """The time of the build."""
     steps: int = 0
     cached: int = 0
-    """How many of the steps were taken from the cache."""
+    """The steps that came from the cache."""
     stages: Mapping[str, float] = field(default_factory=dict)
-    """The seconds of each stage that had something to do."""
+    """The seconds of each stage that was not cached."""
     tagged: tuple[str, ...] = ()
-    """The names that it has got now."""
+    """The names that it got now."""
     lints: tuple[Lint, ...] = ()
 
     @classmethod
-    def of(cls, plan: Plan, image: str, progress: Progress, seconds: float) -> Self:
-        """Return what has become of a plan that was built now, and has every name of its own."""
+    async def of(cls, docker: Docker, plan: Plan, progress: Progress, seconds: float) -> Self:
+        """Return the outcome of a build that has just ended. Raises AutomationError."""
+        image = (await docker.images(plan.reference)).get(plan.reference)
+        if image is None:
+            raise AutomationError(
+                f"{plan.reference} was built, but Docker does not list it",
+                why="the builder keeps its results to itself",
+                remedies=["docker buildx use default"],
+            )
         return cls(
             plan,
-            image,
+            str(image["Id"]),
             built=True,
             seconds=seconds,
             steps=len(progress.steps),
@@ -61,7 +67,7 @@ class Outcome:
         return self.built and self.cached * 2 > self.steps
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return what a program wants to know."""
+        """Return the outcome for JSON."""
         return {
             "profile": self.plan.profile,
             "service": self.plan.service,
@@ -77,40 +83,37 @@ class Outcome:
             "tagged": self.tagged,
             "bases": dict(self.plan.bases),
             "labels": dict(self.plan.labels),
-            "lints": [asdict(each) for each in self.lints],
+            "lints": [asdict(lint) for lint in self.lints],
         }
 
 
 @dataclass(frozen=True)
 class State:
-    """What there is of a plan."""
+    """What exists of a plan."""
 
     id: str = ""
-    """What Docker calls the image; empty when there is none."""
+    """The id of the image; empty if there is none."""
     missing: tuple[str, ...] = ()
-    """The names that belong to something else, or to nothing."""
+    """The names that belong to another image, or to none."""
 
     @property
     def missing_work(self) -> str:
-        """What is to be done, in words; empty for nothing."""
+        """What is to be done; empty for nothing."""
         if not self.id:
             return "build it"
-        return f"name it {', '.join(self.missing)}" if self.missing else ""
+        return f"tag it {', '.join(self.missing)}" if self.missing else ""
 
 
 async def look(docker: Docker, plans: Sequence[Plan]) -> tuple[State, ...]:
-    """Return what is there of each plan."""
-    there = await docker.images(*dict.fromkeys(name for plan in plans for name in plan.references))
-    return tuple(_state(plan, there) for plan in plans)
-
-
-def _state(plan: Plan, there: Mapping[str, Mapping[str, Any]]) -> State:
-    image = there.get(plan.reference)
-    if image is None:
-        return State()
-    found = str(image["Id"])
-    missing = tuple(name for name in plan.references if there.get(name, {}).get("Id") != found)
-    return State(found, missing)
+    """Return what exists of each plan."""
+    images = await docker.images(*dict.fromkeys(name for plan in plans for name in plan.references))
+    ids = {name: str(image["Id"]) for name, image in images.items()}
+    return tuple(
+        State(image, tuple(name for name in plan.references if ids.get(name) != image))
+        if (image := ids.get(plan.reference))
+        else State()
+        for plan in plans
+    )
 
 
 async def converge(
@@ -118,7 +121,7 @@ async def converge(
 ) -> tuple[Outcome, ...]:
     """Build what is missing of the plans, all at once, and give every image its names.
 
-    With `no_cache` or `pull` it builds whatever is there. Raises the first error when all have ended.
+    `no_cache` and `pull` build even what exists. Raises the first error when all builds have ended.
     """
     states = await look(docker, plans)
     return await all_of(
@@ -128,10 +131,7 @@ async def converge(
 
 
 async def all_of(builds: Iterable[Coroutine[Any, Any, Outcome]]) -> tuple[Outcome, ...]:
-    """Run the builds at once and return what has become of them.
-
-    One that fails leaves the others to their end: what they have done is kept. Raises the first error then.
-    """
+    """Run the builds at once and return their outcomes. Raises the first error when all have ended."""
     results = await asyncio.gather(*builds, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
@@ -144,18 +144,22 @@ async def _converge(
 ) -> Outcome:
     with step(emit, plan.service) as running:
         if state.id and not (no_cache or pull):
-            await asyncio.gather(
-                *(docker.run("image", "tag", plan.reference, name) for name in state.missing)
-            )
-            running.detail = f"{plan.reference} is there"
-            if state.missing:
-                running.detail += (
-                    f", now also called {' '.join(name.split(':')[1] for name in state.missing)}"
-                )
+            await tag(docker, plan.reference, state.missing)
+            names = " ".join(name.partition(":")[2] for name in state.missing)
+            running.detail = f"{plan.reference} exists{f', now also tagged {names}' if names else ''}"
             return Outcome(plan, state.id, built=False, tagged=state.missing)
-        outcome = await _build(docker, plan, emit, running, no_cache=no_cache, pull=pull)
+        output = ["--load", *(word for name in plan.references for word in ("--tag", name))]
+        began = time.monotonic()
+        arguments = command(plan, output, no_cache=no_cache, pull=pull)
+        progress = await run(docker, plan, arguments, emit, running)
+        outcome = await Outcome.of(docker, plan, progress, time.monotonic() - began)
         running.detail = f"{plan.reference} built, {outcome.cached} of {outcome.steps} steps from the cache"
         return outcome
+
+
+async def tag(docker: Docker, reference: str, names: Iterable[str]) -> None:
+    """Give an image further names."""
+    await asyncio.gather(*(docker.run("image", "tag", reference, name) for name in names))
 
 
 def command(plan: Plan, output: Sequence[str], *, no_cache: bool, pull: bool = False) -> tuple[str, ...]:
@@ -164,10 +168,8 @@ def command(plan: Plan, output: Sequence[str], *, no_cache: bool, pull: bool = F
         "buildx", "build", "--progress=rawjson", "--provenance=false", "--sbom=false",
         "--file", plan.dockerfile, *output,
     ]  # fmt: skip
-    if plan.target:
-        words += ["--target", plan.target]
-    if plan.platform:
-        words += ["--platform", plan.platform]
+    words += ["--target", plan.target] if plan.target else []
+    words += ["--platform", plan.platform] if plan.platform else []
     words += [word for name, value in plan.arguments.items() for word in ("--build-arg", f"{name}={value}")]
     words += [word for name, value in plan.labels.items() for word in ("--label", f"{name}={value}")]
     words += [word for name, file in plan.secrets.items() for word in ("--secret", secret(name, file))]
@@ -177,26 +179,9 @@ def command(plan: Plan, output: Sequence[str], *, no_cache: bool, pull: bool = F
 
 
 def secret(name: str, file: Path) -> str:
-    """Return the value of the flag --secret; it is read as a line of CSV, where a path may need quotes."""
+    """Return the value of the flag --secret, which is read as a line of CSV: a path may need quotes."""
     source = f"src={file}".replace('"', '""')
     return f'id={name},"{source}"'
-
-
-async def _build(
-    docker: Docker, plan: Plan, emit: Emit, running: Step, *, no_cache: bool, pull: bool
-) -> Outcome:
-    output = ["--load", *(word for name in plan.references for word in ("--tag", name))]
-    began = time.monotonic()
-    progress = await run(docker, plan, command(plan, output, no_cache=no_cache, pull=pull), emit, running)
-    seconds = time.monotonic() - began
-    image = (await docker.images(plan.reference)).get(plan.reference)
-    if image is None:
-        raise AutomationError(
-            f"{plan.reference} was built and is not among Docker's images",
-            why="the builder keeps its results to itself",
-            remedies=["docker buildx use default"],
-        )
-    return Outcome.of(plan, str(image["Id"]), progress, seconds)
 
 
 async def run(
@@ -207,7 +192,7 @@ async def run(
     running: Step,
     environ: Mapping[str, str] | None = None,
 ) -> Progress:
-    """Run one build to its end and tell how far it is. Raises AutomationError when it fails."""
+    """Run one build to its end and report its progress. Raises AutomationError when it fails."""
 
     def stage_done(stage: StageDone) -> None:
         if stage.cached < stage.steps:
@@ -216,16 +201,16 @@ async def run(
             emit(Line(plan.service, f"{stage.name:<14} {steps:<28} {stage.seconds:6.1f} s"))
 
     progress = Progress(stage_done)
-    told = 0.0
+    drawn = 0.0
     async with docker.running(*arguments, environ=environ) as build:
         async for line in processes.lines(build):
             progress.feed(line)
             for lint in progress.lints:
-                # Docker only warns, and the image would hold programs of the wrong kind under its names.
+                # Docker only warns, and would give an image for another platform its names.
                 if lint.text.startswith("InvalidBaseImagePlatform"):
                     raise build_failure.wrong_platform(plan, lint)
-            if time.monotonic() - told > _REDRAW_S:
-                told = time.monotonic()
+            if time.monotonic() - drawn > _REDRAW_SECONDS:
+                drawn = time.monotonic()
                 running.progress(progress.describe(), progress.done, len(progress.steps) or None)
         if await build.wait() != 0:
             raise build_failure.explain(plan, progress, docker.settings)
@@ -233,7 +218,7 @@ async def run(
 
 
 def record(settings: Settings, outcome: Outcome) -> None:
-    """Keep what is known of a build, for those who judge its times later."""
+    """Keep the figures of a build, whose times the verification judges later."""
     if outcome.built:
         target = record_file(settings, outcome.plan)
         files.make_directory(target.parent)
@@ -243,7 +228,7 @@ def record(settings: Settings, outcome: Outcome) -> None:
 
 
 def recorded(settings: Settings, plan: Plan) -> dict[str, float]:
-    """Return the seconds of the last builds: `cold_s` from nothing, `rebuild_s` after a change."""
+    """Return the seconds of the last builds: `cold_s` without a cache, `rebuild_s` after a change."""
     try:
         times = json.loads(record_file(settings, plan).read_text(encoding="utf-8"))["times"]
         return {name: float(times[name]) for name in ("cold_s", "rebuild_s") if name in times}
@@ -252,6 +237,6 @@ def recorded(settings: Settings, plan: Plan) -> dict[str, float]:
 
 
 def record_file(settings: Settings, plan: Plan) -> Path:
-    """Return the file that holds the record of the last build of this kind."""
+    """Return the file that records the last build of this kind."""
     kind = "-development" if plan.dockerfile.endswith(".dev") else ""
     return settings.state_dir / "images" / f"{plan.profile}-{plan.service}{kind}.json"

@@ -77,8 +77,11 @@ def _instead_of(path: str, plan: Plan, root: Path) -> tuple[str, ...]:
     relative = path.lstrip("/")
     if (root / relative).exists():
         return (f"add   !{relative}   to {plan.dockerfile}.dockerignore",)
-    found = sorted(_named(PurePosixPath(relative).name, root))[:_MOST_PATHS]
-    return tuple(f"COPY {other}" for other in found) or (f"correct the path in {plan.dockerfile}",)
+    found = sorted(_named(PurePosixPath(relative).name, root))
+    found = [other for other in found if other.endswith(f"/{relative}")] or found
+    return tuple(f"COPY {other}" for other in found[:_MOST_PATHS]) or (
+        f"correct the path in {plan.dockerfile}",
+    )
 
 
 def _named(name: str, root: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""From a contract and flags to a plan: everything about one image before Docker is asked for anything."""
+"""Makes a plan from a contract and flags: everything about one image before Docker is asked."""
 
 import asyncio
 import hashlib
@@ -20,7 +20,7 @@ from automation.images.revision import Revision
 from automation.settings import BUILD_SECRETS, Settings
 
 VERSION_TAG = "vX.Y.Z"
-"""What stands for the version among a contract's tags."""
+"""The placeholder for the version among a contract's tags."""
 
 _IMAGES = ("PYTHON_IMAGE", "NODE_IMAGE", "NGINX_IMAGE")
 _CONTENT_LENGTH = 12
@@ -28,28 +28,27 @@ _PLATFORM = re.compile(
     r"linux/(386|amd64(/v[1-4])?|arm(/v?[5-7])?|arm64(/v?[89](\.\d)?)?|loong64|mips64(le)?|ppc64le|riscv64|s390x)",
     re.ASCII,
 )
-"""What Docker builds Linux for; which of them a base image is made for, its registry knows."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a person chose for a build."""
+    """The choices for a build."""
 
     development: bool = False
-    """Build `Dockerfile.dev`, tagged as development images are."""
+    """Build `Dockerfile.dev`, with the tag of development images."""
     tags: tuple[str, ...] = ()
-    """Tags beside those of the contract."""
+    """Tags in addition to those of the contract."""
     version: str = ""
-    """The version; that of the settings without one."""
+    """Defaults to the version in the settings."""
     platform: str = ""
-    """Platforms as Docker writes them; the machine's own without any."""
+    """Platforms as Docker writes them; defaults to the machine's own."""
     bases: tuple[str, ...] = ()
-    """Base images to use instead of others: `reference=reference` or `service=reference`."""
+    """Replacements of base images: `reference=reference` or `service=reference`."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One image: what it is made from, and what it is called."""
+    """One image: what it is made from, and its names."""
 
     profile: str
     service: str
@@ -66,9 +65,9 @@ class Plan:
     revision: Revision
     version: str
     tags: tuple[str, ...]
-    """The tags beside the one of the content."""
+    """The tags in addition to the one of the content."""
     bases: Mapping[str, str]
-    """The base images that are replaced, and what replaces them."""
+    """The base images that are replaced, and their replacements."""
     secrets: Mapping[str, Path] = field(default_factory=dict)
 
     @property
@@ -78,12 +77,12 @@ class Plan:
 
     @property
     def references(self) -> tuple[str, ...]:
-        """Every name that the image gets."""
+        """Every name of the image."""
         return (self.reference, *(f"{self.image}:{tag}" for tag in self.tags))
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """The labels that say what the image is."""
+        """The labels of the image, as OCI defines them."""
         named = {
             "version": self.version,
             "created": self.revision.created,
@@ -94,7 +93,7 @@ class Plan:
 
 
 def choose(service: str) -> tuple[str, ...]:
-    """Return the services that a flag names: both without one. Raises UsageError."""
+    """Return the services that a flag names; without one, all. Raises UsageError."""
     if service and service not in SERVICES:
         raise unknown("service", service, SERVICES)
     return (service,) if service else SERVICES
@@ -105,24 +104,22 @@ async def plan_all(
 ) -> tuple[Plan, ...]:
     """Return a plan for each service of each profile.
 
-    A name that several of them would get goes to the default profile's, or else to the first. Raises
-    UsageError for options that mean nothing here, and AutomationError.
+    A name that several plans would get goes to the default profile's, or else to the first. Raises UsageError
+    for invalid options, and AutomationError.
     """
     rules = load_rules(settings.root)
     _check(options, settings, services)
     made = await asyncio.gather(
         *(_plan(settings, profile, service, rules, options) for profile in profiles for service in services)
     )
-    plans = tuple(each for each, _ in made)
-    asked = [base.partition("=")[0] for base in options.bases]
     known = {base for _, bases in made for base in bases}
-    for base in asked:
+    for base in (wish.partition("=")[0] for wish in options.bases):
         if base not in known and base not in services:
             raise UsageError(
                 f"--base {base}=…: nothing is built from {base}",
                 why=f"the base images are {', '.join(sorted(known))}",
             )
-    return _without_contests(plans)
+    return _unique_names([plan for plan, _ in made])
 
 
 def read_version(settings: Settings, profile: Profile, given: str = "") -> str:
@@ -143,89 +140,82 @@ def read_version(settings: Settings, profile: Profile, given: str = "") -> str:
 
 def image_arguments(profile: Profile, service: str, version: str) -> dict[str, str]:
     """Return the build arguments that follow from the contract, whether or not a Dockerfile declares them."""
-    each = profile.service(service)
+    contract = profile.service(service)
     arguments = {
-        "USER_NAME": each.user.name,
-        "GROUP_NAME": each.user.group,
-        "UID": str(each.user.uid),
-        "GID": str(each.user.gid),
-        "PORT": str(each.port),
-        "HEALTH_PATH": each.health.path,
-        "WRITABLE": " ".join(each.writable),
+        "USER_NAME": contract.user.name,
+        "GROUP_NAME": contract.user.group,
+        "UID": str(contract.user.uid),
+        "GID": str(contract.user.gid),
+        "PORT": str(contract.port),
+        "HEALTH_PATH": contract.health.path,
+        "WRITABLE": " ".join(contract.writable),
         "VERSION": version,
     }
-    if isinstance(each, Frontend):
-        arguments |= {"NODE_IMAGE": each.build_base, "OUTPUT": each.output}
-        arguments["NGINX_IMAGE" if each.output == "static" else "NODE_IMAGE"] = each.base
+    if isinstance(contract, Frontend):
+        arguments |= {"NODE_IMAGE": contract.build_base, "OUTPUT": contract.output}
+        arguments["NGINX_IMAGE" if contract.output == "static" else "NODE_IMAGE"] = contract.base
     else:
-        arguments |= {"PYTHON_IMAGE": each.base, "PACKAGES": each.packages}
+        arguments |= {"PYTHON_IMAGE": contract.base, "PACKAGES": contract.packages}
     return arguments
 
 
 async def _plan(
     settings: Settings, profile: Profile, service: str, rules: Rules, options: Options
 ) -> tuple[Plan, set[str]]:
-    """Return the plan, and the base images that it would have without replacing any."""
-    each = profile.service(service)
-    shown = f"{service}/Dockerfile{'.dev' if options.development else ''}"
-    read = dockerfile.load(settings.root, shown)
-    target = _target(read, profile.name, shown, options)
+    """Return the plan, and the base images that it has without replacements."""
+    contract = profile.service(service)
+    path = f"{service}/Dockerfile{'.dev' if options.development else ''}"
+    read = dockerfile.load(settings.root, path)
+    target = _target(read, profile.name, path, options)
     version = read_version(settings, profile, options.version)
     wanted = image_arguments(profile, service, version)
-    # Images that the contract does not speak of, such as the one with the build's tools, have the default.
-    images = {name: wanted.get(name) or read.arguments[name] or "" for name in _base_arguments(read, target)}
-    replaced = dict(_replacements(images, service, each.base, (*settings.bases, *options.bases)))
+    # Images that the contract does not name, such as the one with the build's tools, have the default.
+    references = " ".join(name for stage in read.needed(target) for name in stage.references)
+    used = set(re.findall(r"\$\{?(\w+_IMAGE)\b", references))
+    images = {
+        name: wanted.get(name, default or "") for name, default in read.arguments.items() if name in used
+    }
+    replaced = dict(_replacements(images, service, contract.base, (*settings.bases, *options.bases)))
     arguments = {
         **{name: value for name, value in wanted.items() if name in read.arguments and name not in _IMAGES},
         **{name: replaced.get(value, value) for name, value in images.items()},
-        **each.environment.build_arguments,
+        **contract.environment.build_arguments,
     }
-    seen = context.load(settings.root, shown)
-    paths = sorted(seen.files())
-    inputs = _hash(read.text, seen.fingerprint(paths), target, sorted(arguments.items()), options.platform)
-    found = await revision.find(settings, (*seen.allowed, shown), [*paths, shown], inputs)
-    tags = rules.development_tag if options.development else ""
-    of_contract = (
-        (tags,)
-        if tags
-        else tuple(formats.version_tag(version) if tag == VERSION_TAG else tag for tag in each.tags)
-    )
-    made = Plan(
+    files = context.load(settings.root, path)
+    paths = sorted(files.files())
+    inputs = _hash(read.text, files.fingerprint(paths), target, sorted(arguments.items()), options.platform)
+    commit = await revision.find(settings, (*files.allowed, path), [*paths, path], inputs)
+    versioned = (formats.version_tag(version) if tag == VERSION_TAG else tag for tag in contract.tags)
+    tags = (rules.development_tag,) if options.development else tuple(versioned)
+    plan = Plan(
         profile=profile.name,
         service=service,
-        image=each.image,
-        dockerfile=shown,
+        image=contract.image,
+        dockerfile=path,
         target=target,
         arguments=arguments,
         platform=options.platform,
-        # The labels are a part of the image, and under one name there is never another.
-        content=_hash(inputs, version, found.name, found.source),
-        revision=found,
+        # Labels are a part of the image, and a name always means the same image.
+        content=_hash(inputs, version, commit.name, commit.source),
+        revision=commit,
         version=version,
-        tags=tuple(dict.fromkeys((*of_contract, *options.tags))),
+        tags=tuple(dict.fromkeys((*tags, *options.tags))),
         bases=replaced,
         secrets=settings.build_secrets,
     )
-    return made, set(images.values())
+    return plan, set(images.values())
 
 
-def _target(read: Dockerfile, name: str, shown: str, options: Options) -> str:
+def _target(read: Dockerfile, name: str, path: str, options: Options) -> str:
     if name in read.names:
         return name
     if options.development:
-        return ""  # alike for every profile
+        return ""  # the same for every profile
     raise AutomationError(
-        f"{shown} has no stage for the profile {name}",
+        f"{path} has no stage for the profile {name}",
         why=f"its stages are {', '.join(read.names)}" if read.names else "its stages have no names",
-        remedies=[f"add   FROM … AS {name}   to {shown}"],
+        remedies=[f"add   FROM … AS {name}   to {path}"],
     )
-
-
-def _base_arguments(read: Dockerfile, target: str) -> Iterator[str]:
-    """Yield the arguments that name the images which the target is made from."""
-    references = " ".join(name for stage in read.needed(target) for name in stage.references)
-    used = set(re.findall(r"\$\{?(\w+)", references))
-    yield from (name for name in read.arguments if name in used and name.endswith("_IMAGE"))
 
 
 def _hash(*parts: object) -> str:
@@ -235,9 +225,9 @@ def _hash(*parts: object) -> str:
 def _replacements(
     images: Mapping[str, str], service: str, runtime: str, given: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
-    """Yield each base image that is replaced, and by what; of several wishes the last counts."""
-    for wish in given:
-        old, _, new = wish.partition("=")
+    """Yield each base image that is replaced with its replacement; the last one wins."""
+    for replacement in given:
+        old, _, new = replacement.partition("=")
         old = runtime if old == service else old
         if old in images.values() and new != old:
             yield old, new
@@ -251,36 +241,38 @@ def _check(options: Options, settings: Settings, services: Sequence[str]) -> Non
         if not _PLATFORM.fullmatch(platform):
             raise UsageError(
                 f"--platform {platform!r} is not a platform",
-                why="the images are made for Linux, on a processor that Docker knows",
+                why="the images are built for Linux, on a processor that Docker supports",
                 remedies=["--platform linux/arm64", "--platform linux/amd64,linux/arm64"],
             )
-    for origin, wishes in (("--base", options.bases), ("TODO_BASES:", settings.bases)):
-        for wish in wishes:
-            old, equals, new = wish.partition("=")
-            if not (equals and old) or formats.image(new):
+    for origin, replacements in (("--base", options.bases), ("TODO_BASES:", settings.bases)):
+        for replacement in replacements:
+            old, _, new = replacement.partition("=")
+            if not old or formats.image(new):
                 raise UsageError(
-                    f"{origin} {wish!r} does not name a base image and another",
+                    f"{origin} {replacement!r} does not name a base image and its replacement",
                     why="write it as in node:24-alpine=node:24-slim, or frontend=node:24-slim",
                 )
             if old in SERVICES and old not in services and origin == "--base":
-                raise UsageError(f"--base {wish}: the {old} is not built here", remedies=[f"--service {old}"])
+                what = f"--base {replacement}: the {old} is not built here"
+                raise UsageError(what, remedies=[f"--service {old}"])
     for name, file in settings.build_secrets.items():
         if not file.exists():
             raise AutomationError(
-                f"{BUILD_SECRETS[name]} names {file}, which is not there",
+                f"{BUILD_SECRETS[name]} names {file}, which does not exist",
                 why="it is the file of an optional build secret",
                 remedies=[f"unset {BUILD_SECRETS[name]}"],
             )
 
 
-def _without_contests(plans: Sequence[Plan]) -> tuple[Plan, ...]:
-    holders: dict[str, Plan] = {}
-    for each in sorted(plans, key=lambda each: each.profile != profiles.DEFAULT_PROFILE):
-        for reference in each.references:
-            holders.setdefault(reference, each)
+def _unique_names(plans: Sequence[Plan]) -> tuple[Plan, ...]:
+    """Leave each name to one plan."""
+    owners: dict[str, Plan] = {}
+    for plan in sorted(plans, key=lambda plan: plan.profile != profiles.DEFAULT_PROFILE):
+        for reference in plan.references:
+            owners.setdefault(reference, plan)
     return tuple(
-        replace(each, tags=tuple(tag for tag in each.tags if holders[f"{each.image}:{tag}"] is each))
-        for each in plans
+        replace(plan, tags=tuple(tag for tag in plan.tags if owners[f"{plan.image}:{tag}"] is plan))
+        for plan in plans
     )
 
 

@@ -1,4 +1,4 @@
-"""Publishing images: pushing them, and reading back from the registry what it has under their names."""
+"""Pushes images to a registry, and reads back what the registry then has."""
 
 import asyncio
 import base64
@@ -13,8 +13,9 @@ from automation.console import causes
 from automation.console.errors import AutomationError, UsageError
 from automation.console.events import Emit, Step, step
 from automation.contract import formats
-from automation.docker import cli as docker_errors
+from automation.docker import cli
 from automation.docker.cli import Docker
+from automation.images import build
 from automation.images.plan import Plan
 from automation.process import processes
 
@@ -28,12 +29,12 @@ _LAST_LINES = 6
 
 @dataclass(frozen=True)
 class Published:
-    """One name in a registry, and the digest that the registry says it has."""
+    """One name in a registry, and the digest that the registry has for it."""
 
     reference: str
     digest: str
     pushed: bool
-    """Whether it was pushed now; the registry had it already otherwise."""
+    """Whether it was pushed now; otherwise the registry had it already."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class _Remote:
     digest: str
     config: str
     """The digest of the image's configuration: the same however its layers are compressed."""
+
+    def is_one_of(self, digests: set[str]) -> bool:
+        return not digests.isdisjoint({self.digest, self.config})
 
 
 def check_registry(name: str) -> str:
@@ -57,9 +61,8 @@ def check_registry(name: str) -> str:
 
 
 def check_committed(plans: Sequence[Plan]) -> None:
-    """Raise AutomationError when an image is made from files that no commit has."""
-    dirty = [plan.service for plan in plans if plan.revision.dirty]
-    if dirty:
+    """Raise AutomationError if an image is made from files that are not committed."""
+    if dirty := [plan.service for plan in plans if plan.revision.dirty]:
         raise AutomationError(
             f"{plans[0].version} would be made from files that are not committed: {', '.join(dirty)}",
             why="nobody could build or read this version again",
@@ -72,15 +75,15 @@ async def push_all(
 ) -> tuple[Published, ...]:
     """Push each image under its version and as the latest, and compare what the registry then has.
 
-    What the registry has already is not pushed again. Raises AutomationError, also when it has another image
-    of this version, unless forced.
+    What the registry has already is not pushed again. Raises AutomationError, also if it has another image
+    of this version, unless `force` is set.
     """
     pushes = (_push_both(docker, plan, registry, emit, force=force) for plan in plans)
     results = await asyncio.gather(*pushes, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result
-    return tuple(each for result in results if isinstance(result, tuple) for each in result)
+    return tuple(one for result in results if isinstance(result, tuple) for one in result)
 
 
 async def _push_both(
@@ -93,30 +96,29 @@ async def _push_both(
         own, version, latest = await asyncio.gather(
             _own(docker, plan), _remote(docker, names[0]), _remote(docker, names[1])
         )
-        if version and not own & {version.digest, version.config} and not force:
+        if version and not version.is_one_of(own) and not force:
             raise AutomationError(
                 f"{names[0]} is in the registry already, and is another image",
-                why=f"there {version.digest[:19]}; a version that people have does not change",
+                why=f"the registry has {version.digest[:19]}; a published version does not change",
                 remedies=["--version with the next one", "--force"],
             )
         published = []
-        for name, there in zip(names, (version, latest), strict=True):
-            if there and own & {there.digest, there.config}:
-                published.append(Published(name, there.digest, pushed=False))
+        for name, remote in zip(names, (version, latest), strict=True):
+            if remote and remote.is_one_of(own):
+                published.append(Published(name, remote.digest, pushed=False))
                 continue
-            await docker.run("image", "tag", plan.reference, name)
+            await build.tag(docker, plan.reference, [name])
             digest = await _push(docker, name, running)
-            there = await _remote(docker, name)
-            if there is None or there.digest != digest:
-                has = there.digest if there else "nothing"
+            now = await _remote(docker, name)
+            if now is None or now.digest != digest:
                 raise AutomationError(
                     f"the registry does not have what was pushed as {name}",
-                    why=f"pushed {digest}, read back {has}",
-                    remedies=["the same command again", "look who else pushes there"],
+                    why=f"pushed {digest}, read back {now.digest if now else 'nothing'}",
+                    remedies=["run the same command again", "check who else pushes there"],
                 )
             published.append(Published(name, digest, pushed=True))
-        done = "pushed, read back and alike" if any(each.pushed for each in published) else "is there already"
-        running.detail = f"{names[0]} {done}"
+        pushed = any(one.pushed for one in published)
+        running.detail = f"{names[0]} {'pushed and verified' if pushed else 'is in the registry already'}"
         return tuple(published)
 
 
@@ -128,61 +130,50 @@ async def _own(docker: Docker, plan: Plan) -> set[str]:
     descriptor: Mapping[str, Any] = image.get("Descriptor") or {}
     config = (descriptor.get("annotations") or {}).get("config.digest", "")
     digests = (name.partition("@")[2] for name in image.get("RepoDigests") or [])
-    return {each for each in (str(image["Id"]), config, *digests) if each}
+    return {digest for digest in (str(image["Id"]), config, *digests) if digest}
 
 
 async def _remote(docker: Docker, reference: str) -> _Remote | None:
-    """Return what the registry has under the name, nothing when it has nothing. Raises AutomationError."""
+    """Return what the registry has under the name, or None. Raises AutomationError."""
     done = await docker.complete("buildx", "imagetools", "inspect", "--raw", reference)
-    if done.code and re.search("server gave HTTP response to HTTPS client", done.errors):
-        # A registry without TLS that Docker's own settings allow, which buildx does not know of.
+    raw = done.output.encode()
+    if done.code and "server gave HTTP response to HTTPS client" in done.errors:
+        # A registry without TLS that Docker's own settings allow; buildx does not know them.
         done = await docker.complete("manifest", "inspect", "--insecure", "--verbose", reference)
-        if done.code == 0:
-            raw = base64.b64decode(json.loads(done.output)["Raw"])
-            return _Remote(_digest(raw), json.loads(raw).get("config", {}).get("digest", ""))
+        raw = b"" if done.code else base64.b64decode(json.loads(done.output)["Raw"])
     if done.code == 0:
-        raw = done.output.encode()
-        return _Remote(_digest(raw), json.loads(raw).get("config", {}).get("digest", ""))
+        digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
+        return _Remote(digest, json.loads(raw).get("config", {}).get("digest", ""))
     if re.search(r"not found|manifest unknown|no such manifest|name unknown", done.errors, re.IGNORECASE):
         return None
     raise _explain(reference, done.errors, docker)
 
 
-def _digest(manifest: bytes) -> str:
-    return f"sha256:{hashlib.sha256(manifest).hexdigest()}"
-
-
 async def _push(docker: Docker, name: str, running: Step) -> str:
-    """Push the name; return the digest that Docker says it has pushed."""
+    """Push the name; return the digest that Docker reports."""
     layers: dict[str, str] = {}
-    said: list[str] = []
-    digest = ""
+    output: list[str] = []
     async with docker.running("push", name) as pushing:
         async for line in processes.lines(pushing):
             if layer := _LAYER.match(line):
                 layers[layer[1]] = layer[2]
-                done = sum(1 for state in layers.values() if state.startswith(_FINAL))
+                done = sum(state.startswith(_FINAL) for state in layers.values())
                 running.progress(f"{name}: layers", done, len(layers))
             else:
-                said.append(line)
-            if found := _PUSHED.search(line):
-                digest = found[1]
+                output.append(line)
         code = await pushing.wait()
+    digest = _PUSHED.search("\n".join(output))
     if code or not digest:
-        raise _explain(name, "\n".join(said), docker)
-    return digest
+        raise _explain(name, "\n".join(output), docker)
+    return digest[1]
 
 
 def _explain(reference: str, output: str, docker: Docker) -> AutomationError:
-    host = _host(reference)
-    login = "docker login" if host == "docker.io" else f"docker login {host}"
+    host = reference.partition("/")[0]
+    own = "." in host or ":" in host or host == "localhost"
+    login = f"docker login {host}" if own else "docker login"
     if cause := causes.find(causes.REGISTRY, output, login=login):
         return AutomationError(f"{reference} cannot be pushed", why=cause.why, remedies=cause.remedies)
-    error = docker_errors.explain(output, f"pushing {reference}", docker.environ)
+    error = cli.explain(output, f"pushing {reference}", docker.environ)
     error.details = error.details[-_LAST_LINES:]
     return error
-
-
-def _host(reference: str) -> str:
-    first = reference.partition("/")[0]
-    return first if "." in first or ":" in first or first == "localhost" else "docker.io"

@@ -1,4 +1,4 @@
-"""Where the files of a build come from: the commit that last touched them, and the project's address."""
+"""The origin of the files of a build: the commit that last touched them, and the project's address."""
 
 import re
 import tomllib
@@ -19,15 +19,15 @@ class Revision:
     """The state of the files that a build is made from."""
 
     name: str
-    """The commit, with `-dirty` where files differ from it; without a commit, what the content is called."""
+    """The commit, with `-dirty` if files differ from it; without a commit, the name of the content."""
     epoch: int
     """Seconds since 1970 of that commit; without one, of the youngest file."""
     source: str
-    """The address of the project, without credentials; empty where nobody says it."""
+    """The address of the project, without credentials; empty if unknown."""
 
     @property
     def created(self) -> str:
-        """The time as RFC 3339, which labels use."""
+        """The time as RFC 3339, for labels."""
         return datetime.fromtimestamp(self.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     @property
@@ -39,7 +39,7 @@ class Revision:
 async def find(settings: Settings, paths: Sequence[str], files: Sequence[str], content: str) -> Revision:
     """Return the revision of the paths, which are relative to the root and may be patterns.
 
-    Outside a checkout, or without git, the name of the content stands for it, and the time of the files.
+    Without git or a checkout, the name of the content and the time of the files stand in.
     """
     specified = [f":(glob){path}" if any(c in path for c in "*?[") else path for path in paths]
     remote = await git.ask(settings, "remote", "get-url", "origin")

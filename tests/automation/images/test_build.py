@@ -79,7 +79,7 @@ def test_both_images_are_built_named_and_timed_and_the_second_time_nothing_is(
         assert build[-1] == "."
     second = project.invoke("build")
     assert second.returncode == 0
-    assert second.stdout.count("is there") == 2
+    assert second.stdout.count("exists") == 2
     assert told(docker, "buildx", "build") == builds
 
 
@@ -88,10 +88,10 @@ def test_a_name_that_is_missing_is_given_without_a_build(project: Project, docke
     state = json.loads(docker.read_text())
     del state["images"]["todo-backend:latest"]
     docker.write_text(json.dumps(state))
-    assert "now also called latest" in project.invoke("build", "--service", "backend").stdout
+    assert "now also tagged latest" in project.invoke("build", "--service", "backend").stdout
     assert "todo-backend:latest" in json.loads(docker.read_text())["images"]
     again = project.invoke("build", "--service", "backend", "--tag", "mine")
-    assert "now also called mine" in again.stdout
+    assert "now also tagged mine" in again.stdout
     assert len(told(docker, "buildx", "build")) == 1
 
 
@@ -350,7 +350,7 @@ def test_a_version_that_people_have_is_not_replaced_unless_forced(committed: Pro
 @pytest.mark.parametrize(
     ("behaviour", "message", "remedy"),
     [
-        ("registry-lies", "does not have what was pushed", "look who else pushes there"),
+        ("registry-lies", "does not have what was pushed", "check who else pushes there"),
         ("denied", "does not allow this user to push", "docker login localhost:5000"),
         ("unauthorized", "requires a login", "docker login localhost:5000"),
     ],
@@ -373,7 +373,7 @@ def test_a_registry_that_refuses_or_has_something_else_is_an_error(
         (["--registry", "https://example.com/Me", "--version", "v1.2.3"], "--registry example.com/me"),
         (["--registry", "me/", "--version", "v1.2.3"], "--registry me"),
         (["--registry", "a b", "--version", "v1.2.3"], "--registry 'a b' is not a registry"),
-        (["--registry", "localhost:99999", "--version", "v1.2.3"], "its port 99999 is none"),
+        (["--registry", "localhost:99999", "--version", "v1.2.3"], "its port 99999 is not a number"),
         (["--registry", "localhost:0/me", "--version", "v1.2.3"], "--registry localhost:5000/me"),
     ],
 )

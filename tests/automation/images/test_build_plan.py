@@ -265,8 +265,8 @@ def test_bases_are_replaced_by_reference_or_by_service_and_the_plan_says_so(root
     ("options", "message"),
     [
         (Options(bases=("ruby:4=ruby:5",)), "nothing is built from ruby:4"),
-        (Options(bases=("python:3.11-slim",)), "does not name a base image and another"),
-        (Options(bases=("backend=not a name",)), "does not name a base image and another"),
+        (Options(bases=("python:3.11-slim",)), "does not name a base image and its replacement"),
+        (Options(bases=("backend=not a name",)), "does not name a base image and its replacement"),
         (Options(bases=("frontend=node:24",)), "the frontend is not built here"),
         (Options(tags=("no tag",)), "--tag 'no tag' is not a tag"),
         (Options(platform="arm"), "--platform 'arm' is not a platform"),
@@ -305,7 +305,7 @@ def test_secrets_are_those_whose_variable_is_set_and_their_files_are_there(root:
     (root / "ca.pem").write_text("certificate")
     assert backend(root).secrets == {}
     assert backend(root, BUILD_CA_FILE="ca.pem").secrets == {"ca": root / "ca.pem"}
-    with pytest.raises(AutomationError, match=r"BUILD_NPMRC_FILE names .*absent, which is not there"):
+    with pytest.raises(AutomationError, match=r"BUILD_NPMRC_FILE names .*absent, which does not exist"):
         backend(root, BUILD_NPMRC_FILE="absent")
 
 

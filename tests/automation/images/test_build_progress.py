@@ -197,7 +197,8 @@ def test_a_base_image_that_cannot_be_had_offline_names_the_engine_without_images
     ("copied", "remedies"),
     [
         ("secrets.txt", ("add   !secrets.txt   to backend/Dockerfile.dockerignore",)),
-        ("src/main.py", ("COPY backend/src/main.py", "COPY tools/main.py")),
+        ("src/main.py", ("COPY backend/src/main.py",)),
+        ("lib/main.py", ("COPY backend/src/main.py", "COPY tools/main.py")),
         ("src/absent.py", ("correct the path in backend/Dockerfile",)),
     ],
 )
@@ -259,6 +260,7 @@ EXIT_1 = 'process "/bin/sh -c x" did not complete successfully: exit code: 1'
             "/absent.x is not in the build context",
             "backend/Dockerfile",
         ),
+        ("", 'image "docker.io/library/a:1": already exists', "another build made the same image", "again"),
         ("just wrong", EXIT_1, "its last lines:", ""),
     ],
 )
