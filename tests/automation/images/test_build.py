@@ -373,8 +373,8 @@ def test_a_registry_that_refuses_or_has_something_else_is_an_error(
         (["--registry", "https://example.com/Me", "--version", "v1.2.3"], "--registry example.com/me"),
         (["--registry", "me/", "--version", "v1.2.3"], "--registry me"),
         (["--registry", "a b", "--version", "v1.2.3"], "--registry 'a b' is not a registry"),
-        (["--registry", "localhost:99999", "--version", "v1.2.3"], "its port 99999 is not a number"),
-        (["--registry", "localhost:0/me", "--version", "v1.2.3"], "--registry localhost:5000/me"),
+        (["--registry", "localhost:99999", "--version", "v1.2.3"], "port 99999 is not between 1 and 65535"),
+        (["--registry", "localhost:0/me", "--version", "v1.2.3"], "port 0 is not between 1 and 65535"),
     ],
 )
 def test_a_push_without_a_place_or_a_version_is_refused(
