@@ -1,4 +1,4 @@
-"""Where things are in the project, found from this file and never from the working directory."""
+"""Paths in the project, relative to this file and never to the working directory."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ def profiles(root: Path) -> Path:
 
 
 def rules(root: Path) -> Path:
-    """Return the file of the rules that hold for every profile."""
+    """Return the file of the rules for every profile."""
     return root / "deploy" / "rules.toml"
 
 
@@ -21,10 +21,10 @@ def frontend(root: Path) -> Path:
 
 
 def backend_source(root: Path) -> Path:
-    """Return the folder that the backend's packages are imported from."""
+    """Return the import root of the backend."""
     return root / "backend" / "src"
 
 
 def readable(path: Path, root: Path) -> str:
-    """Return the path as a person would write it: relative to the project where it is inside."""
+    """Return the path as people write it: relative to the project if it is inside."""
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

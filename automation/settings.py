@@ -1,4 +1,4 @@
-"""The one place that reads this process's environment; everything else takes a `Settings`."""
+"""Read this process's environment, in this one place; everything else takes a `Settings`."""
 
 import os
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ BUILD_SECRETS: Mapping[str, str] = {
     "npmrc": "BUILD_NPMRC_FILE",
     "aptconf": "BUILD_APTCONF_FILE",
 }
-"""The variables that name the files of the optional build secrets."""
+"""By optional build secret the variable that names its file."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the surroundings ask for. An empty variable counts as unset."""
+    """Settings from the environment. An empty variable counts as unset."""
 
     root: Path
     state_dir: Path
@@ -27,16 +27,16 @@ class Settings:
     no_color: bool
     force_color: bool
     command: str
-    """What a person types before the name of a task."""
+    """What people type before the name of a task."""
     build_secrets: Mapping[str, Path]
-    """Files that a build may use and that stay in no layer, by the name that the Dockerfiles give them."""
+    """Files for a build that end in no layer, by their names in the Dockerfiles."""
     bases: tuple[str, ...]
-    """Base images to use instead of others, each as `reference=reference` or `service=reference`."""
+    """Replacements of base images, each as `reference=reference` or `service=reference`."""
     environ: Mapping[str, str]
 
     @property
     def env_file_name(self) -> str:
-        """The settings file as a person names it: relative to the project where it is inside."""
+        """The settings file as people write it: relative to the project if it is inside."""
         return paths.readable(self.env_file, self.root)
 
 
@@ -44,7 +44,7 @@ def load(environ: Mapping[str, str] | None = None, root: Path = paths.ROOT) -> S
     """Read the settings from `environ` (the process's own by default). Relative paths are the project's."""
     given = {name: value for name, value in (os.environ if environ is None else environ).items() if value}
 
-    # Accounts of services have no home folder that uv and npm could keep their caches in.
+    # A service account may have no home folder for the caches of uv and npm.
     if not os.access(Path(given.get("HOME", "~")).expanduser(), os.W_OK):
         for name in ("UV_CACHE_DIR", "npm_config_cache"):
             given.setdefault(name, str(root / ".run" / "cache" / name.split("_")[0].lower()))

@@ -1,1 +1,1 @@
-"""The checkout: git, Node, the frontend's packages and build, lock files, cleaning."""
+"""The checkout: git, Node, the frontend's packages and build, lock files, cleanup."""

@@ -1,4 +1,4 @@
-"""Removing what the project can make again, and, only when told to, the data that it cannot."""
+"""Remove generated files, and the data only on request: that cannot be undone."""
 
 import shutil
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ _CACHES = (
     "frontend/node_modules",
     "frontend/next-env.d.ts",
 )
-# Folders that are never looked into for byte code: not ours, or about to go as a whole.
+# Not searched for byte code: foreign folders, and those that are removed as a whole.
 _CLOSED = {".git", ".venv", ".nox", "node_modules", ".run", ".data"}
 
 
 @dataclass(frozen=True)
 class Removable:
-    """A file or folder that may go."""
+    """A file or folder that can be removed."""
 
     path: Path
     size: int
@@ -37,7 +37,7 @@ class Removable:
 
 
 def removable(settings: Settings, *, data: bool) -> tuple[Removable, ...]:
-    """Return what can be made again and is there; with `data` the database too."""
+    """Return the existing generated files and folders; with `data` the data directory, too."""
     found = [settings.root / name for name in _CACHES]
     found += [settings.state_dir, *_byte_code(settings.root), *settings.root.glob("frontend/*.tsbuildinfo")]
     if data:
@@ -47,7 +47,7 @@ def removable(settings: Settings, *, data: bool) -> tuple[Removable, ...]:
 
 
 def remove(things: tuple[Removable, ...]) -> int:
-    """Remove them; return the bytes that became free. Raises AutomationError at the first that stays."""
+    """Remove files and folders; return the freed bytes. Raises AutomationError at the first failure."""
     for thing in things:
         try:
             if thing.path.is_dir() and not thing.path.is_symlink():
@@ -58,21 +58,21 @@ def remove(things: tuple[Removable, ...]) -> int:
             raise AutomationError(
                 f"{error.filename or thing.path} cannot be removed",
                 why=errors.reason(error),
-                remedies=["invoke down", "check who owns it"],
+                remedies=["invoke down", "check its owner"],
             ) from error
     return sum(thing.size for thing in things)
 
 
 def _byte_code(folder: Path) -> Iterator[Path]:
-    for each in folder.iterdir():
-        if each.is_dir() and not each.is_symlink() and each.name not in _CLOSED:
-            if each.name == "__pycache__":
-                yield each
+    for child in folder.iterdir():
+        if child.is_dir() and not child.is_symlink() and child.name not in _CLOSED:
+            if child.name == "__pycache__":
+                yield child
             else:
-                yield from _byte_code(each)
+                yield from _byte_code(child)
 
 
 def _size(path: Path) -> int:
     if path.is_symlink() or path.is_file():
         return path.lstat().st_size
-    return sum(each.lstat().st_size for each in path.rglob("*") if not each.is_dir())
+    return sum(file.lstat().st_size for file in path.rglob("*") if not file.is_dir())

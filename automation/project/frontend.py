@@ -1,4 +1,4 @@
-"""The frontend's packages and its production build, each made only when what it is made from has changed."""
+"""The frontend's packages and production build, each updated only when its sources have changed."""
 
 import hashlib
 import json
@@ -21,20 +21,20 @@ from automation.project import node
 _LAST_LINES = 12
 _KEPT_BUILDS = 2
 _STAMP = ".packages.json"
-# What a build does not read, or makes itself.
+# Not read by a build, or written by it.
 _NOT_SOURCES = {"node_modules", ".next", "out", "coverage", "test-results", "next-env.d.ts"}
 
 
 def packages_current(root: Path) -> bool:
-    """Return whether the installed packages are those of the lock file, for this Node."""
+    """Return whether the installed packages match the lock file and this Node."""
     stamp = files.read_json(paths.frontend(root) / "node_modules" / _STAMP)
     return stamp is not None and stamp == _packages_wanted(root)
 
 
 async def install_packages(root: Path, environ: Mapping[str, str], mark: str, step: Step) -> None:
-    """Install the packages of the lock file, unless they are there. Raises AutomationError."""
+    """Install the packages of the lock file unless they are current. Raises AutomationError."""
     if packages_current(root):
-        step.detail = "already there"
+        step.detail = "up to date"
         return
     lock = root / ".run" / "packages.lock"
     async with locking.locked(lock, lambda: step.progress("another run is installing them")):
@@ -46,7 +46,7 @@ async def install_packages(root: Path, environ: Mapping[str, str], mark: str, st
         count = 0
         command = node.npm("ci", "--no-audit", "--no-fund", "--loglevel=http")
         output: list[str] = []
-        step.progress("asking the registry", 0, total)
+        step.progress("querying the registry", 0, total)
         async with processes.running(
             command, cwd=paths.frontend(root), environ=node.environ(environ), mark=mark
         ) as npm:
@@ -78,25 +78,25 @@ def _packages_expected(root: Path) -> int:
 
 
 def npm_failed(output: list[str]) -> AutomationError:
-    """Return the error for a failed npm from what it wrote."""
-    # npm says first what is wrong, and then how it may be called.
+    """Return the error for npm's output."""
+    # npm reports the cause first, and then its usage.
     errors = [line.removeprefix("npm error").strip() for line in output if line.startswith("npm error")]
-    # Where in its own code it happened helps nobody.
+    # Its own stack trace helps nobody.
     shown = [line for line in errors if line and not line.startswith("at ")][:_LAST_LINES]
     shown = shown or output[-_LAST_LINES:]
     text = "\n".join(shown)
-    remedies = ["check the network and npm's settings, then the same command again"]
+    remedies = ["check the network and npm's settings, then retry"]
     if "ENOSPC" in text:
-        remedies = ["free some disk space, then the same command again"]
+        remedies = ["free some disk space, then retry"]
     elif "EUSAGE" in text or "in sync" in text:
         remedies = ["invoke lock"]
     return AutomationError("npm ci failed", why="npm says:", details=shown, remedies=remedies)
 
 
 async def build(root: Path, environ: Mapping[str, str], mark: str, step: Step) -> Path:
-    """Return the folder of the production build of the sources as they are, built when there is none yet.
+    """Return the folder of the current sources' production build; build it if it does not exist.
 
-    The folder is named after what went into it and holds `server.js` with everything that needs.
+    The folder is named after a hash of its sources and contains `server.js` with everything it needs.
     Raises AutomationError.
     """
     builds = root / ".run" / "frontend"
@@ -107,7 +107,7 @@ async def build(root: Path, environ: Mapping[str, str], mark: str, step: Step) -
     async with locking.locked(builds / "lock", lambda: step.progress("another run is building")):
         while not (target := builds / _source_hash(root)).is_dir():
             await _build_once(root, environ, mark, step)
-            # Sources that changed meanwhile belong to a build of another name.
+            # Sources that changed during the build belong to another build.
             if target == builds / _source_hash(root):
                 _collect(paths.frontend(root), target)
         step.detail = "built"
@@ -131,7 +131,7 @@ async def _build_once(root: Path, environ: Mapping[str, str], mark: str, step: S
 
 
 def _collect(frontend: Path, target: Path) -> None:
-    """Put the server and all it serves into the target, whole or not at all."""
+    """Copy the server and its files to the target, as a whole or not at all."""
     partial = target.with_name(f"{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -148,23 +148,23 @@ def _collect(frontend: Path, target: Path) -> None:
 
 
 def _prune(builds: Path, current: Path) -> None:
-    """Remove old builds, except the newest ones and those that a server still runs from."""
+    """Remove old builds, except the newest and those that a server still uses."""
     old = sorted(
-        (each for each in builds.iterdir() if each.is_dir() and each != current),
-        key=lambda each: each.stat().st_mtime,
+        (build for build in builds.iterdir() if build.is_dir() and build != current),
+        key=lambda build: build.stat().st_mtime,
         reverse=True,
     )
     used = set()
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             used.add(Path(process.cwd()))
-    for each in old[_KEPT_BUILDS - 1 :]:
-        if each not in used:
-            shutil.rmtree(each, ignore_errors=True)
+    for build in old[_KEPT_BUILDS - 1 :]:
+        if build not in used:
+            shutil.rmtree(build, ignore_errors=True)
 
 
 def _source_hash(root: Path) -> str:
-    """Return the name of what a build is made from: every source file, the packages, the Node."""
+    """Return the hash of everything a build depends on: sources, packages, Node."""
     digest = hashlib.sha256(json.dumps(_packages_wanted(root)).encode())
     frontend = paths.frontend(root)
     for file in sorted(_sources(frontend)):

@@ -1,25 +1,22 @@
-"""Asking git, which not everybody has, of a project that not everybody has cloned."""
+"""Query git, which may be missing, in a project that may not be a checkout."""
 
 from automation.console.errors import AutomationError
 from automation.process import programs
 from automation.settings import Settings
 
-_PATIENCE_S = 60.0
+_TIMEOUT_SECONDS = 60.0
 
 
 async def ask(settings: Settings, *arguments: str) -> str:
-    """Return what git prints in the project; nothing without git, outside a checkout, or where it fails.
-
-    Raises AutomationError when it takes too long: what it would have said is not nothing.
-    """
+    """Return git's output, or nothing if git is missing or fails. Raises AutomationError on a timeout."""
     program = programs.find("git", settings.environ, settings.root)
     if program is None:
         return ""
     try:
-        done = await program.complete("--no-optional-locks", *arguments, seconds=_PATIENCE_S)
+        done = await program.complete("--no-optional-locks", *arguments, seconds=_TIMEOUT_SECONDS)
     except TimeoutError:
         raise AutomationError(
-            f"git {arguments[0]} took more than {_PATIENCE_S:.0f} s", remedies=["git status"]
+            f"git {arguments[0]} took more than {_TIMEOUT_SECONDS:.0f} s", remedies=["git status"]
         ) from None
     except OSError:
         return ""

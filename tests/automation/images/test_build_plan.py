@@ -181,7 +181,7 @@ def test_a_git_that_does_not_answer_is_not_taken_for_a_clean_checkout(
     program.parent.mkdir()
     program.write_text(f"#!{sys.executable}\nimport signal\nsignal.pause()\n")
     program.chmod(0o755)
-    monkeypatch.setattr("automation.project.git._PATIENCE_S", 0.1)
+    monkeypatch.setattr("automation.project.git._TIMEOUT_SECONDS", 0.1)
     with pytest.raises(AutomationError, match=r"git \w+ took more than"):
         backend(root, PATH=f"{program.parent}:{os.environ['PATH']}")
 

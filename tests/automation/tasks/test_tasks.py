@@ -254,7 +254,7 @@ def test_install_does_nothing_the_second_time(project: Project) -> None:
     first, second = project.invoke("install"), project.invoke("install")
     assert (first.returncode, second.returncode) == (0, 0), first.stderr
     assert "2 installed" in first.stdout
-    assert "already there" in second.stdout
+    assert "up to date" in second.stdout
 
 
 def test_two_installations_at_once_do_not_collide(project: Project) -> None:
