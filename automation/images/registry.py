@@ -53,6 +53,8 @@ def check_registry(name: str) -> str:
     """Return the registry or user that a flag names. Raises UsageError when it is not one."""
     if problem := formats.registry(name):
         bare = re.sub(r"^\w+://", "", name).rstrip("/").lower()
+        if "is not between" in formats.registry(bare):
+            bare = re.sub(r":\d+(?=/|$)", ":5000", bare)
         raise UsageError(
             f"--registry {name!r} {problem}",
             remedies=[] if formats.registry(bare) else [f"--registry {bare}"],

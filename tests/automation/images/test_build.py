@@ -375,6 +375,7 @@ def test_a_registry_that_refuses_or_has_something_else_is_an_error(
         (["--registry", "a b", "--version", "v1.2.3"], "--registry 'a b' is not a registry"),
         (["--registry", "localhost:99999", "--version", "v1.2.3"], "port 99999 is not between 1 and 65535"),
         (["--registry", "localhost:0/me", "--version", "v1.2.3"], "port 0 is not between 1 and 65535"),
+        (["--registry", "localhost:0/me", "--version", "v1.2.3"], "--registry localhost:5000/me"),
     ],
 )
 def test_a_push_without_a_place_or_a_version_is_refused(
