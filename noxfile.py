@@ -206,7 +206,7 @@ def chart(session: nox.Session) -> None:
 
 def generate_api_types(session: nox.Session, *options: str) -> None:
     """Write the API types, or check with --check that they are up to date."""
-    document = os.path.join(session.create_tmp(), "openapi.json")
+    document = os.path.abspath(os.path.join(session.create_tmp(), "openapi.json"))
     session.run("python", "-m", "app.openapi", document, env={"PYTHONPATH": "backend/src"})
     npm(session, "api-types", document, *options)
 
