@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
-from tests.quickstart.quickstart import clone, sections
+import pytest
+
+from tests.quickstart.quickstart import PATIENCE_SECONDS, clone, sections
 
 
+@pytest.mark.timeout(PATIENCE_SECONDS)  # a new clone installs its packages
 def test_the_release_is_installed_reached_and_removed(tmp_path: Path) -> None:
     new = clone(tmp_path / "todo-chatbot")
     try:

@@ -4,7 +4,9 @@ import time
 import urllib.request
 from pathlib import Path
 
-from tests.quickstart.quickstart import clone, sections
+import pytest
+
+from tests.quickstart.quickstart import PATIENCE_SECONDS, clone, sections
 
 WITH_DOCKER = {"Build images", "Deploy to a cluster"}
 """The sections that tests/quickstart/test_docker.py and test_cluster.py run."""
@@ -16,6 +18,7 @@ def test_every_section_of_the_quickstart_is_run_by_a_test() -> None:
     assert all(sections().values())
 
 
+@pytest.mark.timeout(PATIENCE_SECONDS)  # a new clone installs its packages
 def test_a_new_clone_runs_changes_and_passes_a_check(tmp_path: Path) -> None:
     steps = sections()
     fetch, enter, start, *look = steps["Run it"]
