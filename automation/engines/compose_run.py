@@ -61,10 +61,10 @@ class ComposeRun:
             state = State.STARTING
         elif container.paused:
             state = State.PAUSED
-        mend = f"{unpause(container)}   or   invoke compose-up" if container.paused else ""
+        fix = f"{unpause(container)}   or   invoke compose-up" if container.paused else ""
         port = self.ports.get(container.service, 0)
         address = self.address_of(container.service) if port else ""
-        return ServiceStatus(state, address, port, container.pid, memory, mend=mend)
+        return ServiceStatus(state, address, port, container.pid, memory, fix=fix)
 
 
 def is_up(container: Container) -> bool:

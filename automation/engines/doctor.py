@@ -51,7 +51,7 @@ class Diagnosis:
     name: str
     state: str
     detail: str
-    mend: str = ""
+    fix: str = ""
 
 
 _machine = partial(Diagnosis, "This machine")
@@ -90,8 +90,8 @@ def describe(diagnoses: Iterable[Diagnosis]) -> tuple[str, ...]:
             group = diagnosis.group
             lines += ["", group]
         lines.append(f"  {marks[diagnosis.state]}  {diagnosis.name:<12} {diagnosis.detail}")
-        if diagnosis.mend and diagnosis.state != PASSED:
-            lines.append(f"{'':<20} fix   {diagnosis.mend}")
+        if diagnosis.fix and diagnosis.state != PASSED:
+            lines.append(f"{'':<20} fix   {diagnosis.fix}")
         failures += diagnosis.state == FAILED
     problems = f"{failures} problem{'s' * (failures != 1)} to fix." if failures else "No problems found."
     return (*lines, "", problems)

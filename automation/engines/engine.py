@@ -57,7 +57,7 @@ class ServiceStatus:
     memory: int
     """Resident bytes of the service's processes."""
     detail: str = ""
-    mend: str = ""
+    fix: str = ""
     """The command that makes it healthy again, if known."""
 
 

@@ -105,9 +105,9 @@ def _describe(status: Status) -> tuple[str, ...]:
         f"output of {name}: invoke logs --service {name}" for name in status.services if name not in SERVICES
     ]
     fixes = [
-        f"the {name} is {service.state}: {service.mend}"
+        f"the {name} is {service.state}: {service.fix}"
         for name, service in status.services.items()
-        if service.mend
+        if service.fix
     ]
     if status.state == State.CRASHED:
         fixes.append("It was killed. Clean up with   invoke down")

@@ -97,7 +97,7 @@ def _directives(file: Dockerfile, present: str) -> Iterator[Finding]:
             "silenced-check",
             f"switches off a check: {silencer[:80]}",
             number,
-            "mend what the check finds, or accept it in the project's own file first",
+            "fix what the check finds, or accept it in the project's own file first",
         )
 
 

@@ -62,7 +62,7 @@ class Review:
 async def ask(settings: Settings, docker: Docker, service: str, emit: Emit) -> Candidate:
     """Return the candidate of Docker's AI agent. Raises AutomationError when it cannot be had.
 
-    What was answered is kept in the folder of the state, where a person can mend it.
+    What was answered is kept in the folder of the state, where a person can fix it.
     """
     profile, rules = profiles.load(PROFILE, settings.root), profiles.load_rules(settings.root)
     present = adoption.present(settings.root / service / "Dockerfile", settings.root)

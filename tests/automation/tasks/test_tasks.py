@@ -247,7 +247,7 @@ def test_doctor_finds_what_is_wrong_and_how_to_mend_it(project: Project, taken_p
     failed = {each["name"]: each for each in result["findings"] if each["state"] == "failed"}
     assert sorted(failed) == ["database", "environment", "settings"]
     assert "absent-package missing instead of 1.0" in failed["environment"]["detail"]
-    assert failed["environment"]["mend"] == "./dev"
+    assert failed["environment"]["fix"] == "./dev"
 
 
 def test_install_does_nothing_the_second_time(project: Project) -> None:
