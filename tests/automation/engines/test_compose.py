@@ -15,7 +15,7 @@ from tests.automation.engines.conftest import DOCKERFILE, told
 def test_up_builds_starts_and_names_the_address(project: Project, docker: Path) -> None:
     result = project.invoke("compose-up", "--detach", *project.ports)
     assert result.returncode == 0, result.stderr
-    assert ".env made from .env.example, secret generated" in result.stdout
+    assert ".env created from .env.example, secret generated" in result.stdout
     assert "SQLite, 2 migrations applied" in result.stdout
     assert f"http://localhost:{project.backend_port}   healthy" in result.stdout
     assert f"The to-do chatbot is at http://localhost:{project.frontend_port}" in result.stdout

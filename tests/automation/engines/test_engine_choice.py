@@ -30,7 +30,7 @@ def test_status_and_logs_know_the_database_that_is_a_container(project: Project,
     project.invoke("compose-up", "--detach", "--database", "postgres", *project.ports)
     shown = project.invoke("status").stdout
     assert "postgres   for the backend only" in shown
-    assert "what postgres writes: invoke logs --service postgres" in shown
+    assert "output of postgres: invoke logs --service postgres" in shown
     assert project.status()["postgres"]["state"] == "healthy"
     assert "postgres | the postgres has started" in project.invoke("logs", "--service", "postgres").stdout
     project.invoke("down")

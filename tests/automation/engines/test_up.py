@@ -14,7 +14,7 @@ from tests.automation.conftest import Project, eventually
 
 def test_up_makes_the_settings_starts_both_services_and_names_the_address(project: Project) -> None:
     text = project.up().text()
-    assert ".env made from .env.example, secret generated" in text
+    assert ".env created from .env.example, secret generated" in text
     assert "SQLite, 1 migration applied" in text
     assert f"The to-do chatbot is at http://localhost:{project.frontend_port}" in text
     assert "agent: offline. Put OPENAI_API_KEY into .env for a model." in text
