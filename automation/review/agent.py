@@ -11,9 +11,10 @@ import asyncio
 import re
 import tempfile
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from automation.console import causes
 from automation.console.errors import AutomationError
 from automation.console.events import Step
 from automation.docker.cli import Docker
@@ -30,29 +31,6 @@ _HEADING = re.compile(r"^--- Agent: .* ---$")
 _ENABLE = "Docker Desktop: Settings, AI, Enable Gordon"
 _LAST_LINES = 6
 _WITHOUT = "invoke dockerfile-review FILE   reviews any Dockerfile without it"
-
-
-@dataclass(frozen=True)
-class _Cause:
-    """Why it cannot be used, as it says so itself."""
-
-    pattern: str
-    why: str
-    remedy: str
-
-
-_CAUSES = (
-    _Cause(
-        r"sign(ed)? in|log(ged)? ?in|unauthori[sz]ed|\b401\b", "nobody is signed in to Docker", "docker login"
-    ),
-    _Cause(r"desktop.{0,40}(not|isn't) running", "Docker Desktop is not running", "start Docker Desktop"),
-    _Cause(
-        r"(not|isn't) enabled|disabled|terms of (use|service)|beta features|not available",
-        "its AI features are switched off",
-        _ENABLE,
-    ),
-    _Cause(r"(rate|usage) limit|quota|\b429\b", "its limit of use is reached", "the same command later"),
-)
 
 
 class AgentUnavailableError(AutomationError):
@@ -114,23 +92,19 @@ async def ask(docker: Docker, prompt: str, running: Step, *, seconds: float = LO
     if code:
         raise _refused(text, code)
     # Without a Dockerfile in it, an answer may be a refusal that came with exit code 0.
-    if not re.search(r"(?im)^\s*FROM\s+\S", text) and _cause(text):
+    if not re.search(r"(?im)^\s*FROM\s+\S", text) and causes.find(causes.AGENT, text, enable=_ENABLE):
         raise _refused(text)
     return text
 
 
-def _cause(text: str) -> _Cause | None:
-    return next((each for each in _CAUSES if re.search(each.pattern, text, re.IGNORECASE)), None)
-
-
 def _refused(text: str, code: int = 0) -> AutomationError:
     said = [line.strip()[:200] for line in logs.clean(text).splitlines() if line.strip()][-_LAST_LINES:]
-    if cause := _cause(text):
+    if cause := causes.find(causes.AGENT, text, enable=_ENABLE):
         return AgentUnavailableError(
             f"{NAME} cannot be used: {cause.why}",
             why="it says:",
             details=said,
-            remedies=[cause.remedy, _WITHOUT],
+            remedies=[*cause.remedies, _WITHOUT],
         )
     what = f"{NAME} failed with exit code {code}" if code else f"{NAME} failed"
     return AutomationError(

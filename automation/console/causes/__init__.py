@@ -2,6 +2,17 @@
 
 from automation.console.causes.cause import Cause, find
 from automation.console.causes.cluster import CLUSTER, POD
-from automation.console.causes.docker import BASE_IMAGE, BUILD, BUILD_STEP, DOCKER, REGISTRY
+from automation.console.causes.docker import AGENT, BASE_IMAGE, BUILD, BUILD_STEP, DOCKER, REGISTRY
 
-__all__ = ["BASE_IMAGE", "BUILD", "BUILD_STEP", "CLUSTER", "DOCKER", "POD", "REGISTRY", "Cause", "find"]
+__all__ = [
+    "AGENT",
+    "BASE_IMAGE",
+    "BUILD",
+    "BUILD_STEP",
+    "CLUSTER",
+    "DOCKER",
+    "POD",
+    "REGISTRY",
+    "Cause",
+    "find",
+]

@@ -214,3 +214,19 @@ REGISTRY: Sequence[Cause] = (
     Cause(_RATE_LIMIT, "the registry's rate limit is reached", (f"wait, {_RETRY}",)),
 )
 """A registry that images are pushed to."""
+
+AGENT: Sequence[Cause] = (
+    Cause(
+        r"sign(ed)? in|log(ged)? ?in|unauthori[sz]ed|\b401\b",
+        "nobody is signed in to Docker",
+        ("docker login",),
+    ),
+    Cause(r"desktop.{0,40}(not|isn't) running", "Docker Desktop is not running", ("start Docker Desktop",)),
+    Cause(
+        r"(not|isn't) enabled|disabled|terms of (use|service)|beta features|not available",
+        "its AI features are switched off",
+        ("{enable}",),
+    ),
+    Cause(r"(rate|usage) limit|quota|\b429\b", "its usage limit is reached", ("the same command later",)),
+)
+"""Docker's AI agent. Value: `enable` (where its AI features are switched on)."""
