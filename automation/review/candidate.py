@@ -28,6 +28,23 @@ class Candidate:
     """Where it comes from, in a person's words."""
 
 
+@dataclass(frozen=True)
+class Remark:
+    """One thing about a candidate that is wrong or worth knowing; a check of its contract has a `Finding`."""
+
+    source: str
+    """The reporter: `candidate`, `hadolint`, `buildx`, `build` or `contract`."""
+    rule: str
+    """The name to look up, as in DL3007."""
+    message: str
+    line: int | None = None
+    blocking: bool = True
+    """Whether it prevents adoption."""
+    remedy: str = ""
+    details: tuple[str, ...] = ()
+    """Output that explains more."""
+
+
 def from_file(file: Path, root: Path) -> Candidate:
     """Read a candidate. Raises UsageError when the file is none that can be one."""
     shown = paths.readable(file, root)

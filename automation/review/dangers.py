@@ -13,8 +13,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from automation.docker.dockerfile import KEYWORDS, Dockerfile, Instruction, Stage, expand, parse
-from automation.review.candidate import hidden
-from automation.review.findings import Finding
+from automation.review.candidate import Remark, hidden
 
 _SYNTAX = re.compile(r"^\s*(?:#|//)\s*syntax\s*=|^\s*\{.*\"syntax\"\s*:", re.IGNORECASE)
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|\bgit@|\$", re.IGNORECASE)
@@ -22,7 +21,7 @@ _SILENCER = re.compile(r"#\s*(hadolint\s+.*ignore\b.*|check\s*=.*|shellcheck\s+d
 _MOUNTS = ("bind", "cache", "secret", "tmpfs")
 
 
-def look(text: str, present: str, repositories: Collection[str], given: Mapping[str, str]) -> list[Finding]:
+def look(text: str, present: str, repositories: Collection[str], given: Mapping[str, str]) -> list[Remark]:
     """Return what stands against building the text; all of it blocks.
 
     `present` is the project's own file, `repositories` are the images that the contracts build on, `given`
@@ -70,10 +69,10 @@ def own_caches(text: str, present: str) -> bool:
     )
 
 
-def _hidden_characters(text: str) -> Iterator[Finding]:
+def _hidden_characters(text: str) -> Iterator[Remark]:
     for number, line in enumerate(text.split("\n"), 1):
         if codes := sorted({f"U+{ord(each):04X}" for each in line if hidden(each)}):
-            yield _finding(
+            yield _remark(
                 "hidden-character",
                 f"holds {', '.join(codes)}, which nobody sees and which can make a line look like another",
                 number,
@@ -81,19 +80,19 @@ def _hidden_characters(text: str) -> Iterator[Finding]:
             )
 
 
-def _directives(file: Dockerfile, present: str) -> Iterator[Finding]:
+def _directives(file: Dockerfile, present: str) -> Iterator[Remark]:
     first, known = file.text.partition("\n")[0], file.directives
     # The builder also takes a syntax line that is commented as in C, or is JSON.
     if "syntax" in known or _SYNTAX.match(first):
         line = known.get("syntax", (1, ""))[0]
-        yield _finding(
+        yield _remark(
             "syntax",
             "has the file read by a program from a registry",
             line,
             "remove the line: the builder's own syntax will do",
         )
     for number, silencer in silencers(file.text, present):
-        yield _finding(
+        yield _remark(
             "silenced-check",
             f"switches off a check: {silencer[:80]}",
             number,
@@ -101,16 +100,16 @@ def _directives(file: Dockerfile, present: str) -> Iterator[Finding]:
         )
 
 
-def _instruction(instruction: Instruction) -> Iterator[Finding]:
+def _instruction(instruction: Instruction) -> Iterator[Remark]:
     keyword, line = instruction.keyword, instruction.line
     if keyword == "ONBUILD":
-        yield _finding(
+        yield _remark(
             "onbuild", "leaves commands for builds to come", line, "write the command where it runs"
         )
     elif keyword not in KEYWORDS:
-        yield _finding("unknown-instruction", f"is no instruction: {keyword[:40]}", line, "see the line")
+        yield _remark("unknown-instruction", f"is no instruction: {keyword[:40]}", line, "see the line")
     if keyword == "ADD" and _REMOTE.search(instruction.text):
-        yield _finding(
+        yield _remark(
             "remote-file",
             "adds a file from an address, or from one that only the build would know",
             line,
@@ -119,39 +118,39 @@ def _instruction(instruction: Instruction) -> Iterator[Finding]:
     for name, wrong in (("security", {"insecure"}), ("network", {"host"}), ("device", None)):
         for value in instruction.flag(name):
             if wrong is None or value.lower() in wrong:
-                yield _finding(
+                yield _remark(
                     "privilege", f"asks for --{name}={value}", line, "a build needs no privilege: remove it"
                 )
     for mount in instruction.mounts:
         if mount["type"] == "ssh":
-            yield _finding(
+            yield _remark(
                 "ssh",
                 "asks for the keys of this machine's SSH agent",
                 line,
                 "install from a registry instead",
             )
         elif mount["type"] not in _MOUNTS:
-            yield _finding(
+            yield _remark(
                 "mount", f"mounts a {mount['type'][:40]}", line, f"mount one of {', '.join(_MOUNTS)}"
             )
 
 
-def _images(file: Dockerfile, repositories: Collection[str], given: Mapping[str, str]) -> Iterator[Finding]:
+def _images(file: Dockerfile, repositories: Collection[str], given: Mapping[str, str]) -> Iterator[Remark]:
     values = file.preset(given)
     if not file.stages:
-        yield _finding("no-from", "has no FROM: it builds nothing", 1, "begin with FROM")
+        yield _remark("no-from", "has no FROM: it builds nothing", 1, "begin with FROM")
     for stage in file.stages:
         for name, line in _references(stage):
             image = expand(name, values, missing="$")
             if "$" in image:
-                yield _finding(
+                yield _remark(
                     "image", f"{name} names an image that only the build would know", line, "write its name"
                 )
             elif file.stage(image, stage.number) is None and _repository(image) not in {
                 *repositories,
                 "scratch",
             }:
-                yield _finding(
+                yield _remark(
                     "image",
                     f"{image} is none of the images that the contracts build on",
                     line,
@@ -174,11 +173,11 @@ def _repository(image: str) -> str:
     return name.removeprefix("docker.io/").removeprefix("index.docker.io/").removeprefix("library/")
 
 
-def _secrets(file: Dockerfile, own: Dockerfile) -> Iterator[Finding]:
+def _secrets(file: Dockerfile, own: Dockerfile) -> Iterator[Remark]:
     trusted = {inputs for instruction, inputs in _steps(own) if _wanted(instruction)}
     for instruction, inputs in _steps(file):
         if (names := _wanted(instruction)) and inputs not in trusted:
-            yield _finding(
+            yield _remark(
                 "secret",
                 f"wants the build's {', '.join(names)} for a step that the project's own build does not have",
                 instruction.line,
@@ -212,5 +211,5 @@ def _steps(file: Dockerfile) -> Iterator[tuple[Instruction, str]]:
         ends.append(inputs.hexdigest())
 
 
-def _finding(rule: str, message: str, line: int, remedy: str) -> Finding:
-    return Finding("candidate", rule, message, line, blocking=True, remedy=remedy)
+def _remark(rule: str, message: str, line: int, remedy: str) -> Remark:
+    return Remark("candidate", rule, message, line, blocking=True, remedy=remedy)

@@ -10,8 +10,7 @@ from typing import Any
 from automation.console.errors import AutomationError
 from automation.docker.cli import Docker
 from automation.process.programs import Program
-from automation.review.candidate import visible
-from automation.review.findings import Finding
+from automation.review.candidate import Remark, visible
 
 UNREADABLE = "unreadable"
 
@@ -21,7 +20,7 @@ _WIKI = "https://github.com/hadolint/hadolint/wiki"
 _SHELLCHECK = "https://www.shellcheck.net/wiki"
 
 
-async def hadolint(text: str, root: Path, environ: Mapping[str, str], *, pragmas: bool) -> list[Finding]:
+async def hadolint(text: str, root: Path, environ: Mapping[str, str], *, pragmas: bool) -> list[Remark]:
     """Return what hadolint finds, with the project's own configuration. Errors and warnings block.
 
     With `pragmas`, the file's own comments may switch rules off. Raises AutomationError when there is no
@@ -35,7 +34,7 @@ async def hadolint(text: str, root: Path, environ: Mapping[str, str], *, pragmas
         done = await Program(program, kept, root).complete(*options, "-", seconds=_SECONDS, stdin=text)
     except TimeoutError:
         message = f"hadolint did not finish within {_SECONDS:.0f} s"
-        return [Finding("hadolint", "timeout", message, remedy="write it more simply")]
+        return [Remark("hadolint", "timeout", message, remedy="write it more simply")]
     try:
         found = json.loads(done.output)
     except ValueError as error:
@@ -48,7 +47,7 @@ async def hadolint(text: str, root: Path, environ: Mapping[str, str], *, pragmas
     return [_from_hadolint(each) for each in found]
 
 
-async def builder_checks(docker: Docker, arguments: Sequence[str]) -> list[Finding]:
+async def builder_checks(docker: Docker, arguments: Sequence[str]) -> list[Remark]:
     """Return what the builder's own checks find, given the arguments of the build. All of it blocks.
 
     Nothing of the file is run. The rule UNREADABLE says that it cannot be built at all.
@@ -58,9 +57,9 @@ async def builder_checks(docker: Docker, arguments: Sequence[str]) -> list[Findi
         report = json.loads(done.output)
     except ValueError:
         # It could not even be asked: the daemon has gone, or the file cannot be parsed.
-        return [Finding("buildx", UNREADABLE, visible(_last(done.errors)), remedy="see the line it names")]
+        return [Remark("buildx", UNREADABLE, visible(_last(done.errors)), remedy="see the line it names")]
     found = [
-        Finding(
+        Remark(
             "buildx",
             each["ruleName"],
             visible(each["detail"]),
@@ -73,7 +72,7 @@ async def builder_checks(docker: Docker, arguments: Sequence[str]) -> list[Findi
         message = visible(error["message"])
         remedy = "check the name, its tag and the network, or let another stand in for it with TODO_BASES"
         found.append(
-            Finding(
+            Remark(
                 "buildx",
                 UNREADABLE,
                 message,
@@ -96,10 +95,10 @@ def _find(environ: Mapping[str, str]) -> str:
     return program
 
 
-def _from_hadolint(found: Mapping[str, Any]) -> Finding:
+def _from_hadolint(found: Mapping[str, Any]) -> Remark:
     code = found["code"]
     wiki = _SHELLCHECK if code.startswith("SC") else _WIKI
-    return Finding(
+    return Remark(
         "hadolint",
         code,
         visible(" ".join(found["message"].split())),

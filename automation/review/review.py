@@ -16,8 +16,7 @@ from automation.docker.dockerfile import DockerfileError, expand, parse
 from automation.images import plan, revision
 from automation.process import files
 from automation.review import adoption, agent, candidate, dangers, lint, request, trial
-from automation.review.candidate import Candidate, visible
-from automation.review.findings import Finding
+from automation.review.candidate import Candidate, Remark, visible
 from automation.settings import Settings
 from automation.verify.check import Outcome
 from automation.verify.examine import examine
@@ -38,12 +37,12 @@ class Review:
     """The project's own text when the review began; empty without one."""
     file: Path
     """The project's own file."""
-    findings: tuple[Finding, ...]
+    findings: tuple[Remark, ...]
     difference: tuple[str, ...]
     """A unified diff; nothing when the two are the same."""
 
     @property
-    def blocking(self) -> tuple[Finding, ...]:
+    def blocking(self) -> tuple[Remark, ...]:
         """The findings that keep the candidate from being adopted."""
         return tuple(each for each in self.findings if each.blocking)
 
@@ -119,7 +118,7 @@ async def review(
     )
 
 
-def describe(found: Sequence[Finding]) -> Iterator[str]:
+def describe(found: Sequence[Remark]) -> Iterator[str]:
     """Yield the findings as lines for a person."""
     for each in found:
         where = f"line {each.line}" if each.line else ""
@@ -144,7 +143,7 @@ class _Reviewer:
     text: str
     ingredients: trial.Ingredients
     emit: Emit
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Remark] = field(default_factory=list)
 
     async def work(self, present: str, given: Mapping[str, str], limit: float) -> None:
         """Do every part that what was found before allows."""
@@ -175,9 +174,9 @@ class _Reviewer:
                 running,
             ):
                 built = await images.enter_async_context(trial.image(self.docker, arguments, running, limit))
-                if isinstance(built, Finding):
+                if isinstance(built, Remark):
                     found.append(built)
-            await self._hold("" if isinstance(built, Finding) else built)
+            await self._hold("" if isinstance(built, Remark) else built)
 
     async def _hold(self, image: str) -> None:
         """Hold the text, and the image where there is one, against the contract."""
@@ -199,10 +198,10 @@ class _Reviewer:
                 )
             except DockerfileError as error:
                 message = f"{error.what}. {error.why}".strip()
-                found.append(Finding("contract", "dockerfile", visible(message), remedy="see the line"))
+                found.append(Remark("contract", "dockerfile", visible(message), remedy="see the line"))
                 return
             found += [
-                Finding(
+                Remark(
                     "contract",
                     each.rule,
                     visible(f"requires {each.required.rstrip('.')}; observed {each.observed}"),
@@ -213,8 +212,8 @@ class _Reviewer:
             ]
 
     @contextlib.contextmanager
-    def _part(self, name: str, nothing: str) -> Iterator[tuple[list[Finding], Step]]:
-        found: list[Finding] = []
+    def _part(self, name: str, nothing: str) -> Iterator[tuple[list[Remark], Step]]:
+        found: list[Remark] = []
         with contextlib.suppress(_BlockedError), step(self.emit, name) as running:
             yield found, running
             blocking = sum(1 for each in found if each.blocking)

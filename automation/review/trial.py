@@ -21,8 +21,7 @@ from automation.docker.cli import Docker
 from automation.images import build
 from automation.images.progress import Progress
 from automation.process import processes
-from automation.review.candidate import visible
-from automation.review.findings import Finding
+from automation.review.candidate import Remark, visible
 
 REPOSITORY = "todo-review"
 """What trial images are called; none outlives its review."""
@@ -69,7 +68,7 @@ def folder(text: str, ingredients: Ingredients, root: Path) -> Iterator[Sequence
 @asynccontextmanager
 async def image(
     docker: Docker, arguments: Sequence[str], running: Step, seconds: float
-) -> AsyncIterator[str | Finding]:
+) -> AsyncIterator[str | Remark]:
     """Build, and yield the name of the image, or the finding that says why there is none.
 
     The image is there for as long as the block lasts. Raises DockerError when Docker itself fails.
@@ -85,7 +84,7 @@ async def image(
 
 async def _build(
     docker: Docker, reference: str, arguments: Sequence[str], running: Step, seconds: float
-) -> Finding | None:
+) -> Remark | None:
     command = ("buildx", "build", "--progress=rawjson", "--provenance=false", "--sbom=false", "--load")
     told, size = Progress(), 0
     try:
@@ -96,13 +95,13 @@ async def _build(
             async for line in processes.lines(process):
                 size += len(line)
                 if size > _LARGEST_OUTPUT:
-                    return Finding("build", "output", "writes without end", details=_tail(told))
+                    return Remark("build", "output", "writes without end", details=_tail(told))
                 told.feed(line)
                 running.progress(visible(told.describe())[:200])
             if await process.wait() == 0:
                 return None
     except TimeoutError:
-        return Finding(
+        return Remark(
             "build",
             "time",
             f"does not finish within {seconds:.0f} s, which is the most that a build may take",
@@ -111,7 +110,7 @@ async def _build(
             remedy="see which step it stays in",
         )
     error = told.failed.error if told.failed else " ".join(told.rest)[-400:] or "the build failed"
-    return Finding("build", "failed", visible(error), _line(told), details=_tail(told), remedy="see the line")
+    return Remark("build", "failed", visible(error), _line(told), details=_tail(told), remedy="see the line")
 
 
 def _tail(told: Progress) -> tuple[str, ...]:
