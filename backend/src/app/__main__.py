@@ -1,7 +1,7 @@
-"""The server, where its address is decided when it starts: `python -m app` listens on HOST and PORT.
+"""Run the server: `python -m app` listens on HOST and PORT.
 
-uvicorn's command line takes an address as an argument, and an image without a shell has nobody to put a
-variable there. Everything else is uvicorn's own; its variables (UVICORN_…) hold too.
+uvicorn's command line takes the address as an argument, and an image without a shell cannot expand a
+variable. All other UVICORN_… variables work as usual.
 """
 
 import os

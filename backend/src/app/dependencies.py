@@ -1,4 +1,4 @@
-"""What endpoints need of the application, as FastAPI dependencies."""
+"""FastAPI dependencies that provide the settings and the database."""
 
 from typing import Annotated
 

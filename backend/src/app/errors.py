@@ -1,17 +1,17 @@
-"""Refusals: what a service says no to. One exception handler turns each into a problem on the wire.
+"""Base class of errors that services raise. One exception handler converts them to problem details.
 
-A service knows the rules and not HTTP; the status stands with the class, so that no endpoint repeats it.
+Services are independent of HTTP. Each class defines its status, so that endpoints do not repeat it.
 """
 
 from typing import ClassVar
 
 
 class RefusalError(Exception):
-    """A request that the rules of a feature do not allow.
+    """A request that violates a rule of the application.
 
     Args:
-        detail: what is wrong this time and what would be right; the class's own words by default.
-        retry_after_seconds: when the same request may succeed.
+        detail: what is wrong and how to fix it; defaults to the text of the class.
+        retry_after_seconds: when a retry may succeed.
     """
 
     status: ClassVar[int]
@@ -26,7 +26,7 @@ class RefusalError(Exception):
 
 
 class KeyReusedError(RefusalError):
-    """An idempotency key was used for a different request."""
+    """An idempotency key was reused for a different request."""
 
     status = 422
     title = "Idempotency key reused"

@@ -1,4 +1,4 @@
-"""What has expired is deleted now and then, by every server, and by none while a person waits for it."""
+"""Periodic deletion of expired rows, in the background of every server."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def expiring(deletions: Sequence[Callable[[], Awaitable[None]]]) -> AsyncIterator[None]:
-    """Run the deletions every five minutes while the block lasts."""
+    """Delete expired rows every five minutes while the block runs."""
     running = asyncio.create_task(_run(deletions), name="expiry")
     try:
         yield
@@ -27,7 +27,7 @@ async def expiring(deletions: Sequence[Callable[[], Awaitable[None]]]) -> AsyncI
 
 async def _run(deletions: Sequence[Callable[[], Awaitable[None]]]) -> None:
     while True:
-        # Servers that were started together do not delete together.
+        # Spread the deletions of servers that start at the same time.
         await asyncio.sleep(INTERVAL_S * random.uniform(0.8, 1.2))  # noqa: S311
         for deletion in deletions:
             try:

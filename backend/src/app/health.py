@@ -1,4 +1,4 @@
-"""Whether this process lives, whether it should get requests, and how it has been doing."""
+"""Liveness, readiness and metrics endpoints."""
 
 import asyncio
 import time
@@ -16,17 +16,17 @@ from app.dependencies import DatabaseDep, SettingsDep
 from app.metrics import Metrics
 
 DATABASE_TIMEOUT_S = 0.8
-"""An answer about health must come within a second, even from a database that does not."""
+"""A health check must respond within a second, even when the database does not."""
 
 log = structlog.get_logger(__name__)
 router = APIRouter(tags=["health"])
 
 
 class DatabaseProbe:
-    """Asks a database how it is.
+    """Checks the state of a database.
 
-    A frozen server answers neither the question nor the request to cancel it, and drivers wait for both. So
-    nobody here waits longer than the timeout, and nobody asks again while the last question is open.
+    A frozen server responds neither to a query nor to its cancellation, and drivers wait for both. Callers
+    therefore wait no longer than the timeout, and share one pending query.
     """
 
     def __init__(self, database: Database) -> None:
@@ -48,12 +48,12 @@ class DatabaseProbe:
         except (SQLAlchemyError, OSError, asyncio.CancelledError) as error:
             log.warning("database unreachable", error=str(getattr(error, "orig", None) or error))
             return "unreachable"
-        # A newer revision is fine: in an update, the database is migrated before the last old server stops.
+        # A newer revision is valid: an update migrates the database before the last old server stops.
         return "ok" if revision is not None and revision >= head() else "not migrated"
 
 
 async def get_database_health(request: Request, database: DatabaseDep) -> dict[str, Any]:
-    """Return the kind of the database, its state and how long it took to answer."""
+    """Return the database's type, state and response time."""
     probe: DatabaseProbe = request.app.state.database_probe
     started = time.perf_counter()
     status = await probe.ask()
@@ -67,7 +67,10 @@ DatabaseHealth = Annotated[dict[str, Any], Depends(get_database_health)]
 @router.get("/health")
 @router.get("/api/health", include_in_schema=False)
 async def get_health(settings: SettingsDep, database: DatabaseHealth) -> dict[str, Any]:
-    """Say that the process lives: 200 even when the database does not, which a restart would not fix."""
+    """Check that the server is alive.
+
+    Returns 200 even when the database is unavailable, because a restart would not fix that.
+    """
     agent = choose_agent(settings)
     return {
         "status": "ok" if database["status"] == "ok" else "degraded",
@@ -79,7 +82,11 @@ async def get_health(settings: SettingsDep, database: DatabaseHealth) -> dict[st
 
 @router.get("/ready")
 async def get_readiness(request: Request, database: DatabaseHealth) -> JSONResponse:
-    """Say whether to send requests here: the database answers, is migrated, and no shutdown has begun."""
+    """Check whether the server accepts requests.
+
+    Returns 200 when the database is available and migrated, and the server is not shutting down; otherwise
+    503.
+    """
     status = "draining" if request.app.state.draining else f"database {database['status']}"
     ready = status == "database ok"
     return JSONResponse({"status": "ready" if ready else status}, 200 if ready else 503)
@@ -87,6 +94,6 @@ async def get_readiness(request: Request, database: DatabaseHealth) -> JSONRespo
 
 @router.get("/metrics", include_in_schema=False)
 async def get_metrics(request: Request) -> Response:
-    """Return the figures for Prometheus."""
+    """Retrieve metrics in the Prometheus text format."""
     metrics: Metrics = request.app.state.metrics
     return Response(metrics.exposition(), headers={"content-type": metrics.content_type})

@@ -1,9 +1,9 @@
-"""Whether the server in this container answers: `python -m app.healthcheck`, exit code 0 or 1.
+"""Container health check: `python -m app.healthcheck` exits with 0 when the server is healthy, else with 1.
 
-An image without curl and without a shell asks itself. It does so every few seconds for as long as it runs, so
-this imports nothing of the application, nor an HTTP client: reading the first line of an answer needs none.
+The image contains neither curl nor a shell. The check runs every few seconds, so it imports neither the
+application nor an HTTP client: it only reads the status line of a response.
 
-HOST, PORT and HEALTH_PATH are the server's own; without them this asks 127.0.0.1, 8000 and /health.
+HOST, PORT and HEALTH_PATH are the server's own variables; the defaults are 127.0.0.1, 8000 and /health.
 """
 
 import os
@@ -12,14 +12,14 @@ import sys
 import time
 
 TIMEOUT_S = 1.0
-"""A server that takes longer is not healthy, by the rules of every profile."""
+"""Every profile considers a slower server unhealthy."""
 LINE_LIMIT = 1024
 """Bytes; no status line is longer."""
 EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - recognised here, not chosen
 
 
 def problem(host: str, port: int, path: str) -> str:
-    """Return what is wrong with the server; nothing when it answers 200 in time."""
+    """Return the server's problem; an empty text when it returns 200 in time."""
     deadline = time.monotonic() + TIMEOUT_S
     answer = b""
     try:
@@ -44,7 +44,7 @@ def problem(host: str, port: int, path: str) -> str:
 
 
 def main() -> int:
-    """Ask the server that the environment names; return the exit code."""
+    """Check the server that the environment names; return the exit code."""
     host = os.environ.get("HOST", "")
     port = os.environ.get("PORT") or "8000"
     path = os.environ.get("HEALTH_PATH") or "/health"

@@ -1,4 +1,4 @@
-"""Instants on the wire: ISO 8601 in UTC, ending in Z as JavaScript writes it."""
+"""Timestamps in the API: ISO 8601 in UTC, ending in Z as JavaScript writes them."""
 
 from datetime import datetime
 from typing import Annotated
@@ -7,7 +7,7 @@ from pydantic import PlainSerializer
 
 
 def iso_instant(value: datetime) -> str:
-    """Return an aware datetime in UTC the way JavaScript writes it, ending in Z."""
+    """Format an aware UTC datetime as JavaScript does, ending in Z."""
     return value.isoformat().replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""One JSON object a line for everything this process logs, its libraries included."""
+"""Logging as one JSON object a line, including the logs of libraries."""
 
 import logging
 import sys
@@ -8,11 +8,11 @@ import structlog
 
 
 def configure(level: str, form: Literal["json", "console"]) -> None:
-    """Send structlog's and the standard library's logs to standard output in one form.
+    """Send structlog's and the standard library's logs to standard output in one format.
 
     Args:
-        level: the least severe level that is written.
-        form: "json" for machines, "console" for a person at a terminal.
+        level: the least severe level to write.
+        form: "json" for machines, "console" for a terminal.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -28,7 +28,7 @@ def configure(level: str, form: Literal["json", "console"]) -> None:
     )
     rendering: list[structlog.typing.Processor]
     if form == "json":
-        # Tracebacks without the values of variables: those may be secret.
+        # Tracebacks omit the values of variables, which may be secret.
         rendering = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
         rendering = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
@@ -46,6 +46,6 @@ def configure(level: str, form: Literal["json", "console"]) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    # Requests are logged once, with their id, by app.requests; these would repeat query strings too.
+    # app.requests logs each request once, with its id. These loggers would also log query strings.
     for name in ("uvicorn.access", "httpx2", "httpcore2", "mcp"):
         logging.getLogger(name).setLevel(logging.WARNING)

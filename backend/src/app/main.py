@@ -1,4 +1,4 @@
-"""The application: features, health and errors put together. Run with `uvicorn app.main:app`."""
+"""The application, assembled from its features. Run it with `uvicorn app.main:app`."""
 
 import asyncio
 import signal
@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the application; its database is connected to on first use and closed at shutdown."""
+    """Create the application. It connects to its database on first use and disconnects at shutdown."""
     app = FastAPI(
         title="To-do chatbot",
         version=settings.version.removeprefix("v"),
@@ -68,10 +68,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 @contextmanager
 def _draining_on_signals(app: FastAPI) -> Iterator[None]:
-    """Stop in order: first say that this server is not ready, then end the chat streams, then stop listening.
+    """Shut down in order: report not ready, end the chat streams, stop listening.
 
-    SIGTERM leaves DRAIN_SECONDS after the first step, in which whoever sends requests here learns of it and
-    every answer closes its connection: no request meets one that is just being closed.
+    On SIGTERM the server keeps serving for DRAIN_SECONDS after the first step, so that load balancers
+    notice, and closes the connection of every response. No request reaches a connection that is being
+    closed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -103,7 +104,7 @@ def _draining_on_signals(app: FastAPI) -> Iterator[None]:
 
 
 def __getattr__(name: str) -> FastAPI:
-    """Make `app` when a server asks for it, so that tests import this module without an environment."""
+    """Create `app` when a server imports it, so that tests can import this module without an environment."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -1,4 +1,4 @@
-"""What Prometheus reads from this process."""
+"""Prometheus metrics of this process."""
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -12,7 +12,7 @@ from prometheus_client import (
 
 
 class Metrics:
-    """The figures of one application."""
+    """The metrics of one application."""
 
     content_type = CONTENT_TYPE_LATEST
 
@@ -34,10 +34,10 @@ class Metrics:
         self.in_flight = Gauge("http_requests_in_flight", "Requests being answered.", registry=self._registry)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one answered request."""
+        """Count a completed request."""
         self._requests.labels(method, route, str(status)).inc()
         self._duration.labels(method, route).observe(seconds)
 
     def exposition(self) -> bytes:
-        """Return all figures in Prometheus' text format."""
+        """Return all metrics in the Prometheus text format."""
         return generate_latest(self._registry)

@@ -1,7 +1,7 @@
-"""Cursors: the place in an ordered list after which the next page begins.
+"""Cursor pagination: a cursor marks the position in an ordered list after which the next page starts.
 
-A cursor holds the sort key of the last row, not a count of rows, so that nothing is shown twice or skipped
-when rows are added or removed between two pages.
+A cursor contains the sort key of the last row instead of an offset, so that no row is repeated or skipped
+when rows are added or deleted between two pages.
 """
 
 import base64
@@ -14,7 +14,7 @@ CursorValue = str | int | None
 
 
 class InvalidCursorError(RefusalError):
-    """The cursor was not made by this list, or was made for another order."""
+    """The cursor is invalid, or belongs to a list in another order."""
 
     status = 422
     title = "Invalid request"
@@ -23,16 +23,16 @@ class InvalidCursorError(RefusalError):
 
 
 def encode_cursor(order: str, key: CursorValue, row_id: str) -> str:
-    """Return a cursor for the row with this sort key; `order` names the list's order."""
+    """Encode a cursor for the row with this sort key; `order` identifies the list's order."""
     text = json.dumps([order, key, row_id], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, order: str) -> tuple[CursorValue, str]:
-    """Return the sort key and the row's id.
+    """Decode a cursor to the sort key and the id of its row.
 
     Raises:
-        InvalidCursorError: when it cannot be read, or belongs to a list in another order.
+        InvalidCursorError: when the cursor is invalid, or belongs to a list in another order.
     """
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
@@ -47,10 +47,10 @@ def decode_cursor(cursor: str, order: str) -> tuple[CursorValue, str]:
 
 
 def cursor_instant(key: CursorValue) -> datetime:
-    """Return the instant in UTC that the cursor of a list ordered by time holds.
+    """Return the UTC datetime in the cursor of a list that is ordered by time.
 
     Raises:
-        InvalidCursorError: when it is none, or lies outside the years that can be told.
+        InvalidCursorError: when the cursor contains no valid datetime in the supported range.
     """
     try:
         instant = datetime.fromisoformat(str(key))

@@ -1,4 +1,4 @@
-"""Errors on the wire: RFC 9457 problem details, and Better Auth's own form below /api/auth."""
+"""Error responses: RFC 9457 problem details, and Better Auth's format below /api/auth."""
 
 from http import HTTPStatus
 from typing import Any
@@ -17,15 +17,15 @@ log = structlog.get_logger(__name__)
 
 
 class Problem(HTTPException):
-    """An error that is told to the caller.
+    """An error that is returned to the client.
 
     Args:
         status: the HTTP status.
-        title: the kind of problem in a few words, the same at every occurrence.
-        detail: what is wrong this time and what would be right.
-        code: a word for programs, such as "task_not_found".
-        fields: further members of the problem object.
-        headers: further headers of the answer.
+        title: the type of problem in a few words, the same for every occurrence.
+        detail: what is wrong in this case and how to fix it.
+        code: a machine-readable identifier, such as "task_not_found".
+        fields: additional members of the problem object.
+        headers: additional response headers.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Problem(HTTPException):
 
 
 def problem_response(problem: Problem, path: str) -> JSONResponse:
-    """Return the answer for a problem that occurred at a path."""
+    """Return the response for a problem that occurred at a path."""
     if path.startswith("/api/auth/"):
         error = {"message": problem.detail, "code": problem.code.upper()}
         return JSONResponse(error, problem.status_code, problem.headers)
@@ -64,7 +64,7 @@ def problem_response(problem: Problem, path: str) -> JSONResponse:
 
 
 def database_unavailable() -> Problem:
-    """Return the problem of a database that does not answer."""
+    """Return the problem for an unavailable database."""
     return Problem(
         503,
         "Database unavailable",
@@ -75,12 +75,12 @@ def database_unavailable() -> Problem:
 
 
 def internal_error() -> Problem:
-    """Return the problem of an error that nobody foresaw; the log has its cause under the same request id."""
+    """Return the problem for an unexpected error. The log contains its cause under the same request id."""
     return Problem(500, "Internal error", "The server failed. Its log says why, under the request id.")
 
 
 def install(app: FastAPI) -> None:
-    """Make the application answer every foreseen exception with a problem."""
+    """Register handlers that convert every known exception to a problem."""
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
@@ -97,7 +97,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
-        # The rejected values stay out of the answer: they may be secret, huge, or not even valid Unicode.
+        # The response omits rejected values: they may be secret, very large or invalid Unicode.
         errors = [{"field": _field(item["loc"]), "message": _message(item)} for item in error.errors()]
         detail = "; ".join(f"{item['field']}: {item['message']}" for item in errors[:5])
         problem = Problem(422, "Invalid request", detail, "validation_error", fields={"errors": errors[:50]})
@@ -115,7 +115,7 @@ def install(app: FastAPI) -> None:
 
 
 def _database_problem(error: DBAPIError) -> Problem:
-    # PostgreSQL's code for a table that is not there, and SQLite's words.
+    # PostgreSQL's error code and SQLite's message for a missing table.
     if getattr(error.orig, "sqlstate", None) == "42P01" or "no such table" in str(error.orig):
         log.error("database not migrated", error=str(error.orig))
         return Problem(

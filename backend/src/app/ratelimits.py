@@ -1,4 +1,4 @@
-"""How often somebody may call, counted in the database: the limits hold however many servers there are."""
+"""Rate limits counted in the database, so that all servers share them."""
 
 import math
 import time
@@ -17,17 +17,17 @@ LONGEST_WINDOW_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many calls in a window of so many seconds, which the first of them begins."""
+    """The number of requests allowed in a window of seconds. The first request starts the window."""
 
     calls: int
     window_s: int
 
 
 class RateLimit(Base):
-    """The calls of one key in its present window: Better Auth's table.
+    """The number of requests of one key in its current window, in Better Auth's table.
 
-    `last_request` is the moment, in milliseconds since 1970, when the window began. Better Auth moves it on
-    with each call, so that whoever calls every few seconds is refused in the end; here a window ends.
+    `last_request` is the start of the window in milliseconds since 1970. Better Auth updates it with each
+    request, so a client that calls every few seconds is eventually refused; here, the window ends.
     """
 
     __tablename__ = "rateLimit"
@@ -38,8 +38,8 @@ class RateLimit(Base):
     last_request: Mapped[int] = mapped_column("lastRequest", BigInteger)
 
 
-# Both databases understand this, and one statement cannot let two servers count the same call.
-# A window that begins in the future was begun by a clock that has been set back since: it is over, too.
+# Both databases support this statement. As one statement it is atomic across servers. A window that starts
+# in the future was written before a clock was set back, and counts as expired.
 _COUNT = text(
     """
     INSERT INTO "rateLimit" AS counted (id, key, count, "lastRequest") VALUES (:key, :key, 1, :now)
@@ -54,11 +54,11 @@ _COUNT = text(
 
 
 class RateLimiter:
-    """Counts calls by key.
+    """Counts requests by key.
 
     Args:
-        database: where the counts are, which all servers share.
-        clock: seconds since 1970, about the same on all servers.
+        database: stores the counts, shared by all servers.
+        clock: returns the seconds since 1970, approximately the same on all servers.
     """
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
@@ -66,10 +66,10 @@ class RateLimiter:
         self._clock = clock
 
     async def retry_after(self, key: str, limit: Limit) -> int | None:
-        """Count one call, and return in how many seconds to come again if it is one too many.
+        """Count a request and return the seconds until a retry if it exceeds the limit, else None.
 
         Raises:
-            SQLAlchemyError, TimeoutError: when the database cannot be reached.
+            SQLAlchemyError, TimeoutError: when the database is unavailable.
         """
         now = self._now()
         return self._wait(
@@ -77,14 +77,14 @@ class RateLimiter:
         )
 
     async def retry_after_in(self, session: AsyncSession, key: str, limit: Limit) -> int | None:
-        """Do the same in a transaction: where that is rolled back, the call has not been counted."""
+        """Like `retry_after`, within a transaction: a rollback also reverts the count."""
         now = self._now()
         return self._wait(
             (await session.execute(_COUNT, _parameters(key, limit, now))).mappings().one(), limit, now
         )
 
     async def forget_past(self) -> None:
-        """Delete the counts of windows that are over."""
+        """Delete the counts of expired windows."""
         async with self._database.transaction() as session:
             ended = RateLimit.last_request < self._now() - LONGEST_WINDOW_S * 1000
             await session.execute(delete(RateLimit).where(ended))

@@ -1,15 +1,15 @@
-"""uvicorn for development, in which a changed line is served in half the time.
+"""Run uvicorn for development, with reloads that take half the time.
 
-After every change uvicorn starts a new interpreter, which spends most of a second importing the same
-libraries. Here a fork server imports them once, and every new process is a fork of it. The arguments are
-uvicorn's own:
+uvicorn starts a new interpreter after every change, which spends most of a second importing the same
+libraries. This module imports them once in a fork server and forks every new process from it. The arguments
+are uvicorn's own:
 
     python -m app.reloading app.main:app --reload
 
-A process that fails after a change waits for the next change. The first one has nothing to go back to: its
-failure ends everything, with its exit code, so that whoever started this need not guess.
+A process that fails after a change waits for the next change. If the first process fails, the program ends
+with its exit code.
 
-Windows cannot fork; there this is plain uvicorn.
+Windows cannot fork; there this module runs plain uvicorn.
 """
 
 import multiprocessing
@@ -37,7 +37,7 @@ LIBRARIES = (
     "uvicorn.loops.asyncio",
     "uvicorn.protocols.http.httptools_impl",
 )
-"""What the application imports, apart from itself. Whatever is missing here is only slower."""
+"""The application's third-party imports. A missing entry only makes reloads slower."""
 
 
 if sys.platform != "win32":
@@ -50,14 +50,14 @@ if sys.platform != "win32":
         is_replaced = False
 
         def start(self) -> None:
-            """Start it, and watch over the first one."""
+            """Start the process and watch the first one."""
             super().start()
             if Worker.is_first:
                 Worker.is_first = False
                 threading.Thread(target=self._end_with_it, daemon=True).start()
 
         def terminate(self) -> None:
-            """End it, because of a change or because everything ends."""
+            """Stop the process for a reload or a shutdown."""
             self.is_replaced = True
             super().terminate()
 
@@ -67,7 +67,7 @@ if sys.platform != "win32":
                 os._exit(self.exitcode or 1)
 
     class Context(ForkServerContext):
-        """What uvicorn makes its processes with."""
+        """The multiprocessing context of uvicorn's processes."""
 
         Process = Worker
 

@@ -1,4 +1,4 @@
-"""What every request passes through first: an id, a size limit, safe headers, a log line, a last resort."""
+"""Request middleware: request ids, a body size limit, security headers, logging and error handling."""
 
 import re
 import time
@@ -14,18 +14,18 @@ from app.metrics import Metrics
 from app.problems import Problem, internal_error, problem_response
 
 MAXIMUM_BODY: Final = 128 * 1024
-"""Bytes. The largest thing anybody sends here is a chat message: 4,000 characters, at most 12 bytes each."""
+"""Bytes. The largest valid body is a chat message: 4,000 characters of at most 12 bytes each."""
 CLIENT_GONE: Final = 499
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 QUIET = {"/health", "/api/health", "/ready", "/metrics"}
-"""Called every few seconds by machines; logged at debug level unless they fail."""
+"""Paths that machines poll; logged at debug level unless the request fails."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 
 log = structlog.get_logger(__name__)
 
 
 class RequestMiddleware:
-    """The outermost layer. Plain ASGI, so that streamed answers stay streamed."""
+    """The outermost middleware. Plain ASGI, so that streamed responses remain streamed."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -75,12 +75,12 @@ class RequestMiddleware:
                 else:
                     await self._app(scope, limited_receive, decorated_send)
         except ClientDisconnect:
-            # Nobody is there to be answered; nginx logs the same number for it.
+            # The client has disconnected; nginx logs the same status for this.
             status = status or CLIENT_GONE
         except Exception:
             log.exception("request failed")
             if status:
-                # The head is out. Only a broken connection can still say that the rest is missing.
+                # The headers have been sent. Only closing the connection can signal an incomplete response.
                 raise
             await problem_response(internal_error(), path)(scope, receive, decorated_send)
         finally:
@@ -90,7 +90,7 @@ class RequestMiddleware:
             self._metrics.observe(method, route, status, seconds)
             client = scope.get("client")
             write = log.debug if path in QUIET and status < 500 else log.info
-            # The path without its query, which may hold tokens.
+            # The path without its query, which may contain tokens.
             write(
                 "request",
                 method=method,

@@ -1,4 +1,4 @@
-"""The process environment, read once, checked as a whole, and passed on as one immutable object."""
+"""Settings from the process environment, validated once as a whole and immutable."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ _SEMANTIC_VERSION = re.compile(
 
 
 class SettingsError(Exception):
-    """The environment cannot be used; `problems` has one line for each variable that is wrong."""
+    """The environment is invalid; `problems` has one line for each invalid variable."""
 
     def __init__(self, problems: list[str]) -> None:
         lines = "".join(f"\n  {problem}" for problem in problems)
@@ -57,7 +57,7 @@ def _http(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.fragment:
         raise ValueError("must be an http:// or https:// URL without a user name")
-    # Reading the port checks it: one out of range is a ValueError.
+    # Accessing the port validates it: an invalid port raises ValueError.
     if parts.port == 0 or re.search(r"\s", value):
         raise ValueError("must have no port 0 and no space")
     return value.rstrip("/")
@@ -77,7 +77,7 @@ def _lower(value: object) -> object:
 
 
 def _semantic(value: str) -> str:
-    # A version is also an image's tag, of at most 128 characters.
+    # A version is also an image tag, which has at most 128 characters.
     if not _SEMANTIC_VERSION.fullmatch(value) or len(value) > 128:
         raise ValueError("must be a semantic version such as v1.0.0")
     return value
@@ -89,7 +89,7 @@ HttpUrl = Annotated[str, AfterValidator(_http)]
 
 
 class Settings(BaseSettings):
-    """Everything the backend reads from its environment. An empty variable counts as unset."""
+    """The backend's settings. An empty variable counts as unset."""
 
     model_config = SettingsConfigDict(
         env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
@@ -131,7 +131,7 @@ class Settings(BaseSettings):
 
     @property
     def public_url(self) -> str:
-        """The address people open: the origin of the frontend, which passes /api on to this server."""
+        """The application's public address: the frontend's origin, which forwards /api to this server."""
         return self.better_auth_url or self.frontend_url or "http://localhost:3000"
 
     @property
@@ -140,7 +140,7 @@ class Settings(BaseSettings):
         urls = [self.public_url, self.frontend_url or self.public_url, *self.trusted_origins]
         parts = urlsplit(self.public_url)
         if parts.hostname in _LOOPBACK:
-            # People type either name of their own machine.
+            # The local machine has both names.
             urls += [
                 f"{parts.scheme}://{host}:{parts.port or 80}" for host in ("localhost", "127.0.0.1", "[::1]")
             ]
@@ -148,14 +148,14 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The database's URL; it may hold a password."""
+        """The database URL. It may contain a password."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{(self.data_dir / 'todo.db').absolute()}"
 
 
 def origin(url: str) -> str:
-    """Return scheme, host and, unless it is the scheme's own, the port: what a browser sends as Origin."""
+    """Return the origin of a URL as browsers send it: scheme, host and any non-default port."""
     parts = urlsplit(url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     default = {"http": 80, "https": 443}.get(parts.scheme)
@@ -166,7 +166,7 @@ def load_settings() -> Settings:
     """Read the settings from the process environment.
 
     Raises:
-        SettingsError: with every problem, by the variable's name; never with a value.
+        SettingsError: with every problem, by variable name and without values.
     """
     try:
         return Settings.model_validate({})

@@ -1,1 +1,1 @@
-"""Accounts and sessions, over Better Auth's wire protocol."""
+"""Accounts and sessions, compatible with Better Auth's wire protocol."""

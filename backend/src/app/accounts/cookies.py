@@ -1,4 +1,4 @@
-"""The session in a browser's cookies and in a program's bearer token, with Better Auth's names and flags."""
+"""Session cookies and bearer tokens, with Better Auth's names and flags."""
 
 from urllib.parse import quote
 
@@ -11,11 +11,11 @@ SESSION_AGE_S = 7 * 24 * 3600
 
 
 class SessionCookies:
-    """Reads and writes the cookies of one server.
+    """Reads and writes the session cookies.
 
     Args:
         secret: signs the values.
-        secure: whether people reach the server over https.
+        secure: whether the application is served over HTTPS.
     """
 
     def __init__(self, secret: str, *, secure: bool) -> None:
@@ -25,29 +25,29 @@ class SessionCookies:
 
     @classmethod
     def of(cls, request: Request) -> "SessionCookies":
-        """Return the cookies of the application that got a request."""
+        """Return the session cookies of the application that serves a request."""
         settings = get_settings(request)
         secret = settings.better_auth_secret.get_secret_value()
         return cls(secret, secure=settings.public_url.startswith("https://"))
 
     def token(self, request: Request) -> str | None:
-        """Return the session token that came with a request, if its signature is ours.
+        """Return the session token of a request, or None unless its signature is valid.
 
-        A bearer token goes before a cookie; one that is not ours counts as absent.
+        A bearer token takes precedence over a cookie. A token with an invalid signature counts as absent.
         """
         return self.bearer_token(request) or self._read(request, "session_token")
 
     def bearer_token(self, request: Request) -> str | None:
-        """Return the session token in the Authorization header, if its signature is ours."""
+        """Return the session token in the Authorization header, or None unless its signature is valid."""
         scheme, _, value = request.headers.get("authorization", "").partition(" ")
         return unsign(value.strip(), self._secret) if scheme.lower() == "bearer" else None
 
     def dont_remember(self, request: Request) -> bool:
-        """Say whether the browser asked to be forgotten when it is closed."""
+        """Return whether the session ends when the browser is closed."""
         return self._read(request, "dont_remember") is not None
 
     def remember(self, response: Response, token: str, *, dont_remember: bool) -> None:
-        """Put a session's token into the cookies, and into the header that programs read."""
+        """Write a session token to the cookies and to the `set-auth-token` header, which API clients read."""
         signed = sign(token, self._secret)
         self._write(response, "session_token", signed, None if dont_remember else SESSION_AGE_S)
         if dont_remember:
@@ -56,7 +56,7 @@ class SessionCookies:
         expose(response, "set-auth-token")
 
     def expire(self, response: Response) -> None:
-        """Make the browser drop all its cookies of ours."""
+        """Delete all session cookies."""
         for name in ("session_token", "session_data", "dont_remember"):
             self._write(response, name, "", 0)
 
@@ -71,6 +71,6 @@ class SessionCookies:
 
 
 def expose(response: Response, header: str) -> None:
-    """Let scripts of another origin read a header of the answer."""
+    """Expose a response header to scripts of other origins."""
     exposed = response.headers.get("access-control-expose-headers")
     response.headers["access-control-expose-headers"] = f"{exposed}, {header}" if exposed else header

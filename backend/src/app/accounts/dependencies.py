@@ -1,4 +1,4 @@
-"""Who is asking, as FastAPI dependencies."""
+"""FastAPI dependencies that authenticate a request."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from app.problems import Problem
 
 
 def get_accounts(settings: SettingsDep, database: DatabaseDep) -> Accounts:
-    """Return the service of accounts."""
+    """Return the account service."""
     return Accounts(
         database,
         secret=settings.better_auth_secret.get_secret_value(),
@@ -26,13 +26,13 @@ AccountsDep = Annotated[Accounts, Depends(get_accounts)]
 
 
 async def get_current_user(request: Request, accounts: AccountsDep) -> User:
-    """Return the person that a session cookie, a session's bearer token or a JSON Web Token names.
+    """Return the user of a session cookie, a bearer session token or a JSON Web Token.
 
-    It has a transaction of its own, finished before the endpoint begins: an endpoint that streams
-    or opens its own transaction must not wait for this one.
+    Authentication runs in its own transaction, which ends before the endpoint starts: an endpoint that
+    streams or opens its own transaction must not wait for this one.
 
     Raises:
-        Problem: 401 for nobody; 403 when another site's page uses the person's cookie.
+        Problem: 401 without valid credentials; 403 when another site's page uses the cookie.
     """
     user = await _bearer(request, accounts)
     if user is None:
@@ -58,9 +58,10 @@ async def _bearer(request: Request, accounts: Accounts) -> User | None:
 
 
 def _check_origin(request: Request) -> None:
-    """Refuse a change that a page of another site asks for with the person's cookie.
+    """Reject a change that another site's page requests with the user's cookie.
 
-    Programs that send cookies but no Origin are let through: browsers always send it with a change.
+    Requests with cookies but without an Origin header are allowed: browsers always send Origin with a
+    change, so these come from other programs.
     """
     origin = request.headers.get("origin")
     if request.method not in {"GET", "HEAD", "OPTIONS"} and origin and not is_trusted(request, origin):

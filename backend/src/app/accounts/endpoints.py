@@ -1,7 +1,7 @@
-"""HTTP for accounts: Better Auth's endpoints, so that its official client works unchanged.
+"""Account endpoints, compatible with Better Auth's official client.
 
-Bodies are read here and not by FastAPI, because the order of checks and the words of errors belong to the
-protocol.
+The endpoints parse bodies themselves instead of using FastAPI, because the protocol defines the order of the
+checks and the text of the errors.
 """
 
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ MAXIMUM_USER_AGENT = 500
 
 
 async def limit_rate(request: Request) -> None:
-    """Refuse a caller who calls too often.
+    """Reject a request above the rate limit.
 
     Raises:
         AccountError: TOO_MANY_REQUESTS.
@@ -38,7 +38,7 @@ router = APIRouter(prefix=PREFIX, dependencies=[Depends(limit_rate)], tags=["acc
 
 
 async def account_error_response(request: Request, error: AccountError) -> Response:
-    """Return Better Auth's form of an error."""
+    """Return an error in Better Auth's format."""
     body = {"message": error.message}
     if error.code not in WITHOUT_CODE:
         body["code"] = error.code
@@ -49,10 +49,10 @@ async def account_error_response(request: Request, error: AccountError) -> Respo
 
 
 async def read_body(request: Request) -> Any:
-    """Return the body of a request that changes something, once its origin is known to be good.
+    """Check the origin of a change and return the parsed request body.
 
     Raises:
-        AccountError: when it cannot be read, or comes from or leads to another site.
+        AccountError: when the body is invalid, or the request comes from or redirects to another site.
     """
     content_type = request.headers.get("content-type", "")
     form = request.url.path.endswith("/email")
@@ -66,7 +66,7 @@ Body = Annotated[Any, Depends(read_body)]
 
 
 def get_cookies(request: Request) -> SessionCookies:
-    """Return the cookies of this server."""
+    """Return the session cookies of this server."""
     return SessionCookies.of(request)
 
 
@@ -74,7 +74,7 @@ Cookies = Annotated[SessionCookies, Depends(get_cookies)]
 
 
 def get_device(request: Request) -> Device:
-    """Return where a request comes from."""
+    """Return the client's address and user agent."""
     user_agent = request.headers.get("user-agent", "")[:MAXIMUM_USER_AGENT]
     return Device(request.client.host if request.client else "", user_agent)
 
@@ -86,7 +86,11 @@ DeviceDep = Annotated[Device, Depends(get_device)]
 async def sign_up(
     request: Request, accounts: AccountsDep, cookies: Cookies, device: DeviceDep, body: Body
 ) -> Response:
-    """Make an account and sign in."""
+    """Create an account and sign in.
+
+    Returns a session token and the new user, and sets the session cookie. With `rememberMe` set to false,
+    the session ends when the browser is closed.
+    """
     values = schemas.check_new_user(body)
     check_sign_in_origin(request)
     remember = values.get("rememberMe", True)
@@ -108,7 +112,11 @@ async def sign_up(
 async def sign_in(
     request: Request, accounts: AccountsDep, cookies: Cookies, device: DeviceDep, body: Body
 ) -> Response:
-    """Sign in with e-mail address and password."""
+    """Sign in with an email address and a password.
+
+    Returns a session token and the user, and sets the session cookie. With `rememberMe` set to false, the
+    session ends when the browser is closed.
+    """
     values = schemas.check(body, schemas.SIGN_IN)
     check_sign_in_origin(request)
     remember = values.get("rememberMe", True)
@@ -126,7 +134,7 @@ async def sign_in(
 
 @router.post("/sign-out")
 async def sign_out(request: Request, accounts: AccountsDep, cookies: Cookies, body: Body) -> Response:
-    """End the session, if there is one."""
+    """Sign out and delete the session cookie. Succeeds without a session."""
     if body is not schemas.MISSING:
         schemas.check(body, schemas.SIGN_OUT)
     token = cookies.token(request)
@@ -139,7 +147,10 @@ async def sign_out(request: Request, accounts: AccountsDep, cookies: Cookies, bo
 
 @router.get("/get-session")
 async def get_session(request: Request, accounts: AccountsDep, cookies: Cookies) -> Response:
-    """Return the session and its person, or null."""
+    """Retrieve the current session and its user, or null without a valid session.
+
+    The `set-auth-jwt` header contains a new JSON Web Token.
+    """
     no_store = {"cache-control": "no-store", "pragma": "no-cache"}
     token = cookies.token(request)
     signed_in = await accounts.find(token, extend=_may_extend(request, cookies))
@@ -158,14 +169,14 @@ async def get_session(request: Request, accounts: AccountsDep, cookies: Cookies)
 
 @router.post("/get-session", dependencies=[Depends(read_body)])
 async def post_session() -> Response:
-    """Refuse; Better Auth has this method only with a setting that is not offered here."""
+    """Not supported: always returns 405. Use GET instead."""
     no_store = {"cache-control": "no-store", "pragma": "no-cache"}
     raise AccountError("METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED", headers=no_store)
 
 
 @router.get("/token")
 async def get_token(request: Request, accounts: AccountsDep, cookies: Cookies) -> Response:
-    """Return a JSON Web Token for other servers."""
+    """Create a JSON Web Token that identifies the user to other services. It is valid for 15 minutes."""
     signed_in = await _require(request, accounts, cookies)
     response = JSONResponse({"token": await accounts.issue_token(signed_in.user)})
     return _remember_extended(response, cookies, signed_in)
@@ -173,13 +184,13 @@ async def get_token(request: Request, accounts: AccountsDep, cookies: Cookies) -
 
 @router.get("/jwks")
 async def get_keys(accounts: AccountsDep) -> Response:
-    """Return the public keys that verify the tokens."""
+    """Retrieve the public keys that verify JSON Web Tokens, as a JSON Web Key Set."""
     return JSONResponse({"keys": await accounts.web_keys()})
 
 
 @router.post("/update-user")
 async def update_user(request: Request, accounts: AccountsDep, cookies: Cookies, body: Body) -> Response:
-    """Change the name or the image."""
+    """Update the user's name or image. The email address cannot be changed."""
     schemas.check(body, (), ("record",))
     signed_in = await _require(request, accounts, cookies)
     if body.get("email"):
@@ -197,7 +208,11 @@ async def update_user(request: Request, accounts: AccountsDep, cookies: Cookies,
 async def change_password(
     request: Request, accounts: AccountsDep, cookies: Cookies, device: DeviceDep, body: Body
 ) -> Response:
-    """Change the password, and on demand end all other sessions."""
+    """Change the password.
+
+    Requires the current password. With `revokeOtherSessions` set to true, all sessions end and a new one
+    starts.
+    """
     values = schemas.check(body, schemas.CHANGE_PASSWORD)
     signed_in = await _require(request, accounts, cookies)
     session = await accounts.change_password(
@@ -217,7 +232,10 @@ async def change_password(
 
 @router.post("/delete-user")
 async def delete_user(request: Request, accounts: AccountsDep, cookies: Cookies, body: Body) -> Response:
-    """Delete the account and everything that belongs to it."""
+    """Delete the account and all its data. This cannot be undone.
+
+    Requires the password, or a session that is less than a day old.
+    """
     values = schemas.check(body, schemas.DELETE_USER)
     signed_in = await _require(request, accounts, cookies)
     await accounts.delete_user(signed_in, values.get("password"))
@@ -228,7 +246,7 @@ async def delete_user(request: Request, accounts: AccountsDep, cookies: Cookies,
 
 @router.get("/list-sessions")
 async def list_sessions(request: Request, accounts: AccountsDep, cookies: Cookies) -> Response:
-    """Return the person's sessions."""
+    """List the user's active sessions. Requires a session that is less than a day old."""
     signed_in = await _require(request, accounts, cookies)
     if not signed_in.fresh:
         raise AccountError("SESSION_NOT_FRESH")
@@ -239,7 +257,7 @@ async def list_sessions(request: Request, accounts: AccountsDep, cookies: Cookie
 
 @router.post("/revoke-session")
 async def revoke_session(request: Request, accounts: AccountsDep, cookies: Cookies, body: Body) -> Response:
-    """End one of the person's sessions."""
+    """Revoke one of the user's sessions, identified by its token."""
     token = schemas.check(body, schemas.REVOKE_SESSION)["token"]
     signed_in = await _require(request, accounts, cookies)
     await accounts.revoke(signed_in.user, only=token)
@@ -248,7 +266,7 @@ async def revoke_session(request: Request, accounts: AccountsDep, cookies: Cooki
 
 @router.post("/revoke-sessions", dependencies=[Depends(read_body)])
 async def revoke_sessions(request: Request, accounts: AccountsDep, cookies: Cookies) -> Response:
-    """End all of the person's sessions."""
+    """Revoke all of the user's sessions, including the current one."""
     signed_in = await _require(request, accounts, cookies)
     await accounts.revoke(signed_in.user)
     return JSONResponse({"status": True})
@@ -256,7 +274,7 @@ async def revoke_sessions(request: Request, accounts: AccountsDep, cookies: Cook
 
 @router.post("/revoke-other-sessions", dependencies=[Depends(read_body)])
 async def revoke_other_sessions(request: Request, accounts: AccountsDep, cookies: Cookies) -> Response:
-    """End all of the person's sessions but this one."""
+    """Revoke all of the user's sessions except the current one."""
     signed_in = await _require(request, accounts, cookies)
     await accounts.revoke(signed_in.user, all_but=signed_in.session.token)
     return _remember_extended(JSONResponse({"status": True}), cookies, signed_in)
@@ -264,7 +282,7 @@ async def revoke_other_sessions(request: Request, accounts: AccountsDep, cookies
 
 @router.get("/ok")
 async def ok() -> Response:
-    """Say that this is here, as Better Auth does."""
+    """Check that the authentication API is available."""
     return JSONResponse({"ok": True})
 
 
@@ -274,7 +292,7 @@ async def ok() -> Response:
     include_in_schema=False,
 )
 async def unknown() -> Response:
-    """Answer what Better Auth answers to paths and methods it does not have."""
+    """Return an empty 404 for unknown paths and methods, as Better Auth does."""
     return Response(status_code=404)
 
 

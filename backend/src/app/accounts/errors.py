@@ -1,4 +1,4 @@
-"""What can go wrong with accounts, in Better Auth's codes and words."""
+"""Account errors, with Better Auth's codes and messages."""
 
 ERRORS: dict[str, tuple[int, str]] = {
     "BAD_REQUEST": (400, "Invalid JSON in request body"),
@@ -30,17 +30,17 @@ ERRORS: dict[str, tuple[int, str]] = {
     "VALIDATION_ERROR": (400, "Validation error"),
 }
 WITHOUT_CODE = {"NO_FIELDS_TO_UPDATE", "TOO_MANY_REQUESTS"}
-"""Better Auth answers these with a message alone."""
+"""Better Auth returns these with a message and no code."""
 
 
 class AccountError(Exception):
-    """A request about an account that cannot be met.
+    """An account request that fails.
 
     Args:
         code: one of ERRORS.
-        message: what to say instead of the usual words.
-        headers: further headers of the answer.
-        forget: whether the browser should drop its cookies, because their session is over.
+        message: replaces the default message.
+        headers: additional response headers.
+        forget: whether the response deletes the session cookies because the session has ended.
     """
 
     def __init__(

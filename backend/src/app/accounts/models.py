@@ -1,4 +1,4 @@
-"""Better Auth's tables, with its names, so that accounts can move to or from one of its servers."""
+"""Better Auth's tables, with its names, so that accounts can be migrated to and from its servers."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from app.database import Base, UtcDateTime, new_id, utc_now
 
 
 class User(Base):
-    """A person who can sign in."""
+    """A user account."""
 
     __tablename__ = "user"
 
@@ -23,7 +23,7 @@ class User(Base):
 
 
 class Session(Base):
-    """A person's sign-in on one device."""
+    """A sign-in on one device."""
 
     __tablename__ = "session"
 
@@ -38,7 +38,7 @@ class Session(Base):
 
 
 class Account(Base):
-    """A way to sign in; of Better Auth's providers only "credential" (e-mail and password) is served."""
+    """A sign-in method. Only Better Auth's "credential" provider (email and password) is supported."""
 
     __tablename__ = "account"
 
@@ -58,7 +58,7 @@ class Account(Base):
 
 
 class Verification(Base):
-    """A value that proves something for a while; kept for servers that verify e-mail addresses."""
+    """A short-lived verification value. Unused here; kept for servers that verify email addresses."""
 
     __tablename__ = "verification"
 
@@ -71,7 +71,7 @@ class Verification(Base):
 
 
 class SigningKey(Base):
-    """An Ed25519 key pair for tokens; the private key is encrypted with the server's secret."""
+    """An Ed25519 key pair that signs tokens. The private key is encrypted with the server's secret."""
 
     __tablename__ = "jwks"
 

@@ -1,4 +1,4 @@
-"""Whether a request comes from a page that may use the browser's cookies: protection against forgery."""
+"""Origin checks that protect cookies against cross-site request forgery."""
 
 import re
 from typing import Any
@@ -12,12 +12,13 @@ from app.settings import origin
 
 _RELATIVE_PATH = re.compile(r"/(?!/|\\|%2f|%5c)[\w\-.+/@]*(?:\?[\w\-.+/=&%@]*)?", re.ASCII | re.IGNORECASE)
 _HEADER_SAFE = re.compile(r"[!-~]+")
-"""Reading a URL drops line breaks, so one of ours may still hold what would end the Location header."""
+"""URL parsers drop line breaks, so a trusted URL could still contain characters that end the Location
+header."""
 _URL_FIELDS = ("callbackURL", "redirectTo", "errorCallbackURL", "newUserCallbackURL")
 
 
 def check_cookie_origin(request: Request) -> None:
-    """Refuse a request that changes something with cookies, unless one of our pages made it.
+    """Reject a change that is authenticated by a cookie and comes from another site.
 
     Raises:
         AccountError: MISSING_OR_NULL_ORIGIN or INVALID_ORIGIN.
@@ -27,9 +28,9 @@ def check_cookie_origin(request: Request) -> None:
 
 
 def check_sign_in_origin(request: Request) -> None:
-    """Refuse a sign-in that another site's page makes in the person's name, even without cookies.
+    """Reject a sign-in from another site's page, even without cookies.
 
-    Programs send none of these headers and are let through.
+    Clients that send no browser headers are allowed.
 
     Raises:
         AccountError: CROSS_SITE_NAVIGATION_LOGIN_BLOCKED, MISSING_OR_NULL_ORIGIN or INVALID_ORIGIN.
@@ -44,7 +45,7 @@ def check_sign_in_origin(request: Request) -> None:
 
 
 def check_urls(request: Request, body: Any) -> None:
-    """Refuse a body that would send the person to another site afterwards.
+    """Reject a body that redirects to another site.
 
     Raises:
         AccountError: INVALID_CALLBACK_URL.
@@ -59,7 +60,7 @@ def check_urls(request: Request, body: Any) -> None:
 
 
 def is_trusted(request: Request, url: str) -> bool:
-    """Say whether a URL belongs to one of our pages."""
+    """Return whether a URL has a trusted origin."""
     settings = get_settings(request)
     try:
         return urlsplit(url).scheme in {"http", "https"} and origin(url) in settings.origins

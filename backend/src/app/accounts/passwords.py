@@ -1,4 +1,4 @@
-"""Password hashes in Better Auth's format, so that hashes made there verify here and the reverse."""
+"""Password hashes in Better Auth's format, so that each server verifies the other's hashes."""
 
 import asyncio
 import hashlib
@@ -14,23 +14,23 @@ MAXIMUM_LENGTH = 128
 _N, _R, _P, _KEY_LENGTH = 16384, 16, 1, 64
 _MEMORY = 128 * _N * _R * 2
 
-# One hash takes a tenth of a second of processor and 32 MB. The pool's size bounds both; the rest queue.
+# A hash takes 0.1 s of CPU and 32 MB of memory. The pool size bounds both; further hashes are queued.
 _pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="scrypt")
 
 
 def length(password: str) -> int:
-    """Return the length as Better Auth counts it: in UTF-16 code units."""
+    """Return the password's length in UTF-16 code units, as Better Auth counts it."""
     return len(password.encode("utf-16-le", "surrogatepass")) // 2
 
 
 async def hash_password(password: str) -> str:
-    """Return `salt:key`, both hexadecimal. The salt is used as it is written, not as what it stands for."""
+    """Return `salt:key` in hexadecimal. The salt is the hexadecimal text itself, not the bytes it encodes."""
     salt = secrets.token_hex(16)
     return f"{salt}:{(await _key(password, salt)).hex()}"
 
 
 async def verify_password(password: str, hashed: str) -> bool:
-    """Say whether a password has a hash, in the time that hashing takes."""
+    """Return whether a password matches a hash, in constant time."""
     salt, _, key = hashed.partition(":")
     return hmac.compare_digest((await _key(password, salt)).hex().encode(), key.lower().encode())
 
@@ -40,7 +40,7 @@ async def _key(password: str, salt: str) -> bytes:
 
 
 def _scrypt(password: str, salt: str) -> bytes:
-    # JavaScript turns half a surrogate pair, which has no UTF-8 form, into the replacement character.
+    # JavaScript replaces a lone surrogate, which UTF-8 cannot encode, with the replacement character.
     text = password.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     normalised = unicodedata.normalize("NFKC", text).encode()
     return hashlib.scrypt(normalised, salt=salt.encode(), n=_N, r=_R, p=_P, dklen=_KEY_LENGTH, maxmem=_MEMORY)

@@ -1,4 +1,4 @@
-"""How often one address may call, so that passwords cannot be tried in bulk: Better Auth's limits."""
+"""Better Auth's rate limits by client address, which prevent password guessing."""
 
 import ipaddress
 
@@ -9,17 +9,17 @@ STRICT_PATHS = ("/sign-in", "/sign-up", "/change-password")
 
 
 async def retry_after(limiter: RateLimiter, address: str, path: str) -> int | None:
-    """Count one call of a route, and return in how many seconds to come again if it is one too many.
+    """Count a request and return the seconds until a retry if it exceeds the limit, else None.
 
     Raises:
-        SQLAlchemyError, TimeoutError: when the database cannot be reached.
+        SQLAlchemyError, TimeoutError: when the database is unavailable.
     """
     limit = STRICT if path.startswith(STRICT_PATHS) else USUAL
     return await limiter.retry_after(f"{network(address)}|{path}", limit)
 
 
 def network(address: str) -> str:
-    """Return what counts as one caller: an IPv4 address, or the /64 that an IPv6 customer has at least."""
+    """Return the rate-limited network of an address: an IPv4 address, or an IPv6 /64 prefix."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

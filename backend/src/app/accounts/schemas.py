@@ -1,4 +1,4 @@
-"""The bodies of requests and answers, in Better Auth's shapes and words."""
+"""Request and response bodies in Better Auth's format."""
 
 import json
 import re
@@ -11,18 +11,18 @@ from app.accounts.errors import AccountError
 from app.accounts.models import Session, User
 
 MISSING = object()
-"""What JavaScript calls undefined."""
+"""Represents JavaScript's undefined."""
 
 EMAIL = re.compile(
     r"(?!\.)(?!.*\.\.)[A-Za-z0-9_'+\-.]*[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9-]*\.)+[A-Za-z]{2,}", re.ASCII
 )
 MAXIMUM_TEXT = 1000
-"""Characters. A person's name and image travel in a header with every token, so they must stay short."""
+"""Limit in characters. Every token contains the name and the image, and must fit into a header."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """What a body's field has to be."""
+    """The rules for one field of a body."""
 
     name: str
     kind: Literal["string", "boolean"] = "string"
@@ -64,12 +64,12 @@ SIGN_OUT = (
 
 
 def parse_body(content: bytes, content_type: str, *, form: bool) -> Any:
-    """Return the value that a body stands for, or MISSING when there is none.
+    """Parse a request body; return MISSING for an empty body.
 
     Args:
         content: the body.
-        content_type: the header; without one, the body does not count.
-        form: whether an HTML form's encoding is accepted beside JSON.
+        content_type: the Content-Type header; without it, the body is ignored.
+        form: whether form encoding is accepted in addition to JSON.
 
     Raises:
         AccountError: BAD_REQUEST or UNSUPPORTED_MEDIA_TYPE.
@@ -95,15 +95,15 @@ def _refuse_constant(name: str) -> None:
 
 
 def check(body: Any, fields: tuple[Field, ...], expected: tuple[str, ...] = ("object",)) -> dict[str, Any]:
-    """Return the body once it has the fields it must have, without the others.
+    """Validate a body and return its known fields.
 
     Args:
-        body: what parse_body returned.
-        fields: what it must have.
-        expected: what the body is called, as often as Better Auth checks it.
+        body: the result of parse_body.
+        fields: the rules for each field.
+        expected: the names of the body in Better Auth's messages, one for each of its checks.
 
     Raises:
-        AccountError: VALIDATION_ERROR, naming all that is wrong.
+        AccountError: VALIDATION_ERROR, with every problem.
     """
     if not isinstance(body, dict):
         found = _type_of(body)
@@ -124,7 +124,7 @@ def check(body: Any, fields: tuple[Field, ...], expected: tuple[str, ...] = ("ob
 
 
 def check_new_user(body: Any) -> dict[str, Any]:
-    """Return what somebody signs up with; its address has a form in which mail can be sent.
+    """Validate and return the fields of a sign-up, including the format of the email address.
 
     Raises:
         AccountError: VALIDATION_ERROR.
@@ -154,7 +154,7 @@ def _problem(field: Field, value: Any) -> str | None:
 
 
 def _type_of(value: Any) -> str:
-    """Return what JavaScript calls the type of a value."""
+    """Return JavaScript's name for the type of a value."""
     if value is MISSING:
         return "undefined"
     if value is None:
@@ -170,12 +170,12 @@ def _invalid(problems: list[str]) -> AccountError:
 
 
 def instant(value: datetime) -> str:
-    """Return an instant as JavaScript writes it, in milliseconds."""
+    """Format a datetime as JavaScript does, in milliseconds."""
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def user_json(user: User) -> dict[str, Any]:
-    """Return a person as the wire has them."""
+    """Return a user as JSON."""
     return {
         "name": user.name,
         "email": user.email,
@@ -188,7 +188,7 @@ def user_json(user: User) -> dict[str, Any]:
 
 
 def session_json(session: Session) -> dict[str, Any]:
-    """Return a session as the wire has it."""
+    """Return a session as JSON."""
     return {
         "expiresAt": instant(session.expires_at),
         "token": session.token,

@@ -1,4 +1,4 @@
-"""The rules of accounts and sessions. Every method is one or two short transactions of its own."""
+"""Account and session rules. Every method runs one or two short transactions of its own."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +23,7 @@ FRESH = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Device:
-    """Where a session was begun, for the list of sessions."""
+    """The device that started a session, for the list of sessions."""
 
     address: str
     user_agent: str
@@ -31,7 +31,7 @@ class Device:
 
 @dataclass
 class SignedIn:
-    """A person and the session that shows it."""
+    """A user and the current session."""
 
     user: User
     session: Session
@@ -39,17 +39,17 @@ class SignedIn:
 
     @property
     def fresh(self) -> bool:
-        """Whether the password was given recently enough for what cannot be undone."""
+        """Whether the user signed in recently enough for sensitive actions."""
         return utc_now() - self.session.created_at < FRESH
 
 
 class Accounts:
-    """People, their passwords and their sessions.
+    """Manages users, passwords and sessions.
 
     Args:
-        database: where they are.
-        secret: encrypts the keys that sign tokens.
-        issuer: the address that the tokens name.
+        database: stores the accounts.
+        secret: encrypts the private keys that sign tokens.
+        issuer: the issuer and audience of tokens.
         shared_secret: signs HS256 tokens.
     """
 
@@ -62,7 +62,7 @@ class Accounts:
     async def sign_up(
         self, *, name: str, email: str, password: str, image: str | None, remember: bool, device: Device
     ) -> SignedIn:
-        """Make an account and begin its first session.
+        """Create an account and its first session.
 
         Raises:
             AccountError: PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG or USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL.
@@ -84,11 +84,11 @@ class Accounts:
                 _log_as(user)
                 return SignedIn(user, _begin(transaction, user.id, remember=remember, device=device))
         except IntegrityError:
-            # Somebody else signed up with the address while this password was being hashed.
+            # Another request registered the address while this one hashed its password.
             raise AccountError("USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL") from None
 
     async def sign_in(self, *, email: str, password: str, remember: bool, device: Device) -> SignedIn:
-        """Begin a session. An unknown address takes as long as a wrong password.
+        """Create a session. An unknown address takes as long as a wrong password.
 
         Raises:
             AccountError: INVALID_EMAIL, PASSWORD_TOO_LONG or INVALID_EMAIL_OR_PASSWORD.
@@ -120,11 +120,11 @@ class Accounts:
             return SignedIn(user, _begin(transaction, user.id, remember=remember, device=device))
 
     async def find(self, token: str | None, *, extend: bool = False) -> SignedIn | None:
-        """Return who has a session with this token, now.
+        """Return the active session with this token and its user, or None.
 
         Args:
-            token: the session's, with its signature already checked.
-            extend: whether the session may be given another week, if its last extension is over a day old.
+            token: the session token; its signature has been verified.
+            extend: whether to extend the session by a week if the last extension is over a day old.
         """
         if token is None or "\0" in token:
             return None
@@ -159,7 +159,7 @@ class Accounts:
         return found
 
     async def find_by_token(self, token: str) -> User | None:
-        """Return whom a JSON Web Token is about, while the account exists."""
+        """Return the user of a valid JSON Web Token, or None if the account no longer exists."""
         name = tokens.key_id(token)
         async with self._database.transaction(read_only=True) as transaction:
             key = await transaction.get(SigningKey, name) if name else None
@@ -170,25 +170,25 @@ class Accounts:
         return user
 
     async def issue_token(self, user: User) -> str:
-        """Return a JSON Web Token about somebody, valid for a quarter of an hour."""
+        """Create a JSON Web Token for a user, valid for 15 minutes."""
         async with self._database.transaction(read_only=True) as transaction:
             keys = await _signing_keys(transaction)
         for key in keys or [await self._add_signing_key()]:
             private = tokens.private_key(key, self._secret)
             if private is not None:
                 return tokens.issue(user_json(user), user.id, self._issuer, key.id, private)
-        # All were encrypted under another secret, which has since been changed.
+        # All existing keys were encrypted under a previous secret.
         await self._add_signing_key()
         return await self.issue_token(user)
 
     async def web_keys(self) -> list[dict[str, Any]]:
-        """Return the public keys that verify our tokens."""
+        """Return the public keys that verify this server's tokens."""
         async with self._database.transaction(read_only=True) as transaction:
             keys = await _signing_keys(transaction)
         return [tokens.public_web_key(key) for key in keys or [await self._add_signing_key()]]
 
     async def update_user(self, user: User, changes: dict[str, Any]) -> None:
-        """Change a person's name or image."""
+        """Update a user's name or image."""
         async with self._database.transaction() as transaction:
             await transaction.execute(
                 update(User).where(User.id == user.id).values(**changes, updated_at=utc_now())
@@ -219,7 +219,7 @@ class Accounts:
             return _begin(transaction, user_id, remember=True, device=device)
 
     async def delete_user(self, signed_in: SignedIn, password: str | None) -> None:
-        """Delete an account and everything that belongs to it.
+        """Delete an account and all its data.
 
         Raises:
             AccountError: INVALID_PASSWORD; SESSION_EXPIRED without a password in a session older than a day.
@@ -232,7 +232,7 @@ class Accounts:
             await transaction.execute(delete(User).where(User.id == signed_in.user.id))
 
     async def sessions(self, user: User) -> list[Session]:
-        """Return a person's sessions that have not expired."""
+        """Return a user's active sessions."""
         async with self._database.transaction(read_only=True) as transaction:
             found = await transaction.scalars(
                 select(Session)
@@ -242,7 +242,7 @@ class Accounts:
             return list(found)
 
     async def revoke(self, user: User, *, only: str | None = None, all_but: str | None = None) -> None:
-        """End a person's sessions: all of them, only one, or all but one (by token)."""
+        """Revoke a user's sessions: all of them, only one, or all but one (by token)."""
         statement = delete(Session).where(Session.user_id == user.id)
         if only is not None:
             statement = statement.where(Session.token == only)
@@ -252,7 +252,7 @@ class Accounts:
             await transaction.execute(statement)
 
     async def sign_out(self, token: str) -> None:
-        """End the session with this token, if there is one."""
+        """End the session with this token, if it exists."""
         async with self._database.transaction() as transaction:
             await transaction.execute(delete(Session).where(Session.token == token))
 
@@ -293,7 +293,7 @@ def _begin(transaction: AsyncSession, user_id: str, *, remember: bool, device: D
 
 
 def _log_as(user: User) -> None:
-    """Name the person in all that this request logs from now on."""
+    """Add the user to all further log lines of this request."""
     structlog.contextvars.bind_contextvars(user_id=user.id)
 
 

@@ -1,7 +1,7 @@
-"""JSON Web Tokens: issued as Better Auth's plugin does (EdDSA, keys in jwks), accepted as HS256 too.
+"""JSON Web Tokens: issued as in Better Auth's plugin (EdDSA, keys in jwks), accepted as HS256 too.
 
-The private keys are encrypted in Better Auth's own way (XChaCha20-Poly1305 under the SHA-256 of the secret,
-nonce first, hexadecimal, as a JSON string), so that the table can move with the accounts.
+Private keys are encrypted in Better Auth's format, so that the table can be migrated with the accounts:
+XChaCha20-Poly1305 under the SHA-256 of the secret, nonce first, hexadecimal, as a JSON string.
 """
 
 import base64
@@ -27,7 +27,7 @@ _CONSTANTS = struct.unpack("<4I", b"expand 32-byte k")
 
 
 def new_signing_key(secret: str) -> SigningKey:
-    """Return a new key pair, not yet stored."""
+    """Return a new key pair. The caller stores it."""
     private = Ed25519PrivateKey.generate()
     public = {"crv": "Ed25519", "x": _base64url(private.public_key().public_bytes_raw()), "kty": "OKP"}
     return SigningKey(
@@ -41,7 +41,7 @@ def new_signing_key(secret: str) -> SigningKey:
 
 
 def private_key(key: SigningKey, secret: str) -> Ed25519PrivateKey | None:
-    """Return the private half of a stored key; None when it is of another kind or under another secret."""
+    """Decrypt the private key of a stored key; None for another key type or another secret."""
     if key.alg not in {"EdDSA", None} or (key.expires_at and key.expires_at <= datetime.now(UTC)):
         return None
     try:
@@ -52,7 +52,7 @@ def private_key(key: SigningKey, secret: str) -> Ed25519PrivateKey | None:
 
 
 def public_web_key(key: SigningKey) -> dict[str, Any]:
-    """Return what the world may know of a key, for /jwks."""
+    """Return the public part of a stored key, for /jwks."""
     return {
         "alg": key.alg or "EdDSA",
         "crv": key.crv or "Ed25519",
@@ -62,14 +62,14 @@ def public_web_key(key: SigningKey) -> dict[str, Any]:
 
 
 def issue(claims: dict[str, Any], subject: str, issuer: str, name: str, key: Ed25519PrivateKey) -> str:
-    """Return a token about somebody, for the issuer itself, signed with the key of that name."""
+    """Create a token for a user, signed with the named key. Its audience is the issuer."""
     now = datetime.now(UTC)
     registered = {"iat": now, "sub": subject, "exp": now + LIFETIME, "iss": issuer, "aud": issuer}
     return jwt.encode(claims | registered, key, algorithm="EdDSA", headers={"kid": name})
 
 
 def key_id(token: str) -> str | None:
-    """Return the name of the key that an EdDSA token says it was signed with."""
+    """Return the key id in the header of an EdDSA token."""
     try:
         header = jwt.get_unverified_header(token)
     except jwt.InvalidTokenError:
@@ -79,13 +79,13 @@ def key_id(token: str) -> str | None:
 
 
 def subject(token: str, issuer: str, *, shared_secret: str, key: SigningKey | None) -> str | None:
-    """Return whom a token is about; None unless its signature, times, issuer and audience are right.
+    """Return the subject of a token; None unless its signature, times, issuer and audience are valid.
 
     Args:
-        token: as it came.
-        issuer: ours, which must be the audience too.
-        shared_secret: signs HS256 tokens.
-        key: the stored key that the token names; without one, only HS256 is accepted.
+        token: the token as received.
+        issuer: the required issuer and audience.
+        shared_secret: verifies HS256 tokens.
+        key: the stored key that the token names; without it, only HS256 is accepted.
     """
     verifying: Ed25519PublicKey | str = shared_secret
     if key is not None:
@@ -107,22 +107,22 @@ def subject(token: str, issuer: str, *, shared_secret: str, key: SigningKey | No
 
 
 def _is_plain(text: str) -> bool:
-    """Say whether text may be an id: JSON can hold NUL and half characters, which databases refuse."""
+    """Return whether text can be an id: JSON allows NUL and lone surrogates, which databases reject."""
     return text.isascii() and text.isprintable()
 
 
 def encrypt(text: str, secret: str) -> str:
-    """Return the text as Better Auth's symmetricEncrypt would."""
+    """Encrypt text as Better Auth's symmetricEncrypt does."""
     nonce = secrets.token_bytes(_NONCE_LENGTH)
     cipher, inner_nonce = _cipher(secret, nonce)
     return (nonce + cipher.encrypt(inner_nonce, text.encode(), None)).hex()
 
 
 def decrypt(encrypted: str, secret: str) -> str:
-    """Return the text that Better Auth's symmetricEncrypt was given.
+    """Decrypt text that Better Auth's symmetricEncrypt encrypted.
 
     Raises:
-        InvalidTag: when it was encrypted under another secret, or changed since.
+        InvalidTag: when it was encrypted under another secret, or modified.
         ValueError: when it is not hexadecimal.
     """
     data = bytes.fromhex(encrypted)
@@ -131,10 +131,10 @@ def decrypt(encrypted: str, secret: str) -> str:
 
 
 def _cipher(secret: str, nonce: bytes) -> tuple[ChaCha20Poly1305, bytes]:
-    """Reduce XChaCha20-Poly1305 to ChaCha20-Poly1305, as draft-irtf-cfrg-xchacha does.
+    """Derive the ChaCha20-Poly1305 key and nonce of XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha).
 
-    The subkey is HChaCha20 of the nonce's first 16 bytes: a ChaCha20 block without its last step, the
-    addition of the initial state, which is therefore subtracted.
+    The subkey is HChaCha20 of the nonce's first 16 bytes: a ChaCha20 block without the final addition of the
+    initial state, which is therefore subtracted.
     """
     key = hashlib.sha256(secret.encode()).digest()
     block = Cipher(ChaCha20(key, nonce[:16]), mode=None).encryptor().update(bytes(64))

@@ -1,1 +1,1 @@
-"""Whoever answers in the chat: the offline grammar, or a model behind one of three providers."""
+"""The agents that answer in the chat: the offline grammar, or a model behind one of three providers."""

@@ -1,8 +1,8 @@
-"""The agent behind which a model thinks: OpenAI, Gemini or OpenRouter, over streaming Chat Completions.
+"""The model-backed agent for OpenAI, Gemini and OpenRouter, over streaming Chat Completions.
 
-Each turn asks the model, carries out the tools it calls, tells it what they answered, and asks again until it
-says something. The tools are those of the person who is chatting, so whatever a text may talk a model into,
-it reaches nobody else's tasks.
+In each turn the agent calls the model, runs the tools that the model requests, sends it their results, and
+repeats until the model replies with text only. The tools are bound to the user, so even a prompt injection
+cannot reach another user's tasks.
 """
 
 import asyncio
@@ -37,26 +37,26 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 ROUNDS = 8
-"""How often a model may ask for tools in one turn."""
+"""The maximum number of model requests in one turn."""
 CALLS_PER_ROUND = 32
 ARGUMENT_CHARACTERS = 20_000
 REPLY_CHARACTERS = 20_000
 HISTORY_CHARACTERS = 30_000
-"""How much of the conversation is sent; about 8,000 tokens."""
+"""The length of the conversation that is sent to the model; about 8,000 tokens."""
 CONNECT_TIMEOUT_S = 10.0
 SILENCE_TIMEOUT_S = 60.0
-"""How long a model may think before its next word."""
+"""The time limit between two pieces of a streamed answer."""
 
 log = structlog.get_logger(__name__)
 
 
 class MalformedAnswerError(Exception):
-    """The provider's stream is not what Chat Completions promise."""
+    """The provider's stream violates the Chat Completions format."""
 
 
 @dataclass(slots=True)
 class _Call:
-    """A tool call while its fragments arrive. `extra` has every field that is not ours to understand."""
+    """A tool call while its fragments arrive. `extra` contains all provider-specific fields."""
 
     id: str = ""
     name: str = ""
@@ -66,7 +66,7 @@ class _Call:
 
 @dataclass(slots=True)
 class _Round:
-    """What a model has said in one answer."""
+    """One streamed answer of the model."""
 
     text: str = ""
     calls: list[_Call] = field(default_factory=list)
@@ -74,17 +74,17 @@ class _Round:
 
 
 class ModelAgent:
-    """Answers with the model that the settings have chosen."""
+    """Answers with the model that the settings select."""
 
     def __init__(
         self, choice: ModelChoice, *, retries: int = 2, silence_s: float = SILENCE_TIMEOUT_S
     ) -> None:
-        """Nothing is imported or connected yet.
+        """Create the agent without importing a library or opening a connection.
 
         Args:
             choice: the model, with its key and address.
-            retries: how often a request that failed before its first word is repeated.
-            silence_s: seconds without a word after which the model is given up.
+            retries: the number of retries for a request that fails before it streams anything.
+            silence_s: the timeout in seconds between two pieces of a streamed answer.
         """
         self._choice = choice
         self._retries = retries
@@ -97,13 +97,13 @@ class ModelAgent:
 
     @property
     def model(self) -> str:
-        """The model's name, as the provider knows it."""
+        """The model's name in the provider's API."""
         return self._choice.model
 
     async def answer(self, turn: Turn) -> AsyncGenerator[AgentEvent, None]:
-        """Answer one message; ends with an `AgentError` when the model cannot."""
-        # Half a second of import time, which only those pay who chat with a model. In a thread, so that the
-        # other requests of that half second are answered.
+        """Answer one message; end with an `AgentError` when the model fails."""
+        # Importing the client library takes half a second, so it happens on the first chat message, and in a
+        # thread so that the event loop keeps running.
         await asyncio.to_thread(import_module, "openai")
         import openai
 
@@ -112,7 +112,7 @@ class ModelAgent:
                 async for event in events:
                     yield event
         except (openai.OpenAIError, MalformedAnswerError, ValueError) as error:
-            # The text of a provider's error may repeat the key; its kind and status do not.
+            # Log only the type and status: the text of a provider's error may contain the key.
             status, code = getattr(error, "status_code", None), getattr(error, "code", None)
             log.warning("model failed", agent=self.name, error=type(error).__name__, status=status, code=code)
             yield AgentError(_explain(error, self._choice.provider, self.model))
@@ -154,7 +154,7 @@ class ModelAgent:
                 return
             results: list[Any] = []
             for call in said.calls:
-                # Some servers count from one again in every answer, or give no id at all.
+                # Some servers restart their ids in every answer, or send none.
                 if not re.fullmatch(r"[\w.:-]{1,64}", call.id, re.ASCII) or call.id in used:
                     call.id = f"call_{secrets.token_hex(8)}"
                 used.add(call.id)
@@ -182,18 +182,18 @@ class ModelAgent:
     async def _ask(
         self, client: "AsyncOpenAI", messages: list[Any], tools: list[Any], said: _Round
     ) -> AsyncGenerator[str, None]:
-        """Ask the model once; yield what it says, and collect everything in `said`.
+        """Send one request to the model; yield its text and collect the whole answer in `said`.
 
         Raises:
-            OpenAIError: when the provider refuses, fails or falls silent.
-            MalformedAnswerError: when its answer makes no sense, or breaks off.
+            OpenAIError: when the provider refuses the request, fails or times out.
+            MalformedAnswerError: when the answer is invalid or incomplete.
         """
         pending = ""
         async with await client.chat.completions.create(
             model=self.model, messages=messages, tools=tools, stream=True
         ) as stream:
             async for chunk in stream:
-                # Nothing here is validated by the client: a server may have sent any JSON.
+                # The client validates nothing here: a server may send any JSON.
                 choices = getattr(chunk, "choices", None) or []
                 if not isinstance(choices, list):
                     raise MalformedAnswerError("choices")
@@ -201,7 +201,7 @@ class ModelAgent:
                     delta = getattr(choice, "delta", None)
                     text = getattr(delta, "content", None)
                     if isinstance(text, str) and text:
-                        # A character outside the basic plane may arrive in two halves.
+                        # A character outside the basic multilingual plane may arrive in two halves.
                         text, pending = _whole_characters(pending + text)
                         if text:
                             said.text += text
@@ -214,17 +214,17 @@ class ModelAgent:
 
 
 def _whole_characters(text: str) -> tuple[str, str]:
-    """Return text without a trailing half of a surrogate pair, and that half."""
+    """Split text into its whole characters and a trailing half of a surrogate pair."""
     half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
     whole = text[: len(text) - len(half)]
     return whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace"), half
 
 
 def _collect(calls: list[_Call], fragment: Any) -> None:
-    """Add a fragment to the call it continues, or begin a new call.
+    """Add a fragment to the tool call it continues, or start a new call.
 
     Raises:
-        MalformedAnswerError: when it is no fragment of a tool call.
+        MalformedAnswerError: when the fragment is invalid.
     """
     if not hasattr(fragment, "model_dump"):
         raise MalformedAnswerError("tool_calls")
@@ -235,7 +235,7 @@ def _collect(calls: list[_Call], fragment: Any) -> None:
         raise MalformedAnswerError("tool_calls")
     function = function or {}
     place = index if isinstance(index, int) else len(calls) - (0 if call_id else 1)
-    # Some servers give each of several calls the index 0; a new id is a new call.
+    # Some servers give every call the index 0; a new id starts a new call.
     other = 0 <= place < len(calls) and call_id and calls[place].id and calls[place].id != call_id
     if other or place >= len(calls):
         if len(calls) >= CALLS_PER_ROUND:
@@ -269,10 +269,10 @@ def _merge(into: JsonObject, fields: Mapping[str, Any]) -> None:
 
 
 def _arguments(call: _Call) -> JsonObject | None:
-    """Return the arguments of a call; None when they are no JSON object."""
+    """Parse the arguments of a call; return None unless they are a JSON object."""
     try:
         arguments = json.loads(call.arguments or "{}")
-        # Read again by many others, so it must not be nested deeper than they can follow.
+        # Other parsers read this JSON again, so its nesting depth must stay within their limits.
         nested = max(
             accumulate({"{": 1, "[": 1, "}": -1, "]": -1}.get(sign, 0) for sign in call.arguments), default=0
         )
@@ -282,7 +282,7 @@ def _arguments(call: _Call) -> JsonObject | None:
 
 
 def _unfinished(said: _Round) -> str | None:
-    """Return what to tell the person when an answer without tool calls is not a whole answer."""
+    """Return the error message for an incomplete answer without tool calls."""
     if said.finish_reason == "length":
         return "The answer became too long and was cut off."
     if said.finish_reason == "content_filter":
@@ -291,9 +291,9 @@ def _unfinished(said: _Round) -> str | None:
 
 
 def _echo(call_id: str, name: str, arguments: str, extra: Mapping[str, Any]) -> JsonObject:
-    """Return a tool call as the provider wants to see it again, unknown fields included.
+    """Return a tool call in the provider's format, including unknown fields.
 
-    Gemini answers 400 unless it finds its `thought_signature` where it put it.
+    Gemini returns 400 unless its `thought_signature` is sent back unchanged.
     """
     function = {"name": name, "arguments": arguments or "{}", **extra.get("function", {})}
     return {**extra, "id": call_id, "type": "function", "function": function}
@@ -310,7 +310,7 @@ def _tool_schema(tool: ToolDescription) -> JsonObject:
 
 
 def _plain(schema: Any, *, names: bool = False) -> Any:
-    """Return a JSON schema in the words that all providers know: optional instead of nullable, no titles."""
+    """Reduce a JSON schema to features of all providers: optional instead of nullable, no titles."""
     if isinstance(schema, list):
         return [_plain(item) for item in schema]
     if not isinstance(schema, dict):
@@ -329,7 +329,7 @@ def _plain(schema: Any, *, names: bool = False) -> Any:
 
 
 def system_prompt(turn: Turn) -> str:
-    """Return what a model is told first: who it is, what day it is, and what it may trust."""
+    """Return the system prompt: the agent's role, the current date and which texts it may trust."""
     now = turn.local_now
     return (
         "You look after the to-do list of the person you talk to. Use the tools for everything about tasks: "
@@ -346,7 +346,7 @@ def system_prompt(turn: Turn) -> str:
 
 
 def _history(history: Sequence[HistoryMessage], agent: str) -> list[Any]:
-    """Return the latest messages in the provider's form, as many as fit."""
+    """Return the latest messages in the provider's format, up to HISTORY_CHARACTERS."""
     groups: list[list[Any]] = []
     length = 0
     for message in reversed(history):
@@ -356,7 +356,7 @@ def _history(history: Sequence[HistoryMessage], agent: str) -> list[Any]:
             break
         groups.append(group)
     messages = [item for group in reversed(groups) for item in group]
-    # Some providers insist that a conversation begins with the person.
+    # Some providers require that a conversation starts with the user.
     first = next((place for place, item in enumerate(messages) if item["role"] == "user"), len(messages))
     return messages[first:]
 
@@ -366,14 +366,14 @@ def _user_message(message: HistoryMessage) -> list[Any]:
 
 
 def _assistant_messages(message: HistoryMessage, agent: str) -> list[Any]:
-    """Return a reply as it went over the wire: its calls, their results, its words."""
+    """Return a reply in the provider's format: its tool calls, their results and its text."""
     messages: list[Any] = []
     calls: list[ToolPart] = []
 
     def close() -> None:
         if not calls:
             return
-        # Another provider's fields would be refused, or misunderstood.
+        # Another provider would reject or misinterpret these fields.
         echoes = [
             _echo(call.id, call.name, json.dumps(call.input), call.extra if message.agent == agent else {})
             for call in calls
@@ -396,7 +396,7 @@ def _assistant_messages(message: HistoryMessage, agent: str) -> list[Any]:
 
 
 def _explain(error: Exception, provider: Provider, model: str) -> str:
-    """Return what to tell the person, from which the person or their administrator knows what to do."""
+    """Return an error message that tells the user or the administrator what to do."""
     import openai
 
     label = provider.label

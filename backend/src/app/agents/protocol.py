@@ -1,7 +1,7 @@
-"""What every agent takes and gives, so that the chat does not know which one answers.
+"""The interface between the chat and its agents.
 
-An agent receives one `Turn` and yields events. It holds no state between turns: all it may know of the past
-is in `Turn.history`, and all it may do to the world goes through `Turn.tools`.
+An agent receives one `Turn` and yields events. It keeps no state between turns: `Turn.history` is its only
+knowledge of the past, and `Turn.tools` its only way to act.
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -14,7 +14,7 @@ JsonObject = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ToolDescription:
-    """A tool as it is advertised to a model: `parameters` is a JSON schema."""
+    """A tool as advertised to a model; `parameters` is a JSON schema."""
 
     name: str
     description: str
@@ -23,45 +23,46 @@ class ToolDescription:
 
 @dataclass(frozen=True, slots=True)
 class ToolOutcome:
-    """What a tool answered: `output` when it worked, otherwise a sentence in `error`."""
+    """The result of a tool call: `output` on success, otherwise a message in `error`."""
 
     output: JsonObject | None = None
     error: str | None = None
 
 
 class ToolsUnavailableError(Exception):
-    """A tool could not be reached, or broke off. It is unknown whether it has done what it was called for."""
+    """A tool was unreachable or its connection broke. It is unknown whether the call took effect."""
 
 
 class Tools(Protocol):
-    """The tools of the person who is chatting, reached through an MCP client."""
+    """The user's tools, called through an MCP client."""
 
     async def describe(self) -> Sequence[ToolDescription]:
-        """Return every tool there is."""
+        """Return every tool."""
 
     async def call(self, name: str, arguments: JsonObject, call_id: str | None = None) -> ToolOutcome:
-        """Call one tool. What the tool refuses is an outcome, not an exception.
+        """Call one tool. A tool's refusal is an outcome, not an exception.
 
         Args:
-            name: the tool's.
-            arguments: its arguments.
-            call_id: a second call with this id in the same reply changes nothing and has the same outcome.
+            name: the tool's name.
+            arguments: the tool's arguments.
+            call_id: identifies the call within its reply. A repeated id changes nothing and returns the
+                first outcome.
 
         Raises:
-            ToolsUnavailableError: when the tools cannot be reached.
+            ToolsUnavailableError: when the tools are unavailable.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
-    """Something that was said."""
+    """A piece of text in a message."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class ToolPart:
-    """A tool call of an earlier reply. `extra` is what its provider attached and wants to see again."""
+    """A tool call of an earlier reply. `extra` contains its provider's fields, which must be sent back."""
 
     id: str
     name: str
@@ -73,7 +74,7 @@ class ToolPart:
 
 @dataclass(frozen=True, slots=True)
 class HistoryMessage:
-    """An earlier message of the conversation, in the order in which its parts were streamed."""
+    """An earlier message of the conversation, with its parts in streaming order."""
 
     role: Literal["user", "assistant"]
     parts: Sequence[TextPart | ToolPart]
@@ -81,7 +82,7 @@ class HistoryMessage:
 
     @property
     def text(self) -> str:
-        """Everything that was said in this message."""
+        """The full text of this message."""
         return "".join(part.text for part in self.parts if isinstance(part, TextPart))
 
     @property
@@ -92,11 +93,11 @@ class HistoryMessage:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of a person, and all that an agent may use to answer it.
+    """One user message, with everything an agent may use to answer it.
 
-    `now` is aware, and the moment of the message; `time_zone` is the person's own, in which "tomorrow at 5"
-    is meant. `begun` is what this very reply had come to when it was interrupted: the agent goes on behind it
-    and does not yield it again. Each of its tool calls has an outcome.
+    `now` is the time of the message (aware). `time_zone` is the user's, for texts such as "tomorrow at 5".
+    `begun` contains the parts of this reply from before an interruption: the agent continues after them and
+    does not yield them again. Each of their tool calls has an outcome.
     """
 
     message: str
@@ -108,20 +109,20 @@ class Turn:
 
     @property
     def local_now(self) -> datetime:
-        """The time on the person's own clock."""
+        """The time on the user's clock."""
         return self.now.astimezone(self.time_zone)
 
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """The next piece of the reply."""
+    """The next piece of text."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool is about to be called."""
+    """The start of a tool call."""
 
     id: str
     name: str
@@ -131,7 +132,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """The call with this id ended."""
+    """The result of the tool call with this id."""
 
     id: str
     outcome: ToolOutcome
@@ -139,7 +140,7 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class AgentError:
-    """The agent cannot go on. `message` is for the person: it names no key, no address and no traceback."""
+    """The agent cannot continue. `message` is for the user: it contains no key, address or traceback."""
 
     message: str
 
@@ -148,15 +149,15 @@ AgentEvent = TextDelta | ToolCall | ToolResult | AgentError
 
 
 class Agent(Protocol):
-    """Whoever answers in the chat."""
+    """An agent that answers in the chat."""
 
     @property
     def name(self) -> str:
-        """`offline`, or the provider of the model."""
+        """`offline`, or the model's provider."""
 
     @property
     def model(self) -> str | None:
-        """The model's own name; None for the offline agent."""
+        """The model's name; None for the offline agent."""
 
     def answer(self, turn: Turn) -> AsyncGenerator[AgentEvent, None]:
-        """Answer one message. It ends after the reply, or after an `AgentError`."""
+        """Answer one message. The iterator ends after the reply or an `AgentError`."""

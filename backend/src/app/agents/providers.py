@@ -1,4 +1,4 @@
-"""The providers of models, as data: all three speak OpenAI's Chat Completions and differ in nothing else."""
+"""The model providers as data: all three implement OpenAI's Chat Completions API."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Where a provider listens and which model is asked when `AGENT_MODEL` names none."""
+    """A provider's address, and the default model without `AGENT_MODEL`."""
 
     name: str
     label: str
@@ -17,7 +17,7 @@ class Provider:
     default_model: str
 
 
-# In the order in which a key is looked for when AGENT_PROVIDER does not say.
+# The order of precedence when AGENT_PROVIDER is not set.
 PROVIDERS = (
     Provider("openai", "OpenAI", "OPENAI_API_KEY", "https://api.openai.com/v1", "gpt-5.4-mini"),
     Provider(
@@ -38,7 +38,7 @@ PROVIDERS = (
 
 
 class AgentSettings(Protocol):
-    """The part of the application's settings that decides who answers."""
+    """The settings that select the agent."""
 
     @property
     def openai_api_key(self) -> SecretStr | None: ...
@@ -56,7 +56,7 @@ class AgentSettings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """The model that was chosen, with the key and the address to reach it."""
+    """The selected model, with its key and address."""
 
     provider: Provider
     model: str
@@ -65,10 +65,10 @@ class ModelChoice:
 
 
 def choose_model(settings: AgentSettings) -> ModelChoice | None:
-    """Return the model that the settings ask for, or None where the offline agent answers.
+    """Return the model that the settings select, or None for the offline agent.
 
-    The first provider with a key wins, unless `AGENT_PROVIDER` names one; a named provider without a key
-    means the offline agent, so that a missing key never stops the application.
+    `AGENT_PROVIDER` selects the provider; by default, the first provider with a key is used. A selected
+    provider without a key selects the offline agent, so that a missing key never prevents startup.
     """
     for provider in PROVIDERS:
         if settings.agent_provider not in (None, "", provider.name):

@@ -1,4 +1,4 @@
-"""Which agent answers: the model whose key is set, otherwise the offline one."""
+"""Select the agent: a model whose key is set, otherwise the offline agent."""
 
 from app.agents.offline import OfflineAgent
 from app.agents.protocol import Agent
@@ -8,7 +8,7 @@ from app.agents.providers import AgentSettings, choose_model
 def choose_agent(settings: AgentSettings) -> Agent:
     """Return the agent for these settings.
 
-    Cheap enough for a health check: a model's client library is imported when it first answers.
+    This is cheap enough for a health check: the model's client library is imported on its first answer.
     """
     choice = choose_model(settings)
     if choice is None:

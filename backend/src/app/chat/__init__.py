@@ -1,1 +1,1 @@
-"""Conversations with the agent: what was said, what was done, and the stream that carries it."""
+"""Conversations with the agent, their messages and the stream of a reply."""

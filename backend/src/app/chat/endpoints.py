@@ -1,4 +1,4 @@
-"""HTTP for the chat and its conversations."""
+"""Chat and conversation endpoints."""
 
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -30,7 +30,7 @@ Cursor = Annotated[str | None, Query(max_length=2000)]
 _STREAM_HEADERS = {
     "x-vercel-ai-ui-message-stream": "v1",
     "Cache-Control": "no-store",
-    # nginx would collect the stream otherwise.
+    # Disable nginx's buffering, which would delay the stream.
     "X-Accel-Buffering": "no",
 }
 
@@ -39,11 +39,12 @@ _STREAM_HEADERS = {
 async def chat(
     request: Request, user: CurrentUser, settings: SettingsDep, database: DatabaseDep, body: ChatRequest
 ) -> StreamingResponse:
-    """Say something to the agent and receive its reply as server-sent events.
+    """Send a message to the agent and stream its reply as server-sent events.
 
-    A reply that is whole ends with a `finish` part. Where it breaks off, with an `abort` part or with none,
-    the same message with the same `idempotency_key` goes on with it: nothing is done twice, and what was
-    streamed before comes once more. While the reply is still being made elsewhere, that is a 409.
+    A complete reply ends with a `finish` part. If the stream ends with an `abort` part, or without either
+    part, resume the reply by sending the same message with the same `idempotency_key`: the stream repeats
+    the existing parts and continues, and no action runs twice. Returns 409 while the reply is still in
+    progress on another connection.
     """
     agent = choose_agent(settings)
     limits = service.ChatLimits(
@@ -66,7 +67,7 @@ async def list_conversations(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Cursor = None,
 ) -> ConversationPage:
-    """List your conversations, the last used first."""
+    """List your conversations, most recently used first."""
     items, next_cursor = await service.list_conversations(database, user.id, limit=limit, cursor=cursor)
     return ConversationPage(
         items=[ConversationOut.model_validate(item) for item in items], next_cursor=next_cursor
@@ -77,7 +78,7 @@ async def list_conversations(
 async def get_conversation(
     user: CurrentUser, database: DatabaseDep, conversation_id: ConversationId, cursor: Cursor = None
 ) -> ConversationDetail:
-    """Read a conversation with its latest messages; a cursor reads those before."""
+    """Retrieve a conversation with its latest messages. Use the cursor to retrieve earlier messages."""
     conversation, messages, previous_cursor = await service.read_conversation(
         database, user.id, conversation_id, cursor=cursor
     )
@@ -102,7 +103,7 @@ def _message_out(message: Message) -> MessageOut:
 async def rename_conversation(
     user: CurrentUser, database: DatabaseDep, conversation_id: ConversationId, changes: ConversationUpdate
 ) -> ConversationOut:
-    """Give a conversation another title."""
+    """Rename a conversation."""
     conversation = await service.rename_conversation(database, user.id, conversation_id, changes.title)
     return ConversationOut.model_validate(conversation)
 
@@ -111,5 +112,5 @@ async def rename_conversation(
 async def delete_conversation(
     user: CurrentUser, database: DatabaseDep, conversation_id: ConversationId
 ) -> None:
-    """Delete a conversation. The tasks it made stay."""
+    """Delete a conversation. The tasks it created are kept."""
     await service.delete_conversation(database, user.id, conversation_id)

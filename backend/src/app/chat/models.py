@@ -1,4 +1,4 @@
-"""The tables of conversations and their messages."""
+"""The tables of conversations and messages."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -14,14 +14,14 @@ IDEMPOTENCY_KEY_LENGTH = 200
 
 
 class Role(StrEnum):
-    """Who said a message."""
+    """The author of a message."""
 
     USER = "user"
     ASSISTANT = "assistant"
 
 
 class ReplyState(StrEnum):
-    """How far a reply has come. What a reply did is stored in every state."""
+    """The state of a reply. Its actions are stored in every state."""
 
     RUNNING = "running"
     FINISHED = "finished"
@@ -30,7 +30,7 @@ class ReplyState(StrEnum):
 
 
 class Conversation(Base):
-    """What a person and the agent said to each other."""
+    """A conversation between a user and the agent."""
 
     __tablename__ = "conversation"
 
@@ -47,11 +47,11 @@ _RUNNING = text("state = 'running'")
 
 
 class Message(Base):
-    """One message of a person, or one reply. A reply has `reply_to`, `agent` and `state`; a message has none.
+    """A user's message or a reply. Only replies have `reply_to`, `agent` and `state`.
 
-    `parts` are what was streamed, in order, in the form of `app.chat.parts`. A reply that is running
-    belongs to the server that makes it, `leased_until` a moment that this server puts off while it lives.
-    `attempt` counts the servers that have had it: one that has lost it cannot write to it any more.
+    `parts` are the streamed parts in order, in the format of `app.chat.parts`. A running reply belongs to
+    the server that generates it until `leased_until`, and that server renews the lease. `attempt` counts the
+    servers that have owned the reply: a server that lost it can no longer write to it.
     """
 
     __tablename__ = "message"
@@ -62,7 +62,7 @@ class Message(Base):
     role: Mapped[Role] = mapped_column(String(16))
     parts: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    # A key belongs to a person, not to a conversation: the first message makes its conversation.
+    # A key is unique per user, not per conversation: the first message creates its conversation.
     idempotency_key: Mapped[str | None] = mapped_column(String(IDEMPOTENCY_KEY_LENGTH))
     reply_to: Mapped[str | None] = mapped_column(Text, ForeignKey("message.id", ondelete="CASCADE"))
     agent: Mapped[str | None] = mapped_column(Text)
@@ -75,6 +75,6 @@ class Message(Base):
         UniqueConstraint("user_id", "idempotency_key"),
         UniqueConstraint("reply_to"),
         Index(None, "conversation_id", "created_at", "id"),
-        # Counted before each message: only the few that are running.
+        # This index counts the running replies before each message.
         Index(None, "user_id", postgresql_where=_RUNNING, sqlite_where=_RUNNING),
     )

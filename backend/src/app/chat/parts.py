@@ -1,8 +1,8 @@
-"""The parts of a reply: as they are streamed, as they are stored, and as an agent reads them later.
+"""The parts of a reply as streamed, as stored and as read by agents.
 
-Streamed parts have the AI SDK's names. Stored parts join the pieces: one part for each run of text and one
-for each tool call with its result. A stored tool part may have `extra`, which its provider wants to see again
-and nobody else sees at all.
+Streamed parts use the AI SDK's names. Stored parts merge the pieces: one part for each run of text and one
+for each tool call with its result. A stored tool part may contain `extra`, which is only ever sent back to
+its provider.
 """
 
 import json
@@ -31,7 +31,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 def encode_part(part: StreamPart) -> bytes:
-    """Return a part as one server-sent event; JSON escapes line breaks, so no text ends the event early."""
+    """Encode a part as a server-sent event. JSON escapes line breaks, so text cannot end the event early."""
     return f"data: {json.dumps(part, ensure_ascii=False, separators=(',', ':'))}\n\n".encode(
         "utf-8", "replace"
     )
@@ -48,17 +48,17 @@ def start_part(reply_id: str, conversation_id: str, agent: str | None, model: st
 
 
 def abort_part(reason: str) -> StreamPart:
-    """Return the last part of a stream that breaks off: the same message and key go on with the reply."""
+    """Return the last part of an interrupted stream. The same message and key resume the reply."""
     return {"type": "abort", "reason": reason}
 
 
 def _storable(text: str) -> str:
-    """Return text without what PostgreSQL or UTF-8 cannot hold: NUL, and halves of surrogate pairs."""
+    """Remove NUL and lone surrogates, which PostgreSQL or UTF-8 cannot store."""
     return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _storable_values(value: Any) -> Any:
-    """Return what a model sent, of any depth, as JSON that every database and browser can read."""
+    """Convert nested values of a model to JSON that every database and browser can read."""
     if isinstance(value, str):
         return _storable(value)
     if isinstance(value, float) and not math.isfinite(value):
@@ -71,10 +71,10 @@ def _storable_values(value: Any) -> Any:
 
 
 class Reply:
-    """A reply while it is made: turns events into parts to stream, and keeps the parts to store.
+    """A reply in progress: converts events to streamed parts, and collects the stored parts.
 
     Args:
-        begun: what it had come to when it was interrupted.
+        begun: the parts from before an interruption.
     """
 
     def __init__(self, begun: Sequence[StoredPart] = ()) -> None:
@@ -82,11 +82,11 @@ class Reply:
         self.failed = False
         self._calls = {part["toolCallId"]: part for part in self.stored if part["type"] == "tool"}
         self._text_open = False
-        # Behind the numbers that the parts of the beginning have where they are streamed again.
+        # Continue the part numbers after those of the replayed parts.
         self._texts = len(self.stored)
 
     def take(self, event: AgentEvent) -> Iterator[StreamPart]:
-        """Add an event to the reply and yield the parts that tell it."""
+        """Add an event to the reply and yield its streamed parts."""
         match event:
             case TextDelta(text):
                 text = _storable(text)
@@ -126,7 +126,7 @@ class Reply:
 
     @property
     def open_calls(self) -> list[ToolPart]:
-        """The tool calls that have no outcome yet."""
+        """The tool calls without an outcome."""
         parts = _history_parts(
             part for part in self._calls.values() if not {"output", "errorText"} & part.keys()
         )
@@ -137,7 +137,7 @@ class Reply:
         return f"text-{self._texts}"
 
     def end_text(self) -> Iterator[StreamPart]:
-        """Close the run of text that is open, if one is."""
+        """Close the open run of text, if any."""
         if self._text_open:
             self._text_open = False
             yield {"type": "text-end", "id": self._text_id}
@@ -163,13 +163,13 @@ def _tool_output(part: StoredPart) -> Iterator[StreamPart]:
 
 
 def resumable(stored: Sequence[StoredPart]) -> list[StoredPart]:
-    """Return what stands of an interrupted reply: up to its last tool call. The rest is said again."""
+    """Return the parts to keep of an interrupted reply, up to its last tool call. Later text is repeated."""
     last = max((place for place, part in enumerate(stored, 1) if part["type"] == "tool"), default=0)
     return list(stored[:last])
 
 
 def replayed(stored: Iterable[StoredPart]) -> Iterator[StreamPart]:
-    """Yield the parts that stream a stored reply once more, each run of text in one piece."""
+    """Yield the streamed parts of a stored reply, with each run of text in one piece."""
     for number, part in enumerate(stored, 1):
         if part["type"] == "text":
             text_id = f"text-{number}"
@@ -184,7 +184,7 @@ def replayed(stored: Iterable[StoredPart]) -> Iterator[StreamPart]:
 
 
 def readable(stored: Iterable[StoredPart]) -> list[StoredPart]:
-    """Return stored parts as people read them later: an error is something that was said."""
+    """Return stored parts for display. Errors become text."""
     parts = []
     for part in stored:
         if part["type"] == "error":
@@ -195,7 +195,7 @@ def readable(stored: Iterable[StoredPart]) -> list[StoredPart]:
 
 
 def history_message(message: Message) -> HistoryMessage:
-    """Return a stored message as an agent reads it; what only the person was told, an error, is left out."""
+    """Return a stored message for an agent. Errors, which only the user sees, are omitted."""
     return HistoryMessage(
         role="user" if message.role == Role.USER else "assistant",
         parts=_history_parts(message.parts),
@@ -204,7 +204,7 @@ def history_message(message: Message) -> HistoryMessage:
 
 
 def begun_message(begun: Sequence[StoredPart], agent: str | None) -> HistoryMessage | None:
-    """Return the beginning of a reply as an agent reads it; None where nothing has begun."""
+    """Return the stored beginning of a reply for an agent; None without any."""
     return HistoryMessage("assistant", _history_parts(begun), agent) if begun else None
 
 

@@ -1,13 +1,13 @@
-"""Run an agent on an accepted message: stream what it says, store what it did.
+"""Run an agent on an accepted message, stream its reply and store its actions.
 
-The agent runs in a task of its own, because the stream belongs to the connection and may end at any moment.
-No transaction is open while an agent thinks.
+The agent runs in its own task, because the stream belongs to a connection that may close at any time. No
+transaction is open while an agent runs.
 
-A reply can be interrupted: the person presses Stop or loses the connection, the server is told to stop or is
-killed, the database goes away. What it has done until then is stored, and the same message with the same key
-goes on behind it, on any server. Nothing is done twice, because a tool call is stored before it is made, and
-what it does is stored under its id. The stream of an interrupted reply ends with an `abort` part and without
-a `finish`, or without either where nobody is left to send it.
+A reply can be interrupted: the user presses Stop or loses the connection, the server stops or is killed, or
+the database becomes unavailable. Its actions so far are stored, and the same message with the same key
+resumes the reply on any server. No action runs twice, because each tool call is stored before it runs, and
+its result is stored under its id. The stream of an interrupted reply ends with an `abort` part instead of
+`finish`, or with neither if the server can no longer send it.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ from app.database import Database, utc_now
 from app.mcp.client import task_tools
 
 KEEP_ALIVE_S = 15.0
-"""Proxies close a connection on which nothing moves, most of them after 60 seconds."""
+"""Proxies close idle connections, most of them after 60 seconds."""
 RENEWAL_S = LEASE_S / 3
 
 _SHUTDOWN = "This server is being replaced. Ask again for the rest of the reply."
@@ -67,19 +67,19 @@ log = structlog.get_logger(__name__)
 
 
 class _DatabaseAwayError(Exception):
-    """The database does not answer."""
+    """The database is unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
-    """The state in which a reply ends, and the parts that end its stream."""
+    """The final state of a reply, and the parts that end its stream."""
 
     state: ReplyState
     parts: tuple[StreamPart, ...]
 
 
 async def stream_stored(reply: StoredReply) -> AsyncIterator[bytes]:
-    """Stream a reply that was made before."""
+    """Stream a completed reply again."""
     yield encode_part(start_part(reply.reply_id, reply.conversation_id, reply.agent, reply.model))
     for part in replayed(reply.parts):
         yield encode_part(part)
@@ -88,14 +88,14 @@ async def stream_stored(reply: StoredReply) -> AsyncIterator[bytes]:
 
 
 class RunningReplies:
-    """The replies that this process is making."""
+    """The replies in progress in this process."""
 
     def __init__(self) -> None:
         self._replies: set[RunningReply] = set()
         self._is_stopping = False
 
     async def stream(self, reply: "RunningReply") -> AsyncIterator[bytes]:
-        """Make a reply and stream it as server-sent events."""
+        """Generate a reply and stream it as server-sent events."""
         self._replies.add(reply)
         if self._is_stopping:
             reply.interrupt()
@@ -107,22 +107,22 @@ class RunningReplies:
             self._replies.discard(reply)
 
     def interrupt(self) -> None:
-        """End all streams, because the server stops: what they had still to say, another server will."""
+        """Interrupt all streams for a shutdown. Another server resumes the replies."""
         self._is_stopping = True
         for reply in self._replies:
             reply.interrupt()
 
 
 class RunningReply:
-    """A reply in the making.
+    """A reply in progress.
 
     Args:
-        database: where it is stored.
-        agent: makes it.
-        user_id: whose message is answered.
-        message: what was said.
-        time_zone: the person's.
-        accepted: the message as it was stored.
+        database: stores the reply.
+        agent: generates the reply.
+        user_id: the author of the message.
+        message: the text of the message.
+        time_zone: the user's time zone.
+        accepted: the message as stored.
     """
 
     def __init__(
@@ -146,13 +146,13 @@ class RunningReply:
         self._is_interrupted = False
 
     def interrupt(self) -> None:
-        """Stop making the reply, and tell whoever reads it."""
+        """Stop generating the reply and end its stream."""
         self._is_interrupted = True
         if self._answering is not None:
             self._answering.cancel()
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
-        """Make the reply and yield it as server-sent events."""
+        """Generate the reply and yield it as server-sent events."""
         accepted, agent = self._accepted, self._agent
         self._answering = asyncio.create_task(self._answer(), name=f"reply {accepted.reply_id}")
         if self._is_interrupted:
@@ -177,15 +177,15 @@ class RunningReply:
             yield DONE
         finally:
             self._answering.cancel()
-            # Room for the parts that end the stream: nobody takes them out any more.
+            # Make room in the queue for the final parts: nobody reads it any more.
             while not self._parts.empty():
                 self._parts.get_nowait()
-            # The connection is gone; what was done has still to be stored.
+            # The connection is closed, but the actions must still be stored.
             with anyio.CancelScope(shield=True):
                 await asyncio.wait([making])
 
     async def _make(self, answering: asyncio.Task[_Ending]) -> None:
-        """Fill the queue with the parts of the reply, then None; keep the stored reply up to date."""
+        """Put the parts of the reply into the queue, then None; keep the stored reply up to date."""
         lease = asyncio.create_task(self._keep_lease())
         try:
             ending = await answering
@@ -228,7 +228,7 @@ class RunningReply:
         return _Ending(ReplyState.FAILED if reply.failed else ReplyState.FINISHED, (FINISH,))
 
     async def _finish_calls(self, tools: Tools) -> None:
-        """Make the call at which the reply was interrupted: nobody knows whether it was made."""
+        """Repeat the tool call at which the reply was interrupted, because its outcome is unknown."""
         for call in self._reply.open_calls:
             await self._take(ToolResult(call.id, await tools.call(call.name, call.input, call.id)))
 
@@ -237,8 +237,8 @@ class RunningReply:
         if isinstance(event, ToolCall):
             log.info("tool called", tool=event.name, agent=self._agent.name)
         if isinstance(event, ToolCall | ToolResult):
-            # Before the call is made: whoever goes on with this reply must know of it. And after, so that the
-            # conversation tells what was done even if nobody goes on.
+            # Store before the call, so that a resumed reply knows about it, and after it, so that the
+            # conversation shows the action even if the reply is never resumed.
             await self._save(ReplyState.RUNNING)
         await self._put(parts)
 
@@ -250,7 +250,7 @@ class RunningReply:
         await self._put(self._reply.take(AgentError(sentence)))
 
     async def _store_end(self, ending: _Ending) -> _Ending:
-        """Store the whole reply, and return how it has ended then."""
+        """Store the whole reply and return its ending."""
         try:
             await self._save(ending.state)
         except ReplyLostError:
@@ -269,6 +269,6 @@ class RunningReply:
     async def _keep_lease(self) -> None:
         while True:
             await asyncio.sleep(RENEWAL_S)
-            # A lease that cannot be renewed is noticed where it matters: before the next call of a tool.
+            # An expired lease is detected before the next tool call, where it matters.
             with suppress(SQLAlchemyError, TimeoutError, ReplyLostError):
                 await renew_lease(self._database, self._accepted)

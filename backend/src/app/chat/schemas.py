@@ -1,4 +1,4 @@
-"""Conversations on the wire. What is streamed has its own module, `app.chat.parts`."""
+"""Request and response bodies of conversations. `app.chat.parts` defines the streamed parts."""
 
 import unicodedata
 from functools import lru_cache
@@ -41,8 +41,8 @@ def _one_line(value: object) -> object:
 class ChatRequest(BaseModel):
     """A message to the agent.
 
-    The same `idempotency_key` again answers with the same reply and does nothing twice. `time_zone` is the
-    one in which dates are meant; UTC when it is left out.
+    A repeated `idempotency_key` returns the same reply and runs no action twice. `time_zone` applies to
+    dates in the message; it defaults to UTC.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -61,7 +61,7 @@ class ChatRequest(BaseModel):
 
 
 class ConversationUpdate(BaseModel):
-    """A new title for a conversation."""
+    """The changes to a conversation."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -85,14 +85,14 @@ class ConversationOut(BaseModel):
 
 
 class ConversationPage(BaseModel):
-    """Conversations, the most recent first."""
+    """A page of conversations, most recent first."""
 
     items: list[ConversationOut]
     next_cursor: str | None
 
 
 class MessageOut(BaseModel):
-    """A message as it was streamed: its parts in their order."""
+    """A message, with its parts in streaming order."""
 
     id: str
     role: Literal["user", "assistant"]
@@ -102,7 +102,7 @@ class MessageOut(BaseModel):
 
 
 class ConversationDetail(ConversationOut):
-    """A conversation with its latest messages, oldest first; `previous_cursor` leads to those before them."""
+    """A conversation and its latest messages, oldest first; `previous_cursor` retrieves earlier messages."""
 
     messages: list[MessageOut]
     previous_cursor: str | None

@@ -1,4 +1,4 @@
-"""The rules of conversations. Between two messages the server remembers nothing but what is stored here."""
+"""Conversation rules. Servers keep no state between two messages other than in the database."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ from app.pagination import cursor_instant, decode_cursor, encode_cursor
 from app.ratelimits import Limit, RateLimiter
 
 HISTORY_MESSAGES = 40
-"""How many earlier messages an agent sees."""
+"""The maximum number of earlier messages that an agent receives."""
 MESSAGES_PER_PAGE = 200
 REPLY_LIMIT_S = 300
-"""No reply takes longer."""
+"""The maximum duration of a reply."""
 LEASE_S = 15.0
-"""A reply whose server has not said for so long that it lives is free for another one to go on with."""
+"""Another server may resume a reply whose lease has not been renewed for this long."""
 
 _NEWEST_FIRST = "updated desc"
 _BACKWARDS = "messages desc"
 
 
 class ConversationNotFoundError(RefusalError):
-    """The person has no conversation with this id."""
+    """The user has no conversation with this id."""
 
     status = 404
     title = "Conversation not found"
@@ -41,7 +41,7 @@ class ConversationNotFoundError(RefusalError):
 
 
 class ReplyInProgressError(RefusalError):
-    """The message with this key is being answered at this moment."""
+    """The message with this key is being answered."""
 
     status = 409
     title = "Reply in progress"
@@ -50,11 +50,11 @@ class ReplyInProgressError(RefusalError):
 
 
 class ReplyLostError(Exception):
-    """The reply is no longer this server's: another one goes on with it, or its conversation was deleted."""
+    """This server no longer owns the reply: another server resumed it, or its conversation was deleted."""
 
 
 class TooManyMessagesError(RefusalError):
-    """The person has to wait before the next message."""
+    """The user exceeded the rate limit for messages."""
 
     status = 429
     title = "Too many messages"
@@ -62,7 +62,7 @@ class TooManyMessagesError(RefusalError):
 
 
 class TooManyRepliesError(RefusalError):
-    """So many replies to this person are being made that another one has to wait."""
+    """The user exceeded the limit for concurrent replies."""
 
     status = 429
     title = "Too many messages"
@@ -71,7 +71,7 @@ class TooManyRepliesError(RefusalError):
 
 @dataclass(frozen=True, slots=True)
 class ChatLimits:
-    """What one person may ask for, on all servers together."""
+    """The limits of one user across all servers."""
 
     limiter: RateLimiter
     messages_per_minute: int
@@ -80,10 +80,10 @@ class ChatLimits:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedMessage:
-    """A message that is stored, and its reply, which this server is to make.
+    """A stored message and its reply, which this server must generate.
 
-    `begun` is what the reply had come to when it was interrupted, `attempt` the number of servers that have
-    had it.
+    `begun` contains the parts from before an interruption. `attempt` counts the servers that have owned the
+    reply.
     """
 
     conversation_id: str
@@ -97,7 +97,7 @@ class AcceptedMessage:
 
 @dataclass(frozen=True, slots=True)
 class StoredReply:
-    """The reply that an earlier request with the same key has already made."""
+    """The completed reply to an earlier request with the same key."""
 
     conversation_id: str
     reply_id: str
@@ -109,22 +109,22 @@ class StoredReply:
 async def accept_message(
     database: Database, user_id: str, request: ChatRequest, agent: Agent, limits: ChatLimits
 ) -> AcceptedMessage | StoredReply:
-    """Store a person's message and an empty reply to it.
+    """Store a user's message and an empty reply to it.
 
-    For a repeated key, return the reply that exists; where that was interrupted, because its server was lost
-    or the person's connection broke, return what is to be gone on with.
+    For a repeated key, return the existing reply. If that reply was interrupted, because its server or the
+    user's connection was lost, return the message to resume.
 
     Raises:
-        ConversationNotFoundError: when it names a conversation that is not theirs.
-        ReplyInProgressError: when the message with this key is still being answered.
+        ConversationNotFoundError: when the user has no conversation with this id.
+        ReplyInProgressError: when the message with this key is being answered.
         KeyReusedError: when the key belongs to a different message.
-        TooManyMessagesError, TooManyRepliesError: when it is more than the limits allow.
+        TooManyMessagesError, TooManyRepliesError: when the message exceeds the user's limits.
     """
     try:
         async with database.transaction() as session:
             return await _accept(session, user_id, request, agent, limits)
     except IntegrityError:
-        # Another request with the same key was faster, or the conversation has just been deleted.
+        # A concurrent request used the same key first, or the conversation was just deleted.
         if request.idempotency_key is None:
             raise ConversationNotFoundError from None
         async with database.transaction() as session:
@@ -172,7 +172,7 @@ async def _accept(
         user_id=user_id,
         role=Role.ASSISTANT,
         parts=[],
-        # Behind the message, even where the clock has not moved.
+        # Order the reply after the message, even if both have the same time.
         created_at=now + timedelta(microseconds=1),
         reply_to=message.id,
         agent=agent.name,
@@ -205,11 +205,11 @@ async def _reply_to(
 async def _take_over(
     session: AsyncSession, message: Message, reply: Message, agent: Agent, limits: ChatLimits
 ) -> AcceptedMessage:
-    """Make an interrupted reply this server's own.
+    """Take ownership of an interrupted reply.
 
     Raises:
-        ReplyInProgressError: when another request has been faster.
-        TooManyMessagesError, TooManyRepliesError: when it is more than the limits allow.
+        ReplyInProgressError: when a concurrent request took it first.
+        TooManyMessagesError, TooManyRepliesError: when the message exceeds the user's limits.
     """
     await _check_limits(session, message.user_id, limits)
     begun, begun_by, attempt = resumable(reply.parts), reply.agent, reply.attempt + 1
@@ -237,7 +237,7 @@ async def _take_over(
 
 async def _check_limits(session: AsyncSession, user_id: str, limits: ChatLimits) -> None:
     limit = Limit(limits.messages_per_minute, window_s=60)
-    # This locks the person's row until the transaction ends, so nobody else counts the replies meanwhile.
+    # This locks the user's row until the transaction ends, so that no other request counts the replies.
     seconds = await limits.limiter.retry_after_in(session, f"{user_id}|/api/chat", limit)
     if seconds is not None:
         raise TooManyMessagesError(
@@ -246,7 +246,7 @@ async def _check_limits(session: AsyncSession, user_id: str, limits: ChatLimits)
         )
     being_made = (
         Message.user_id == user_id,
-        # As it stands in the condition of the index.
+        # Written exactly as in the condition of the index.
         Message.state == literal_column("'running'"),
         Message.leased_until > utc_now(),
     )
@@ -261,7 +261,7 @@ async def _check_limits(session: AsyncSession, user_id: str, limits: ChatLimits)
 async def _history(
     session: AsyncSession, conversation_id: str, *, before: Message | None = None
 ) -> list[HistoryMessage]:
-    """Return the latest messages of a conversation, or the latest before one of them, oldest first."""
+    """Return a conversation's latest messages, or the latest before a given one, oldest first."""
     statement = select(Message).where(Message.conversation_id == conversation_id)
     if before is not None:
         statement = statement.where(Message.created_at < before.created_at)
@@ -283,20 +283,20 @@ def _title_from(message: str) -> str:
 async def save_reply(
     database: Database, accepted: AcceptedMessage, parts: Sequence[StoredPart], state: ReplyState
 ) -> None:
-    """Store what a reply has come to; while it is running, for as long as its lease.
+    """Store the current parts of a reply, and renew its lease while it is running.
 
     Raises:
-        ReplyLostError: when the reply is no longer this server's; nothing is stored then.
+        ReplyLostError: when this server no longer owns the reply; nothing is stored.
     """
     leased_until = _lease() if state == ReplyState.RUNNING else None
     await _update(database, accepted, parts=list(parts), state=state, leased_until=leased_until)
 
 
 async def renew_lease(database: Database, accepted: AcceptedMessage) -> None:
-    """Say that the server of a reply lives.
+    """Renew the lease of a reply.
 
     Raises:
-        ReplyLostError: when the reply is no longer this server's.
+        ReplyLostError: when this server no longer owns the reply.
     """
     await _update(database, accepted, leased_until=_lease())
 
@@ -323,10 +323,10 @@ async def _find(session: AsyncSession, user_id: str, conversation_id: str) -> Co
 async def list_conversations(
     database: Database, user_id: str, *, limit: int, cursor: str | None
 ) -> tuple[Sequence[Conversation], str | None]:
-    """Return this person's conversations, the last used first, and the cursor of the next page.
+    """Return a page of the user's conversations, most recently used first, and the next cursor.
 
     Raises:
-        InvalidCursorError: when the cursor is not one of this list.
+        InvalidCursorError: when the cursor does not belong to this list.
     """
     statement = select(Conversation).where(Conversation.user_id == user_id)
     if cursor is not None:
@@ -346,11 +346,11 @@ async def list_conversations(
 async def read_conversation(
     database: Database, user_id: str, conversation_id: str, *, cursor: str | None
 ) -> tuple[Conversation, Sequence[Message], str | None]:
-    """Return a conversation, its latest messages, oldest first, and the cursor of those before them.
+    """Return a conversation, its latest messages, oldest first, and the cursor of earlier ones.
 
     Raises:
-        ConversationNotFoundError: when this person has none with this id.
-        InvalidCursorError: when the cursor is not one of this conversation.
+        ConversationNotFoundError: when the user has no conversation with this id.
+        InvalidCursorError: when the cursor does not belong to this conversation.
     """
     async with database.transaction(read_only=True) as session:
         conversation = await _find(session, user_id, conversation_id)
@@ -372,10 +372,10 @@ async def read_conversation(
 async def rename_conversation(
     database: Database, user_id: str, conversation_id: str, title: str
 ) -> Conversation:
-    """Give a conversation another title and return it.
+    """Rename a conversation and return it.
 
     Raises:
-        ConversationNotFoundError: when this person has none with this id.
+        ConversationNotFoundError: when the user has no conversation with this id.
     """
     async with database.transaction() as session:
         conversation = await _find(session, user_id, conversation_id)
@@ -384,10 +384,10 @@ async def rename_conversation(
 
 
 async def delete_conversation(database: Database, user_id: str, conversation_id: str) -> None:
-    """Delete a conversation with its messages. The tasks it made stay.
+    """Delete a conversation and its messages. The tasks it created are kept.
 
     Raises:
-        ConversationNotFoundError: when this person has none with this id.
+        ConversationNotFoundError: when the user has no conversation with this id.
     """
     async with database.transaction() as session:
         conversation = await _find(session, user_id, conversation_id)

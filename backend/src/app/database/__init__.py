@@ -1,4 +1,4 @@
-"""What every feature stores through: base, column types, and transactions on SQLite or PostgreSQL."""
+"""The database layer: declarative base, column types and transactions on SQLite or PostgreSQL."""
 
 from app.database.address import database_url
 from app.database.base import Base, UtcDateTime, new_id, utc_now

@@ -1,6 +1,7 @@
-"""The database's URL, read as PostgreSQL's own library reads it and handed to SQLAlchemy.
+"""Parse the database URL as libpq does, and convert it for SQLAlchemy.
 
-The automation's `env-check` accepts the same values: tests/automation/contract/test_agreement.py.
+The automation's `env-check` accepts the same values; tests/automation/contract/test_agreement.py verifies
+this.
 """
 
 import re
@@ -14,11 +15,11 @@ _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg", "postgres+psycopg")
 
 
 def database_url(url: str) -> URL:
-    """Return the URL with the driver this project uses; the rest stays as it was given.
+    """Return the URL with this project's driver. The rest remains unchanged.
 
     Raises:
-        ValueError: when it is neither SQLite nor PostgreSQL, or invalid. The message repeats nothing of the
-            URL but the names of unknown parameters: the rest may hold a password.
+        ValueError: when it is invalid, or neither SQLite nor PostgreSQL. The message contains nothing of the
+            URL except the names of unknown parameters, because the rest may contain a password.
     """
     scheme, _, rest = url.partition("://")
     if scheme.lower() in _SCHEMES:
@@ -50,7 +51,7 @@ def _postgresql_url(rest: str) -> URL:
     if len(hosts := host.split(",")) == 1 and not host.startswith("/"):
         port = int(ports[0]) if ports[0] else None
         return URL.create("postgresql+psycopg", user, password, host or None, port, database, options)
-    # SQLAlchemy takes several hosts, and a socket's folder, as parameters only.
+    # SQLAlchemy accepts several hosts, and a socket directory, only as parameters.
     options["host"] = host
     if any(ports):
         options["port"] = ",".join(ports * len(hosts) if len(ports) == 1 else ports)
@@ -58,7 +59,7 @@ def _postgresql_url(rest: str) -> URL:
 
 
 def _libpq_options(url: str) -> dict[str, str]:
-    # Imported here because it costs a tenth of a second, which SQLite's users need not pay.
+    # Importing this takes 0.1 s, which SQLite does not need.
     import psycopg
     from psycopg.pq import Conninfo
 

@@ -1,4 +1,4 @@
-"""The declarative base, and the identifiers and instants that all tables share."""
+"""The declarative base, with the ids and timestamps that all tables share."""
 
 import secrets
 import string
@@ -13,7 +13,7 @@ _ALPHANUMERICS = string.ascii_letters + string.digits
 
 
 class Base(DeclarativeBase):
-    """Constraints have predictable names, the same on both databases, for migrations to refer to."""
+    """Names constraints predictably and alike on both databases, so that migrations can refer to them."""
 
     metadata = MetaData(
         naming_convention={
@@ -27,13 +27,13 @@ class Base(DeclarativeBase):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant, always read back as an aware datetime in UTC.
+    """A timestamp that is always read as an aware datetime in UTC.
 
-    SQLite has no such type. There it is ISO 8601 text ending in Z, which sorts by time and which
-    Better Auth, whose tables these are too, reads and writes in the same way.
+    SQLite has no such type. There, the column contains ISO 8601 text ending in Z, which sorts by time and
+    which Better Auth, whose tables these also are, reads and writes in the same format.
 
     Raises:
-        ValueError: when a naive datetime is stored or compared, because nobody knows which instant it means.
+        ValueError: when a naive datetime is stored or compared, because it is ambiguous.
     """
 
     impl = DateTime(timezone=True)
@@ -62,10 +62,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def new_id() -> str:
-    """Return 32 random letters and digits (190 bits), the form of Better Auth's identifiers and tokens."""
+    """Return 32 random letters and digits (190 bits), the format of Better Auth's ids and tokens."""
     return "".join(secrets.choice(_ALPHANUMERICS) for _ in range(32))
 
 
 def utc_now() -> datetime:
-    """Return the present instant, aware, in UTC."""
+    """Return the current time, aware, in UTC."""
     return datetime.now(UTC)

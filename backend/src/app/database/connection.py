@@ -1,4 +1,4 @@
-"""Connections and transactions, the same on SQLite and PostgreSQL."""
+"""Connections and transactions with the same behavior on SQLite and PostgreSQL."""
 
 import asyncio
 import sqlite3
@@ -16,22 +16,23 @@ from sqlalchemy.util import await_only
 from app.database.address import database_url
 
 POOL_SIZE = 10
-"""Connections of one process at most. PostgreSQL lets 97 in by default, so nine processes have enough."""
+"""The maximum number of connections per process. PostgreSQL accepts 97 by default, enough for nine
+processes."""
 CONNECT_TIMEOUT_S = 5
 """A suspended serverless PostgreSQL takes a few seconds to wake up."""
 STATEMENT_TIMEOUT_MS = 5_000
 LOCK_TIMEOUT_S = 10
-"""How long one SQLite writer waits for another."""
+"""The time that one SQLite writer waits for another."""
 TRANSACTION_TIMEOUT_S = 6.0
-"""Nothing here takes seconds: so long a person waits to hear that the database does not answer."""
+"""No transaction takes seconds. This bounds the wait for an unavailable database."""
 CANCEL_TIMEOUT_S = 1.0
-"""How long a server may take to confirm that it has cancelled a statement."""
+"""The time that a server may take to confirm the cancellation of a statement."""
 
 
 class Database:
-    """A pool of connections to one database, and the transactions made on them.
+    """A pool of connections to one database, and its transactions.
 
-    Nothing is connected before the first transaction, so an unreachable database does not stop the start.
+    The first transaction opens the first connection, so an unavailable database does not prevent startup.
     """
 
     kind: Literal["sqlite", "postgresql"]
@@ -58,15 +59,15 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self, *, read_only: bool = False) -> AsyncIterator[AsyncSession]:
-        """Yield a session that commits at the end of the block, or rolls back when an exception leaves it.
+        """Yield a session that commits at the end of the block, or rolls back on an exception.
 
-        The transaction begins with the first statement. On SQLite it then takes the write lock at once,
-        unless it is read-only: a transaction that reads first and writes later would otherwise fail
-        whenever another has written in between. Writers of this process queue in order, because SQLite's own
-        waiting is polling, which is slow and unfair. Transactions must not be nested.
+        The transaction starts with the first statement. Unless it is read-only, it then takes SQLite's write
+        lock immediately: a transaction that reads first and writes later would fail if another wrote in
+        between. Writers of this process are queued in order, because SQLite polls for its lock, which is
+        slow and unfair. Do not nest transactions.
 
         Raises:
-            TimeoutError: when the block, the wait for a connection included, exceeds TRANSACTION_TIMEOUT_S.
+            TimeoutError: when the block, including the wait for a connection, exceeds TRANSACTION_TIMEOUT_S.
         """
         sessions = self._read_only_sessions if read_only else self._sessions
         turn = nullcontext() if read_only else self._writer
@@ -74,12 +75,12 @@ class Database:
             yield session
 
     async def execute_alone(self, statement: Executable, parameters: dict[str, Any]) -> RowMapping:
-        """Run one statement that is a whole transaction, and return its row.
+        """Run one statement as a whole transaction and return its row.
 
-        On PostgreSQL that saves the round trips that begin and commit a transaction.
+        On PostgreSQL this saves the round trips that begin and commit a transaction.
 
         Raises:
-            TimeoutError: when it takes longer than TRANSACTION_TIMEOUT_S.
+            TimeoutError: when it exceeds TRANSACTION_TIMEOUT_S.
         """
         if self.kind == "sqlite":
             async with self.transaction() as session:
@@ -91,16 +92,16 @@ class Database:
         """Make one round trip to the database.
 
         Raises:
-            SQLAlchemyError: when it cannot be reached.
+            SQLAlchemyError: when the database is unavailable.
         """
         async with self.transaction(read_only=True) as session:
             await session.execute(text("SELECT 1"))
 
     async def revision(self) -> str | None:
-        """Return the newest migration that has been applied; None before the first.
+        """Return the latest applied migration; None before the first.
 
         Raises:
-            SQLAlchemyError: when the database cannot be reached.
+            SQLAlchemyError: when the database is unavailable.
         """
         async with self.engine.connect() as connection:
             if not await connection.run_sync(lambda sync: inspect(sync).has_table("alembic_version")):
@@ -116,10 +117,10 @@ class Database:
 
 @asynccontextmanager
 async def _time_limit() -> AsyncIterator[None]:
-    """Raise TimeoutError when the block takes longer than TRANSACTION_TIMEOUT_S.
+    """Raise TimeoutError when the block exceeds TRANSACTION_TIMEOUT_S.
 
-    The first cancellation has the driver ask the server to cancel the statement. A frozen server does not
-    answer that either; the second one has the driver close the connection.
+    The first cancellation makes the driver ask the server to cancel the statement. A frozen server ignores
+    that too, so a second cancellation makes the driver close the connection.
     """
     async with (
         asyncio.timeout(TRANSACTION_TIMEOUT_S + CANCEL_TIMEOUT_S),
@@ -136,11 +137,11 @@ def _postgresql_engine(url: URL) -> AsyncEngine:
         url,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
-            # A pooler in transaction mode (PgBouncer, Neon's pooled address) gives the next statement to
-            # another connection, which has not prepared it.
+            # Poolers in transaction mode (PgBouncer, Neon's pooled address) may run the next statement on
+            # another connection, which lacks the prepared statement.
             "prepare_threshold": None,
             "application_name": "todo-backend",
-            # A machine that is gone answers nothing, not even that it is gone.
+            # Detects a host that has disappeared without closing the connection.
             "tcp_user_timeout": STATEMENT_TIMEOUT_MS,
             "keepalives_idle": 5,
             "keepalives_interval": 2,
@@ -150,14 +151,14 @@ def _postgresql_engine(url: URL) -> AsyncEngine:
         max_overflow=0,
         pool_pre_ping=True,
         pool_recycle=300,
-        # Whoever waits is bounded by the transaction's own limit.
+        # The transaction timeout already limits the wait.
         pool_timeout=CONNECT_TIMEOUT_S,
         hide_parameters=True,
     )
 
     @event.listens_for(engine.sync_engine, "connect")
     def limit_statements(connection: Any, _: object) -> None:
-        # Not a start-up option: poolers refuse those.
+        # Not a startup option, because poolers reject those.
         connection.autocommit = True
         connection.cursor().execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
         connection.autocommit = False
@@ -172,7 +173,7 @@ def _sqlite_engine(url: URL) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: DBAPIConnection, _: object) -> None:
-        # The driver must not begin transactions by itself: see `begin`.
+        # Prevent the driver from starting transactions by itself: see `begin`.
         connection.isolation_level = None
         cursor = connection.cursor()
         _use_write_ahead_log(cursor)
@@ -188,9 +189,10 @@ def _sqlite_engine(url: URL) -> AsyncEngine:
 
 
 def _use_write_ahead_log(cursor: DBAPICursor) -> None:
-    """Switch the file to its write-ahead log; only in the first connections to a new file is that a change.
+    """Switch the database file to its write-ahead log.
 
-    SQLite does not let those of them wait that would wait for each other, but refuses all but one at once.
+    Only the first connections to a new file change anything. SQLite lets none of them wait for another and
+    fails all but one.
     """
     deadline = time.monotonic() + LOCK_TIMEOUT_S
     while True:

@@ -1,12 +1,13 @@
-"""Bring the schema up to date: `python -m app.database.migrate [--wait SECONDS]`.
+"""Migrate the database to the latest schema: `python -m app.database.migrate [--wait SECONDS]`.
 
-All pending migrations run in one transaction that holds a lock, so they are applied wholly or not at all,
-and any number of processes may start this at once: one works, the others wait and then find nothing to do.
+All pending migrations run in one transaction that holds a lock, so they are applied completely or not at
+all. Any number of processes may start at the same time: one applies the migrations, and the others wait and
+then find nothing to do.
 
-A database that is newer than this version is left alone, which is no failure: migrations only add, so that
-the servers of the version before go on serving until they are replaced, and after an update was taken back.
+A database that is newer than this version stays unchanged, and this is not an error: migrations only add, so
+that servers of the previous version keep working during an update and after a rollback.
 
-Exit codes: 0 done, 1 the migrations do not fit, 2 the environment is wrong, 3 the database is unreachable.
+Exit codes: 0 success, 1 incompatible migrations, 2 invalid environment, 3 database unavailable.
 """
 
 import argparse
@@ -30,22 +31,22 @@ from app.database.migrations import head
 from app.settings import SettingsError, load_settings
 
 ADVISORY_LOCK = 0x746F646F
-"""Any number will do that nobody else locks in the same database ("todo" in ASCII)."""
+"""An arbitrary lock id that nothing else uses in the same database ("todo" in ASCII)."""
 PAUSE_S = 0.5
-"""Between two attempts to reach a database that is waited for."""
+"""The delay between two attempts to connect."""
 
 
 async def migrate(database: Database) -> list[str]:
     """Apply the pending migrations and return their names.
 
     Raises:
-        OperationalError: when the database is unreachable.
+        OperationalError: when the database is unavailable.
         CommandError: when the database is at an older revision that this version does not know.
     """
     async with database.engine.connect() as connection:
         if database.kind == "sqlite":
             # A migration that rebuilds a table drops the old one, which would cascade to the rows that refer
-            # to it. The switch has no effect inside a transaction, so it comes before.
+            # to it. The setting has no effect inside a transaction, so it comes first.
             await _pragma(connection, "foreign_keys = OFF")
         try:
             async with connection.begin():
@@ -59,7 +60,7 @@ async def migrate(database: Database) -> list[str]:
 
 
 def configuration() -> Config:
-    """Return Alembic's configuration, for its other commands too."""
+    """Return Alembic's configuration, which its other commands also use."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -96,7 +97,7 @@ async def _run(wait_s: float) -> tuple[list[str], str | None]:
 
 
 async def _reach(database: Database, wait_s: float) -> None:
-    """Wait until the database answers, and say once why it does not yet."""
+    """Wait until the database is available; log the reason for the wait once."""
     deadline, told = time.monotonic() + wait_s, False
     while True:
         try:
@@ -115,7 +116,7 @@ def _reason(error: DBAPIError | TimeoutError) -> str:
 
 
 def main(arguments: Sequence[str] = ()) -> int:
-    """Migrate the database that the environment names; return the exit code."""
+    """Migrate the database of the environment and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m app.database.migrate", allow_abbrev=False)
     parser.add_argument(
         "--wait", type=float, default=0, metavar="SECONDS", help="how long to wait for the database (0)"

@@ -1,1 +1,1 @@
-"""The tools an agent may use, which call the same services as the HTTP endpoints."""
+"""The agents' tools, which call the same services as the HTTP endpoints."""

@@ -1,4 +1,4 @@
-"""The agents' side of the tools: an MCP client in the same process."""
+"""The MCP client of the agents, connected within the process."""
 
 import asyncio
 import json
@@ -20,23 +20,23 @@ log = structlog.get_logger(__name__)
 
 
 class ClientTools:
-    """Tools behind an MCP client that is connected."""
+    """The tools of a connected MCP client."""
 
     def __init__(self, client: "Client") -> None:
         self._client = client
 
     async def describe(self) -> Sequence[ToolDescription]:
-        """Return every tool, with its JSON schema."""
+        """Return every tool with its JSON schema."""
         listed = await self._client.list_tools()
         return [
             ToolDescription(tool.name, tool.description or "", tool.input_schema) for tool in listed.tools
         ]
 
     async def call(self, name: str, arguments: JsonObject, call_id: str | None = None) -> ToolOutcome:
-        """Call one tool; what it refuses, and what goes wrong in it, becomes the outcome's `error`.
+        """Call one tool. Refusals and failures of the tool become the outcome's `error`.
 
         Raises:
-            ToolsUnavailableError: when the database of the tasks cannot be reached.
+            ToolsUnavailableError: when the database of the tasks is unavailable.
         """
         from mcp.shared.exceptions import MCPError
 
@@ -66,17 +66,17 @@ async def task_tools(
     now: Callable[[], datetime],
     reply_id: str | None = None,
 ) -> AsyncIterator[Tools]:
-    """Connect to the tools of one person. Enter and leave it in the same task.
+    """Connect to the tools of one user. Enter and exit the context in the same asyncio task.
 
     Args:
-        database: where the tasks are.
-        user_id: whose tasks they are.
-        time_zone: by which the person means dates.
+        database: stores the tasks.
+        user_id: the owner of the tasks.
+        time_zone: the user's time zone, for dates.
         now: the clock.
-        reply_id: the reply in which the tools are called; what its calls have done is stored under their ids.
+        reply_id: the reply that calls the tools; results are stored under its call ids.
     """
-    # Imported at the first chat: half a second that the start should not pay. In a thread, so that the other
-    # requests of that half second are answered.
+    # Imported on the first chat message, because it takes half a second, and in a thread so that the event
+    # loop keeps running.
     await asyncio.to_thread(import_module, "app.mcp.server")
     from mcp.client import Client
 

@@ -1,8 +1,8 @@
-"""The five tools, as an MCP server for one person.
+"""An MCP server with five task tools, bound to one user.
 
-The person is bound when the server is made, from the session on the server. No tool has an argument that
-could name anyone else, and an argument that a tool does not know is refused, so no model can try.
-Import this module late: the MCP library takes a second.
+The server binds the user from the session. No tool has an argument that identifies a user, and unknown
+arguments are rejected, so a model cannot reach another user's tasks. Import this module lazily: the MCP
+library takes a second to load.
 """
 
 from collections.abc import Awaitable, Callable
@@ -29,9 +29,9 @@ from app.tasks.schemas import TaskCreate, TaskOut, TaskQuery, TaskUpdate
 
 LIST_LIMIT = 100
 CALL_ID = "todo/callId"
-"""The member of a request's `_meta` that names a call, so that a repeated one is not carried out again."""
+"""The member of a request's `_meta` that identifies a call, so that a repeated call runs only once."""
 DATABASE_UNAVAILABLE = -32050
-"""The code of the error that answers a call when it is unknown whether it has done anything."""
+"""The error code of a call that may or may not have taken effect."""
 
 Title = Annotated[
     str, Field(min_length=1, max_length=TITLE_LENGTH, description="What has to be done, in a few words.")
@@ -53,13 +53,13 @@ TaskId = Annotated[str, Field(max_length=64, description="The id of a task, as l
 
 
 class TaskResult(BaseModel):
-    """The task a tool has worked on, as it is now; after delete_task, as it was."""
+    """The task after the change; for delete_task, the deleted task."""
 
     task: TaskOut
 
 
 class TasksResult(BaseModel):
-    """The tasks found, and how many there are in all."""
+    """The matching tasks, and their total number."""
 
     tasks: list[TaskOut]
     total: int
@@ -67,7 +67,7 @@ class TasksResult(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call that its caller may repeat."""
+    """A call that its client may repeat."""
 
     id: str
     name: str
@@ -78,7 +78,7 @@ _CALL: ContextVar[_Call | None] = ContextVar("call", default=None)
 
 
 class _Server(MCPServer[Any]):
-    """An MCP server whose refusals are sentences that a person can read."""
+    """An MCP server with readable error messages."""
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
@@ -105,7 +105,7 @@ class _Server(MCPServer[Any]):
 
 
 def _sentence(error: ValidationError) -> str:
-    """Say what is wrong with which argument; the rejected value may be huge or hostile and stays out."""
+    """Describe an invalid argument without its value, which may be large or hostile."""
     problems = []
     for item in error.errors(include_url=False, include_input=False)[:5]:
         name = ".".join(str(part) for part in item["loc"] if part != "body")
@@ -114,9 +114,9 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _closed(tool: Tool) -> Tool:
-    """Return the tool with a schema that refuses arguments it does not name.
+    """Return the tool with a schema that rejects unknown arguments.
 
-    Unknown arguments are ignored otherwise, and a misspelt `due` would be lost in silence.
+    They would be ignored otherwise, and a misspelled `due` would have no effect.
     """
     arguments = tool.fn_metadata.arg_model
     arguments.model_config["extra"] = "forbid"
@@ -126,15 +126,16 @@ def _closed(tool: Tool) -> Tool:
 
 
 def parse_due(text: str, time_zone: tzinfo) -> tuple[datetime, bool]:
-    """Return the instant that a wall-clock date or time means for a person, and whether it is a whole day.
+    """Convert a date or time on the user's clock to an instant, and return whether it is a whole day.
 
-    A time that a clock skips moves forward by what is skipped; of one that it shows twice, the first counts.
+    A time that the clock skips moves forward by the skipped duration. For a time that occurs twice, the
+    first occurrence counts.
 
     Raises:
-        ToolError: when it is neither form.
+        ToolError: when the format is invalid.
     """
     try:
-        # `date.fromisoformat` takes week dates too, and `datetime.fromisoformat` dates without a time.
+        # `date.fromisoformat` also accepts week dates, and `datetime.fromisoformat` dates without a time.
         all_day = len(text) == len("2026-12-24")
         wall = datetime.combine(date.fromisoformat(text), time()) if all_day else datetime.fromisoformat(text)
         return (wall if wall.tzinfo else wall.replace(tzinfo=time_zone)).astimezone(UTC), all_day
@@ -156,7 +157,7 @@ def _end_of(text: str, time_zone: tzinfo) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whose tasks the tools work on, the clock by which that person means dates, and the reply that calls."""
+    """The user of the tools, with their clock and the reply that calls the tools."""
 
     database: Database
     user_id: str
@@ -166,7 +167,7 @@ class Person:
 
 
 async def _changed(person: Person, change: Callable[..., Awaitable[TaskOut]]) -> TaskResult:
-    """Make a change, or return what it has come to when the same call made it before."""
+    """Make a change, or return the stored result of the same call."""
     call = _CALL.get()
     once = None
     if call is not None and person.reply_id is not None:
@@ -183,7 +184,7 @@ async def add_task(
     tags: Tags | None = None,
     due: Due | None = None,
 ) -> TaskResult:
-    """Add a task. Use it whenever something new has to be done or remembered."""
+    """Add a task. Use it whenever the user needs to do or remember something new."""
     due_at, all_day = parse_due(due, person.time_zone) if due else (None, False)
     new = TaskCreate.model_validate(
         {
@@ -218,7 +219,7 @@ async def list_tasks(
     ] = "due",
     limit: Annotated[int, Field(ge=1, le=LIST_LIMIT)] = 50,
 ) -> TasksResult:
-    """List or search tasks. Call it first to find the id of a task that is to be changed."""
+    """List or search tasks. Call it first to find the id of a task to change."""
     task_query = TaskQuery.model_validate(
         {
             "status": status,
@@ -243,13 +244,13 @@ async def complete_task(
     id: TaskId,  # noqa: A002 - the name on the wire
     completed: Annotated[bool, Field(description="false marks a task as not done again.")] = True,
 ) -> TaskResult:
-    """Mark a task as done, or as not done again."""
+    """Mark a task as done or not done."""
     change = partial(service.set_completed, person.database, person.user_id, id, completed=completed)
     return await _changed(person, change)
 
 
 async def delete_task(person: Person, id: TaskId) -> TaskResult:  # noqa: A002 - the name on the wire
-    """Delete a task for good. To mark it as done, use complete_task instead."""
+    """Delete a task permanently. To mark it as done, use complete_task instead."""
     return await _changed(person, partial(service.delete_task, person.database, person.user_id, id))
 
 
@@ -263,7 +264,7 @@ async def update_task(
     due: Due | None = None,
     clear_due: Annotated[bool, Field(description="true removes the due date.")] = False,
 ) -> TaskResult:
-    """Change a task. What is left out or null stays as it is."""
+    """Update a task. Fields that are omitted or null remain unchanged."""
     given: dict[str, Any] = {
         "title": title,
         "description": description,
@@ -296,7 +297,7 @@ _TOOLS: dict[str, tuple[Callable[..., Any], ToolAnnotations]] = {
 
 @cache
 def _descriptions() -> tuple[Tool, ...]:
-    """Return the tools bound to nobody: their schemas are the same for everyone, and take 20 ms to make."""
+    """Return the unbound tools. Their schemas are the same for every user and take 20 ms to create."""
     nobody = object()
     return tuple(
         _closed(Tool.from_function(MethodType(function, nobody), annotations=annotations))
@@ -305,7 +306,7 @@ def _descriptions() -> tuple[Tool, ...]:
 
 
 def task_server(person: Person) -> MCPServer[Any]:
-    """Return the tools of one person. The person is bound here, and is no part of any schema."""
+    """Return the tools of one user. The user is bound here and is not part of any schema."""
     tools = [
         tool.model_copy(update={"fn": MethodType(_TOOLS[tool.name][0], person)}) for tool in _descriptions()
     ]

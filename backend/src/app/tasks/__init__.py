@@ -1,1 +1,1 @@
-"""Tasks of a person: the rules, the tables and the HTTP that reach them."""
+"""Tasks: their rules, tables and endpoints."""

@@ -1,4 +1,4 @@
-"""HTTP for tasks."""
+"""Task endpoints."""
 
 import re
 from typing import Annotated
@@ -21,7 +21,7 @@ TaskId = Annotated[str, Path(max_length=64)]
 async def list_tasks(
     user: CurrentUser, database: DatabaseDep, query: Annotated[TaskQuery, Query()]
 ) -> TaskPage:
-    """List your tasks, filtered and sorted, a page at a time."""
+    """List your tasks. Supports filters, sorting and pagination."""
     return await service.list_tasks(database, user.id, query)
 
 
@@ -33,12 +33,12 @@ async def create_task(
     response: Response,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> TaskOut:
-    """Add a task.
+    """Create a task.
 
-    A client that may have to repeat the request sends an `Idempotency-Key` of its own making, such as a UUID
-    (draft-ietf-httpapi-idempotency-key-header; the quotes may be left out). For a day, the same key with the
-    same task answers what the first request was answered and adds nothing, and the same key with another task
-    is a 422. While the first request is still at work, a second one waits for it.
+    To retry safely, send an `Idempotency-Key` header with a unique value, such as a UUID
+    (draft-ietf-httpapi-idempotency-key-header; the quotes are optional). For one day, a request with the
+    same key and the same task returns the first response and creates nothing; the same key with a different
+    task returns 422. A retry waits for a first request that is still in progress.
     """
     once = None
     if idempotency_key is not None:
@@ -49,7 +49,7 @@ async def create_task(
 
 
 def _idempotency_key(header: str) -> str:
-    """Return the key that a header holds, with or without the quotes of a structured field."""
+    """Return the key in a header, with or without the quotes of a structured field."""
     quoted = re.fullmatch(r'"([!#-\[\]-~]{1,200})"|([!#-\[\]-~]{1,200})', header, re.ASCII)
     if quoted is None:
         raise Problem(
@@ -63,7 +63,7 @@ def _idempotency_key(header: str) -> str:
 
 @router.get("/{task_id}")
 async def get_task(user: CurrentUser, database: DatabaseDep, task_id: TaskId) -> TaskOut:
-    """Read one task."""
+    """Retrieve a task."""
     return await service.get_task(database, user.id, task_id)
 
 
@@ -71,23 +71,23 @@ async def get_task(user: CurrentUser, database: DatabaseDep, task_id: TaskId) ->
 async def update_task(
     user: CurrentUser, database: DatabaseDep, task_id: TaskId, changes: TaskUpdate
 ) -> TaskOut:
-    """Change the given members of a task."""
+    """Update a task. Only the given fields change."""
     return await service.update_task(database, user.id, task_id, changes)
 
 
 @router.delete("/{task_id}", status_code=204)
 async def delete_task(user: CurrentUser, database: DatabaseDep, task_id: TaskId) -> None:
-    """Delete a task."""
+    """Delete a task. This cannot be undone."""
     await service.delete_task(database, user.id, task_id)
 
 
 @router.post("/{task_id}/complete")
 async def complete_task(user: CurrentUser, database: DatabaseDep, task_id: TaskId) -> TaskOut:
-    """Mark a task as done; a second time changes nothing."""
+    """Mark a task as done. Has no effect on a task that is already done."""
     return await service.set_completed(database, user.id, task_id, completed=True)
 
 
 @router.post("/{task_id}/reopen")
 async def reopen_task(user: CurrentUser, database: DatabaseDep, task_id: TaskId) -> TaskOut:
-    """Mark a task as not done; a second time changes nothing."""
+    """Mark a task as not done. Has no effect on an open task."""
     return await service.set_completed(database, user.id, task_id, completed=False)

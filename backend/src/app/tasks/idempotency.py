@@ -1,7 +1,7 @@
-"""Changes that are made once, however often they are asked for: what came of it is stored under a key.
+"""Idempotent changes, whose outcome is stored under a key.
 
-A request may reach its end without its answer reaching anybody: the connection breaks, the server is killed.
-Whoever then asks again, with the same key, is told what came of it the first time.
+A client may lose the response to a successful request when the connection breaks or the server is killed. A
+retry with the same key returns the stored outcome.
 """
 
 import hashlib
@@ -22,11 +22,11 @@ from app.tasks.schemas import TaskOut
 
 JsonObject = dict[str, Any]
 KEPT = timedelta(days=1)
-"""How long an outcome can be asked for again."""
+"""The retention period of an outcome."""
 
 
 class IdempotencyKey(Base):
-    """A key, a hash of what was asked for under it, and the task that came of it, in the form of the wire."""
+    """A key, a hash of its request, and the resulting task as JSON."""
 
     __tablename__ = "idempotency_key"
 
@@ -39,16 +39,16 @@ class IdempotencyKey(Base):
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """A change that is made once, however often it is asked for.
+    """Identifies an idempotent change.
 
-    `key` names the request and the thing that it is for, `request` is what is asked for.
+    `key` identifies the request and its target; `request` contains its parameters.
     """
 
     key: str
     request: JsonObject
 
 
-# Both databases understand this. On PostgreSQL it waits for another transaction that has the key.
+# Both databases support this. On PostgreSQL it waits for a concurrent transaction with the same key.
 _CLAIM = text(
     "INSERT INTO idempotency_key (user_id, key, fingerprint, outcome, created_at)"
     " VALUES (:user_id, :key, :fingerprint, '{}', :now) ON CONFLICT DO NOTHING RETURNING key"
@@ -62,14 +62,14 @@ async def once(
     request: JsonObject,
     work: Callable[[], Awaitable[Task]],
 ) -> TaskOut:
-    """Change a task in this transaction and return it; for a repeated key, return what the first time did.
+    """Change a task in this transaction and return it; for a repeated key, return the stored outcome.
 
     Args:
         session: a transaction that ends with the change: both are stored, or neither.
-        user_id: whose key it is.
-        key: the key, with the name of the thing that it is for.
-        request: what is asked for.
-        work: does it.
+        user_id: the owner of the key.
+        key: the key, with the name of its target.
+        request: the parameters of the request.
+        work: makes the change.
 
     Raises:
         KeyReusedError: when the key belongs to a different request.
@@ -90,6 +90,6 @@ async def once(
 
 
 async def forget_past(database: Database) -> None:
-    """Delete the keys that are too old to be asked for again."""
+    """Delete the expired keys."""
     async with database.transaction() as session:
         await session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < utc_now() - KEPT))

@@ -1,4 +1,4 @@
-"""The tables of tasks and their tags."""
+"""The tables of tasks and tags."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +16,7 @@ TAGS_PER_TASK = 20
 
 
 class Priority(StrEnum):
-    """How much a task matters."""
+    """The priority of a task."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -24,14 +24,14 @@ class Priority(StrEnum):
 
 
 class Status(StrEnum):
-    """Whether a task is done."""
+    """The status of a task."""
 
     OPEN = "open"
     COMPLETED = "completed"
 
 
 class PriorityRank(TypeDecorator[Priority]):
-    """A priority stored as its rank (1 low … 3 high), so that databases sort it as people do."""
+    """Stores a priority as its rank (1 low … 3 high), so that databases sort it correctly."""
 
     impl = SmallInteger
     cache_ok = True
@@ -44,15 +44,15 @@ class PriorityRank(TypeDecorator[Priority]):
         return None if value is None else self._ORDER[value - 1]
 
 
-# Sorted by code point on both databases: PostgreSQL would otherwise follow the server's locale.
+# Sorts by code point on both databases. PostgreSQL would otherwise use the server's locale.
 _TITLE_KEY = String(TITLE_LENGTH).with_variant(String(TITLE_LENGTH, collation="C"), "postgresql")
 
 
 class Task(Base):
-    """Something a person wants to get done.
+    """A task of a user.
 
-    `title_key` and `search_text` repeat the text in case-folded form: SQLite compares only ASCII without
-    regard to case, and the two databases must find and sort alike.
+    `title_key` and `search_text` are case-folded copies of the text: SQLite ignores case only for ASCII, and
+    both databases must search and sort alike.
     """
 
     __tablename__ = "task"
@@ -75,24 +75,24 @@ class Task(Base):
     )
 
     __table_args__ = (
-        # Each list is one person's, in one of these orders; the other two orders sort what is found.
+        # Every list belongs to one user and has one of these orders. The other two orders sort the result.
         Index(None, "user_id", "created_at", "id"),
         Index(None, "user_id", "due_at", "id"),
     )
 
     @property
     def status(self) -> Status:
-        """Open until there is a moment of completion."""
+        """Open until the task has a completion time."""
         return Status.OPEN if self.completed_at is None else Status.COMPLETED
 
     @property
     def tags(self) -> list[str]:
-        """The tags, in the order in which the person gave them."""
+        """The tags, in the user's order."""
         return [row.name for row in self.tag_rows]
 
 
 class TaskTag(Base):
-    """One tag of one task: a table, because the two databases share no query for arrays or JSON."""
+    """A tag of a task. It has its own table, because the databases share no query for arrays or JSON."""
 
     __tablename__ = "task_tag"
 

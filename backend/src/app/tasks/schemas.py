@@ -1,4 +1,4 @@
-"""Tasks on the wire."""
+"""Request and response bodies of tasks."""
 
 import unicodedata
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from app.tasks.models import (
 )
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 9998
-"""Every instant between them can be told in every time zone."""
+"""Every instant in this range exists in every time zone."""
 
 
 def _refuse_control_characters(text: str, *, allowed: str = "") -> str:
@@ -53,7 +53,7 @@ def _without_controls_but_lines(text: str) -> str:
 
 
 def _tag(text: str) -> str:
-    """Return a tag as it is stored: what can be typed after a `#`, in lower case."""
+    """Normalize a tag: the characters that may follow a `#`, in lower case."""
     tag = "-".join(unicodedata.normalize("NFC", text).lower().lstrip("#").split())
     if not tag:
         raise ValueError("a tag needs at least one character")
@@ -81,7 +81,8 @@ def _utc_in_range(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-# The constraints stand first: so they are part of the type, and what stands behind them runs before or after.
+# The constraints come first, so that they belong to the type; the validators after them run before or after
+# it.
 Title = Annotated[
     str,
     StringConstraints(min_length=1, max_length=TITLE_LENGTH),
@@ -100,7 +101,7 @@ Due = Annotated[AwareDatetime, BeforeValidator(_iso_only), AfterValidator(_utc_i
 
 
 class TaskCreate(BaseModel):
-    """A task to add."""
+    """A task to create."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -113,13 +114,11 @@ class TaskCreate(BaseModel):
 
 
 class TaskUpdate(BaseModel):
-    """Changes to a task. Only the members that are given change anything; `due_at: null` removes the date.
-
-    The defaults are never used: they let a member be left out without letting it be null.
-    """
+    """The changes to a task. Omitted fields remain unchanged; `due_at: null` removes the due date."""
 
     model_config = ConfigDict(extra="forbid")
 
+    # The defaults only allow fields to be omitted without allowing null. They are never used.
     title: Title = ""
     description: Description = ""
     priority: Priority = Priority.MEDIUM
@@ -129,7 +128,7 @@ class TaskUpdate(BaseModel):
 
 
 class TaskOut(BaseModel):
-    """A task as everyone sees it."""
+    """A task."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -147,21 +146,21 @@ class TaskOut(BaseModel):
 
     @classmethod
     def of(cls, task: Task) -> "TaskOut":
-        """Return the wire form of a stored task."""
+        """Return the response body of a stored task."""
         return cls.model_validate(task)
 
 
 class TaskPage(BaseModel):
-    """Tasks, and where to go on; `next_cursor` is null on the last page."""
+    """A page of tasks; `next_cursor` is null on the last page."""
 
     items: list[TaskOut]
     next_cursor: str | None
 
 
 class TaskQuery(BaseModel):
-    """Which tasks are asked for, and in which order.
+    """The filters and the order of a list of tasks.
 
-    Without `order`, each sort has the direction people expect: newest, most urgent and earliest due first.
+    Without `order`, each sort has its natural direction: newest, most urgent or earliest due first.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -1,7 +1,8 @@
-"""The rules of tasks: what a person may do with their own. Endpoints and tools both call these functions.
+"""Task rules. HTTP endpoints and tools both call these functions.
 
-Every function takes the person's id and sees nothing of anyone else: another person's task is as absent as
-one that never existed. Every function owns its transaction, which has ended when it returns.
+Every function requires the user's id and only accesses that user's tasks: another user's task raises the
+same error as a missing task. Every function runs its own transaction, which has ended when the function
+returns.
 """
 
 from collections.abc import Awaitable, Callable
@@ -33,7 +34,7 @@ _RANKS = (Priority.LOW, Priority.MEDIUM, Priority.HIGH)
 
 
 class TaskNotFoundError(RefusalError):
-    """The person has no task with this id."""
+    """The user has no task with this id."""
 
     status = 404
     title = "Task not found"
@@ -43,7 +44,7 @@ class TaskNotFoundError(RefusalError):
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """What counts as overdue: due before `now`; without a time of day, before the day that began `today`."""
+    """Overdue: due before `now`; for a whole day, before the day that starts at `today`."""
 
     now: datetime
     today: datetime
@@ -54,7 +55,7 @@ def _folded(text: str) -> str:
 
 
 def _index(task: Task) -> None:
-    """Bring the columns for sorting and searching up to date with the text."""
+    """Update the columns for sorting and searching from the text."""
     task.title_key = _folded(task.title)[:TITLE_LENGTH]
     tags = " ".join(f"#{tag}" for tag in task.tags)
     task.search_text = _folded("\n".join(part for part in (task.title, task.description, tags) if part))
@@ -63,7 +64,7 @@ def _index(task: Task) -> None:
 async def _change(
     database: Database, user_id: str, once: Once | None, work: Callable[[AsyncSession], Awaitable[Task]]
 ) -> TaskOut:
-    """Run a change in a transaction of its own, once where its request may come again."""
+    """Run a change in its own transaction, idempotently if the request may be repeated."""
     async with database.transaction() as session:
         if once is None:
             return TaskOut.of(await work(session))
@@ -73,7 +74,7 @@ async def _change(
 async def create_task(
     database: Database, user_id: str, new: TaskCreate, *, once: Once | None = None
 ) -> TaskOut:
-    """Store a new task of this person and return it.
+    """Create a task and return it.
 
     Raises:
         KeyReusedError: when the key of `once` belongs to a different request.
@@ -102,7 +103,7 @@ async def create_task(
 
 
 async def _find(session: AsyncSession, user_id: str, task_id: str, *, for_update: bool = False) -> Task:
-    """Return one task; with `for_update`, other writers of it wait until the transaction ends."""
+    """Return one task; with `for_update`, lock it until the transaction ends."""
     task = None
     if "\0" not in task_id:
         statement = select(Task).where(Task.id == task_id, Task.user_id == user_id)
@@ -113,10 +114,10 @@ async def _find(session: AsyncSession, user_id: str, task_id: str, *, for_update
 
 
 async def get_task(database: Database, user_id: str, task_id: str) -> TaskOut:
-    """Return one task of this person.
+    """Return a task.
 
     Raises:
-        TaskNotFoundError: when this person has none with this id.
+        TaskNotFoundError: when the user has no task with this id.
     """
     async with database.transaction(read_only=True) as session:
         return TaskOut.of(await _find(session, user_id, task_id))
@@ -125,10 +126,10 @@ async def get_task(database: Database, user_id: str, task_id: str) -> TaskOut:
 async def update_task(
     database: Database, user_id: str, task_id: str, changes: TaskUpdate, *, once: Once | None = None
 ) -> TaskOut:
-    """Change the given members of a task and return it.
+    """Update the given fields of a task and return it.
 
     Raises:
-        TaskNotFoundError: when this person has none with this id.
+        TaskNotFoundError: when the user has no task with this id.
         KeyReusedError: when the key of `once` belongs to a different request.
     """
 
@@ -157,10 +158,10 @@ async def update_task(
 async def set_completed(
     database: Database, user_id: str, task_id: str, *, completed: bool, once: Once | None = None
 ) -> TaskOut:
-    """Mark a task as done or not done and return it. What it already is keeps its moment of completion.
+    """Mark a task as done or not done and return it. A task that is already done keeps its completion time.
 
     Raises:
-        TaskNotFoundError: when this person has none with this id.
+        TaskNotFoundError: when the user has no task with this id.
         KeyReusedError: when the key of `once` belongs to a different request.
     """
 
@@ -176,10 +177,10 @@ async def set_completed(
 
 
 async def delete_task(database: Database, user_id: str, task_id: str, *, once: Once | None = None) -> TaskOut:
-    """Delete a task and return what it was.
+    """Delete a task and return its last state.
 
     Raises:
-        TaskNotFoundError: when this person has none with this id.
+        TaskNotFoundError: when the user has no task with this id.
         KeyReusedError: when the key of `once` belongs to a different request.
     """
 
@@ -212,7 +213,7 @@ def _matching(user_id: str, query: TaskQuery, overdue: Overdue | None) -> list[C
                 and_(Task.all_day.is_(False), Task.due_at < overdue.now),
             )
         )
-    # Every word has to occur, in any order.
+    # Every word must occur, in any order.
     conditions += [Task.search_text.contains(word, autoescape=True) for word in _folded(query.q).split()]
     return conditions
 
@@ -225,10 +226,10 @@ def _cursor_key(column: InstrumentedAttribute[Any], task: Task) -> CursorValue:
 
 
 def _sort_value(column: InstrumentedAttribute[Any], key: CursorValue) -> Any:
-    """Return the value of a sort column that a cursor holds.
+    """Return the value of a sort column from a cursor.
 
     Raises:
-        InvalidCursorError: when the column cannot have such a value.
+        InvalidCursorError: when the value is invalid for the column.
     """
     try:
         if column is Task.priority:
@@ -245,7 +246,7 @@ def _sort_value(column: InstrumentedAttribute[Any], key: CursorValue) -> Any:
 def _after(
     column: InstrumentedAttribute[Any], key: Any, task_id: str, *, descending: bool
 ) -> ColumnElement[bool]:
-    """Return the condition for rows behind this one; without a value they come last in both directions."""
+    """Return the condition for the rows after this one. Rows without a value come last in both directions."""
     id_behind = Task.id < task_id if descending else Task.id > task_id
     if key is None:
         return and_(column.is_(None), id_behind)
@@ -256,10 +257,10 @@ def _after(
 async def list_tasks(
     database: Database, user_id: str, query: TaskQuery, *, overdue: Overdue | None = None
 ) -> TaskPage:
-    """Return one page of this person's tasks.
+    """Return a page of the user's tasks.
 
     Raises:
-        InvalidCursorError: when the cursor was not made for this order.
+        InvalidCursorError: when the cursor does not belong to this order.
     """
     async with database.transaction(read_only=True) as session:
         return await _page(session, user_id, query, overdue)
@@ -268,7 +269,7 @@ async def list_tasks(
 async def find_tasks(
     database: Database, user_id: str, query: TaskQuery, *, overdue: Overdue | None = None
 ) -> tuple[list[TaskOut], int]:
-    """Return the first tasks that a query matches, and how many it matches in all."""
+    """Return the first tasks that match a query, and the total number of matches."""
     async with database.transaction(read_only=True) as session:
         page = await _page(session, user_id, query, overdue)
         if page.next_cursor is None:

@@ -1,4 +1,4 @@
-"""The agent that answers without a model: a deterministic grammar over the same tools."""
+"""The offline agent: a deterministic grammar that uses the same tools as a model."""
 
 from app.agents.offline.agent import OfflineAgent
 

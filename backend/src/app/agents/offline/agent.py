@@ -1,7 +1,7 @@
-"""The offline agent: carries out what the grammar has understood.
+"""The offline agent, which executes the intents that the grammar recognizes.
 
-Each way of answering is a generator that asks for tool calls and is sent their outcomes, and returns the
-sentence to say. So none of them does any input or output itself; `OfflineAgent.answer` does, in one place.
+Each handler is a generator that yields tool calls, receives their outcomes and returns the reply. Handlers
+therefore perform no I/O; only `OfflineAgent.answer` does.
 """
 
 import secrets
@@ -46,42 +46,42 @@ from app.agents.protocol import (
 
 LINES_SHOWN = 15
 AT_ONCE = 100
-"""How many tasks one message may change. More are done after another "yes"."""
+"""The maximum number of tasks that one message may change. Further tasks need another "yes"."""
 
 Target = Complete | Reopen | Delete | Update
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool call that an answer needs next."""
+    """The next tool call of a handler."""
 
     name: str
     input: JsonObject
 
 
 Answer = Generator[Call, ToolOutcome, str]
-"""Yields calls, is sent their outcomes, returns what to say."""
+"""Yields calls, receives their outcomes and returns the reply."""
 Found = Generator[Call, ToolOutcome, "Sequence[JsonObject] | str"]
-"""As `Answer`, but returns tasks, or what to say where they cannot be told."""
+"""Like `Answer`, but returns tasks, or a reply if the reference is ambiguous."""
 
 
 class OfflineAgent:
-    """Answers without a model, a key or a network."""
+    """Answers without a model, a key or a network connection."""
 
     name = "offline"
     model = None
 
     async def answer(self, turn: Turn) -> AsyncGenerator[AgentEvent, None]:
-        """Answer one message; the same message in the same conversation gets the same answer.
+        """Answer one message deterministically within a conversation.
 
-        So a reply that was interrupted is gone through again, with the outcomes that its calls had.
+        An interrupted reply is replayed with the recorded outcomes of its calls.
         """
         steps = _Turn(turn).answer()
         outcome: ToolOutcome | None = None
         done = deque(turn.begun.calls if turn.begun else ())
         while True:
             try:
-                # The first step of a generator takes nothing.
+                # The first send to a generator must be None.
                 wanted = next(steps) if outcome is None else steps.send(outcome)
             except StopIteration as end:
                 yield TextDelta(end.value)
@@ -89,7 +89,7 @@ class OfflineAgent:
             if done:
                 earlier = done.popleft()
                 if (earlier.name, earlier.input) != (wanted.name, wanted.input):
-                    # Begun by a model, or by a version of this grammar that understood something else.
+                    # A model, or another version of this grammar, started this reply with different calls.
                     yield AgentError("I was interrupted, and stopped. What was done until now is kept.")
                     return
                 outcome = ToolOutcome(earlier.output, earlier.error)
@@ -101,7 +101,7 @@ class OfflineAgent:
 
 
 class _Turn:
-    """One message and its conversation, with a generator for each thing that can be wanted."""
+    """One message and its conversation, with a handler for each intent."""
 
     def __init__(self, turn: Turn) -> None:
         self._history = turn.history
@@ -186,10 +186,10 @@ class _Turn:
         more = f"\nand {total - len(tasks):,} more." if total > len(tasks) else ""
         return f"{said}:\n{wording.numbered(tasks, self._now)}{more}"
 
-    # Finding what is meant
+    # Finding tasks
 
     def _find(self, wish: Target) -> Found:
-        """Return the tasks that a wish is about, or a sentence where that cannot be told."""
+        """Return the tasks that an intent refers to, or a question if the reference is ambiguous."""
         target = wish.target
         if target.it:
             return self._find_mentioned()
@@ -227,7 +227,7 @@ class _Turn:
             return f"I could not look: {outcome.error}"
         found = matches(name, outcome.output["tasks"]) or outcome.output["tasks"]
         if not found:
-            # Nothing contains the words: perhaps one of them is misspelt.
+            # No title contains the words: one may be misspelled.
             outcome = yield Call("list_tasks", {"status": "all", "sort": "created", "limit": AT_ONCE})
             found = matches(name, outcome.output["tasks"]) if outcome.output else []
         if not found:
@@ -243,7 +243,7 @@ class _Turn:
     def _which(self, tasks: Sequence[JsonObject]) -> str:
         return f"Which one do you mean?\n{wording.numbered(tasks[:LINES_SHOWN], self._now)}"
 
-    # Changing what was found
+    # Changing tasks
 
     def _on_target(self, wish: Target, *, confirmed: bool = False) -> Answer:
         if wish.target.everything is not None:
@@ -331,7 +331,7 @@ class _Turn:
         elif wish.due is not None:
             moved = wish.due
             if moved.at is None and at is not None:
-                # "Move it to friday" changes the day and leaves the hour.
+                # "Move it to friday" changes the day and keeps the time.
                 moved = When(moved.day, at)
             elif (
                 not moved.day_said and due is not None and due.date() >= self._now.date() - timedelta(days=1)
@@ -345,7 +345,7 @@ class _Turn:
     # Answers to questions
 
     def _pending(self) -> Intent | None:
-        """Return what was wanted when the open question was asked."""
+        """Return the intent that led to the open question."""
         if memory.open_question(self._history) is None:
             return None
         for sentence in memory.sentences_before(self._history):

@@ -1,8 +1,8 @@
-"""Dates and times in English sentences, read the way the person's own clock and calendar mean them.
+"""Parse dates and times in English sentences, relative to the user's clock and calendar.
 
-General date parsers find dates where there are none ("may buy 2 apples") and stumble over "day after
-tomorrow". This one knows fewer phrases, and reads a word as a date only where its neighbours allow no other
-reading. It works on wall time; the tools turn that into an instant in the person's time zone.
+General date parsers find false dates ("may buy 2 apples") and fail on "day after tomorrow". This parser
+knows fewer phrases, and reads a word as a date only where its context allows no other meaning. It uses wall
+time; the tools convert it to an instant in the user's time zone.
 """
 
 import calendar
@@ -33,15 +33,15 @@ _WORD_NUMBERS |= {"a": 1, "an": 1, "a couple of": 2, "a few": 3}
 
 
 class ImpossibleDateError(ValueError):
-    """The sentence names a day or a time that no calendar or clock has; the message says which."""
+    """The sentence contains a date or time that does not exist; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """A day, or an exact minute of it when `at` is not None.
+    """A day, or an exact minute of a day when `at` is not None.
 
-    `instant` is set where elapsed time was meant ("in 2 hours"), which a wall clock cannot say twice a year.
-    `day_said` is false where only a time was named and the day follows from the present.
+    `instant` is set for elapsed time ("in 2 hours"), because wall time is ambiguous twice a year. `day_said`
+    is false if the sentence contains only a time and the day follows from the present.
     """
 
     day: date
@@ -50,7 +50,7 @@ class When:
     day_said: bool = True
 
     def __str__(self) -> str:
-        """The form the tools take: `2026-11-22`, `2026-11-22T17:00`, with an offset only for an instant."""
+        """Format for the tools: `2026-11-22` or `2026-11-22T17:00`, with a UTC offset only for an instant."""
         if self.instant is not None:
             return self.instant.isoformat(timespec="minutes")
         if self.at is None:
@@ -60,7 +60,7 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A date that was read, and the characters of the sentence that said it."""
+    """A parsed date and its position in the sentence."""
 
     when: When
     spans: tuple[tuple[int, int], ...]
@@ -68,7 +68,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """One phrase that says a day, a time, or both."""
+    """A phrase that contains a day, a time or both."""
 
     start: int
     end: int
@@ -77,7 +77,7 @@ class _Piece:
     # "at 5" is 17:00 or 05:00; the rest of the sentence decides.
     half_day_open: bool = False
     instant: datetime | None = None
-    # "in the evening" moves an open hour there, and is itself only a rough time.
+    # "in the evening" selects the half of the day for an open hour; alone, it is an approximate time.
     part: str | None = None
 
 
@@ -104,7 +104,7 @@ _ORDINAL = r"(?:st|nd|rd|th)?"
 _BEFORE = r"(?<![\w’'/.:-])(?:(?:due|by|before|until|till|on|for|from|starting)\s+)*"
 _NEEDS_PREPOSITION = r"(?<![\w’'])(?:(?:due|by|before|until|till|on|for|from|starting)\s+)+"
 _AFTER = r"(?![\w’'/-]|\.\d)"
-# What may follow a word that is also an ordinary noun or verb, if it is to be a date.
+# The words that may follow a date that is also a common noun or verb.
 _CLOCK = r"(?:at\s|@|\d{1,2}(?:[:.]\d{2})?\s?[ap]\.?m|\d{1,2}:\d{2}|noon|midnight|midday)"
 _PHRASE_ENDS = (
     rf"(?=\s*(?:$|[,;:!?()\ufffc#\n-]|\.(?!\d)|{_CLOCK}"
@@ -139,7 +139,7 @@ def _calendar_date(year: int, month: int, day: int) -> date:
 
 
 def _next_calendar_date(month: int, day: int, today: date) -> date:
-    """Return the next such day, today included. 29 February waits for its leap year."""
+    """Return the next such day, including today. 29 February is in the next leap year."""
     for year in range(today.year, today.year + 9):
         if day <= calendar.monthrange(year, month)[1] and date(year, month, day) >= today:
             return date(year, month, day)
@@ -147,10 +147,10 @@ def _next_calendar_date(month: int, day: int, today: date) -> date:
 
 
 def _later(day: date, *, days: int = 0, months: int = 0) -> date:
-    """Return a day that many days and months later; the last of the month where the day does not exist.
+    """Return the day after a number of days and months, at most the last day of the month.
 
     Raises:
-        ImpossibleDateError: past the year 9998, which no clock of ours can convert.
+        ImpossibleDateError: for a date after the year 9998, which cannot be converted between time zones.
     """
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     try:
@@ -166,7 +166,7 @@ def _later(day: date, *, days: int = 0, months: int = 0) -> date:
 
 
 def _shift(day: date, count: int, unit: str) -> date:
-    """Return `day` moved by `count` days, weeks, fortnights, months or years."""
+    """Return `day` shifted by `count` days, weeks, fortnights, months or years."""
     unit = unit.lower()
     if unit.startswith("d"):
         return _later(day, days=count)
@@ -204,12 +204,12 @@ def _iso(match: re.Match[str], _now: datetime) -> _Piece:
 def _numeric_with_year(match: re.Match[str], _now: datetime) -> _Piece:
     day, month = int(match[1]), int(match[3])
     if month > 12 >= day:
-        # Only the American order makes sense.
+        # Only the American order is a valid date.
         day, month = month, day
     return _Piece(*match.span(), day=_calendar_date(int(match[4]), month, day))
 
 
-# Without a year, "1/2" may be a fraction and "3.5" a number: a preposition has to come first.
+# Without a year, "1/2" may be a fraction and "3.5" a number, so a preposition is required.
 @_rule(rf"{_NEEDS_PREPOSITION}(\d{{1,2}})(?:/(\d{{1,2}})|\.(\d{{1,2}})\.){_AFTER}")
 def _numeric(match: re.Match[str], now: datetime) -> _Piece:
     day, month = int(match[1]), int(match[2] or match[3])
@@ -291,7 +291,7 @@ def _days_from(match: re.Match[str], now: datetime) -> _Piece:
 def _modified_weekday(match: re.Match[str], now: datetime) -> _Piece:
     today, weekday, modifier = now.date(), _weekday_number(match[2]), match[1].lower()
     if modifier == "next":
-        # The one in the week that begins on the coming Monday.
+        # The day in the week that starts on the next Monday.
         monday = _later(today, days=7 - today.weekday())
         return _Piece(*match.span(), day=_later(monday, days=weekday))
     return _Piece(*match.span(), day=_weekday_after(today, weekday, today_counts=modifier == "this"))
@@ -401,7 +401,7 @@ def _pieces(text: str, now: datetime) -> Iterator[_Piece]:
 
 
 def _longest_apart(pieces: list[_Piece]) -> list[_Piece]:
-    """Return the pieces that do not overlap, the longest of those that do, in the order of the sentence."""
+    """Return the pieces without overlaps, in sentence order. The longest overlapping piece wins."""
     kept: list[_Piece] = []
     for piece in sorted(pieces, key=lambda piece: (piece.start - piece.end, piece.start)):
         if all(piece.end <= other.start or piece.start >= other.end for other in kept):
@@ -421,20 +421,20 @@ def _time_of_day(clock: _Piece | None, part: str | None, day: date, now: datetim
     if part is not None:
         return morning if part == "morning" else evening
     if at.hour < 7:
-        # Few people mean an hour at which they sleep.
+        # An hour at which most people sleep is unlikely.
         return evening
     return evening if day == now.date() and morning <= now.time() < evening else morning
 
 
 def find_when(text: str, now: datetime) -> Found | None:
-    """Return the date that a sentence names, the last one where it names several; None where it names none.
+    """Return the last date in a sentence, or None without a date.
 
     Args:
-        text: the sentence. Quoted parts must have been blanked out before.
-        now: the present time on the person's clock (aware).
+        text: the sentence, with its quoted parts blanked out.
+        now: the present time on the user's clock (aware).
 
     Raises:
-        ImpossibleDateError: when a day or time is named that does not exist.
+        ImpossibleDateError: when a date or time does not exist.
     """
     pieces = _longest_apart(list(_pieces(text, now)))
     days = [piece for piece in pieces if piece.day is not None]
@@ -456,7 +456,7 @@ def find_when(text: str, now: datetime) -> Found | None:
 
 
 def find_delay(text: str) -> tuple[int, str] | None:
-    """Return the count and the unit of "by 2 days", None when the sentence moves nothing by an interval."""
+    """Return the count and the unit of a delay such as "by 2 days", or None without a delay."""
     match = re.search(
         rf"\b(?:by|for)\s+({_NUMBER})\s+(days?|weeks?|fortnights?|months?|years?)\b", text, re.IGNORECASE
     )
@@ -464,13 +464,13 @@ def find_delay(text: str) -> tuple[int, str] | None:
 
 
 def delayed(day: date, count: int, unit: str) -> date:
-    """Return `day` moved by an interval that `find_delay` returned."""
+    """Return `day` shifted by a delay that `find_delay` returned."""
     return _shift(day, count, unit)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A span of days a list is asked for, both ends included, and how a person calls it."""
+    """A range of days for a list, both ends included, and its name."""
 
     label: str
     first: date | None = None
@@ -478,10 +478,10 @@ class Window:
 
 
 def find_window(text: str, now: datetime) -> Window | None:
-    """Return the days that a question asks about ("this week", "before friday"); None where it names none.
+    """Return the range of days in a question ("this week", "before friday"), or None without one.
 
     Raises:
-        ImpossibleDateError: as `find_when`.
+        ImpossibleDateError: when a date does not exist.
     """
     today = now.date()
     if re.search(r"\b(?:this|current) week\b(?!end)", text, re.IGNORECASE):
@@ -520,7 +520,7 @@ def find_window(text: str, now: datetime) -> Window | None:
 
 
 def say_day(day: date, today: date) -> str:
-    """Return a day as people say it: "today", "tomorrow", "Fri 27 Nov", with the year if it differs."""
+    """Format a day: "today", "tomorrow", "Fri 27 Nov", with the year if it differs."""
     near = {-1: "yesterday", 0: "today", 1: "tomorrow"}.get((day - today).days)
     if near is not None:
         return near

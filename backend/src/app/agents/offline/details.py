@@ -1,4 +1,4 @@
-"""What a new task carries beside its title: tags, a priority, a due date and a note."""
+"""Parse the details of a new task: tags, priority, due date and description."""
 
 import re
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def priority_of(said: str) -> Priority:
 
 @dataclass(frozen=True, slots=True)
 class _Details:
-    """What was found in a sentence, and the sentence without it."""
+    """The details of a sentence, and the sentence without them."""
 
     rest: str
     tags: tuple[str, ...]
@@ -71,18 +71,18 @@ _DESCRIPTION = compiled(
 
 
 def _restored(masked: str, quoted: list[str]) -> str:
-    """Put the quoted parts back, in their order, where only their blanks are left."""
+    """Restore the quoted parts in order."""
     parts = iter(quoted)
     return re.sub(f"{BLANK}+", lambda _: next(parts, ""), masked)
 
 
 def _blanked(text: str, start: int, end: int) -> str:
-    """Cut a span out; a comma stands for it, so that what was apart does not become one phrase."""
+    """Replace a span with a comma, so that the words around it do not form one phrase."""
     return f"{text[:start].rstrip()} \x1f {text[end:].lstrip()}"
 
 
 def find_details(text: str, now: datetime) -> _Details:
-    """Find tags, priority, date and description in a sentence (with its quotes already blanked out)."""
+    """Parse tags, priority, date and description in a sentence with blanked quotes."""
     description = ""
     note = _DESCRIPTION.search(text)
     if note:
@@ -99,7 +99,7 @@ def find_details(text: str, now: datetime) -> _Details:
             priority = priority_of(next(group for group in level.groups() if group))
             text = _blanked(text, *level.span())
             break
-    # The marks of what was cut out count as the end of a phrase.
+    # The marks of removed parts also end a phrase.
     found: Found | None = find_when(text.replace("\x1f", ","), now)
     due = None
     if found:
@@ -116,7 +116,7 @@ _LOOSE_ENDS = compiled(
 
 
 def make_title(rest: str, quoted: list[str]) -> str:
-    """Return what is left of a sentence as a title: tidy, with a capital, or exactly what was quoted."""
+    """Return the rest of a sentence as a title: capitalized, or exactly as quoted."""
     previous = None
     while previous != rest:
         previous, rest = rest, _LOOSE_ENDS.sub("", rest)
@@ -126,7 +126,7 @@ def make_title(rest: str, quoted: list[str]) -> str:
     whole = _restored(rest, quoted).strip()
     if rest.startswith(BLANK):
         return whole
-    # "iPhone" and "eBay" keep their own capitals.
+    # "iPhone" and "eBay" keep their capitalization.
     return (
         whole[:1].upper() + whole[1:]
         if whole[:2].islower() or len(whole) == 1 or whole[1:2] == " "

@@ -1,9 +1,8 @@
-"""From a sentence to what the person wants: the grammar of the offline agent.
+"""Parse a sentence into an intent: the grammar of the offline agent.
 
-A sentence is read in three steps. Quoted parts are blanked out, so that nothing inside them is ever
-interpreted (`sentences`). The verb decides the intent (`verbs`). What is left is searched for tags, a
-priority and a date (`details`, `dates`), or for the task that is meant (`references`); the rest is the title.
-Nothing here knows of tools or of tasks that exist.
+Parsing has three steps. `sentences` blanks out quoted parts, so that their content is never interpreted.
+`verbs` determines the intent. `details` and `dates` extract tags, priority and date, or `references` finds
+the task; the rest becomes the title. The grammar is independent of tools and existing tasks.
 """
 
 import re
@@ -37,7 +36,8 @@ from app.agents.offline.references import parse_reference
 from app.agents.offline.sentences import BLANK, Sentence, clean, compiled, without_politeness
 
 SENTENCE_LIMIT = 500
-"""Longer sentences are not read: nobody types them as commands, and patterns take time that grows faster."""
+"""Longer sentences are rejected: they are not commands, and the time to match them grows faster than
+linearly."""
 TASKS_PER_MESSAGE = 20
 
 
@@ -50,14 +50,14 @@ def _target(sentence: Sentence, match: re.Match[str], group: str = "target") -> 
 
 
 def parse(message: str, now: datetime) -> Intent:
-    """Return what a message asks for.
+    """Parse a message into an intent.
 
     Args:
-        message: as the person typed it.
-        now: the present time on the person's own clock (aware).
+        message: the message as typed.
+        now: the present time on the user's clock (aware).
 
     Raises:
-        ImpossibleDateError: when it names a day or a time that does not exist.
+        ImpossibleDateError: when a date or time does not exist.
     """
     text = clean(message)
     if not text:
@@ -77,7 +77,7 @@ _NOTE = compiled(r"\b(?:with\s(?:the\s|a\s)?)?(?:description|details|notes?)\s?[
 
 
 def _with_long_note(text: str, now: datetime) -> Intent:
-    """Read a long message whose length is that of the note of a new task; any other is too long."""
+    """Parse a long message if the description of a new task makes it long; otherwise return TooLong."""
     note = _NOTE.search(text, 0, SENTENCE_LIMIT)
     if note:
         added = parse(text[: note.start()], now)
@@ -87,7 +87,7 @@ def _with_long_note(text: str, now: datetime) -> Intent:
 
 
 def _several(lines: list[str], now: datetime) -> Intent | None:
-    """Read a heading such as "add:" with a line for each task, or bullets; None for anything else."""
+    """Parse a heading such as "add:" with one task per line or bullet; return None for other messages."""
     heading = re.compile(
         r"^(?:please\s+)?(?:add|create|new|put)?(?:\s+(?:these|the\s+following|my|some|new))*"
         r"\s*(?:tasks|to-?dos|items)?[\s:]*$",
@@ -207,7 +207,7 @@ def _title_said(said: str, plain: str, match: re.Match[str], group: str) -> str:
 
 
 def _changes(sentence: Sentence, match: re.Match[str], now: datetime, said: str) -> Update | None:
-    """Read what follows "change X to": a date, a priority, a delay, or else a new title."""
+    """Parse the text after "change X to": a date, a priority, a delay or a new title."""
     target = _target(sentence, match)
     when = sentence.text[slice(*match.span("when"))]
     verb = sentence.text.split()[0].lower()
@@ -229,7 +229,7 @@ def _changes(sentence: Sentence, match: re.Match[str], now: datetime, said: str)
         return Update(target, delay=(-count if verb == "bring" else count, unit))
     if when.startswith(BLANK):
         return None if moves else Update(target, title=said)
-    # Words such as "monday" need their preposition to be read as a date in the middle of a sentence.
+    # Words such as "monday" are dates in the middle of a sentence only after a preposition.
     details = find_details(
         f"on {when}"
         if not re.match(r"(?:back\s+)?(?:to|until|till|for|by|on|from|at|in|due)\b", when, re.IGNORECASE)
@@ -326,7 +326,7 @@ def _list_about(
     window: Window | None,
     count_only: bool,
 ) -> Intent | None:
-    """Words that no rule explains are searched for, but only where tasks are clearly what is asked for."""
+    """Search for unrecognized words, but only if the sentence clearly asks for tasks."""
     asks_for_tasks = re.search(r"\b(?:tasks?|to-?dos?|items?|list)\b", plain, re.IGNORECASE)
     shows = re.match(r"^(?:show|list|display|find|search)\b", plain, re.IGNORECASE)
     if not (asks_for_tasks or shows) or len(leftover.split()) > 4:
@@ -357,7 +357,7 @@ def _add(text: str, now: datetime) -> Intent | None:
 
 
 def _date_first(lead: re.Match[str], now: datetime) -> str:
-    """Drop the "to" between a leading date and the task: "tomorrow to call Bob"."""
+    """Remove the "to" between a leading date and the task: "tomorrow to call Bob"."""
     found = find_when(lead[1], now)
     said = sum(end - start for start, end in found.spans) if found else 0
     return f"{lead[1]}, " if said and said >= len(lead[1].strip(" ,")) - 2 else lead[0]
@@ -371,7 +371,7 @@ def _choice(text: str) -> Intent | None:
 
 
 def _bare(text: str, now: datetime) -> Intent:
-    """A sentence without a verb we know is a task only when it carries a date, a tag or a priority."""
+    """Parse a sentence without a known verb as a task only if it has a date, a tag or a priority."""
     plain = without_politeness(text)
     question = plain.endswith("?") or re.match(
         r"^(?:who|what|why|when|where|how|which|is|are|am|do|does|did|was|were|will|would|can|could|should)\b",
@@ -389,7 +389,7 @@ def _bare(text: str, now: datetime) -> Intent:
 
 
 def with_target(intent: Intent, target: Reference) -> Intent:
-    """Return the same wish for other tasks; used when a person answers "which one?"."""
+    """Return the intent with another target, after the user answers "which one?"."""
     if isinstance(intent, Complete | Reopen | Delete | Update):
         return replace(intent, target=target)
     return intent

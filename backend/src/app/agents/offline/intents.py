@@ -1,4 +1,4 @@
-"""What a person may want: one class for each kind of wish, and what it needs to be carried out."""
+"""The intents of the offline agent, with their parameters."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +12,7 @@ TITLE_LIMIT = 200
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """How a person points at tasks: by position in the last list, by "it", by name, or all of a kind."""
+    """A reference to tasks: a position in the last list, "it", a name, or all tasks of a kind."""
 
     positions: tuple[int, ...] = ()
     first: int | None = None
@@ -38,7 +38,7 @@ class NewTask:
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """Add these tasks; `left` more were named than one message may add."""
+    """Add tasks. `left` tasks exceed the limit of one message."""
 
     tasks: tuple[NewTask, ...]
     left: int = 0
@@ -46,7 +46,7 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class ListTasks:
-    """Show tasks that match."""
+    """List matching tasks."""
 
     status: Literal["open", "completed", "all"] = "open"
     priority: Priority | None = None
@@ -59,28 +59,28 @@ class ListTasks:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Mark as done."""
+    """Mark tasks as done."""
 
     target: Reference
 
 
 @dataclass(frozen=True, slots=True)
 class Reopen:
-    """Mark as not done."""
+    """Mark tasks as not done."""
 
     target: Reference
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete."""
+    """Delete tasks."""
 
     target: Reference
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Change what is not None. `delay` moves the due date that the task has by (count, unit)."""
+    """Change the fields that are not None. `delay` moves the existing due date by (count, unit)."""
 
     target: Reference
     title: str | None = None
@@ -95,21 +95,21 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Choose:
-    """An answer to "which one?", or a position said alone."""
+    """Select tasks in answer to "which one?", or by a position alone."""
 
     target: Reference
 
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """Yes or no."""
+    """Answer yes or no."""
 
     yes: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Small:
-    """Talk that asks for nothing."""
+    """Small talk."""
 
     kind: Literal["greeting", "thanks", "help"]
 
@@ -123,12 +123,12 @@ class Incomplete:
 
 @dataclass(frozen=True, slots=True)
 class TooLong:
-    """A sentence that is longer than any command."""
+    """A sentence above the length limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotUnderstood:
-    """Nothing that the grammar knows."""
+    """A sentence that the grammar does not recognize."""
 
     text: str
 

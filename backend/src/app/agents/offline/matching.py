@@ -1,4 +1,4 @@
-"""Which of a person's tasks a name means, when the name is not quite the title."""
+"""Match task names to titles, with tolerance for inexact names and typing errors."""
 
 import difflib
 import re
@@ -11,7 +11,7 @@ _STOP_WORDS = frozenset(
 )
 _WORDS_COMPARED = 40
 _SIMILAR = 0.8
-"""The ratio above which two words count as one with a typing error."""
+"""The minimum similarity of two words that differ by a typing error."""
 
 
 def _words(text: str) -> list[str]:
@@ -20,27 +20,27 @@ def _words(text: str) -> list[str]:
 
 
 def search_words(name: str) -> str:
-    """Return the words of a name that a title is likely to contain."""
+    """Return the significant words of a name."""
     return " ".join(_words(name))[:200]
 
 
 def _same_word(said: str, written: str) -> bool:
     if said == written:
         return True
-    # "invoices" for "invoice", "painting" for "paint".
+    # "invoices" matches "invoice", "painting" matches "paint".
     stem = max(4, min(len(said), len(written)) - 2)
     if len(said) >= 4 and len(written) >= 4 and said[:stem] == written[:stem]:
         return True
-    # Few errors hit the first letter; and comparing letter by letter is slow.
+    # The first letter is rarely wrong, and comparing all words letter by letter is slow.
     if len(said) < 4 or said[0] != written[0] or abs(len(said) - len(written)) > 2:
         return False
-    # Letters in the wrong order, "mlik", are the most common error of all.
+    # Transposed letters ("mlik") are the most common error.
     swapped = sorted(said) == sorted(written)
     return swapped or difflib.SequenceMatcher(None, said, written).ratio() >= _SIMILAR
 
 
 def matches(name: str, tasks: Sequence[JsonObject]) -> list[JsonObject]:
-    """Return the tasks that a name means best: the same title, else the phrase, else all of its words."""
+    """Return the best matches: equal titles, else titles with the phrase, else titles with all its words."""
     said = _words(name)
     if not said:
         return [task for task in tasks if task["title"].strip() == name.strip()]

@@ -1,7 +1,7 @@
-"""What the offline agent remembers: nothing but the conversation itself.
+"""The offline agent's memory, derived entirely from the conversation.
 
-The last list, the task that "it" means and the question that is still open are read from the history of
-each turn, so that any server, also a restarted one, can answer the next message.
+Each turn reads the last list, the task that "it" refers to and the open question from the history. Any
+server, also after a restart, can therefore answer the next message.
 """
 
 import re
@@ -21,7 +21,7 @@ def _listed(parts: Iterable[object]) -> list[JsonObject]:
 
 
 def _known(parts: Iterable[object]) -> list[JsonObject]:
-    """Return every task that a message's tool results hold."""
+    """Return every task in a message's tool results."""
     known: dict[str, JsonObject] = {}
     for part in parts:
         if isinstance(part, ToolPart) and part.output is not None:
@@ -34,7 +34,7 @@ def _known(parts: Iterable[object]) -> list[JsonObject]:
 
 
 def _in_lines(message: HistoryMessage) -> list[JsonObject]:
-    """Return the tasks that the numbered lines of a message name, in their order."""
+    """Return the tasks in the numbered lines of a message, in order."""
     candidates, tasks = _known(message.parts), []
     for _, line in _NUMBERED_LINE.findall(message.text):
         named = [
@@ -48,13 +48,13 @@ def _in_lines(message: HistoryMessage) -> list[JsonObject]:
 
 
 def shown(history: Sequence[HistoryMessage]) -> list[JsonObject]:
-    """Return the tasks of the last list that the person has seen, in the order of its numbers."""
+    """Return the tasks of the last list shown to the user, in the order of their numbers."""
     for message in reversed(history):
         if message.role != "assistant":
             continue
         tasks = _in_lines(message)
         if not tasks and message.agent != "offline":
-            # A model words its lists as it likes; their order is most likely that of the tool's answer.
+            # A model formats its own lists; their order most likely follows the tool's result.
             tasks = _listed(message.parts)
         if tasks:
             return tasks
@@ -62,7 +62,7 @@ def shown(history: Sequence[HistoryMessage]) -> list[JsonObject]:
 
 
 def mentioned(history: Sequence[HistoryMessage]) -> tuple[list[JsonObject], bool]:
-    """Return the tasks that "it" or "them" means, and whether those were deleted since."""
+    """Return the tasks that "it" or "them" refers to, and whether they have been deleted."""
     for message in reversed(history):
         if message.role != "assistant":
             continue
@@ -85,7 +85,7 @@ def mentioned(history: Sequence[HistoryMessage]) -> tuple[list[JsonObject], bool
 
 
 def open_question(history: Sequence[HistoryMessage]) -> str | None:
-    """Return the last question of the offline agent, if its answer is what comes next."""
+    """Return the offline agent's open question if this message answers it."""
     if not history or history[-1].role != "assistant" or history[-1].agent != "offline":
         return None
     lines = history[-1].text.strip().splitlines()
@@ -94,5 +94,5 @@ def open_question(history: Sequence[HistoryMessage]) -> str | None:
 
 
 def sentences_before(history: Sequence[HistoryMessage]) -> list[str]:
-    """Return what the person said until now, the latest first."""
+    """Return the user's earlier messages, newest first."""
     return [message.text for message in reversed(history) if message.role == "user"]

@@ -1,4 +1,4 @@
-"""How people point at tasks: "the second one", "#2", "it", "all of them", or a name."""
+"""Parse references to tasks: "the second one", "#2", "it", "all of them" or a name."""
 
 import re
 from typing import Literal
@@ -64,7 +64,7 @@ _LAST = -1
 
 
 def parse_reference(text: str) -> Reference:
-    """Read how a person points at tasks; a falsy reference when nothing is left to point with."""
+    """Parse a reference to tasks; return a falsy reference for an empty text."""
     sentence = Sentence(text.strip(" ,.;:!?"))
     quoted = sentence.quoted()
     if quoted and not sentence.text.replace(BLANK, "").strip(" ,.;:!?"):

@@ -1,10 +1,10 @@
-"""Sentences as they are read: cleaned, without politeness, and with their quoted parts out of sight."""
+"""Normalize sentences: remove politeness and blank out quoted parts."""
 
 import re
 import unicodedata
 
 BLANK = "\ufffc"
-"""Stands for each character of a quoted part; no rule reads it."""
+"""Replaces each character of a quoted part; no rule matches it."""
 
 
 def compiled(text: str) -> re.Pattern[str]:
@@ -12,7 +12,7 @@ def compiled(text: str) -> re.Pattern[str]:
 
 
 def clean(message: str) -> str:
-    """Return the message without control and formatting characters, with plain spaces; lines stay apart."""
+    """Remove control and formatting characters and normalize spaces; keep the line breaks."""
     kept = (
         character
         for character in unicodedata.normalize("NFC", message)
@@ -28,14 +28,14 @@ _QUOTED = compiled(
 
 
 class Sentence:
-    """A sentence whose quoted parts are blanked out with characters that no rule reads."""
+    """A sentence with its quoted parts blanked out."""
 
     def __init__(self, text: str) -> None:
         self.original = text
         self.text = _QUOTED.sub(lambda match: BLANK * len(match[0]), text)
 
     def quoted(self, start: int = 0, end: int | None = None) -> list[str]:
-        """Return the quoted parts between two positions, without their quotes."""
+        """Return the quoted parts between two positions, without their quotation marks."""
         matches = _QUOTED.finditer(self.original[start:end])
         return [next(group for group in match.groups() if group is not None) for match in matches]
 
@@ -54,6 +54,6 @@ def without_politeness(text: str) -> str:
     polite = _POLITE_START.match(text)
     if polite:
         text = text[polite.end() :]
-        # "Could you add …?" is no question.
+        # "Could you add …?" is a request, not a question.
         text = text.rstrip("?") if "you" in polite[0].lower() else text
     return _POLITE_END.sub("", text).strip()

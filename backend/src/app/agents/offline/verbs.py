@@ -1,4 +1,4 @@
-"""The phrasings of each wish. `grammar` tries them in its order; the first that fits a sentence decides."""
+"""The phrases of each intent. `grammar` tries them in order; the first match decides."""
 
 from app.agents.offline.details import LEVEL
 from app.agents.offline.sentences import compiled

@@ -1,4 +1,4 @@
-"""How the offline agent talks: short, plain, and with the dates people say."""
+"""Texts of the offline agent: short, plain and with natural dates."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -38,7 +38,7 @@ def quoted(title: str) -> str:
 
 
 def not_understood(text: str) -> str:
-    """Say that a sentence made no sense, and offer to keep it as a task where it could be one."""
+    """Reply to an unrecognized sentence, and offer to add it as a task if it could be one."""
     excuse = (
         "I did not understand that. I can add, list, complete, change and delete tasks; “help” shows how."
     )
@@ -48,7 +48,7 @@ def not_understood(text: str) -> str:
 
 
 def say_due(task: JsonObject, now: datetime) -> str:
-    """Return when a task is due, on the clock of `now`; an empty string when it has no date."""
+    """Format a task's due date on the clock of `now`; return an empty string without one."""
     if not task["due_at"]:
         return ""
     due = datetime.fromisoformat(task["due_at"]).astimezone(now.tzinfo)
@@ -57,19 +57,19 @@ def say_due(task: JsonObject, now: datetime) -> str:
 
 
 def details(task: JsonObject, now: datetime) -> list[str]:
-    """Return what is worth saying about a task beside its title."""
+    """Format a task's details other than its title."""
     priority = "" if task["priority"] == "medium" else f"{task['priority']} priority"
     tags = " ".join(f"#{tag}" for tag in task["tags"])
     return [detail for detail in (say_due(task, now), priority, tags) if detail]
 
 
 def phrase(task: JsonObject, now: datetime) -> str:
-    """Return a task in the middle of a sentence: ‘Buy milk’, tomorrow 17:00, high priority."""
+    """Format a task within a sentence: ‘Buy milk’, tomorrow 17:00, high priority."""
     return ", ".join([quoted(task["title"]), *details(task, now)])
 
 
 def numbered(tasks: Sequence[JsonObject], now: datetime, *, first: int = 1) -> str:
-    """Return a numbered line for each task; `memory.shown` reads these lines again."""
+    """Format tasks as numbered lines; `memory.shown` parses these lines."""
     lines = []
     for number, task in enumerate(tasks, first):
         done = ["done"] if task["status"] == "completed" else []
@@ -79,12 +79,12 @@ def numbered(tasks: Sequence[JsonObject], now: datetime, *, first: int = 1) -> s
 
 
 def count(number: int, noun: str = "task") -> str:
-    """Return a number with its noun."""
+    """Format a number with its noun."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def describe_list(wish: ListTasks, total: int) -> str:
-    """Return what was asked for and how much of it there is: "You have 3 open tasks due tomorrow"."""
+    """Format the heading of a list: "You have 3 open tasks due tomorrow"."""
     kind = "" if wish.status == "all" else f"{wish.status} "
     kind = "overdue " if wish.overdue else kind
     priority = f"{wish.priority}-priority " if wish.priority else ""

@@ -1,6 +1,6 @@
-"""The schema's history, in the package so that every image carries it.
+"""The schema migrations, part of the package so that every image contains them.
 
-A revision is named like its file, and a file begins with the next number.
+A revision has the name of its file, which starts with a sequence number.
 """
 
 import pkgutil
@@ -10,5 +10,5 @@ VERSIONS = Path(__file__).parent / "versions"
 
 
 def head() -> str:
-    """Return the newest revision, without importing Alembic: the server needs only the name."""
+    """Return the latest revision without importing Alembic, because the server needs only the name."""
     return max(module.name for module in pkgutil.iter_modules([str(VERSIONS)]))

@@ -1,4 +1,4 @@
-"""Alembic's entry: run the migrations on the connection that app.database.migrate has opened and locked."""
+"""Alembic's entry point: run the migrations on the locked connection of app.database.migrate."""
 
 from alembic import context
 

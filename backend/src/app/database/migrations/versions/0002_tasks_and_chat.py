@@ -1,4 +1,4 @@
-"""Create tasks with their tags, and conversations with their messages."""
+"""Create the tables of tasks, tags, conversations and messages."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Let several servers share their limits, and let one go on with what another has begun."""
+"""Share rate limits between servers, and let a server resume another server's reply."""
 
 import sqlalchemy as sa
 from alembic import op
