@@ -1,4 +1,4 @@
-"""Browsers that tests drive, without a network between them and the application."""
+"""Simulated browsers that call the application without a network."""
 
 import secrets
 
@@ -12,7 +12,7 @@ SECRET = secrets.token_urlsafe(48)
 
 
 class Person(httpx2.AsyncClient):
-    """A browser in which somebody is signed in."""
+    """A browser with a signed-in user."""
 
     user: User
 
@@ -21,8 +21,8 @@ def browser(app: FastAPI, address: str = "127.0.0.1") -> Person:
     """Return a client that behaves like a browser on the application's own pages.
 
     Args:
-        app: the application to call, without a network between.
-        address: the client's address; rate limits are counted by it.
+        app: the application to call.
+        address: the client's address, which the rate limits count.
     """
     return Person(
         transport=httpx2.ASGITransport(app, client=(address, 50_000)),

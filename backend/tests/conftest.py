@@ -1,6 +1,6 @@
-"""Databases, applications and signed-in people for every test of the backend.
+"""Fixtures for the backend: databases, applications and signed-in users.
 
-A test that asks for `database_url`, or for anything made from it, runs twice: on SQLite and on PostgreSQL.
+A test that uses `database_url`, directly or through another fixture, runs on SQLite and on PostgreSQL.
 """
 
 import asyncio
@@ -33,13 +33,13 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def logs() -> None:
-    """Log as the server does; `caplog` then has what the server would write."""
+    """Configure the server's logging, so that `caplog` contains its output."""
     logging.configure("info", "json")
 
 
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the developer's own settings out of the tests."""
+    """Isolate the tests from the developer's own settings."""
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
 
@@ -53,7 +53,7 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
-    """The URL of an empty database on a real server, which the tests share."""
+    """The URL of an empty database on a real server that the tests share."""
     with tempfile.TemporaryDirectory(prefix="todo-backend-") as directory:
         try:
             with postgres_server(Path(directory)) as url:
@@ -64,7 +64,7 @@ def postgresql_server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def migrated_postgresql(postgresql_server: str) -> Iterator[psycopg.Connection]:
-    """A connection to a database that has the schema; each test empties its tables before it begins."""
+    """A connection to a migrated database. Each test empties its tables before it starts."""
     _migrate(postgresql_server)
     with psycopg.connect(postgresql_server, autocommit=True) as connection:
         yield connection
@@ -77,12 +77,12 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> str:
-    """The URL of a migrated database without rows."""
+    """The URL of a migrated and empty database."""
     if database_kind == "sqlite":
         path = tmp_path / "todo.db"
         shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
         return f"sqlite:///{path}"
-    # Deleting a few rows is a hundred times quicker than TRUNCATE, which makes new files.
+    # Deleting a few rows is a hundred times faster than TRUNCATE, which creates new files.
     deletions = "; ".join(str(table.delete()) for table in reversed(Base.metadata.sorted_tables))
     request.getfixturevalue("migrated_postgresql").execute(deletions.encode())
     return str(request.getfixturevalue("postgresql_server"))
@@ -90,7 +90,7 @@ def database_url(request: pytest.FixtureRequest, database_kind: str, tmp_path: P
 
 @pytest.fixture
 def empty_database_url(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database without even a schema."""
+    """The URL of a database without a schema."""
     if database_kind == "sqlite":
         yield f"sqlite:///{tmp_path / 'empty.db'}"
         return
@@ -116,13 +116,13 @@ def settings(database_url: str) -> Settings:
 
 @pytest.fixture(scope="session")
 def routes() -> APIRouter:
-    """The routes of the application, which are worked out once: that takes longer than most tests."""
+    """The application's routes, created once because this takes longer than most tests."""
     return create_app(settings_for("sqlite:///unused.db")).router
 
 
 @pytest.fixture
 async def app(settings: Settings, routes: APIRouter) -> AsyncIterator[FastAPI]:
-    """The running application: its start-up is done, its shutdown follows the test."""
+    """The running application, between startup and shutdown."""
     app = create_app(settings)
     app.router = routes
     async with app.router.lifespan_context(app):
@@ -131,16 +131,16 @@ async def app(settings: Settings, routes: APIRouter) -> AsyncIterator[FastAPI]:
 
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[Person]:
-    """A browser in which nobody is signed in."""
+    """A browser without a session."""
     async with browser(app) as client:
         yield client
 
 
 @pytest.fixture
 async def signed_in(app: FastAPI) -> AsyncIterator[Callable[..., Awaitable[Person]]]:
-    """A function that returns the browser of one more person: `await signed_in("Ada")`.
+    """A function that returns the browser of a new user: `await signed_in("Ada")`.
 
-    The session is put into the database: hashing a password costs a tenth of a second.
+    It stores the session in the database, because hashing a password takes 0.1 s.
     """
     people: list[Person] = []
 
@@ -163,7 +163,7 @@ async def signed_in(app: FastAPI) -> AsyncIterator[Callable[..., Awaitable[Perso
 
 
 def settings_for(url: str) -> Settings:
-    """Return settings with a fresh secret and the database at a URL."""
+    """Return settings with a new secret and a database URL."""
     path = Path(url.removeprefix("sqlite:///"))
     place = {"data_dir": path.parent} if url.startswith("sqlite") else {"database_url": url}
     return Settings.model_validate({"better_auth_secret": SECRET, **place})

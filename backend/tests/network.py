@@ -1,11 +1,11 @@
-"""A network between the application and its database, which can fail."""
+"""A network between the application and its database that can fail."""
 
 import asyncio
 from contextlib import suppress
 
 
 class Network:
-    """Forwards connections to a server, until it is frozen."""
+    """Forwards connections to a server until it is frozen."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -14,7 +14,7 @@ class Network:
         self._connections: set[asyncio.Task[None] | None] = set()
 
     async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection: what `asyncio.start_server` takes."""
+        """Serve one connection; a callback for `asyncio.start_server`."""
         self._connections.add(asyncio.current_task())
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._port)
         await asyncio.gather(self._forward(reader, server_writer), self._forward(server_reader, writer))

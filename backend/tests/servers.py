@@ -1,4 +1,4 @@
-"""The program as a process of its own."""
+"""Run the server as its own process."""
 
 import os
 import socket
@@ -20,7 +20,7 @@ class Server:
     def __init__(self, directory: Path, *command: str, source: Path = SOURCE, **environment: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
-        # Files, not pipes: nobody reads while it runs, and a full pipe would stop it at a line of its log.
+        # Write to files, not pipes: nobody reads pipes during a test, and a full pipe blocks the server.
         self._output, self._errors = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115 - ended() does
         self._said: list[str] = []
         self.process = subprocess.Popen(
@@ -32,7 +32,7 @@ class Server:
         )
 
     def ended(self, seconds: float = 60) -> tuple[str, str]:
-        """Wait for its end, and return its output and its errors."""
+        """Wait for the process to end; return its standard output and standard error."""
         self.process.wait(seconds)
         for file in (self._output, self._errors):
             if not file.closed:
@@ -42,7 +42,7 @@ class Server:
         return self._said[0], self._said[1]
 
     def connect(self) -> socket.socket:
-        """Return a connection, as soon as the server listens."""
+        """Wait until the server listens and return a connection."""
         deadline = time.monotonic() + 90
         while True:
             try:
@@ -53,7 +53,7 @@ class Server:
                 time.sleep(0.02)
 
     def get(self, path: str) -> Any:
-        """Return the answer to a request; None when a restart of the server interrupts it."""
+        """Return the response to a request; None when a restart of the server interrupts it."""
         try:
             return httpx2.get(f"http://127.0.0.1:{self.port}{path}").json()
         except httpx2.TransportError:

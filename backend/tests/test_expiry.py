@@ -1,4 +1,4 @@
-"""What has expired is deleted while the server runs, whatever happens to one of the deletions."""
+"""The server deletes expired rows while it runs, even if one deletion fails."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 from app import expiry
 
 
-async def test_deletions_are_repeated_and_outlive_a_failure(
+async def test_deletions_repeat_and_continue_after_a_failure(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(expiry, "INTERVAL_S", 0.001)

@@ -1,4 +1,4 @@
-"""Health: alive is not ready, and a dead, silent or empty database is told apart from one that works."""
+"""Health checks distinguish dead, frozen, empty and healthy databases."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from backend.tests.network import Network
 SignIn = Callable[..., Awaitable[Person]]
 
 
-async def test_a_healthy_server_says_so(client: Person, database_kind: str) -> None:
+async def test_a_healthy_server_reports_its_health(client: Person, database_kind: str) -> None:
     for path in ("/health", "/api/health"):
         response = await client.get(path)
         health = response.json()
@@ -33,7 +33,7 @@ async def test_a_healthy_server_says_so(client: Person, database_kind: str) -> N
 
 @pytest.fixture(params=["refused", "silent", "unknown host"])
 async def dead(request: pytest.FixtureRequest) -> AsyncIterator[FastAPI]:
-    """An application whose database cannot be reached, in the ways in which databases can be unreachable."""
+    """An application whose database is unavailable, once for each kind of failure."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         host = "nowhere.invalid" if request.param == "unknown host" else "127.0.0.1"
@@ -59,7 +59,7 @@ async def test_a_dead_database_leaves_the_server_alive_but_not_ready(
 
 
 @pytest.mark.parametrize("dead", ["refused"], indirect=True)
-async def test_a_dead_database_is_a_problem_that_passes(dead: FastAPI) -> None:
+async def test_a_dead_database_is_a_temporary_problem(dead: FastAPI) -> None:
     async with browser(dead) as client:
         body = {"name": "Ada", "email": "ada@example.org", "password": "password"}
         auth = await client.post("/api/auth/sign-up/email", json=body)
@@ -67,7 +67,7 @@ async def test_a_dead_database_is_a_problem_that_passes(dead: FastAPI) -> None:
         assert auth.headers["retry-after"] == "5"
 
 
-async def test_a_database_that_dies_later_is_a_problem_that_passes(
+async def test_a_database_that_dies_later_is_a_temporary_problem(
     app: FastAPI, signed_in: SignIn, database_kind: str, database_url: str, tmp_path: Path
 ) -> None:
     ada = await signed_in("Ada")
@@ -110,7 +110,7 @@ async def test_a_frozen_database_does_not_freeze_health(database_url: str) -> No
         await network.end()
 
 
-async def test_a_database_without_tables_is_told_apart(empty_database_url: str) -> None:
+async def test_a_database_without_tables_is_reported(empty_database_url: str) -> None:
     app = create_app(settings_for(empty_database_url))
     async with app.router.lifespan_context(app), browser(app) as client:
         health = (await client.get("/health")).json()
@@ -123,7 +123,7 @@ async def test_a_database_without_tables_is_told_apart(empty_database_url: str) 
         assert response.headers["retry-after"] == "5"
 
 
-async def test_readiness_ends_as_soon_as_the_server_is_asked_to_stop(database_url: str) -> None:
+async def test_readiness_ends_when_a_shutdown_starts(database_url: str) -> None:
     stopped = []
     before = signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
     try:

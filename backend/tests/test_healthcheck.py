@@ -1,4 +1,4 @@
-"""The image's own question to its server, and the server whose address is decided at run time."""
+"""The container health check, and the server's address from its environment."""
 
 import os
 import socket
@@ -21,7 +21,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 
 @contextmanager
 def listening(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Listen on a port, answer one connection, and yield the port."""
+    """Listen on a port, respond to one connection, and yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -36,7 +36,7 @@ def listening(answer: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 def check(**environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the health check as an image does."""
+    """Run the health check as a container does."""
     return subprocess.run(
         [sys.executable, "-m", "app.healthcheck"],
         cwd=SOURCE,
@@ -70,7 +70,7 @@ def test_only_200_is_healthy(answer: bytes, code: int, says: str) -> None:
     assert checked.stdout.startswith(f"/api/health on port {port}: {says}")
 
 
-def test_a_server_that_is_not_there_is_unhealthy() -> None:
+def test_a_missing_server_is_unhealthy() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     checked = check(PORT=str(port), HOST="0.0.0.0")
@@ -78,7 +78,7 @@ def test_a_server_that_is_not_there_is_unhealthy() -> None:
     assert "refused" in checked.stdout
 
 
-def test_a_server_that_is_too_slow_is_unhealthy_however_it_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_server_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(healthcheck, "TIMEOUT_S", 0.2)
     asked_enough = threading.Event()
 
@@ -99,13 +99,13 @@ def test_a_server_that_is_too_slow_is_unhealthy_however_it_is_slow(monkeypatch: 
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "80a", "-1", "²"])
-def test_a_wrong_port_is_said_to_be_one(port: str) -> None:
+def test_an_invalid_port_is_reported(port: str) -> None:
     checked = check(PORT=port)
     assert (checked.returncode, checked.stderr) == (1, "")
     assert "PORT is no port" in checked.stdout
 
 
-def test_it_loads_nothing_of_the_application_and_no_http_client() -> None:
+def test_the_check_imports_neither_the_application_nor_an_http_client() -> None:
     program = "import sys, app.healthcheck; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=SOURCE, check=True, capture_output=True, text=True
@@ -115,7 +115,7 @@ def test_it_loads_nothing_of_the_application_and_no_http_client() -> None:
     assert not loaded & {"fastapi", "sqlalchemy", "asyncio", "http.client", "urllib.request", "ssl"}
 
 
-def test_the_server_listens_where_its_environment_says(migrated_sqlite: Path) -> None:
+def test_the_server_listens_on_the_address_in_its_environment(migrated_sqlite: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = str(probe.getsockname()[1])
     environment = {"HOST": "127.0.0.1", "PORT": port, "HEALTH_PATH": "/ready"}
@@ -146,7 +146,7 @@ def test_the_server_listens_where_its_environment_says(migrated_sqlite: Path) ->
     assert b"Application shutdown complete" in output
 
 
-def test_a_server_with_a_wrong_port_says_so_without_a_traceback() -> None:
+def test_an_invalid_port_is_reported_without_a_traceback() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "app"],
         cwd=SOURCE,

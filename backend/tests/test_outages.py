@@ -1,4 +1,4 @@
-"""A database that is away: a clear 503 for everybody, and nothing acknowledged is lost when it is back."""
+"""During a database outage all requests return 503, and acknowledged changes survive."""
 
 import asyncio
 import re
@@ -27,7 +27,7 @@ WITHOUT_DATABASE = {"/health", "/ready"}
 
 
 def endpoints(app: FastAPI) -> list[tuple[str, str]]:
-    """Return method and path of everything that needs a database."""
+    """Return the method and path of every endpoint that uses the database."""
     return [
         (method.upper(), re.sub(r"\{\w+\}", "x", path))
         for path, methods in app.openapi()["paths"].items()
@@ -55,7 +55,7 @@ def check_unavailable(path: str, answer: httpx2.Response) -> None:
         assert answer.json().items() >= {"status": 503, "code": "database_unavailable"}.items(), path
 
 
-async def test_every_endpoint_says_that_the_database_is_away() -> None:
+async def test_every_endpoint_reports_an_unavailable_database() -> None:
     app = create_app(settings_for("postgresql://somebody:hidden@127.0.0.1:1/todo"))
     async with app.router.lifespan_context(app), browser(app) as client:
         paths = endpoints(app)
@@ -65,7 +65,7 @@ async def test_every_endpoint_says_that_the_database_is_away() -> None:
                 check_unavailable(path, await call(client, method, path))
 
 
-async def test_nobody_waits_long_for_a_database_that_is_silent() -> None:
+async def test_a_frozen_database_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         app = create_app(settings_for(f"postgresql://somebody:hidden@{address}/todo"))
@@ -78,7 +78,7 @@ async def test_nobody_waits_long_for_a_database_that_is_silent() -> None:
 
 
 class Outages:
-    """Takes a database away from everybody, in the middle of whatever they are doing, and gives it back."""
+    """Interrupts and restores the database connections of all running requests."""
 
     def __init__(self, administrator: psycopg.Connection, name: str) -> None:
         self._administrator = administrator
@@ -98,7 +98,7 @@ class Outages:
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"])
-async def test_what_was_acknowledged_is_there_once_however_often_the_database_goes_away(
+async def test_acknowledged_changes_exist_once_despite_outages(
     empty_database_url: str, postgresql_server: str
 ) -> None:
     acknowledged = refused = 0
@@ -161,10 +161,10 @@ async def interrupted_then_whole(ada: Person, restore: Callable[[], None]) -> li
 
 
 @pytest.mark.parametrize("fails_at", [1, 2, 3])
-async def test_a_reply_that_cannot_be_stored_can_be_gone_on_with(
+async def test_a_reply_that_cannot_be_stored_can_be_resumed(
     app: FastAPI, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch, fails_at: int
 ) -> None:
-    """It is stored before the call of the tool, behind it, and at its end."""
+    """A reply is stored before a tool call, after it and at its end."""
     calls = 0
 
     async def save_reply(*arguments: Any) -> None:
@@ -179,7 +179,7 @@ async def test_a_reply_that_cannot_be_stored_can_be_gone_on_with(
     await interrupted_then_whole(await signed_in("Ada"), monkeypatch.undo)
 
 
-async def test_a_tool_that_does_not_reach_the_database_is_called_again(
+async def test_a_tool_call_with_an_unknown_outcome_is_repeated(
     signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     once = idempotency.once

@@ -1,4 +1,4 @@
-"""Several servers on one database: what one has done all know, and where one has stopped another goes on."""
+"""Several servers with one database share their state and resume each other's replies."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ def provider() -> Iterator[ModelServer]:
 
 @pytest.fixture
 def replicas(database_url: str, provider: ModelServer, tmp_path: Path) -> Iterator[list[Server]]:
-    """Two servers: at the first a model answers that acts and falls silent, at the second a sensible one."""
+    """Two servers: the first with a model that acts and then hangs, the second with a working model."""
     environment = {
         "BETTER_AUTH_SECRET": SECRET,
         "DATABASE_URL": database_url,
@@ -61,7 +61,7 @@ def replicas(database_url: str, provider: ModelServer, tmp_path: Path) -> Iterat
 
 @pytest.fixture
 async def ada(replicas: list[Server]) -> AsyncIterator[list[httpx2.AsyncClient]]:
-    """Ada's browser, at the first server and at the second: signed up at the first."""
+    """Ada's browser on each server. She signed up on the first."""
     clients = [
         httpx2.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", headers={"Origin": ORIGIN}, timeout=30)
         for server in replicas
@@ -80,7 +80,7 @@ async def titles(client: httpx2.AsyncClient) -> list[str]:
 
 
 async def parts_until(client: httpx2.AsyncClient, part_type: str, body: dict[str, Any]) -> list[Any]:
-    """Say something, and return the parts of the reply up to the first of a type."""
+    """Send a message and return the parts of the reply up to the first of a type."""
     parts: list[Any] = []
     async with client.stream("POST", "/api/chat", json=body) as response:
         assert response.status_code == 200
@@ -92,7 +92,7 @@ async def parts_until(client: httpx2.AsyncClient, part_type: str, body: dict[str
     return parts
 
 
-async def test_a_session_holds_at_every_server_until_it_ends_at_one(ada: list[httpx2.AsyncClient]) -> None:
+async def test_a_session_is_valid_on_every_server_until_it_ends_on_one(ada: list[httpx2.AsyncClient]) -> None:
     first, second = ada
     assert (await first.post("/api/tasks", json={"title": "Buy milk"})).status_code == 201
     assert await titles(second) == ["Buy milk"]
@@ -100,7 +100,7 @@ async def test_a_session_holds_at_every_server_until_it_ends_at_one(ada: list[ht
     assert (await first.get("/api/tasks")).status_code == 401
 
 
-async def test_limits_count_the_calls_at_all_servers(ada: list[httpx2.AsyncClient]) -> None:
+async def test_limits_count_the_requests_to_all_servers(ada: list[httpx2.AsyncClient]) -> None:
     async def statuses(path: str, body: dict[str, Any], calls: int) -> list[int]:
         answers = await asyncio.gather(*(ada[call % 2].post(path, json=body) for call in range(calls)))
         return sorted(answer.status_code for answer in answers)
@@ -113,7 +113,7 @@ async def test_limits_count_the_calls_at_all_servers(ada: list[httpx2.AsyncClien
     assert await statuses("/api/chat", {"message": "hello"}, 4) == [429] * 4
 
 
-async def test_the_same_request_at_both_servers_is_done_once(ada: list[httpx2.AsyncClient]) -> None:
+async def test_the_same_request_to_both_servers_runs_once(ada: list[httpx2.AsyncClient]) -> None:
     created = await asyncio.gather(
         *(
             ada[call % 2].post("/api/tasks", json={"title": "Buy milk"}, headers={"Idempotency-Key": "k1"})
@@ -125,7 +125,7 @@ async def test_the_same_request_at_both_servers_is_done_once(ada: list[httpx2.As
     assert await titles(ada[1]) == ["Buy milk"]
 
 
-async def test_a_server_that_is_asked_to_stop_serves_on_and_another_one_goes_on_with_its_replies(
+async def test_a_draining_server_keeps_serving_and_another_resumes_its_replies(
     replicas: list[Server], ada: list[httpx2.AsyncClient]
 ) -> None:
     stopping, other = ada
@@ -166,7 +166,7 @@ async def test_a_second_signal_ends_the_draining(replicas: list[Server]) -> None
     assert time.monotonic() - asked_at < DRAIN_S - 0.5
 
 
-async def test_another_server_goes_on_with_the_replies_of_one_that_was_killed(
+async def test_another_server_resumes_the_replies_of_a_killed_server(
     replicas: list[Server], ada: list[httpx2.AsyncClient], database_url: str
 ) -> None:
     body = {"message": "add half done", "idempotency_key": "k1"}

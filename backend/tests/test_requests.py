@@ -1,4 +1,4 @@
-"""What every request gets, whatever it asks for."""
+"""The middleware's behavior for every request."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -16,11 +16,11 @@ SignIn = Callable[..., Awaitable[Person]]
 
 @pytest.fixture
 def database_kind() -> str:
-    """These tests are about HTTP; one database is enough."""
+    """Use one database, because these tests are about HTTP."""
     return "sqlite"
 
 
-async def test_a_sane_request_id_is_kept(client: Person) -> None:
+async def test_a_valid_request_id_is_kept(client: Person) -> None:
     response = await client.get("/api/tasks", headers={"x-request-id": "trace-0123.45_6"})
     assert response.headers["x-request-id"] == "trace-0123.45_6"
     assert response.json()["request_id"] == "trace-0123.45_6"
@@ -32,7 +32,7 @@ async def test_any_other_request_id_is_replaced(client: Person, given: str) -> N
     assert len(response.headers["x-request-id"]) == 32
 
 
-async def test_an_answer_cannot_be_misread_or_kept(client: Person) -> None:
+async def test_responses_have_security_and_cache_headers(client: Person) -> None:
     headers = (await client.get("/api/tasks")).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == "no-store"
@@ -52,7 +52,7 @@ async def test_an_unknown_path_is_a_problem(client: Person) -> None:
     }
 
 
-async def test_a_wrong_method_is_a_problem_that_names_the_right_ones(client: Person) -> None:
+async def test_a_wrong_method_is_a_problem_with_the_allowed_ones(client: Person) -> None:
     response = await client.put("/health")
     assert response.status_code == 405
     assert response.headers["content-type"] == "application/problem+json"
@@ -60,7 +60,7 @@ async def test_a_wrong_method_is_a_problem_that_names_the_right_ones(client: Per
 
 
 @pytest.mark.parametrize("path", ["/api/tasks", "/api/auth/sign-up/email"])
-async def test_a_body_that_says_it_is_too_large_is_refused(signed_in: SignIn, path: str) -> None:
+async def test_a_declared_body_above_the_limit_is_refused(signed_in: SignIn, path: str) -> None:
     ada = await signed_in("Ada")
     response = await ada.post(
         path, content=b"x" * 10 * MAXIMUM_BODY, headers={"content-type": "application/json"}
@@ -70,7 +70,7 @@ async def test_a_body_that_says_it_is_too_large_is_refused(signed_in: SignIn, pa
 
 
 @pytest.mark.parametrize("path", ["/api/tasks", "/api/auth/sign-up/email"])
-async def test_a_body_that_turns_out_too_large_is_refused(signed_in: SignIn, path: str) -> None:
+async def test_a_streamed_body_above_the_limit_is_refused(signed_in: SignIn, path: str) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(20):
             yield b"x" * (MAXIMUM_BODY // 10)
@@ -101,7 +101,7 @@ HOSTILE: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("path", ["/api/tasks", "/api/chat"])
-async def test_a_body_that_cannot_be_read_is_a_problem(signed_in: SignIn, name: str, path: str) -> None:
+async def test_an_unreadable_body_is_a_problem(signed_in: SignIn, name: str, path: str) -> None:
     ada = await signed_in("Ada")
     body = HOSTILE[name].replace(b"title", b"message") if path == "/api/chat" else HOSTILE[name]
     response = await ada.post(path, content=body, headers={"content-type": "application/json"})
@@ -118,7 +118,7 @@ async def test_a_validation_problem_names_the_field_and_not_the_value(signed_in:
     assert "the secret of my life" not in response.text
 
 
-async def test_an_unforeseen_error_is_a_problem_whose_cause_only_the_log_knows(
+async def test_an_unexpected_error_is_a_problem_with_its_cause_in_the_log(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = create_app(settings)
@@ -137,7 +137,7 @@ async def test_an_unforeseen_error_is_a_problem_whose_cause_only_the_log_knows(
     assert "hidden" not in caplog.text
 
 
-async def test_figures_are_counted_by_route(app: FastAPI, signed_in: SignIn) -> None:
+async def test_metrics_are_counted_by_route(app: FastAPI, signed_in: SignIn) -> None:
     ada = await signed_in("Ada")
     await ada.get("/api/tasks/unknown?token=hidden")
     await ada.request("BREW", "/api/tasks")
@@ -148,7 +148,7 @@ async def test_figures_are_counted_by_route(app: FastAPI, signed_in: SignIn) -> 
     assert "process_resident_memory_bytes" in figures
 
 
-async def test_a_person_who_goes_away_in_the_middle_of_a_body_is_no_failure(
+async def test_a_client_that_disconnects_during_its_request_is_no_error(
     app: FastAPI, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def receive() -> dict[str, Any]:

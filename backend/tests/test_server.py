@@ -1,4 +1,4 @@
-"""The program as it is started for real: uvicorn, its signals and its log."""
+"""The server as started in production: uvicorn, signals and logs."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(server: Server)
     )
     with server.connect() as connection, connection.makefile("rb") as answer:
         connection.sendall(head.encode())
-        # The server asks for the body once it is inside the request.
+        # The server reads the body after it has started the request.
         assert answer.readline() == b"HTTP/1.1 100 Continue\r\n"
         server.process.send_signal(signal.SIGTERM)
         assert answer.readline() == b"\r\n"
@@ -47,7 +47,7 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(server: Server)
     assert "password" not in output
 
 
-def test_a_changed_line_is_served_and_a_broken_one_waited_out_while_developing(tmp_path: Path) -> None:
+def test_reloading_serves_a_change_and_survives_an_error(tmp_path: Path) -> None:
     source = tmp_path / "src"
     shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
     command = ("app.reloading", "app.main:app", "--reload")
@@ -73,7 +73,7 @@ def test_a_changed_line_is_served_and_a_broken_one_waited_out_while_developing(t
     assert errors.count("Traceback") == 1, "only the file that was not Python"
 
 
-def test_a_first_start_that_fails_while_developing_ends_with_its_code(tmp_path: Path) -> None:
+def test_reloading_exits_when_the_first_start_fails(tmp_path: Path) -> None:
     command = ("app.reloading", "app.main:app", "--reload")
     server = Server(tmp_path, *command, BETTER_AUTH_SECRET="short")
     _, errors = server.ended(60)
@@ -81,7 +81,7 @@ def test_a_first_start_that_fails_while_developing_ends_with_its_code(tmp_path: 
     assert "BETTER_AUTH_SECRET: must have at least 32 characters" in errors
 
 
-def test_a_wrong_environment_is_one_message(tmp_path: Path) -> None:
+def test_an_invalid_environment_is_reported_in_one_message(tmp_path: Path) -> None:
     server = Server(tmp_path, "uvicorn", "app.main:app", BETTER_AUTH_SECRET="short", VERSION="1")
     output, errors = server.ended(30)
     assert server.process.returncode == 2

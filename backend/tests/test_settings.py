@@ -1,4 +1,4 @@
-"""The environment is checked as a whole, before anything starts."""
+"""The whole environment is validated before anything starts."""
 
 import pytest
 
@@ -9,7 +9,7 @@ NEON = "ep-cool-name-123456-pooler.eu-central-1.aws.neon.tech/neondb?sslmode=req
 
 
 def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[str]:
-    """Load the settings from an environment, and return its problems."""
+    """Load the settings from an environment and return its problems."""
     for name, value in {"BETTER_AUTH_SECRET": SECRET, **environment}.items():
         monkeypatch.setenv(name, value)
     try:
@@ -19,11 +19,11 @@ def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[str]:
     return []
 
 
-def test_a_secret_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_secret_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(monkeypatch) == []
 
 
-def test_all_problems_are_named_at_once_without_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_problems_are_reported_together_without_values(monkeypatch: pytest.MonkeyPatch) -> None:
     problems = load(
         monkeypatch,
         BETTER_AUTH_SECRET="hidden",
@@ -60,7 +60,7 @@ def test_all_problems_are_named_at_once_without_a_value(monkeypatch: pytest.Monk
     assert "hidden" not in "".join(problems)
 
 
-def test_a_missing_secret_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_secret_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = ["BETTER_AUTH_SECRET: is not set; it needs at least 32 random characters"]
     assert load(monkeypatch, BETTER_AUTH_SECRET="") == expected
 
@@ -72,7 +72,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_a_neon_url_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+def test_a_neon_url_is_accepted_unchanged(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     assert load(monkeypatch, DATABASE_URL=f"{scheme}://user:p%40ss@{NEON}") == []
 
 
@@ -87,7 +87,7 @@ def test_a_neon_url_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, scheme: s
         "host=localhost dbname=todo",
     ],
 )
-def test_what_is_not_a_postgresql_url_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_an_invalid_postgresql_url_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     [problem] = load(monkeypatch, DATABASE_URL=url)
     assert problem.startswith("DATABASE_URL: ")
 
@@ -123,7 +123,7 @@ def test_a_refused_database_url_names_the_cause(
     assert "hidden" not in problem
 
 
-def test_a_log_level_may_be_written_as_python_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_level_may_be_uppercase(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(monkeypatch, LOG_LEVEL="WARNING") == []
     assert load_settings().log_level == "warning"
 
@@ -146,7 +146,7 @@ def test_origins_are_what_browsers_send(monkeypatch: pytest.MonkeyPatch) -> None
     }
 
 
-def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     load(monkeypatch, DATABASE_URL=f"postgresql://user:hidden@{NEON}", OPENAI_API_KEY="sk-hidden")
     shown = repr(load_settings())
     assert "hidden" not in shown

@@ -1,4 +1,4 @@
-"""A real cluster, the images in it, and releases in namespaces of their own that never outlive a test."""
+"""A real cluster, its images, and releases in namespaces that the tests delete."""
 
 import asyncio
 import json
@@ -30,13 +30,13 @@ CHART = chart(settings.load(), RULES)
 
 @dataclass
 class Release:
-    """A release of the chart in a namespace of its own."""
+    """A release of the chart in its own namespace."""
 
     place: Place
     images: Mapping[str, Loaded]
     environment: Environment
     told: list[Any] = field(default_factory=list)
-    """What the installation has said."""
+    """The output of the installation."""
 
     def install(
         self,
@@ -45,9 +45,9 @@ class Release:
         images: Mapping[str, Loaded] | None = None,
         given: Mapping[str, str] | None = None,
     ) -> Installed:
-        """Install or upgrade it with values of the chart, and wait until it is healthy.
+        """Install or upgrade the release with chart values and wait until it is healthy.
 
-        `given` are variables of .env.
+        `given` contains variables of .env.
         """
         request = Request(
             self.place.kubectl.namespace,
@@ -64,37 +64,37 @@ class Release:
             raise
 
     def kubectl(self, *arguments: str, stdin: str = "") -> str:
-        """Return what a command printed."""
+        """Run kubectl and return its output."""
         return asyncio.run(self.place.kubectl.run(*arguments, stdin=stdin))
 
     def get(self, *arguments: str) -> Any:
-        """Return an object, or a list of objects, as the API server has it."""
+        """Return an object, or a list of objects, from the API server."""
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
     def remove(self, *, wait: bool = False) -> None:
-        """Delete the namespace and everything in it; with `wait` until no pod runs there any more."""
+        """Delete the namespace and its contents; with `wait`, wait until all its pods are gone."""
         name = self.place.kubectl.namespace
         self.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
         if wait:
             self.kubectl("wait", "--for=delete", "pods", "--all", "--timeout=28s")
 
     def changes(self, name: str) -> list[str]:
-        """Return what was shown of the pods whose names begin so."""
-        return [each.text for each in self.told if isinstance(each, Line) and each.source.startswith(name)]
+        """Return the output about the pods with a name prefix."""
+        return [line.text for line in self.told if isinstance(line, Line) and line.source.startswith(name)]
 
 
 def of_the_cluster(work: Callable[[], Any]) -> Any:
-    """Do what needs the cluster; end the run with one clear message where there is none."""
+    """Run a step that needs the cluster; without a cluster, end the run with one clear message."""
     try:
         return work()
     except AutomationError as error:
-        said = [error.what, error.why, *error.details, *(f"try   {each}" for each in error.remedies)]
+        said = [error.what, error.why, *error.details, *(f"try   {remedy}" for remedy in error.remedies)]
         pytest.exit("these tests need a cluster: " + "\n  ".join(filter(None, said)), returncode=1)
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Place:
-    """The cluster that kubectl's context names. It must be one of this machine."""
+    """The cluster of the current kubectl context. It must run on this machine."""
 
     async def find() -> Place:
         place = await Place.find(settings.load(), Request(""))
@@ -108,7 +108,7 @@ def cluster() -> Place:
 
 @pytest.fixture(scope="session")
 def images(cluster: Place) -> Mapping[str, Loaded]:
-    """The images of these sources, in the cluster; the database's too where Docker has it."""
+    """The project's images in the cluster, with the database's image if Docker has it."""
 
     async def load() -> Mapping[str, Loaded]:
         current = settings.load()
@@ -123,7 +123,7 @@ def images(cluster: Place) -> Mapping[str, Loaded]:
 
 @pytest.fixture(scope="session")
 def new_release(cluster: Place, images: Mapping[str, Loaded]) -> Iterator[Callable[[], Release]]:
-    """Make releases; each namespace is gone when the tests have ended."""
+    """A function that creates releases. Their namespaces are deleted after the tests."""
     made: list[Release] = []
 
     def make() -> Release:
@@ -139,13 +139,13 @@ def new_release(cluster: Place, images: Mapping[str, Loaded]) -> Iterator[Callab
         return made[-1]
 
     yield make
-    for each in made:
-        each.remove()
+    for release in made:
+        release.remove()
 
 
 @pytest.fixture
 def release(new_release: Callable[[], Release]) -> Iterator[Release]:
-    """A release that the test alone has."""
+    """A release that only one test uses."""
     made = new_release()
     yield made
     made.remove()

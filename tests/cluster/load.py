@@ -1,4 +1,4 @@
-"""A steady load through the address that people open: reads, writes and chat streams, each accounted for."""
+"""A steady load on the public address: reads, writes and chat streams, all accounted for."""
 
 import asyncio
 import json
@@ -15,35 +15,35 @@ from typing import Any
 import httpx2
 
 PATIENCE_S = 60.0
-"""Seconds until an answer must have begun: an answer that never comes is a failure too."""
+"""The timeout in seconds for the start of a response. A missing response is a failure."""
 AGAIN_S = 90.0
-"""Seconds in which a cut reply must have come to its end."""
+"""The timeout in seconds for resuming an interrupted reply."""
 
 
 @dataclass
 class Report:
-    """What the load has seen."""
+    """The results of the load."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    """Requests that succeeded, by what they were."""
+    """The number of successful requests by type."""
     failures: list[str] = field(default_factory=list)
-    """Each request that failed: when, what it was, and how."""
+    """The failed requests, each with its time, type and error."""
     torn: list[str] = field(default_factory=list)
-    """Scripts that a page named and that were not there: a pod of another version was asked for them."""
+    """Scripts that a page referenced but another version's pod could not serve."""
     unavailable: list[str] = field(default_factory=list)
-    """Clear refusals: 503 as a problem document that says when to come again."""
+    """Clear refusals: 503 problem documents with a Retry-After header."""
     written: list[str] = field(default_factory=list)
-    """The titles of the tasks that were acknowledged."""
+    """The titles of the acknowledged tasks."""
     said: list[str] = field(default_factory=list)
-    """The messages whose replies came to their end; each makes a task of that title."""
+    """The messages with complete replies; each creates a task with that title."""
     cuts: Counter[str] = field(default_factory=Counter)
-    """Streams that ended before their reply did: by an `abort` part, or without one."""
+    """Streams that ended early, with or without an `abort` part."""
     slowest: float = 0
-    """Seconds of the slowest request that is no stream."""
+    """The duration in seconds of the slowest request other than a stream."""
     seconds: float = 0
 
     def __str__(self) -> str:
-        """Return the report as one line."""
+        """Format the report as one line."""
         total = sum(self.counts.values())
         counted = ", ".join(f"{number} {name}" for name, number in sorted(self.counts.items()))
         return (
@@ -56,14 +56,14 @@ class Report:
 
 @dataclass
 class Person:
-    """An account with its token, and a client that keeps its connections as a browser does."""
+    """An account with its token, and a client that keeps connections open like a browser."""
 
     client: httpx2.AsyncClient
     headers: dict[str, str]
 
     @classmethod
     async def sign_up(cls, address: str) -> "Person":
-        """Make a new account."""
+        """Create an account."""
         client = httpx2.AsyncClient(base_url=address, timeout=PATIENCE_S, trust_env=False)
         person = {
             "name": "Load",
@@ -75,7 +75,7 @@ class Person:
         return cls(client, {"Authorization": f"Bearer {answer.headers['set-auth-token']}"})
 
     async def titles(self) -> Counter[str]:
-        """Return how often there is a task of each title."""
+        """Return the number of tasks with each title."""
         found: Counter[str] = Counter()
         cursor: str | None = ""
         while cursor is not None:
@@ -83,19 +83,19 @@ class Person:
             answer = await self.client.get("/api/tasks", params=query, headers=self.headers)
             assert answer.status_code == 200, answer.text
             page = answer.json()
-            found.update(each["title"] for each in page["items"])
+            found.update(task["title"] for task in page["items"])
             cursor = page["next_cursor"]
         return found
 
 
 class Load:
-    """Runs in a thread of its own until it is told to stop."""
+    """Generates load in its own thread until it is stopped."""
 
     def __init__(self, address: str, *, chats: int = 2, comes_again: bool = False) -> None:
-        """Take where to; with `comes_again` a write that is refused by a 503 is asked for again."""
+        """Create a load for an address; with `comes_again`, repeat writes after a 503 response."""
         self.report = Report()
         self.titles: Counter[str] = Counter()
-        """How often there was a task of each title in the end."""
+        """The final number of tasks with each title."""
         self._address, self._chats, self._comes_again = address, chats, comes_again
         self._stopping = threading.Event()
         self._begun = threading.Event()
@@ -105,7 +105,7 @@ class Load:
 
     @contextmanager
     def running(self) -> Iterator["Load"]:
-        """Keep the load up while the block lasts; the report is whole afterwards."""
+        """Generate load while the block runs; the report is complete afterwards."""
         self._thread.start()
         try:
             assert self._begun.wait(PATIENCE_S), "the load could not begin"
@@ -117,7 +117,7 @@ class Load:
             raise self._error
 
     def wait_for(self, condition: Callable[[Report], bool]) -> None:
-        """Wait until the report fulfils the condition."""
+        """Wait until the report fulfills a condition."""
         deadline = time.monotonic() + AGAIN_S
         while not condition(self.report):
             assert self._thread.is_alive(), self._error
@@ -156,7 +156,7 @@ class Load:
             await asyncio.sleep(pause)
 
     async def _ask(self, person: Person, method: str, path: str, **given: Any) -> httpx2.Response | None:
-        """Return the answer; one that failed is accounted for, and None."""
+        """Return the response; record a failed request and return None."""
         headers = {**person.headers, **given.pop("headers", {})}
         began = time.monotonic()
         try:
@@ -179,7 +179,7 @@ class Load:
             self.report.counts["reads"] += 1
 
     async def _visit(self) -> None:
-        """Come for the first time, as a browser does: a page, and its scripts over several connections."""
+        """Load a page and its scripts over several connections, as a browser does on a first visit."""
         limits = httpx2.Limits(max_connections=6)
         async with httpx2.AsyncClient(
             base_url=self._address, limits=limits, timeout=PATIENCE_S, trust_env=False
@@ -219,7 +219,7 @@ class Load:
         self._fail("POST /api/tasks", f"never accepted again: {title}")
 
     async def _talk(self, person: Person) -> None:
-        """Say one thing; where the reply breaks off, ask for the rest of it with the same key."""
+        """Send a message; if the reply is interrupted, resume it with the same key."""
         message = {"message": f"said {secrets.token_hex(6)}", "idempotency_key": secrets.token_hex(16)}
         deadline = time.monotonic() + AGAIN_S
         while time.monotonic() < deadline:
@@ -231,7 +231,7 @@ class Load:
         self._fail("POST /api/chat", f"no whole reply to {message['message']}")
 
     async def _stream(self, person: Person, message: dict[str, str]) -> bool:
-        """Return whether the reply came to its end."""
+        """Return whether the reply is complete."""
         began = False
         try:
             async with person.client.stream(
@@ -274,5 +274,5 @@ class Load:
 
 
 def clear(answer: httpx2.Response) -> bool:
-    """Return whether a refusal says what is the matter and when to come again."""
+    """Return whether a refusal explains the problem and when to retry."""
     return "json" in answer.headers.get("content-type", "") and "retry-after" in answer.headers

@@ -1,4 +1,4 @@
-"""The application's next version: built from a copy of the sources in which people can see a change."""
+"""The application's next version, built from a modified copy of the sources."""
 
 import asyncio
 import re
@@ -27,26 +27,26 @@ VERSION = "v999.0.0"
 CHANGES: Mapping[str, tuple[str, str]] = {
     "backend/src/app/main.py": ('title="To-do chatbot"', 'title="To-do chatbot, renewed"'),
     "frontend/app/sign-in/page.tsx": ('title: "Sign in"', 'title: "Sign in anew"'),
-    # A script that browsers load, and so another name of it.
+    # A script that browsers load, so its name changes too.
     "frontend/features/accounts/components/account-form.tsx": ('submit: "Sign in"', 'submit: "Sign in anew"'),
 }
-"""What the next version has instead of something else, by the file it is in."""
+"""The replacements that create the next version, by file."""
 PROJECT = ("deploy/profiles", "deploy/rules.toml", "pyproject.toml")
-"""What a build is planned by, besides what it sees."""
+"""The files that plan a build, in addition to its context."""
 
 
 @dataclass(frozen=True)
 class Answering:
-    """What tells one version from another, at the address that people open."""
+    """The versions that the public address serves."""
 
     api: str
-    """The name and the version of the API."""
+    """The name and version of the API."""
     page: str
     """The title of a page."""
 
     @classmethod
     def at(cls, address: str) -> "Answering":
-        """Ask both servers, over connections of their own."""
+        """Query both servers over new connections."""
         with httpx2.Client(base_url=address, trust_env=False) as client:
             about = client.get("/api/openapi.json").json()["info"]
             title = re.search(r"<title>([^<]*)</title>", client.get("/sign-in").text)
@@ -59,60 +59,60 @@ NEXT = Answering(f"To-do chatbot, renewed {VERSION.removeprefix('v')}", "Sign in
 
 @contextmanager
 def next_version(current: Settings, folder: Path, target: Target) -> Iterator[Mapping[str, Loaded]]:
-    """Have the next version in the cluster, beside this one; in the end neither it nor Docker has it."""
+    """Add the next version's images to the cluster; remove them from it and from Docker at the end."""
     changed = settings.load(current.environ, copy(current.root, folder))
     profile = profiles.load(PROFILE, changed.root)
-    # The names that go with the latest build stay with this version's.
+    # The tags of the latest build stay with the current version.
     plans = [
-        replace(each, tags=())
-        for each in asyncio.run(plan_all(changed, [profile], SERVICES, Options(version=VERSION)))
+        replace(plan, tags=())
+        for plan in asyncio.run(plan_all(changed, [profile], SERVICES, Options(version=VERSION)))
     ]
     docker = Docker.find(changed)
     loader = load.choose(target, changed, docker)
     try:
         yield asyncio.run(bring(plans, docker, loader, kubernetes(profile).image_load_max_s))
     finally:
-        asyncio.run(take_away([each.reference for each in plans], docker, loader))
+        asyncio.run(take_away([plan.reference for plan in plans], docker, loader))
 
 
 async def bring(
     plans: Sequence[Plan], docker: Docker, loader: Loader, limit_seconds: int
 ) -> Mapping[str, Loaded]:
-    """Build the images and bring them to the nodes."""
+    """Build the images and load them into the nodes."""
     await build.converge(docker, plans, print)
     return {
-        each.service: await load.converge(
-            loader, each.service, each.reference, print, limit_seconds=limit_seconds
+        plan.service: await load.converge(
+            loader, plan.service, plan.reference, print, limit_seconds=limit_seconds
         )
-        for each in plans
+        for plan in plans
     }
 
 
 async def take_away(references: Sequence[str], docker: Docker, loader: Loader) -> None:
-    """Remove images from the nodes and from Docker. No pod may run on them any more."""
-    for each in references:
+    """Remove images from the nodes and from Docker. No pod may use them."""
+    for reference in references:
         if isinstance(loader, MinikubeLoader):
-            await loader.program.complete("--profile", loader.profile, "image", "rm", each, seconds=60)
+            await loader.program.complete("--profile", loader.profile, "image", "rm", reference, seconds=60)
         if isinstance(loader, KindLoader):
             nodes = await loader.program.complete("get", "nodes", "--name", loader.cluster, seconds=60)
             for node in nodes.output.split():
-                await docker.complete("exec", node, "crictl", "rmi", f"docker.io/library/{each}")
-        await docker.complete("image", "rm", each)
-        assert not await loader.has(each), f"the nodes still have {each}"
+                await docker.complete("exec", node, "crictl", "rmi", f"docker.io/library/{reference}")
+        await docker.complete("image", "rm", reference)
+        assert not await loader.has(reference), f"the nodes still have {reference}"
     assert not await docker.images(*references)
 
 
 def copy(root: Path, folder: Path) -> Path:
-    """Copy what the images are made from, changed as the next version has it."""
+    """Copy the build's sources with the next version's changes."""
     for service in SERVICES:
         dockerfile = f"{service}/Dockerfile"
         seen = context.load(root, dockerfile).files()
-        for each in (*seen, dockerfile, f"{dockerfile}.dockerignore"):
-            (folder / each).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(root / each, folder / each)
-    for each in PROJECT:
-        put = shutil.copytree if (root / each).is_dir() else shutil.copy2
-        put(root / each, folder / each)
+        for name in (*seen, dockerfile, f"{dockerfile}.dockerignore"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, folder / name)
+    for name in PROJECT:
+        put = shutil.copytree if (root / name).is_dir() else shutil.copy2
+        put(root / name, folder / name)
     for file, (before, after) in CHANGES.items():
         text = (folder / file).read_text(encoding="utf-8")
         assert before in text, f"{file} has no {before} any more"

@@ -1,6 +1,7 @@
-"""A model that takes its time, in a pod beside the release: a reply of some seconds, with a task in it.
+"""A slow model in a pod next to the release: each reply takes some seconds and adds a task.
 
-Speaks streaming Chat Completions with Python alone, since the pod runs on the backend's image.
+It implements streaming Chat Completions with the standard library only, because the pod uses the backend's
+image.
 """
 
 import json
@@ -11,14 +12,14 @@ from typing import Any
 
 PIECES = 12
 PAUSE_S = 0.5
-"""Between two pieces: a reply takes six seconds."""
+"""The pause between two pieces; a reply takes six seconds."""
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers one completion a connection."""
+    """Serves one completion per connection."""
 
     def do_POST(self) -> None:
-        """Add the task that the person names, then talk for a while."""
+        """Add the task that the user names, then stream text for a while."""
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
@@ -32,11 +33,11 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"data: [DONE]\n\n")
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the library's name
-        """Say nothing."""
+        """Disable the request log."""
 
 
 def answer(messages: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str | None]]:
-    """Return the pieces of an answer, and the reason that ends it."""
+    """Return the pieces of an answer and its finish reason."""
     if messages[-1]["role"] == "user":
         title = str(messages[-1]["content"])
         function = {"name": "add_task", "arguments": json.dumps({"title": title})}

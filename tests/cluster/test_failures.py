@@ -1,4 +1,4 @@
-"""Each failure of a release, made for real, is explained soon: the pod, the cause, the remedy."""
+"""Real failures of a release are explained within seconds, with pod, cause and fix."""
 
 import asyncio
 import json
@@ -23,20 +23,20 @@ from tests.cluster.conftest import Release
 from tests.cluster.witness import Witness, container_is, has_failed, refused_readiness, unschedulable
 
 SOON_S = 10.0
-"""Seconds from when a failure is known until it is explained."""
+"""The maximum seconds between the first report of a failure and its explanation."""
 FAILURES_THAT_COUNT = 3
 """The readiness probe's failureThreshold."""
 Known = Callable[[Mapping[str, Any]], bool]
-"""Whether a pod, or an event, as the API server tells of it, is the failure."""
+"""Whether a pod or an event from the API server shows the failure."""
 ALONE = ("backend.enabled=false", "postgresql.enabled=false", "frontend.replicaCount=1")
-"""The frontend alone: what fails there needs neither a backend nor a database."""
+"""Only the frontend, whose failures need neither a backend nor a database."""
 
 _EXPLAINED: list[str] = []
 
 
 @pytest.fixture(scope="module", autouse=True)
 def report() -> Iterator[None]:
-    """Write down how soon each failure was explained, to be read by people."""
+    """Write the time that each explanation took to a file for developers."""
     yield
     file = ROOT / ".artifacts" / "failures.txt"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def report() -> Iterator[None]:
 
 
 def failure(release: Release, *values: str, known: Known, **options: Any) -> ClusterError:
-    """Return the error that an installation ends with, soon after the API server has told of its cause."""
+    """Return the error of an installation, which must follow the API server's report within seconds."""
     with Witness(release.place.kubectl).watching() as witness, pytest.raises(ClusterError) as raised:
         release.install(*values, **options)
     seconds = witness.seconds_since(known)
@@ -53,7 +53,7 @@ def failure(release: Release, *values: str, known: Known, **options: Any) -> Clu
     return raised.value
 
 
-def test_an_image_that_is_not_there(release: Release, images: Mapping[str, Loaded]) -> None:
+def test_a_missing_image(release: Release, images: Mapping[str, Loaded]) -> None:
     wrong = {**images, "frontend": replace(images["frontend"], name="todo-frontend:mistyped")}
     missing = partial(container_is, phase="waiting", reason="ErrImageNeverPull")
     error = failure(release, *ALONE, images=wrong, known=missing)
@@ -73,10 +73,10 @@ def test_a_crash_at_the_start(release: Release) -> None:
     assert "the frontend does not start: pod todo-frontend-" in error.what
     assert "CrashLoopBackOff" in error.what
     assert error.why == "its program ended with exit code 1: Error: Cannot find module '/app/absent.cjs'"
-    assert any("Cannot find module" in each for each in error.details)
+    assert any("Cannot find module" in detail for detail in error.details)
 
 
-def test_a_memory_limit_that_is_too_small(release: Release) -> None:
+def test_an_insufficient_memory_limit(release: Release) -> None:
     error = failure(
         release,
         *ALONE,
@@ -88,7 +88,7 @@ def test_a_memory_limit_that_is_too_small(release: Release) -> None:
     assert "increase resources.limits.memory in the values" in error.remedies
 
 
-def test_a_secret_that_is_not_there(release: Release) -> None:
+def test_a_missing_secret(release: Release) -> None:
     error = failure(
         release,
         "frontend.enabled=false",
@@ -100,17 +100,17 @@ def test_a_secret_that_is_not_there(release: Release) -> None:
     assert "CreateContainerConfigError" in error.what
 
 
-def test_a_database_address_that_leads_nowhere(release: Release) -> None:
+def test_an_unreachable_database_address(release: Release) -> None:
     nowhere = {"DATABASE_URL": "postgresql://todo:secret@db.nowhere.example:5432/todo"}
     error = failure(
         release, "frontend.enabled=false", given=nowhere, known=partial(has_failed, component="migrations")
     )
     assert "the migrations failed: pod todo-todo-chatbot-chart-migrations-1-" in error.what
     assert error.why == "the cluster does not know the database's host db.nowhere.example"
-    assert any("correct DATABASE_URL in .env" in each for each in error.remedies)
+    assert any("correct DATABASE_URL in .env" in remedy for remedy in error.remedies)
 
 
-def test_a_request_that_no_node_has_room_for(release: Release) -> None:
+def test_a_resource_request_above_the_capacity_of_every_node(release: Release) -> None:
     error = failure(
         release,
         *ALONE,
@@ -123,15 +123,15 @@ def test_a_request_that_no_node_has_room_for(release: Release) -> None:
     assert "Insufficient cpu" in "\n".join(error.details)
 
 
-def test_a_readiness_probe_that_fails(release: Release) -> None:
-    # The probe's own times: a failure counts only once it has come as often in a row as the values say.
+def test_a_failing_readiness_probe(release: Release) -> None:
+    # The probe's own schedule: a failure counts only after failureThreshold consecutive failures.
     refused = partial(refused_readiness, times=FAILURES_THAT_COUNT)
     error = failure(release, *ALONE, "frontend.probes.readiness.path=/nowhere", known=refused)
     assert "the frontend does not become ready" in error.what
     assert "statuscode: 404" in error.why
 
 
-def test_a_failed_migration_leaves_the_release_before_serving(release: Release) -> None:
+def test_the_previous_release_keeps_serving_after_a_failed_migration(release: Release) -> None:
     installed = release.install("frontend.replicaCount=1")
     execute(release, "UPDATE alembic_version SET version_num = '0000'")
     error = failure(
@@ -144,11 +144,13 @@ def test_a_failed_migration_leaves_the_release_before_serving(release: Release) 
     assert "The migrations do not fit this database" in "\n".join(error.details)
     answer = httpx2.get(f"{installed.address}/api/auth/get-session", trust_env=False)
     assert answer.status_code == 200, answer.text
-    ready = [each["ready"] for pod in backends(release) for each in pod["status"]["containerStatuses"]]
+    ready = [
+        container["ready"] for pod in backends(release) for container in pod["status"]["containerStatuses"]
+    ]
     assert sorted(ready) == [False, True], "the new pod waits, and the old one serves"
 
 
-def test_an_api_server_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_api_server(tmp_path: Path) -> None:
     server = {"server": "https://127.0.0.1:9", "insecure-skip-tls-verify": True}
     seconds, said = ask_with(tmp_path, server, {"token": "any"})
     assert seconds < SOON_S
@@ -156,7 +158,7 @@ def test_an_api_server_that_is_not_there(tmp_path: Path) -> None:
     assert "minikube start" in said
 
 
-def test_a_context_whose_credentials_have_expired(tmp_path: Path, cluster: Place) -> None:
+def test_expired_credentials(tmp_path: Path, cluster: Place) -> None:
     view = asyncio.run(cluster.kubectl.json("config", "view", "--minify", "--raw", "--flatten"))
     seconds, said = ask_with(tmp_path, view["clusters"][0]["cluster"], {"token": "expired"})
     assert seconds < SOON_S
@@ -165,7 +167,7 @@ def test_a_context_whose_credentials_have_expired(tmp_path: Path, cluster: Place
 
 
 def ask_with(folder: Path, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[float, str]:
-    """Run helm-install with a configuration of its own; return the seconds it took and what it said."""
+    """Run helm-install with a separate kubeconfig; return its duration in seconds and its output."""
     named = "minikube"
     file = folder / "kubeconfig"
     document = {
@@ -197,6 +199,6 @@ def execute(release: Release, statement: str) -> None:
 
 
 def backends(release: Release) -> list[dict[str, Any]]:
-    """Return the backend's pods that are not about to go."""
+    """Return the backend's pods that are not being deleted."""
     pods = release.get("pods", "--selector=app=todo-backend")["items"]
-    return [each for each in pods if "deletionTimestamp" not in each["metadata"]]
+    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]

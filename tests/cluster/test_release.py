@@ -1,4 +1,4 @@
-"""A release as it is: tested from inside, shared by its replicas, and removed without its data."""
+"""A release passes its chart tests, shares state between replicas, and keeps its data when removed."""
 
 import asyncio
 import secrets
@@ -21,19 +21,19 @@ MESSAGES_A_MINUTE = 30
 
 @pytest.fixture(scope="module")
 def shared(new_release: Callable[[], Release]) -> tuple[Release, str]:
-    """A release with two replicas of everything, and its address."""
+    """A release with two replicas of every component, and its address."""
     release = new_release()
     installed = release.install("backend.replicaCount=2")
     return release, installed.address
 
 
 def ask_inside(release: Release) -> str:
-    """Run the tests that the chart brings; return what Helm says."""
+    """Run the chart's tests and return Helm's output."""
     helm: Helm = release.place.helm
     return asyncio.run(helm.run("test", helm.release, "--timeout=50s"))
 
 
-def test_the_same_once_more_does_nothing(shared: tuple[Release, str]) -> None:
+def test_an_identical_installation_changes_nothing(shared: tuple[Release, str]) -> None:
     release, address = shared
     again = release.install("backend.replicaCount=2")
     assert not again.changed
@@ -41,7 +41,7 @@ def test_the_same_once_more_does_nothing(shared: tuple[Release, str]) -> None:
     assert again.seconds < 15
 
 
-def test_the_charts_own_tests_hold_and_one_fails_without_the_backend(shared: tuple[Release, str]) -> None:
+def test_the_charts_tests_pass_and_one_fails_without_the_backend(shared: tuple[Release, str]) -> None:
     release, _ = shared
     assert ask_inside(release).count("Succeeded") == 2
     deployment = f"deployment/{RULES.backend.name}"
@@ -53,7 +53,7 @@ def test_the_charts_own_tests_hold_and_one_fails_without_the_backend(shared: tup
     release.kubectl("wait", "--for=condition=Available", deployment, "--timeout=28s")
 
 
-def test_what_was_deleted_by_hand_is_brought_back(shared: tuple[Release, str]) -> None:
+def test_an_installation_restores_deleted_objects(shared: tuple[Release, str]) -> None:
     release, _ = shared
     release.kubectl("delete", "service", RULES.backend.service)
     again = release.install("backend.replicaCount=2")
@@ -62,14 +62,14 @@ def test_what_was_deleted_by_hand_is_brought_back(shared: tuple[Release, str]) -
     assert release.get("service", RULES.backend.service)
 
 
-def test_a_database_that_could_not_start_is_made_anew(shared: tuple[Release, str]) -> None:
+def test_a_database_that_failed_to_start_is_recreated(shared: tuple[Release, str]) -> None:
     release, _ = shared
     with pytest.raises(ClusterError, match="is CreateContainerConfigError"):
         release.install("backend.replicaCount=2", "secret.name=nosuch")
     assert release.install("backend.replicaCount=2").address
 
 
-def test_a_key_used_on_both_replicas_at_once_adds_one_task(shared: tuple[Release, str]) -> None:
+def test_a_key_used_concurrently_on_both_replicas_adds_one_task(shared: tuple[Release, str]) -> None:
     _, address = shared
 
     async def ask() -> tuple[set[int], dict[str, int]]:
@@ -80,19 +80,19 @@ def test_a_key_used_on_both_replicas_at_once_adds_one_task(shared: tuple[Release
         )
         titles = await person.titles()
         await person.client.aclose()
-        return {each.status_code for each in answers}, titles
+        return {answer.status_code for answer in answers}, titles
 
     statuses, titles = asyncio.run(ask())
     assert statuses == {201}
     assert titles == {"Once": 1}
 
 
-def test_a_session_and_a_limit_are_the_same_on_both_replicas(shared: tuple[Release, str]) -> None:
+def test_both_replicas_share_sessions_and_limits(shared: tuple[Release, str]) -> None:
     _, address = shared
 
     async def ask() -> tuple[list[int], list[int]]:
         person = await Person.sign_up(address)
-        # A connection each: the service gives them to either replica.
+        # Use a new connection per request, so that the service reaches both replicas.
         fresh = {**person.headers, "Connection": "close"}
         sessions = [await person.client.get("/api/tasks", headers=fresh) for _ in range(12)]
         said = [
@@ -100,7 +100,7 @@ def test_a_session_and_a_limit_are_the_same_on_both_replicas(shared: tuple[Relea
             for _ in range(MESSAGES_A_MINUTE + 6)
         ]
         await person.client.aclose()
-        return [each.status_code for each in sessions], [each.status_code for each in said]
+        return [session.status_code for session in sessions], [reply.status_code for reply in said]
 
     sessions, said = asyncio.run(ask())
     assert set(sessions) == {httpx2.codes.OK}
@@ -108,7 +108,7 @@ def test_a_session_and_a_limit_are_the_same_on_both_replicas(shared: tuple[Relea
     assert set(said[MESSAGES_A_MINUTE:]) == {429}
 
 
-def test_what_is_removed_leaves_the_data_and_no_pod(
+def test_removing_a_release_keeps_its_data_and_no_pod(
     shared: tuple[Release, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     release, _ = shared
@@ -119,4 +119,4 @@ def test_what_is_removed_leaves_the_data_and_no_pod(
     of_the_release = "--selector=app.kubernetes.io/instance=todo"
     assert release.get("deployments,services,configmaps,pods", of_the_release)["items"] == []
     assert release.get("secret", RULES.secret)["data"]
-    assert [each["status"]["phase"] for each in release.get("persistentvolumeclaims")["items"]] == ["Bound"]
+    assert [claim["status"]["phase"] for claim in release.get("persistentvolumeclaims")["items"]] == ["Bound"]

@@ -1,4 +1,4 @@
-"""What happens to people while a release changes under them: nothing."""
+"""Users notice nothing while a release changes."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from tests.cluster.conftest import RULES, Release
 from tests.cluster.load import Load, Report
 from tests.cluster.next_version import NEXT, Answering, next_version
 
-# The next version is built first, which takes minutes where nothing of it is in a cache.
+# Building the next version takes minutes without a cache.
 pytestmark = pytest.mark.timeout(900)
 
 MODEL = "slow-model"
@@ -34,7 +34,7 @@ OF_THE_MODEL = {
 
 @dataclass
 class Service:
-    """A release that serves, and the address that people open."""
+    """A running release and its public address."""
 
     release: Release
     address: str
@@ -47,7 +47,7 @@ class Service:
         self.revision = changed.revision
 
     def wait(self) -> None:
-        """Wait until every pod that is wanted is there and ready, and no other."""
+        """Wait until exactly the desired pods exist and are ready."""
         place = self.release.place
 
         async def watch() -> None:
@@ -58,42 +58,42 @@ class Service:
         asyncio.run(watch())
 
     def pods(self, component: str) -> list[str]:
-        """Return the names of the pods that are not about to go."""
+        """Return the names of the pods that are not being deleted."""
         pods = self.release.get("pods", f"--selector=app=todo-{component}")["items"]
-        return [each["metadata"]["name"] for each in pods if "deletionTimestamp" not in each["metadata"]]
+        return [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
 
 @pytest.fixture(scope="module")
 def newer(cluster: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Loaded]]:
-    """The images of the next version, in the cluster until the service is gone."""
+    """The images of the next version, in the cluster until the service is removed."""
     with next_version(settings.load(), tmp_path_factory.mktemp("next"), cluster.target) as images:
         yield images
 
 
 @pytest.fixture(scope="module")
 def service(new_release: Callable[[], Release], newer: Mapping[str, Loaded]) -> Iterator[Service]:
-    """A healthy release whose agent asks a slow model in a pod of its own."""
+    """A healthy release whose agent uses a slow model in a separate pod."""
     release = new_release()
     installed = release.install(given=OF_THE_MODEL)
     release.kubectl("apply", "--filename=-", stdin=json.dumps(model(release.images["backend"])))
     release.kubectl("wait", "--for=condition=Ready", f"pod/{MODEL}", "--timeout=25s")
     yield Service(release, installed.address, installed.revision)
     REPORTS.parent.mkdir(parents=True, exist_ok=True)
-    REPORTS.write_text("".join(f"{each}\n" for each in _REPORTS), encoding="utf-8")
+    REPORTS.write_text("".join(f"{report}\n" for report in _REPORTS), encoding="utf-8")
     release.remove(wait=True)
 
 
 REPORTS = ROOT / ".artifacts" / "rolling.txt"
-"""What the load has seen in each test, to be read by people."""
+"""The load's results in each test, written to a file for developers."""
 _REPORTS: list[str] = []
 
 
 def nothing_happened(load: Load, change: str, *, replies: int = 1, versions: int = 1) -> None:
-    """Hold a load against what people may expect.
+    """Verify that a load had no failures and lost no data.
 
-    Where two `versions` serve at once, a new visitor's page may be of one and the pod that is asked for its
-    scripts of the other, when the first has just gone: the page then loads itself again. That is once a pod
-    at the most, and is written into the report.
+    While two `versions` run, a new visitor's page and its scripts may come from different pods if the first
+    pod has just stopped: the page then reloads itself. This may happen once per pod and is part of the
+    report.
     """
     report: Report = load.report
     _REPORTS.append(f"{change}: {report}")
@@ -109,10 +109,10 @@ def nothing_happened(load: Load, change: str, *, replies: int = 1, versions: int
 
 
 def nothing_lost_or_doubled(load: Load) -> None:
-    """Hold what is there against what was acknowledged."""
+    """Verify that each acknowledged task exists exactly once."""
     acknowledged = [*load.report.written, *load.report.said]
-    assert [each for each in acknowledged if load.titles[each] == 0] == [], "lost"
-    assert [each for each, times in load.titles.items() if times > 1] == [], "doubled"
+    assert [title for title in acknowledged if load.titles[title] == 0] == [], "lost"
+    assert [title for title, times in load.titles.items() if times > 1] == [], "doubled"
 
 
 def test_an_upgrade_to_the_next_version(service: Service, newer: Mapping[str, Loaded]) -> None:
@@ -127,7 +127,7 @@ def test_an_upgrade_to_the_next_version(service: Service, newer: Mapping[str, Lo
     assert afterwards == {NEXT} != {now}
 
 
-def test_a_rollback_to_the_version_before(service: Service) -> None:
+def test_a_rollback_to_the_previous_version(service: Service) -> None:
     assert Answering.at(service.address) == NEXT
     with Load(service.address).running() as load:
         load.wait_for(lambda report: report.counts["replies"] >= 1)
@@ -150,7 +150,7 @@ def test_a_changed_configuration(service: Service) -> None:
     nothing_happened(load, "configuration")
 
 
-def test_more_replicas_pods_that_go_and_fewer_replicas(service: Service) -> None:
+def test_scaling_up_deleting_pods_and_scaling_down(service: Service) -> None:
     with Load(service.address).running() as load:
         load.wait_for(lambda report: report.counts["replies"] >= 1)
         service.change("backend.replicaCount=4")
@@ -165,7 +165,7 @@ def test_more_replicas_pods_that_go_and_fewer_replicas(service: Service) -> None
     nothing_happened(load, "scaling and pod deletion", replies=3)
 
 
-def test_a_database_that_is_not_there_is_not_moved_to(service: Service) -> None:
+def test_a_change_to_a_missing_database_is_not_rolled_out(service: Service) -> None:
     secret = service.release.get("secret", RULES.secret)["data"]
     with Load(service.address).running() as load:
         load.wait_for(lambda report: report.counts["replies"] >= 1)
@@ -178,7 +178,7 @@ def test_a_database_that_is_not_there_is_not_moved_to(service: Service) -> None:
     assert service.release.get("secret", RULES.secret)["data"] == secret
 
 
-def test_a_database_that_is_restarted(service: Service) -> None:
+def test_a_database_restart(service: Service) -> None:
     with Load(service.address, comes_again=True).running() as load:
         load.wait_for(lambda report: report.counts["replies"] >= 1)
         database = "todo-todo-chatbot-chart-postgresql-0"
@@ -194,7 +194,7 @@ def test_a_database_that_is_restarted(service: Service) -> None:
 
 
 def model(backend: Loaded) -> dict[str, Any]:
-    """Return the slow model: its program, its pod and its address."""
+    """Return the slow model: its program, pod and address."""
     labels = {"app": MODEL}
     restricted = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     container = {
@@ -222,5 +222,5 @@ def model(backend: Loaded) -> dict[str, Any]:
             },
         },
     ]
-    named = [{"apiVersion": "v1", "metadata": {"name": MODEL, "labels": labels}, **each} for each in items]
+    named = [{"apiVersion": "v1", "metadata": {"name": MODEL, "labels": labels}, **item} for item in items]
     return {"apiVersion": "v1", "kind": "List", "items": named}

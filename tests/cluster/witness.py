@@ -1,4 +1,4 @@
-"""What the API server says, and when: watched beside the tasks, to measure how soon they say it too."""
+"""Record what the API server reports and when, to measure how soon the tasks report it."""
 
 import asyncio
 import threading
@@ -13,17 +13,17 @@ _AGAIN_S = 0.5
 
 
 class Witness:
-    """Remembers each state of the pods and events of a namespace with the moment at which it was told."""
+    """Records every state of a namespace's pods and events, with the time of its report."""
 
     def __init__(self, kubectl: Kubectl) -> None:
-        """Take where to look; the namespace may come to be later."""
+        """Create a witness for a namespace, which need not exist yet."""
         self._kubectl = kubectl
         self._seen: list[tuple[float, Mapping[str, Any]]] = []
         self._ended = 0.0
 
     @contextmanager
     def watching(self) -> Iterator[Self]:
-        """Watch for as long as the block lasts."""
+        """Watch while the block runs."""
         loop = asyncio.new_event_loop()
         work = loop.create_task(self._watch_all())
         thread = threading.Thread(target=lambda: _to_the_end(loop, work))
@@ -36,7 +36,7 @@ class Witness:
             thread.join()
 
     def seconds_since(self, holds: Callable[[Mapping[str, Any]], bool]) -> float:
-        """Return the seconds from when the API server first told of such an object to the block's end."""
+        """Return the seconds from the first report of a matching object to the end of the block."""
         moments = [moment for moment, document in self._seen if holds(document)]
         assert moments, "the API server has told of no such object"
         return self._ended - min(moments)
@@ -55,30 +55,32 @@ class Witness:
 
 
 def container_is(pod: Mapping[str, Any], phase: str, reason: str = "") -> bool:
-    """Return whether a pod's container is `waiting` or has `terminated` so, now or before a restart."""
+    """Return whether a container has a `waiting` or `terminated` reason, now or before a restart."""
     states = (
         state[phase]
-        for each in pod.get("status", {}).get("containerStatuses", ())
-        for state in (each.get("state", {}), each.get("lastState", {}))
+        for container in pod.get("status", {}).get("containerStatuses", ())
+        for state in (container.get("state", {}), container.get("lastState", {}))
         if phase in state
     )
-    return any(each.get("reason") == reason if reason else each.get("exitCode") != 0 for each in states)
+    return any(state.get("reason") == reason if reason else state.get("exitCode") != 0 for state in states)
 
 
 def has_failed(pod: Mapping[str, Any], component: str) -> bool:
-    """Return whether a program of a component has ended with an error."""
+    """Return whether a component's container has exited with an error."""
     labels = pod["metadata"].get("labels", {})
     return labels.get("app.kubernetes.io/component") == component and container_is(pod, "terminated")
 
 
 def unschedulable(pod: Mapping[str, Any]) -> bool:
-    """Return whether the scheduler has said that there is no room for a pod."""
+    """Return whether the scheduler has reported insufficient resources for a pod."""
     conditions = pod.get("status", {}).get("conditions", ())
-    return any(each["type"] == "PodScheduled" and each["status"] == "False" for each in conditions)
+    return any(
+        condition["type"] == "PodScheduled" and condition["status"] == "False" for condition in conditions
+    )
 
 
 def refused_readiness(event: Mapping[str, Any], times: int) -> bool:
-    """Return whether an event tells that a readiness probe has failed so often."""
+    """Return whether an event reports this number of failed readiness probes."""
     told = event.get("reason") == "Unhealthy" and "Readiness" in event["message"]
     return told and event.get("count", 1) >= times
 

@@ -1,7 +1,7 @@
-"""A stand-in for Docker with its AI agent, as a program on PATH: answers in the form of the real one.
+"""A test double for Docker with its AI agent, in the real one's output format.
 
-What it is asked for is kept in `calls.txt` beside it. AI_ANSWER says how the agent behaves: the name of a
-file to print, or one of the words below. A build succeeds at once, and its image is empty.
+It records its prompts in `calls.txt` in its own directory. AI_ANSWER selects its behavior: the name of a
+file to print, or one of the words below. A build succeeds immediately with an empty image.
 """
 
 import io
@@ -16,9 +16,9 @@ WITHOUT_END = "word " * 2000
 
 
 def main(arguments: list[str]) -> int:
-    """Answer as Docker does."""
+    """Run one Docker command."""
     with pathlib.Path(__file__).with_name("calls.txt").open("a", encoding="utf-8") as calls:
-        here = [each.name for each in pathlib.Path().iterdir()]
+        here = [path.name for path in pathlib.Path().iterdir()]
         calls.write(json.dumps({"arguments": arguments, "cwd": here, "names": sorted(os.environ)}) + "\n")
     behaviour = os.environ.get("AI_ANSWER", "")
     match arguments:
@@ -78,13 +78,13 @@ def save() -> None:
 
 
 def say(text: str) -> None:
-    """Print at once."""
+    """Print and flush."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def fail(text: str) -> int:
-    """Complain, and return the exit code."""
+    """Print an error and return the exit code."""
     sys.stderr.write(f"{text}\n")
     return 1
 

@@ -1,7 +1,7 @@
-"""A program that answers like Docker where images are built, weighed and pushed; its state is a file.
+"""A test double for Docker's build, save and push commands. Its state is a file.
 
-DOUBLE says how it behaves: well, when it says nothing. What a build tells was recorded from a real one. An
-image holds one file of as many bytes as SIZE says. The registry is part of the state.
+DOUBLE selects its behavior; by default, every command succeeds. Build output was recorded from a real
+Docker. An image contains one file of SIZE bytes. The registry is part of the state.
 """
 
 import base64
@@ -26,7 +26,7 @@ BEHAVIOUR = os.environ.get("DOUBLE", "")
 
 @contextlib.contextmanager
 def state() -> Iterator[dict[str, Any]]:
-    """Give the state, alone, and keep what becomes of it."""
+    """Lock and yield the state, then save it."""
     with STATE.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         kept = (
@@ -37,7 +37,7 @@ def state() -> Iterator[dict[str, Any]]:
 
 
 def main(arguments: list[str]) -> int:
-    """Answer one command."""
+    """Run one command."""
     with state() as now:
         now["calls"].append(arguments)
     match arguments:
@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
 
 
 def build(words: list[str]) -> int:
-    """Tell a recorded build, and have its image."""
+    """Print a recorded build and store its image."""
     options = list(itertools.pairwise(words))
     service = next(value for name, value in options if name == "--file").partition("/")[0]
     if BEHAVIOUR == "hangs":
@@ -124,7 +124,7 @@ def save(image: dict[str, Any]) -> None:
 
 
 def push(name: str) -> int:
-    """Have the registry hold an image."""
+    """Store an image in the registry."""
     if BEHAVIOUR == "denied":
         return refuse("denied: requested access to the resource is denied")
     with state() as now:
@@ -139,7 +139,7 @@ def push(name: str) -> int:
 
 
 def refuse(*messages: str) -> int:
-    """Give up as Docker does, if there is a reason."""
+    """Exit with Docker's error, if there is one."""
     sys.stderr.writelines(f"{message}\n" for message in messages)
     return 1 if messages else 0
 

@@ -1,7 +1,7 @@
-"""A program that answers like kubectl, Helm, minikube and kind, by the name it is called by.
+"""A test double for kubectl, Helm, minikube and kind, selected by the name of the program.
 
-It keeps what it was told in one file beside itself. CLUSTER says how it behaves: well, when it says nothing.
-What the API server says of a release was recorded from a real one.
+It stores its state in one file in its own directory. CLUSTER selects its behavior; by default, every command
+succeeds. The API server's responses about a release were recorded from a real one.
 """
 
 import fcntl
@@ -31,11 +31,11 @@ RENDERED = """---
 # Source: todo-chatbot-chart/templates/backend-deployment.yaml
               value: postgresql://todo:$(POSTGRES_PASSWORD)@{release}-postgresql:5432/todo
 """
-"""What the chart makes of the values, as far as it is read."""
+"""The parts of the rendered chart that are used."""
 
 
 def main(name: str, arguments: list[str]) -> int:
-    """Answer one command."""
+    """Run one command."""
     given = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
     with STATE.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -43,7 +43,7 @@ def main(name: str, arguments: list[str]) -> int:
         for part, empty in (("images", []), ("objects", {}), ("revisions", []), ("calls", []), ("given", [])):
             state.setdefault(part, empty)
         state["calls"].append([name, *arguments])
-        words = [each for each in arguments if not each.startswith("-") or each == "-"]
+        words = [argument for argument in arguments if not argument.startswith("-") or argument == "-"]
         answer: Callable[..., Any] = {"kubectl": kubectl, "helm": helm}.get(name, loader)
         with releases(arguments, state):
             code = answer(words, arguments, given, state)
@@ -58,8 +58,8 @@ def main(name: str, arguments: list[str]) -> int:
 
 @contextmanager
 def releases(arguments: list[str], state: dict[str, Any]) -> Iterator[None]:
-    """Let `revisions` be those of the namespace that a command is about, for as long as it is answered."""
-    named = [each.partition("=")[2] for each in arguments if each.startswith("--namespace=")]
+    """Set `revisions` to those of a command's namespace while it runs."""
+    named = [argument.partition("=")[2] for argument in arguments if argument.startswith("--namespace=")]
     if named in ([], ["todo-app-dev"]):
         yield
         return
@@ -72,7 +72,7 @@ def releases(arguments: list[str], state: dict[str, Any]) -> Iterator[None]:
 def kubectl(
     words: list[str], arguments: list[str], given: str, state: dict[str, Any]
 ) -> int | Callable[[], object]:
-    """Answer as kubectl."""
+    """Run a kubectl command."""
     if BEHAVIOUR in {"unreachable", "no-context"} and words[0] != "config":
         say({"clientVersion": {"gitVersion": "v1.35.0"}})
         return refuse("The connection to the server 127.0.0.1:6443 was refused - did you specify the port?")
@@ -109,7 +109,7 @@ def kubectl(
         case ["get"]:
             there = [] if BEHAVIOUR == "objects-deleted" else json.loads(given)["items"]
             if BEHAVIOUR == "scaled":
-                there = [{**each, "spec": {**each.get("spec", {}), "replicas": 0}} for each in there]
+                there = [{**item, "spec": {**item.get("spec", {}), "replicas": 0}} for item in there]
             say({"kind": "List", "items": there})
         case ["get", "statefulset", _]:
             if BEHAVIOUR == "has-a-database":
@@ -150,15 +150,15 @@ def kubectl(
 
 
 def helm(words: list[str], arguments: list[str], given: str, state: dict[str, Any]) -> int:
-    """Answer as Helm."""
+    """Run a Helm command."""
     match words:
         case ["version"]:
             sys.stdout.write("v4.0.1")
         case ["upgrade", *_]:
             revision = len(state["revisions"]) + 1
             description = arguments[arguments.index("--description") + 1]
-            for each in state["revisions"]:
-                each["status"] = "superseded"
+            for revision in state["revisions"]:
+                revision["status"] = "superseded"
             state["revisions"].append(
                 {
                     "revision": revision,
@@ -173,17 +173,20 @@ def helm(words: list[str], arguments: list[str], given: str, state: dict[str, An
                 return refuse("Error: UPGRADE FAILED: the object has been refused")
             say({"version": revision})
         case ["template", *_]:
-            if any("backnd" in each for each in arguments):
+            if any("backnd" in argument for argument in arguments):
                 return refuse(
                     "Error: values don't meet the specifications of the schema: 'backnd' not allowed"
                 )
-            port = next((each for each in arguments if each.startswith("frontend.service.nodePort=")), None)
+            port = next(
+                (argument for argument in arguments if argument.startswith("frontend.service.nodePort=")),
+                None,
+            )
             if port := (port or os.environ["NODE_PORT"]).rpartition("=")[2]:
                 sys.stdout.write(RENDERED.format(port=port, release=words[1]))
         case ["get", "manifest", _]:
             kinds = ("Deployment", "StatefulSet")
             without_spec = {"kind": "ConfigMap", "metadata": {"name": "todo-app-config"}}
-            workloads = [each for each in recorded()["objects"] if each["kind"] in kinds]
+            workloads = [item for item in recorded()["objects"] if item["kind"] in kinds]
             say({"kind": "List", "items": [*workloads, without_spec]})
         case ["history", *_] if BEHAVIOUR == "release-of-others":
             say([{"revision": 1, "status": "deployed", "description": "", "chart": "shop-2.0.0"}])
@@ -203,10 +206,10 @@ def helm(words: list[str], arguments: list[str], given: str, state: dict[str, An
 
 
 def loader(words: list[str], arguments: list[str], given: str, state: dict[str, Any]) -> int:
-    """Answer as minikube or kind."""
+    """Run a minikube or kind command."""
     match words:
         case [*_, "image", "ls"]:
-            sys.stdout.write("".join(f"docker.io/library/{each}\n" for each in state["images"]))
+            sys.stdout.write("".join(f"docker.io/library/{image}\n" for image in state["images"]))
         case [*_, "image", "load", name]:
             if BEHAVIOUR == "refuses-images":
                 return refuse("X Exiting due to GUEST_IMAGE_LOAD: the disk is full")
@@ -219,32 +222,32 @@ def loader(words: list[str], arguments: list[str], given: str, state: dict[str, 
 
 
 def annotations(state: dict[str, Any], key: str) -> dict[str, str]:
-    """Return what was noted on an object, to be added to."""
+    """Return the stored annotations of an object, which the caller may change."""
     found: dict[str, str] = state["objects"].get(key, {}).get("metadata", {}).setdefault("annotations", {})
     return found
 
 
 def recorded() -> dict[str, Any]:
-    """Return the case that the release is in."""
+    """Return the recording of the release's current case."""
     with Path(os.environ[RECORDED]).open(encoding="utf-8") as file:
         found: dict[str, Any] = json.load(file)[os.environ.get("CASE", "healthy")]
     return found
 
 
 def say(document: object) -> None:
-    """Print a document."""
+    """Print a document as JSON."""
     sys.stdout.write(f"{json.dumps(document)}\n")
     sys.stdout.flush()
 
 
 def refuse(message: str) -> int:
-    """Give up as these programs do."""
+    """Print an error and exit as these programs do."""
     sys.stderr.write(f"{message}\n")
     return 1
 
 
 def digest(value: object) -> str:
-    """Return a short name for a value."""
+    """Return a short hash of a value."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -1,7 +1,7 @@
-"""A program that answers like Docker and its Compose, and keeps what it was told in one file beside itself.
+"""A test double for Docker and Compose. It stores its state in one file in its own directory.
 
-DOCKER says how it behaves: well, when it says nothing. The containers do nothing; their states
-and their outputs are those that the real ones had in the same case.
+DOCKER selects its behavior; by default, every command succeeds. The containers do nothing; their states and
+outputs were recorded from real containers in the same case.
 """
 
 import fcntl
@@ -38,7 +38,7 @@ GIVEN = (
 
 
 def main(arguments: list[str]) -> int:
-    """Answer one command."""
+    """Run one command."""
     if BEHAVIOUR == "absent-daemon":
         return refuse("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?")
     if BEHAVIOUR == "silent-daemon":
@@ -57,19 +57,19 @@ def main(arguments: list[str]) -> int:
         state["calls"].append(arguments)
         answer = compose if arguments[0] == "compose" else docker
         code = answer(arguments, state)
-        # As a whole, for those who look while it is written.
+        # Replace the file atomically, for concurrent readers.
         written = STATE.with_suffix(".new")
         written.write_text(json.dumps(state))
         written.replace(STATE)
     if isinstance(code, int):
         return code
-    # What never ends must not keep the others from asking.
+    # Release the lock, so that an endless command does not block the others.
     code()
     return 0
 
 
 def docker(arguments: list[str], state: dict[str, Any]) -> int | Callable[[], object]:
-    """Answer what is not about Compose."""
+    """Run a Docker command other than Compose."""
     match arguments:
         case ["version", *_]:
             say(json.dumps({"Version": "29.1.0", "Os": "linux", "Arch": "amd64"}))
@@ -96,7 +96,11 @@ def docker(arguments: list[str], state: dict[str, Any]) -> int | Callable[[], ob
         case ["container", "inspect", *ids]:
             say(
                 json.dumps(
-                    [state["containers"][each]["inspect"] for each in ids if each in state["containers"]]
+                    [
+                        state["containers"][container_id]["inspect"]
+                        for container_id in ids
+                        if container_id in state["containers"]
+                    ]
                 )
             )
         case ["container", "logs", *words, name]:
@@ -105,11 +109,11 @@ def docker(arguments: list[str], state: dict[str, Any]) -> int | Callable[[], ob
             before = "" if since == container["inspect"]["State"]["StartedAt"] else container["before"]
             say(f"{before}{container['output']}")
         case ["pause", name]:
-            # Its health is not asked for while it is paused, and the last answer counts no more.
+            # Docker pauses the health checks of a paused container and discards the last result.
             state["containers"][name]["inspect"]["State"] |= {"Status": "paused", "Health": UNKNOWN}
         case ["container", "stop", *ids]:
-            for each in ids:
-                stop(state["containers"][each])
+            for container_id in ids:
+                stop(state["containers"][container_id])
         case ["container", "create", *_]:
             say("copier")
         case ["container", "cp", source, target]:
@@ -118,8 +122,8 @@ def docker(arguments: list[str], state: dict[str, Any]) -> int | Callable[[], ob
         case ["container", "start", *_] | ["container", "rm", "--force", _]:
             pass
         case ["container", "rm", *ids]:
-            for each in ids:
-                del state["containers"][each]
+            for container_id in ids:
+                del state["containers"][container_id]
         case ["container", "top", *_]:
             say("PID RSS\n10 40000\n11 2000")
         case ["volume", "ls", *words]:
@@ -129,7 +133,7 @@ def docker(arguments: list[str], state: dict[str, Any]) -> int | Callable[[], ob
         case ["volume", "create", *_, name]:
             state["volumes"] = sorted({*state["volumes"], name})
         case ["volume", "rm", *names]:
-            state["volumes"] = [each for each in state["volumes"] if each not in names]
+            state["volumes"] = [volume for volume in state["volumes"] if volume not in names]
         case ["events", *_]:
             return signal.pause
         case _:
@@ -138,7 +142,7 @@ def docker(arguments: list[str], state: dict[str, Any]) -> int | Callable[[], ob
 
 
 def compose(arguments: list[str], state: dict[str, Any]) -> int | Callable[[], object]:
-    """Answer what is about a project."""
+    """Run a Compose command."""
     if BEHAVIOUR == "no-compose":
         return refuse("docker: unknown command: docker compose")
     if arguments == ["compose", "version"]:
@@ -162,13 +166,13 @@ def compose(arguments: list[str], state: dict[str, Any]) -> int | Callable[[], o
     elif "down" in arguments:
         state["containers"] = {}
     elif "stop" in arguments:
-        for each in state["containers"].values():
-            stop(each)
+        for container in state["containers"].values():
+            stop(container)
     elif "logs" in arguments:
-        for each in state["containers"].values():
-            name = each["inspect"]["Config"]["Labels"]["com.docker.compose.service"]
+        for container in state["containers"].values():
+            name = container["inspect"]["Config"]["Labels"]["com.docker.compose.service"]
             if name in arguments:
-                say("\n".join(f"{name}-1  | {line}" for line in each["output"].splitlines()))
+                say("\n".join(f"{name}-1  | {line}" for line in container["output"].splitlines()))
         return signal.pause if "--follow" in arguments else 0
     return 0
 
@@ -176,7 +180,7 @@ def compose(arguments: list[str], state: dict[str, Any]) -> int | Callable[[], o
 def up(
     project: str, services: list[str], hashes: dict[str, str], given: dict[str, str], state: dict[str, Any]
 ) -> int | Callable[[], object]:
-    """Start the containers as far as the behaviour lets them."""
+    """Start the containers, as far as the selected behavior allows."""
     prefix = given.get("NETWORK_PREFIX", "")
     if BEHAVIOUR == "network-taken" and prefix != os.environ.get("FREE_PREFIX"):
         state["refused"] = [*state.get("refused", []), prefix]
@@ -187,13 +191,13 @@ def up(
         return fail("Error response from daemon: write /var/lib/docker/x: no space left on device")
     if BEHAVIOUR == "image-missing":
         return fail(f"Error response from daemon: No such image: {given['BACKEND_IMAGE']}")
-    if any(each["inspect"]["State"]["Status"] == "paused" for each in state["containers"].values()):
+    if any(container["inspect"]["State"]["Status"] == "paused" for container in state["containers"].values()):
         return fail("Error response from daemon: cannot start a paused container, try unpause instead")
     order = [*(["postgres"] if "postgres" in services else []), "migrate", "backend", "frontend"]
     for service in order:
         told(f"{project}-{service}-1", "Creating", "Created")
     if BEHAVIOUR == "slow":
-        # Long enough that what waits for it shows its progress.
+        # Long enough for the caller to show its progress.
         time.sleep(1)
     for service in order:
         name = f"{project}-{service}-1"
@@ -231,7 +235,7 @@ def up(
 def make(
     name: str, service: str, configuration: str, given: dict[str, str], state: dict[str, Any]
 ) -> dict[str, Any]:
-    """Keep a container that runs and is well; one that was there already stays as it is."""
+    """Store a running, healthy container; keep an existing one."""
     reference = given["FRONTEND_IMAGE" if service == "frontend" else "BACKEND_IMAGE"]
     image = state["images"].get(reference, {}).get("Id", "")
     done = service == "migrate"
@@ -265,7 +269,7 @@ def make(
     output = "applied 0001\napplied 0002\n" if done else f"the {service} has started\n"
     before = ""
     if keep:
-        # What it wrote stays, and what it did to the database too.
+        # Its logs and its changes to the database remain.
         before = "".join(state["containers"][name][part] for part in ("before", "output"))
         output = "" if done else output
     container = {"inspect": inspect, "output": output, "before": before}
@@ -274,36 +278,36 @@ def make(
 
 
 def stop(container: dict[str, Any]) -> None:
-    """End a container."""
+    """Stop a container."""
     container["inspect"]["State"] |= {"Status": "exited", "Health": None, "Pid": 0}
 
 
 def told(name: str, *statuses: str) -> None:
-    """Say what Compose says about a container."""
+    """Print Compose's message about a container."""
     for status in statuses:
         say(json.dumps({"id": f"Container {name}", "status": status}))
 
 
 def fail(message: str) -> int:
-    """Give up as Compose does."""
+    """Exit with Compose's error."""
     say(json.dumps({"error": True, "message": message}))
     return 1
 
 
 def refuse(message: str) -> int:
-    """Give up as Docker does."""
+    """Exit with Docker's error."""
     sys.stderr.write(f"{message}\n")
     return 1
 
 
 def say(text: str) -> None:
-    """Print, at once."""
+    """Print and flush."""
     sys.stdout.write(f"{text}\n" if text else "")
     sys.stdout.flush()
 
 
 def digest(value: object) -> str:
-    """Return a short name for a value."""
+    """Return a short hash of a value."""
     return hashlib.sha256(re.sub(r"sk-\S+", "", json.dumps(value)).encode()).hexdigest()[:12]
 
 

@@ -1,7 +1,7 @@
-"""Starts the application the way a person does, beside whatever else runs on this machine.
+"""Start the application as a user does, next to any other instance on this machine.
 
-Its database, settings, logs and ports are its own; only the built frontend is shared, because it is named by
-what went into it.
+Its database, settings, logs and ports are separate. It shares only the built frontend, whose name contains a
+hash of its inputs.
 """
 
 import json
@@ -22,7 +22,7 @@ START_SECONDS = 300
 
 @dataclass(frozen=True)
 class Application:
-    """A running application: its address, and the name of the agent that answers in its chat."""
+    """A running application: its address, and the name of its agent."""
 
     address: str
     agent: str
@@ -38,7 +38,7 @@ def own_application(
     profile: str,
     flags: Sequence[str] = ("--prod",),
 ) -> Iterator[Application]:
-    """Run what is deployed, with its state in `folder`: processes of this machine, containers, or pods."""
+    """Run the application with its state in `folder`: as processes, containers or pods."""
     env_file = folder / ".env"
     lines = {"BETTER_AUTH_SECRET": secrets.token_urlsafe(32), **settings}
     env_file.touch(mode=0o600)
@@ -66,7 +66,7 @@ def own_application(
     start = ["up", "--engine", engine, "--profile", profile, *flags, "--detach", "--auto-port", *ports]
     stop = ["compose-down", "--volumes", "--yes"] if engine == "compose" else ["down"]
     if engine == "cluster":
-        # A namespace of its own, beside whatever release there is.
+        # A separate namespace, next to any existing release.
         where = ["--namespace", f"todo-e2e-{secrets.token_hex(3)}"]
         start = ["helm-install", *where, "--set", "frontend.service.nodePort=0"]
         stop = ["helm-uninstall", *where, "--data", "--yes"]
@@ -99,14 +99,14 @@ APPLICATION_VARIABLES = {
     "COMPOSE_PROJECT_NAME",
     "TODO_ENGINE",
 }
-"""What a developer's shell may have set and the test must not take over."""
+"""Variables that the test must not inherit from the developer's shell."""
 
 
 def address_for_containers() -> str:
-    """Return an address of this machine that containers reach too: that of Docker's own network.
+    """Return an address of this machine that containers can reach: the gateway of Docker's own network.
 
-    Where containers run in a machine of their own, as with Docker Desktop, it is the loopback, and the
-    application is given the name that stands for this machine.
+    If containers run in a virtual machine, as with Docker Desktop, it is the loopback address, and the
+    application gets the name of this machine inside containers.
     """
     form = "{{(index .IPAM.Config 0).Gateway}}"
     command = ["docker", "network", "inspect", "bridge", "--format", form]
@@ -119,7 +119,7 @@ def address_for_containers() -> str:
 
 
 def address_for_pods() -> str:
-    """Return the address of this machine on the network of the cluster's nodes."""
+    """Return this machine's address on the network of the cluster's nodes."""
     form = "--output=jsonpath={.items[0].status.addresses[?(@.type=='InternalIP')].address}"
     command = ["kubectl", "get", "nodes", form]
     node = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
@@ -130,7 +130,7 @@ def address_for_pods() -> str:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on at this moment."""
+    """Return a port that is currently free."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

@@ -1,4 +1,4 @@
-"""The application, the browser and the people of the end-to-end tests."""
+"""Fixtures for the end-to-end tests: the application, the browser and the users."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -22,8 +22,8 @@ from tests.model_server import model_server
 from tests.provision.browser import launch_any
 
 AGENTS = ("offline", "openai")
-# A refused request is also written to the console, and some tests are about refusals. The other is a header
-# that browsers heed over https and at localhost alone, and a node's port is neither.
+# The browser also logs refused requests, which some tests cause. The other message is about a header that
+# browsers apply only over HTTPS and on localhost, which a node's port is not.
 NO_ERRORS = ("Failed to load resource", "The Cross-Origin-Opener-Policy header has been ignored")
 expect.set_options(timeout=15_000)
 
@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out development, of which pods and an application that is already running know nothing."""
+    """Skip the development tests for pods and for an application that is already running."""
     other = config.getoption("--engine") == "cluster" or config.getoption("--address")
     return True if other and collection_path.name == "test_development.py" else None
 
@@ -54,7 +54,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def application(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Application]:
-    """The running application, once with the offline agent and once with a model behind a local server."""
+    """The running application, once with the offline agent and once with a model on a local server."""
     agent: str = request.param
     if address := request.config.getoption("--address"):
         yield Application(address, agent)
@@ -75,7 +75,7 @@ def application(
 
 @pytest.fixture(scope="session")
 def browser(browser_type: BrowserType) -> Iterator[Browser]:
-    """A Chrome or Chromium, wherever this machine has one."""
+    """Chrome or Chromium, from wherever this machine has it."""
     browser = launch_any(browser_type, ROOT / ".run" / "browser")
     yield browser
     browser.close()
@@ -83,7 +83,7 @@ def browser(browser_type: BrowserType) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def browser_context_args(browser_context_args: dict[str, Any], application: Application) -> dict[str, Any]:
-    """A desktop whose clock shows another date than UTC does, so that a date in the wrong zone is seen."""
+    """A desktop in a time zone whose date differs from UTC, which exposes dates in the wrong zone."""
     behind = datetime.now(UTC).hour < 11
     return {
         **browser_context_args,
@@ -96,7 +96,7 @@ def browser_context_args(browser_context_args: dict[str, Any], application: Appl
 
 @pytest.fixture
 def visit(new_context: Callable[..., Any]) -> Iterator[Callable[[], Page]]:
-    """Open a page of a browser of its own. An error on any page fails the test."""
+    """Open a page in a new browser. An error on any page fails the test."""
     errors: list[str] = []
 
     def open_page() -> Page:
@@ -106,12 +106,12 @@ def visit(new_context: Callable[..., Any]) -> Iterator[Callable[[], Page]]:
         return page
 
     yield open_page
-    assert [each for each in errors if not each.startswith(NO_ERRORS)] == []
+    assert [error for error in errors if not error.startswith(NO_ERRORS)] == []
 
 
 @pytest.fixture
 def sign_up(visit: Callable[[], Page]) -> Callable[[str], Person]:
-    """Create an account of that name through the page, as a new person does."""
+    """Create an account through the page, as a new user does."""
 
     def sign_up(name: str) -> Person:
         person = Person(
@@ -125,7 +125,7 @@ def sign_up(visit: Callable[[], Page]) -> Callable[[str], Person]:
 
 @pytest.fixture
 def screenshot(application: Application) -> Callable[[Page, str], None]:
-    """Keep a picture of a page at the width of a desktop and of a phone."""
+    """Save a screenshot of a page at desktop and phone width."""
     folder = ROOT / ".artifacts" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
 

@@ -1,4 +1,4 @@
-"""What a person does in the browser, by the roles, labels and texts that they perceive."""
+"""A user's actions in the browser, by the roles, labels and texts that users perceive."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class Person:
-    """A person at a browser of their own, with an account."""
+    """A user with an account and a separate browser."""
 
     page: Page
     name: str
@@ -18,7 +18,7 @@ class Person:
     password: str
 
     def sign_up(self) -> None:
-        """Create the account, and arrive at the tasks."""
+        """Create the account and open the tasks."""
         self.page.goto("/sign-up")
         self.page.get_by_label("Name").fill(self.name)
         self.page.get_by_label("Email").fill(self.email)
@@ -26,43 +26,43 @@ class Person:
         self._submit("Create account")
 
     def sign_in(self) -> None:
-        """Come back with the same account, and arrive at the tasks."""
+        """Sign in with the same account and open the tasks."""
         self.page.goto("/sign-in")
         self.page.get_by_label("Email").fill(self.email)
         self.page.get_by_label("Password", exact=True).fill(self.password)
         self._submit("Sign in")
 
     def sign_out(self) -> None:
-        """Leave, and arrive at the page to sign in."""
+        """Sign out and return to the sign-in page."""
         self.page.get_by_role("button", name="Account").click()
         self.page.get_by_role("menuitem", name="Sign out").click()
         expect(self.page).to_have_url(re.compile("/sign-in"))
 
     def say(self, message: str) -> None:
-        """Send a message in the chat, and wait until the reply has ended."""
+        """Send a chat message and wait for the complete reply."""
         self.page.get_by_role("textbox", name="Message").fill(message)
         with self.page.expect_response("**/api/chat"):
             self.page.get_by_role("button", name="Send", exact=True).click()
         expect(self.page.get_by_role("button", name="Stop")).to_be_hidden()
 
     def add(self, title: str) -> None:
-        """Add a task by typing it above the list."""
+        """Add a task with the field above the list."""
         self.page.get_by_role("textbox", name="New task").fill(title)
         self.page.keyboard.press("Enter")
         expect(self.task(title)).to_be_enabled()
 
     @property
     def tasks(self) -> Locator:
-        """The pane with the list."""
+        """The pane with the task list."""
         return self.page.get_by_role("region", name="Tasks", exact=True)
 
     @property
     def conversation(self) -> Locator:
-        """What has been said."""
+        """The chat messages."""
         return self.page.get_by_role("log", name="Conversation")
 
     def receipt(self, text: str) -> Locator:
-        """What the chat says that it has done; a press on it shows the task."""
+        """The chat's receipt for an action. Clicking it shows the task."""
         return self.conversation.get_by_role("button", name=re.compile(f"^{re.escape(text)}", re.IGNORECASE))
 
     def group(self, name: str) -> Locator:
@@ -70,11 +70,11 @@ class Person:
         return self.tasks.get_by_role("list", name=name)
 
     def task(self, title: str) -> Locator:
-        """The check of a task."""
+        """The checkbox of a task."""
         return self.tasks.get_by_role("checkbox", name=title, exact=True)
 
     def _submit(self, button: str) -> None:
-        """Send the form; where the server asks to wait between tries, wait and send it again."""
+        """Submit the form; if the server limits the rate, wait and submit it again."""
         arrived = self.page.get_by_role("textbox", name="New task")
         refused = self.page.get_by_role("main").get_by_role("alert")
         for _ in range(ATTEMPTS):

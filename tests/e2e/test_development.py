@@ -1,4 +1,4 @@
-"""Development runs: every printed address is a live page, and two of them run side by side."""
+"""Development mode: every printed address serves a page, and two instances run side by side."""
 
 import secrets
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ EVERYWHERE = "0.0.0.0"
 def applications(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Application, Application]]:
-    """Two applications of this clone in development, open to other machines."""
+    """Two development instances of this clone, open to other machines."""
     engine, profile = request.config.getoption("--engine"), request.config.getoption("--profile")
 
     def run(name: str) -> Iterator[Application]:
@@ -32,7 +32,7 @@ def applications(
 
 
 def use(browser: Browser, address: str) -> None:
-    """Sign up and add a task, which takes a page whose scripts run."""
+    """Sign up and add a task, which requires a page with working scripts."""
     context = browser.new_context(base_url=address)
     email, password = f"ada-{secrets.token_hex(6)}@example.com", secrets.token_hex(12)
     person = Person(context.new_page(), "Ada", email, password)
@@ -41,7 +41,7 @@ def use(browser: Browser, address: str) -> None:
     context.close()
 
 
-def test_every_address_for_this_and_other_machines_is_a_live_page(
+def test_every_printed_address_serves_a_page(
     applications: tuple[Application, Application], browser: Browser
 ) -> None:
     port = applications[0].address.rpartition(":")[2]
@@ -49,7 +49,7 @@ def test_every_address_for_this_and_other_machines_is_a_live_page(
         use(browser, f"http://{host}:{port}")
 
 
-def test_two_applications_of_one_clone_run_side_by_side(
+def test_two_instances_of_one_clone_run_side_by_side(
     applications: tuple[Application, Application], browser: Browser
 ) -> None:
     for application in applications:

@@ -1,4 +1,4 @@
-"""The one way through the application that must never break, with the offline agent and with a model."""
+"""The main path through the application, with the offline agent and with a model."""
 
 import gzip
 import re
@@ -13,10 +13,10 @@ from tests.e2e.application import Application
 from tests.e2e.person import Person
 
 FIRST_LOAD_BYTES = 190_000
-"""Gzipped, all scripts of a page together."""
+"""The gzipped size of all scripts of a page."""
 
 
-def test_a_person_plans_by_chat_and_by_hand(
+def test_a_user_manages_tasks_by_chat_and_by_hand(
     sign_up: Callable[[str], Person], screenshot: Callable[[Page, str], None]
 ) -> None:
     ada = sign_up("Ada")
@@ -61,7 +61,7 @@ def test_a_person_plans_by_chat_and_by_hand(
     }
 
 
-def test_another_person_sees_none_of_it(sign_up: Callable[[str], Person]) -> None:
+def test_another_user_sees_no_tasks(sign_up: Callable[[str], Person]) -> None:
     ada, ben = sign_up("Ada"), sign_up("Ben")
     ada.add("Buy a present for Ben")
     ada.say("add book a table on friday")
@@ -82,7 +82,7 @@ def test_another_person_sees_none_of_it(sign_up: Callable[[str], Person]) -> Non
     assert [conversation["title"] for conversation in said] == ["list my tasks"]
 
 
-def test_who_signs_out_is_out_and_can_come_back(
+def test_a_user_signs_out_and_in_again(
     application: Application, sign_up: Callable[[str], Person], screenshot: Callable[[Page, str], None]
 ) -> None:
     ada = sign_up("Ada")
@@ -102,13 +102,13 @@ def test_who_signs_out_is_out_and_can_come_back(
     expect(ada.task("Water the plants")).to_be_visible()
 
 
-def test_the_agent_that_answers_is_named(application: Application, sign_up: Callable[[str], Person]) -> None:
+def test_the_current_agent_is_shown(application: Application, sign_up: Callable[[str], Person]) -> None:
     ada = sign_up("Ada")
     ada.say("hello")
     expect(ada.conversation).to_contain_text(re.compile(application.agent, re.IGNORECASE))
 
 
-def test_what_is_not_there_says_so(
+def test_a_missing_page_is_reported(
     visit: Callable[[], Page], screenshot: Callable[[Page, str], None]
 ) -> None:
     page = visit()
@@ -119,7 +119,7 @@ def test_what_is_not_there_says_so(
     screenshot(page, "not-found")
 
 
-def test_the_health_of_both_services_is_told_in_json(
+def test_both_services_report_their_health_as_json(
     application: Application, visit: Callable[[], Page]
 ) -> None:
     requests = visit().request
@@ -129,7 +129,7 @@ def test_the_health_of_both_services_is_told_in_json(
         assert answer.json()["status"] == "ok"
 
 
-def test_a_page_whose_scripts_are_of_another_version_loads_itself_again(visit: Callable[[], Page]) -> None:
+def test_a_page_with_scripts_of_another_version_reloads_itself(visit: Callable[[], Page]) -> None:
     page = visit()
     missing = iter(["one script"])
 
@@ -150,12 +150,12 @@ def test_a_page_whose_scripts_are_of_another_version_loads_itself_again(visit: C
 
 
 @pytest.mark.parametrize("path", ["/", "/sign-in", "/sign-up"])
-def test_a_first_visit_loads_less_javascript_than_its_budget(
+def test_the_javascript_of_a_first_visit_is_within_its_budget(
     application: Application, visit: Callable[[], Page], path: str
 ) -> None:
     requests = visit().request
     tags = re.findall(r"<script\b[^>]*>", requests.get(path).text())
-    # What is marked so, no browser loads that can run the application.
+    # Browsers that can run the application do not load these scripts.
     sources = {re.search(r'src="([^"]+)"', tag) for tag in tags if "nomodule" not in tag.lower()}
     scripts = {found[1] for found in sources if found}
     assert scripts
@@ -163,7 +163,7 @@ def test_a_first_visit_loads_less_javascript_than_its_budget(
 
 
 def api_tasks(page: Page) -> list[dict[str, Any]]:
-    """Return all tasks of the person whose page it is, as the API tells them."""
+    """Return all tasks of a page's user from the API."""
     answer = page.request.get("/api/tasks?status=all")
     assert answer.status == 200
     items: list[dict[str, Any]] = answer.json()["items"]
@@ -171,12 +171,12 @@ def api_tasks(page: Page) -> list[dict[str, Any]]:
 
 
 def same_origin(page: Page) -> dict[str, str]:
-    """Return the header that a browser sends with what a page of this application asks."""
+    """Return the Origin header of the application's own pages."""
     return {"Origin": page.evaluate("location.origin")}
 
 
 def local_time(page: Page, instant: str) -> str:
-    """Return an instant as the clock beside that browser shows it: 2026-11-21T17:00."""
+    """Format an instant on the browser's clock: 2026-11-21T17:00."""
     shown: str = page.evaluate(
         "instant => new Date(instant).toLocaleString('sv').replace(' ', 'T').slice(0, 16)", instant
     )
@@ -184,6 +184,6 @@ def local_time(page: Page, instant: str) -> str:
 
 
 def tomorrow(page: Page) -> str:
-    """Return the date after the one that the browser's clock shows."""
+    """Return tomorrow's date on the browser's clock."""
     today: str = page.evaluate("new Date().toLocaleDateString('sv')")
     return (date.fromisoformat(today) + timedelta(days=1)).isoformat()

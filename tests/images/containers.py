@@ -1,4 +1,4 @@
-"""Containers of a test: hardened as in production, reached over HTTP, and gone with everything afterwards."""
+"""Containers for tests: hardened as in production, reachable over HTTP, and removed afterwards."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ SHELLS_AND_INSTALLERS = {
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition; fail when it never holds."""
+    """Wait until a condition holds; fail after a timeout."""
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline
@@ -33,7 +33,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def docker(*arguments: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a docker command to its end; fail with what it wrote unless that does not matter."""
+    """Run a Docker command; fail with its output unless failures are allowed."""
     done = subprocess.run(
         ["docker", *arguments], capture_output=True, text=True, timeout=600, check=False, **options
     )
@@ -43,7 +43,7 @@ def docker(*arguments: str, check: bool = True, **options: Any) -> subprocess.Co
 
 
 def build(*arguments: str) -> dict[str, Any]:
-    """Build images as people do, with `invoke build`; return what it says of the last one."""
+    """Build images with `invoke build` and return its output about the last one."""
     command = [sys.executable, "-m", "invoke", "build", "--json", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
@@ -57,16 +57,16 @@ class Container:
 
     id: str
     port: int
-    """The port inside."""
+    """The port inside the container."""
 
     @property
     def address(self) -> str:
-        """Where it is reached from this machine."""
+        """The container's address on this machine."""
         published = docker("port", self.id, f"{self.port}/tcp").stdout.split()[0]
         return f"http://{published}"
 
     def wait(self, path: str = "/health") -> httpx2.Response:
-        """Return its first answer to the path."""
+        """Wait for the first response to a path and return it."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
@@ -77,16 +77,16 @@ class Container:
                 time.sleep(0.02)
 
     def get(self, path: str) -> httpx2.Response:
-        """Return its answer to the path."""
+        """Return the response to a path."""
         return httpx2.get(f"{self.address}{path}", timeout=30)
 
     def python(self, program: str) -> str:
-        """Run a Python program inside, as the container's user; return what it wrote."""
+        """Run a Python program in the container as its user and return its output."""
         return docker("exec", "--interactive", self.id, "python", "-", input=program).stdout.strip()
 
     @contextmanager
     def person(self) -> Iterator[httpx2.Client]:
-        """Yield a browser in which somebody new is signed in."""
+        """Yield the browser of a new, signed-in user."""
         with httpx2.Client(base_url=self.address, headers={"Origin": ORIGIN}, timeout=30) as browser:
             account = {"name": "Ada", "email": f"{uuid.uuid4().hex}@example.org", "password": "correct horse"}
             answer = browser.post("/api/auth/sign-up/email", json=account)
@@ -95,19 +95,19 @@ class Container:
 
     @property
     def state(self) -> dict[str, Any]:
-        """What Docker says of it."""
+        """Docker's state of the container."""
         state: dict[str, Any] = json.loads(docker("inspect", "--format", "{{json .State}}", self.id).stdout)
         return state
 
     def logs(self) -> str:
-        """Return everything it wrote."""
+        """Return the container's logs."""
         done = docker("logs", self.id)
         return done.stdout + done.stderr
 
 
 @contextmanager
 def volume() -> Iterator[str]:
-    """Yield the name of a volume of the test's own."""
+    """Yield the name of a volume that only this test uses."""
     name = docker("volume", "create").stdout.strip()
     try:
         yield name
@@ -119,7 +119,7 @@ def volume() -> Iterator[str]:
 def running(
     image: str, *options: str, port: int = 8000, environment: Mapping[str, str] | None = None
 ) -> Iterator[Container]:
-    """Run a container in the background, its port published on this machine, until the block ends."""
+    """Run a container in the background, with its port published on this machine, until the block ends."""
     published = ("--publish", f"127.0.0.1::{port}")
     started = docker("run", "--detach", *HARDENED, *published, *options, *_variables(environment), image)
     container = Container(started.stdout.strip(), port)
@@ -130,7 +130,7 @@ def running(
 
 
 def migrate(image: str, *options: str, environment: Mapping[str, str] | None = None) -> str:
-    """Bring a database up to date as a deployment does, in a container of its own; return what was said."""
+    """Migrate a database in a separate container, as a deployment does; return its output."""
     command = ("python", "-m", "app.database.migrate")
     return docker("run", "--rm", *HARDENED, *options, *_variables(environment), image, *command).stdout
 

@@ -1,4 +1,4 @@
-"""The backend's images in use: what was left out of them is missed by nothing that people do."""
+"""The backend's images in use: every feature works without the files that were removed."""
 
 import gzip
 import json
@@ -37,7 +37,7 @@ from tests.images.containers import (
     wait_until,
 )
 
-# Packages in a virtual environment, and with the interpreter; `invoke verify --all` looks at every profile.
+# One image with a virtual environment and one without; `invoke verify --all` checks every profile.
 PROFILES = ["standalone", "taskflow"]
 
 
@@ -47,7 +47,7 @@ def standalone() -> str:
 
 
 def image_of(profile: str) -> tuple[str, int]:
-    """Return the image of a profile, built if it is not there, and its port."""
+    """Return the image of a profile, built if missing, and its port."""
     image = build("--profile", profile, "--service", "backend")["reference"]
     return image, profiles.load(profile).backend.port
 
@@ -56,7 +56,7 @@ def image_of(profile: str) -> tuple[str, int]:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_people_and_their_tasks_survive_the_container(profile: str) -> None:
+def test_users_and_tasks_survive_the_container(profile: str) -> None:
     image, port = image_of(profile)
     with volume() as data, ExitStack() as people, ExitStack() as first:
         assert "applied 0001_accounts" in migrate(image, "--volume", f"{data}:/data")
@@ -75,7 +75,7 @@ def test_people_and_their_tasks_survive_the_container(profile: str) -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_it_runs_as_its_user_who_may_write_where_the_contract_says(profile: str) -> None:
+def test_the_container_runs_as_its_user_with_the_contracts_writable_paths(profile: str) -> None:
     image, port = image_of(profile)
     wanted = profiles.load(profile).backend
     with running(image, port=port) as container:
@@ -110,11 +110,11 @@ print(json.dumps(dict(user=user, writable=writable, programs=programs, sources=s
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_docker_sees_within_moments_that_it_is_healthy(profile: str) -> None:
+def test_docker_reports_a_healthy_container_within_seconds(profile: str) -> None:
     image, port = image_of(profile)
     with running(image, port=port) as container:
         wait_until(lambda: container.state["Health"]["Status"] == "healthy")
-        # A server that has frozen is not: asked as Docker asks.
+        # A frozen server is unhealthy, by the check that Docker runs.
         container.python(f"{FIND_SERVER}os.kill(server, 19)")
         asked = docker("exec", container.id, "python", "-m", "app.healthcheck", check=False)
         path = profiles.load(profile).backend.health.path
@@ -131,7 +131,7 @@ import os
 """
 
 
-def test_a_request_in_flight_is_answered_before_it_stops(standalone: str) -> None:
+def test_a_request_in_flight_is_answered_before_the_container_stops(standalone: str) -> None:
     body = b'{"email": "ada@example.org", "password": "wrong horse"}'
     head = (
         "POST /api/auth/sign-in/email HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -147,7 +147,7 @@ def test_a_request_in_flight_is_answered_before_it_stops(standalone: str) -> Non
                 connection.makefile("rb") as answer,
             ):
                 connection.sendall(head.encode())
-                # The server asks for the body once it is inside the request.
+                # The server reads the body after it has started the request.
                 assert answer.readline() == b"HTTP/1.1 100 Continue\r\n"
                 assert answer.readline() == b"\r\n"
                 stopping = subprocess.Popen(["docker", "stop", container.id], stdout=subprocess.DEVNULL)
@@ -155,12 +155,12 @@ def test_a_request_in_flight_is_answered_before_it_stops(standalone: str) -> Non
                 connection.sendall(body)
                 assert answer.readline() == b"HTTP/1.1 401 Unauthorized\r\n"
             assert stopping.wait(30) == 0
-            # Ended by the signal that it was sent, and not by the one that Docker sends to those who stay.
+            # The process ended by the signal it received, not by the SIGKILL after Docker's grace period.
             assert container.state["ExitCode"] == 128 + signal.SIGTERM
             assert "Application shutdown complete" in container.logs()
 
 
-def test_the_first_process_buries_orphans(standalone: str) -> None:
+def test_the_init_process_reaps_orphans(standalone: str) -> None:
     with running(standalone) as container:
         container.wait()
         orphan = container.python(
@@ -171,14 +171,14 @@ def test_the_first_process_buries_orphans(standalone: str) -> None:
 
 
 @pytest.mark.parametrize("profile", ["cluster", "uv"])
-def test_the_port_can_be_chosen_when_it_starts(profile: str) -> None:
+def test_the_port_is_configurable_at_startup(profile: str) -> None:
     image, _ = image_of(profile)
     with running(image, port=9123, environment={"PORT": "9123"}) as container:
         assert container.wait().status_code == 200
         assert docker("exec", container.id, "python", "-m", "app.healthcheck").returncode == 0
 
 
-# --- What the image's libraries are needed for
+# --- The image's libraries
 
 
 def test_a_model_streams_its_answer_and_calls_tools(standalone: str) -> None:
@@ -209,7 +209,7 @@ def test_a_model_streams_its_answer_and_calls_tools(standalone: str) -> None:
 
 @pytest.fixture
 def postgresql(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """A PostgreSQL that speaks TLS only: the network it is in, and the certificate to trust."""
+    """A PostgreSQL server that requires TLS: its network, and the certificate to trust."""
     certificate = make_certificate(tmp_path, "database")
     tmp_path.chmod(0o755)
     certificate.chmod(0o644)
@@ -235,7 +235,7 @@ def postgresql(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def make_certificate(folder: Path, name: str) -> Path:
-    """Make a certificate for a host and its key in the folder; return the certificate."""
+    """Create a certificate and key for a host in the folder; return the certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -255,9 +255,7 @@ def make_certificate(folder: Path, name: str) -> Path:
     return folder / "server.crt"
 
 
-def test_postgresql_is_spoken_to_over_tls_that_is_verified(
-    standalone: str, postgresql: tuple[str, Path]
-) -> None:
+def test_postgresql_connections_use_verified_tls(standalone: str, postgresql: tuple[str, Path]) -> None:
     network, certificate = postgresql
     url = f"postgresql://postgres:{SECRET}@database:5432/todo?sslmode=verify-full&channel_binding=require"
     options = ("--network", network, "--volume", f"{certificate}:/tls/server.crt:ro")
@@ -268,7 +266,7 @@ def test_postgresql_is_spoken_to_over_tls_that_is_verified(
         with container.person() as person:
             assert person.post("/api/tasks", json={"title": "Buy milk"}).status_code == 201
             assert person.get("/api/tasks").json()["items"][0]["title"] == "Buy milk"
-    # The public authorities' certificates are there, and do not vouch for this one.
+    # The image has the public certificate authorities, none of which signed this certificate.
     public = {"DATABASE_URL": f"{url}&sslrootcert=system"}
     with running(standalone, *options, environment=public) as container:
         assert container.wait("/ready").json() == {"status": "database unreachable"}
@@ -276,7 +274,7 @@ def test_postgresql_is_spoken_to_over_tls_that_is_verified(
         assert "certificate verify failed" in container.logs()
 
 
-def test_tokens_are_signed_and_passwords_checked(standalone: str) -> None:
+def test_tokens_are_signed_and_passwords_verified(standalone: str) -> None:
     with volume() as data:
         migrate(standalone, "--volume", f"{data}:/data")
         with running(standalone, "--volume", f"{data}:/data") as container:
@@ -296,8 +294,8 @@ def test_tokens_are_signed_and_passwords_checked(standalone: str) -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_no_package_misses_a_module_that_was_left_out(profile: str) -> None:
-    """Import everything: what fails may only miss packages that are not installed."""
+def test_every_module_can_be_imported(profile: str) -> None:
+    """Import every module. Only packages that are not installed may be missing."""
     image, _ = image_of(profile)
     said = docker("run", "--rm", "--interactive", *HARDENED, image, "python", "-", input=IMPORT_ALL).stdout
     imported = json.loads(said)
@@ -336,9 +334,7 @@ out.write(json.dumps({"count": len(names), "missed": missed}))
 # --- The build
 
 
-def test_nothing_of_the_builds_secrets_stays_in_the_image(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_image_contains_no_build_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     marker = f"marker{uuid.uuid4().hex}"
     given = load_settings().build_secrets
     authorities = given.get("ca") or Path(ssl.get_default_verify_paths().cafile or "")

@@ -1,4 +1,4 @@
-"""The frontend's images in use: a Node server or nginx, hardened, in front of the backend of its profile."""
+"""The frontend's images in use: a hardened Node server or nginx in front of the backend."""
 
 import re
 import shutil
@@ -29,13 +29,13 @@ from tests.images.containers import (
     wait_until,
 )
 
-# One of each output; `invoke verify --all` looks at every profile.
+# One image of each kind; `invoke verify --all` checks every profile.
 PROFILES = ["standalone", "taskflow"]
 ADDRESS = re.compile(r'(?:src|href)="(/_next/static/[^"]+)"')
 
 
 def image_of(profile: str) -> tuple[str, list[str], int]:
-    """Return the image of a profile, built if it is not there, the options it runs with, and its port."""
+    """Return the image of a profile, built if missing, its run options and its port."""
     wanted = profiles.load(profile).frontend
     image = build("--profile", profile, "--service", "frontend")["reference"]
     owner = f"uid={wanted.user.uid},gid={wanted.user.gid}"
@@ -69,7 +69,7 @@ def application(profile: str) -> Iterator[tuple[Container, Container]]:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_people_sign_up_add_tasks_and_chat_through_it(profile: str) -> None:
+def test_the_frontend_serves_sign_up_tasks_and_chat(profile: str) -> None:
     with application(profile) as (frontend, _), frontend.person() as person:
         assert person.post("/api/tasks", json={"title": "Buy milk"}).status_code == 201
         chat = person.post("/api/chat", json={"message": "add water the plants tomorrow at 5pm"})
@@ -80,7 +80,7 @@ def test_people_sign_up_add_tasks_and_chat_through_it(profile: str) -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_it_serves_its_pages_and_everything_that_they_name(profile: str) -> None:
+def test_the_image_serves_its_pages_and_their_assets(profile: str) -> None:
     image, options, port = image_of(profile)
     with running(image, *options, port=port) as container:
         assert container.wait().json()["status"] == "ok"
@@ -97,13 +97,13 @@ def test_it_serves_its_pages_and_everything_that_they_name(profile: str) -> None
                 assert asset.headers["content-encoding"] == "gzip" or len(asset.content) < 1000
         for path in ("/there-is-no-such-page", "/_next/image?url=%2Fx&w=64&q=75"):
             assert container.get(path).status_code == 404
-        # Nobody answers at the backend's address.
+        # No backend runs at this address.
         assert container.get("/api/tasks").json()["code"] == "backend_unreachable"
         assert "nhandled" not in container.logs()
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_it_holds_no_shell_and_its_user_owns_what_the_contract_says(profile: str, tmp_path: Path) -> None:
+def test_the_image_has_no_shell_and_its_user_owns_the_contracts_paths(profile: str, tmp_path: Path) -> None:
     image, options, port = image_of(profile)
     wanted = profiles.load(profile).frontend
     with running(image, *options, port=port) as container:
@@ -133,20 +133,20 @@ def test_it_holds_no_shell_and_its_user_owns_what_the_contract_says(profile: str
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_docker_sees_within_moments_that_it_is_healthy(profile: str) -> None:
+def test_docker_reports_a_healthy_container_within_seconds(profile: str) -> None:
     image, options, port = image_of(profile)
     with running(image, *options, port=port) as container:
         wait_until(lambda: container.state["Health"]["Status"] == "healthy")
         configured = docker("inspect", "--format", '{{join .Config.Healthcheck.Test "\\n"}}', image).stdout
         check = configured.split("\n")[1:-1]
         assert docker("exec", container.id, *check).returncode == 0
-        # Where nothing listens, and where something else than 200 is answered.
+        # One port without a server, and one path whose status is not 200.
         for wrong in ("PORT=9", "HEALTH_PATH=/there-is-no-such-page"):
             assert docker("exec", "--env", wrong, container.id, *check, check=False).returncode == 1
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_a_request_in_flight_is_answered_before_it_stops(profile: str) -> None:
+def test_a_request_in_flight_is_answered_before_the_container_stops(profile: str) -> None:
     body = b'{"email": "ada@example.org", "password": "wrong horse"}'
     head = (
         "POST /api/auth/sign-in/email HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -165,12 +165,12 @@ def test_a_request_in_flight_is_answered_before_it_stops(profile: str) -> None:
             assert answer.readline() == b"HTTP/1.1 401 Unauthorized\r\n"
             read_to_end(answer)
         assert stopping.wait(30) == 0
-        # Neither killed, which is what happens to those who stay, nor failed.
+        # The container neither failed nor was killed.
         assert frontend.state["ExitCode"] in {0, 143}, frontend.logs()
 
 
 def is_open(container: Container) -> bool:
-    """Say whether the server still listens, as other containers see it: Docker's own port forwards anyway."""
+    """Check in the container that the server listens: Docker's proxy accepts connections anyway."""
     listening = docker("exec", container.id, *LISTENS[container.port], check=False)
     return listening.returncode == 0
 
@@ -185,7 +185,7 @@ def read_to_end(answer: IO[bytes]) -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES[:1])
-def test_the_first_process_buries_orphans(profile: str) -> None:
+def test_the_init_process_reaps_orphans(profile: str) -> None:
     image, options, port = image_of(profile)
     with running(image, *options, port=port) as container:
         container.wait()
@@ -202,7 +202,7 @@ console.log(child.pid);
 """
 
 
-def test_what_changes_is_served_from_sources_that_belong_to_somebody_else(tmp_path: Path) -> None:
+def test_changes_are_served_from_sources_of_another_owner(tmp_path: Path) -> None:
     image = build("--dev", "--service", "frontend")["reference"]
     sources = tmp_path / "frontend"
     names = subprocess.run(
@@ -211,7 +211,7 @@ def test_what_changes_is_served_from_sources_that_belong_to_somebody_else(tmp_pa
     for name in filter(None, names):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    # Where the volumes go; Docker cannot make what may not be written to.
+    # The mount points of the volumes, which Docker cannot create in a read-only file system.
     for name in ("node_modules", ".next"):
         (sources / name).mkdir()
     options = [

@@ -1,4 +1,4 @@
-"""Images that break one rule each, built by a real Docker: its check fails, and passes without the fault."""
+"""Images that each break one rule: the rule's check fails, and passes once the fault is fixed."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ from tests.images.containers import ROOT, build, docker, wait_until
 
 STANDALONE = profiles.load("standalone")
 PROFILE = STANDALONE.model_copy(update={"backend": STANDALONE.backend.model_copy(update={"size_max_mb": 1})})
-"""The contract, with a budget that a test can exceed without writing 150 MB."""
+"""A contract with a budget that a test can exceed without writing 150 MB."""
 CHECKS = {check.name: check for check in registered()}
 KEY = "sk-proj-" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0z"
 TOKEN = "npm_" + "a1B2c3D4e" * 4
@@ -59,12 +59,12 @@ Fixture = tuple[str, Mapping[str, str]]
 
 
 def added(lines: str, files: Mapping[str, str] | None = None) -> Fixture:
-    """Return the good image with further instructions and files."""
+    """Return the good image with additional instructions and files."""
     return GOOD + lines, {**FILES, **(files or {})}
 
 
 def changed(old: str, new: str) -> Fixture:
-    """Return the good image with an instruction changed."""
+    """Return the good image with one instruction changed."""
     assert old in GOOD
     return GOOD.replace(old, new), FILES
 
@@ -123,7 +123,7 @@ Facts = dict[type[Any], Any]
 
 
 def look(image: str) -> Facts:
-    """Return the facts about an image."""
+    """Inspect an image and return its facts."""
 
     async def gather() -> Facts:
         search = Search({})
@@ -141,7 +141,7 @@ def judge(rule: str, facts: Facts) -> Finding:
 
 @pytest.fixture(scope="module")
 def good(made: Callable[[Fixture], str]) -> Facts:
-    """Return the facts about an image that breaks no rule."""
+    """Return the facts of an image that breaks no rule."""
     return look(made((GOOD, FILES)))
 
 
@@ -268,13 +268,13 @@ signal.pause()
 """
 
 
-def test_memory_counts_private_and_shared_pages_but_no_pages_of_files(backend: str) -> None:
+def test_memory_includes_private_and_shared_pages_but_no_file_pages(backend: str) -> None:
     file, own, shared = 64 * 2**20, 24 * 2**20, 40 * 2**20
     program = KEEPS.format(file=file, own=own, shared=shared)
 
     async def look_inside() -> int:
         async with sandbox.opened(Docker.find(settings.load()), backend) as lab:
-            # As root, who may write the file that is read.
+            # As root, which may write the file that is read.
             container = await lab.create(backend, "python", "-c", program, options=("--user", "0:0"))
             await lab.start(container)
             wait_until(lambda: "ready" in docker("logs", container).stdout)
@@ -284,7 +284,7 @@ def test_memory_counts_private_and_shared_pages_but_no_pages_of_files(backend: s
     assert own + shared <= asyncio.run(look_inside()) < own + shared + file
 
 
-def test_two_runs_at_once_do_not_disturb_each_other(backend: str) -> None:
+def test_concurrent_runs_are_independent(backend: str) -> None:
     command = [sys.executable, "-m", "invoke", "verify", "--json", "--check", "api-address"]
     both = [
         subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -311,7 +311,7 @@ def test_an_interrupted_run_leaves_nothing_behind(backend: str) -> None:
 
 
 def things_of(pid: int) -> dict[str, list[str]]:
-    """Return the owners of everything that a run has in Docker."""
+    """Return the owners of everything that a run has created in Docker."""
     found = {}
     for kind in ("container", "volume", "network"):
         every = ("--all",) if kind == "container" else ()

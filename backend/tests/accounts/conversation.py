@@ -1,10 +1,11 @@
-"""A conversation with an authentication server, and what a real Better Auth server answered in it.
+"""A conversation with an authentication server, and the recorded responses of a Better Auth server.
 
-`recorded.json` holds the answers of Better Auth 1.7.7, run from `better_auth_server.mjs`. To record anew, run
+`recorded.json` contains the responses of Better Auth 1.7.7, run from `better_auth_server.mjs`. To record
+them again, start the server in a directory with the npm package better-auth:
 
     NODE_ENV=production node better_auth_server.mjs 41001
 
-where the npm package better-auth is installed, and beside it, in the repository,
+Then run this in the repository:
 
     python -m backend.tests.accounts.conversation http://127.0.0.1:41001
 """
@@ -39,11 +40,12 @@ class Step:
     """One request.
 
     Attributes:
-        name: what is tried; the key of the recorded answer.
-        call: method and path below /api/auth.
-        body: sent as JSON, unless it is bytes. In its strings, "{ada}" is the session token of browser "ada".
-        browser: whose cookies are sent and kept; none without a name.
-        headers: further headers; None removes one that is sent by default.
+        name: the description of the request, and the key of its recorded response.
+        call: the method and the path below /api/auth.
+        body: sent as JSON, unless it is bytes. In strings, "{ada}" becomes the session token of browser
+            "ada".
+        browser: the browser whose cookies are sent and updated; none if empty.
+        headers: additional headers; None removes a default header.
     """
 
     name: str
@@ -54,12 +56,12 @@ class Step:
 
 
 def person(name: str) -> dict[str, str]:
-    """Return what somebody signs up with."""
+    """Return the body of a sign-up."""
     return {"name": name.title(), "email": f"{name}@example.org", "password": PASSWORD}
 
 
 def credentials(name: str) -> dict[str, str]:
-    """Return what somebody signs in with."""
+    """Return the body of a sign-in."""
     return {"email": f"{name}@example.org", "password": PASSWORD}
 
 
@@ -280,7 +282,7 @@ STEPS = (
 
 
 def answers(client: httpx2.Client) -> Iterator[tuple[Step, dict[str, Any]]]:
-    """Have the conversation, and yield every step with its answer, where names stand for what is random."""
+    """Run the conversation; yield each step with its response, with names in place of random values."""
     jars: dict[str, dict[str, str]] = {}
     names: dict[str, str] = {}
     for step in STEPS:

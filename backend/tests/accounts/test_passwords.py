@@ -1,10 +1,10 @@
-"""Hashes are Better Auth's own, so that accounts can move in both directions."""
+"""Password hashes are compatible with Better Auth in both directions."""
 
 import pytest
 
 from app.accounts.passwords import hash_password, length, verify_password
 
-# Made by hashPassword of better-auth 1.7.7.
+# Created by hashPassword of better-auth 1.7.7.
 REAL_HASHES = {
     "correct horse battery": (
         "8d56d41acdf6880c82cc95c3371a3002:65834f29721a9617dbc50bd8089dd5a067e927696c2154643cf34d9fbf968a2c"
@@ -26,15 +26,15 @@ async def test_a_hash_made_by_better_auth_verifies(password: str) -> None:
     assert await verify_password(password, REAL_HASHES[password])
 
 
-async def test_spellings_that_look_the_same_are_the_same_password() -> None:
+async def test_unicode_normal_forms_of_a_password_are_equal() -> None:
     assert await verify_password("VIII fine pa\u0308sswo\u0308rd 🔑", REAL_HASHES["Ⅷ ﬁne pässwörd 🔑"])
 
 
-async def test_another_password_does_not_verify() -> None:
+async def test_a_wrong_password_does_not_verify() -> None:
     assert not await verify_password("correct horse batterY", REAL_HASHES["correct horse battery"])
 
 
-async def test_a_new_hash_verifies_and_has_a_salt_of_its_own() -> None:
+async def test_a_new_hash_verifies_and_has_a_unique_salt() -> None:
     first, second = await hash_password("password"), await hash_password("password")
     assert first != second
     assert await verify_password("password", first)
@@ -42,7 +42,7 @@ async def test_a_new_hash_verifies_and_has_a_salt_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("hashed", ["", ":", "nonsense", "00:zz", "é:é"])
-async def test_what_is_not_a_hash_verifies_nothing(hashed: str) -> None:
+async def test_a_malformed_hash_does_not_verify(hashed: str) -> None:
     assert not await verify_password("password", hashed)
 
 

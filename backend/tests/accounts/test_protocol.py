@@ -1,4 +1,4 @@
-"""The server answers what a real Better Auth server answered."""
+"""The server returns the same responses as a real Better Auth server."""
 
 import json
 from itertools import count
@@ -12,9 +12,9 @@ from app.settings import Settings
 from backend.tests.accounts.conversation import ORIGIN, RECORDED, answers
 
 
-def test_every_answer_is_better_auths(settings: Settings) -> None:
+def test_every_response_equals_better_auths(settings: Settings) -> None:
     app = create_app(settings)
-    # A conversation without haste: the next call comes when the window is over.
+    # The conversation pauses until the rate limit's window ends.
     app.state.rate_limiter = RateLimiter(
         app.state.database, clock=count(1_800_000_000, USUAL.window_s).__next__
     )

@@ -1,4 +1,4 @@
-"""How often one address may call, however many servers it calls."""
+"""Rate limits by client address, shared by all servers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -52,18 +52,20 @@ async def test_the_fourth_sign_in_within_ten_seconds_is_refused(app: FastAPI, cl
         assert (await client.post("/api/auth/sign-in/email", json=NOBODY)).status_code == 401
 
 
-async def test_other_calls_may_come_a_hundred_times_in_ten_seconds(limiters: list[RateLimiter]) -> None:
+async def test_other_routes_allow_a_hundred_requests_in_ten_seconds(limiters: list[RateLimiter]) -> None:
     answers = [await limiters[number % 2].retry_after("somebody", USUAL) for number in range(101)]
     assert answers == [None] * 100 + [10]
 
 
-async def test_calls_at_once_to_several_servers_are_each_counted_once(limiters: list[RateLimiter]) -> None:
+async def test_concurrent_requests_to_several_servers_are_each_counted_once(
+    limiters: list[RateLimiter],
+) -> None:
     calls = (limiters[number % 2].retry_after("somebody", STRICT) for number in range(20))
     answers = await asyncio.gather(*calls)
     assert sorted(answers, key=str) == [10] * 17 + [None] * 3
 
 
-async def test_whoever_calls_every_few_seconds_is_never_refused(
+async def test_a_request_every_few_seconds_is_never_refused(
     limiters: list[RateLimiter], clock: Clock
 ) -> None:
     for _ in range(20):
@@ -71,23 +73,21 @@ async def test_whoever_calls_every_few_seconds_is_never_refused(
         clock.now += 4
 
 
-async def test_a_clock_that_was_set_back_refuses_nobody_for_long(
-    limiters: list[RateLimiter], clock: Clock
-) -> None:
+async def test_a_clock_that_was_set_back_ends_a_window(limiters: list[RateLimiter], clock: Clock) -> None:
     for _ in range(4):
         await limiters[0].retry_after("somebody", STRICT)
     clock.now -= 86_400
     assert await limiters[1].retry_after("somebody", STRICT) is None
 
 
-def test_addresses_are_counted_by_what_one_customer_has() -> None:
+def test_ipv6_addresses_are_counted_by_network() -> None:
     assert network("2001:db8::1") == network("2001:db8::ffff:1")
     assert network("2001:db8::1") != network("2001:db8:0:1::1")
     assert network("::ffff:10.0.0.1") == network("10.0.0.1")
     assert network("testclient") == network("")
 
 
-async def test_windows_that_are_over_are_forgotten(
+async def test_expired_windows_are_deleted(
     limiters: list[RateLimiter], clock: Clock, database: Database
 ) -> None:
     await limiters[0].retry_after("past", STRICT)

@@ -1,4 +1,4 @@
-"""How long a session lasts, where it may be used from, and how it ends."""
+"""Sessions: their duration, where they are valid and how they end."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ COOKIE = "better-auth.session_token"
 
 
 async def change(app: FastAPI, **values: datetime) -> None:
-    """Change every session in the database."""
+    """Update every session in the database."""
     async with app.state.database.transaction() as session:
         await session.execute(update(Session).values(**values))
 
@@ -37,7 +37,7 @@ async def test_a_session_is_extended_when_its_last_extension_is_a_day_old(
 
 
 @pytest.mark.parametrize("path", ["/get-session?disableRefresh=true", "/get-session"])
-async def test_a_session_is_not_extended_unasked(app: FastAPI, signed_in: SignIn, path: str) -> None:
+async def test_a_session_is_extended_only_when_allowed(app: FastAPI, signed_in: SignIn, path: str) -> None:
     ada = await signed_in("Ada")
     if path == "/get-session":
         ada.cookies.set("better-auth.dont_remember", sign("true", SECRET), domain="localhost.local")
@@ -47,7 +47,7 @@ async def test_a_session_is_not_extended_unasked(app: FastAPI, signed_in: SignIn
     assert "set-cookie" not in response.headers
 
 
-async def test_an_expired_session_is_over_and_forgotten(app: FastAPI, signed_in: SignIn) -> None:
+async def test_an_expired_session_is_rejected_and_deleted(app: FastAPI, signed_in: SignIn) -> None:
     ada = await signed_in("Ada")
     await change(app, expires_at=utc_now())
     response = await ada.get("/api/auth/get-session")
@@ -64,7 +64,7 @@ async def test_a_revoked_session_ends_at_once(app: FastAPI, signed_in: SignIn) -
     assert (await ada.get("/api/tasks")).status_code == 401
 
 
-async def test_an_old_session_does_not_do_what_cannot_be_undone(app: FastAPI, signed_in: SignIn) -> None:
+async def test_an_old_session_cannot_do_sensitive_actions(app: FastAPI, signed_in: SignIn) -> None:
     ada = await signed_in("Ada")
     await change(app, created_at=utc_now() - timedelta(days=1))
     deletion = await ada.post("/api/auth/delete-user", json={})
@@ -73,7 +73,7 @@ async def test_an_old_session_does_not_do_what_cannot_be_undone(app: FastAPI, si
     assert (listing.status_code, listing.json()["code"]) == (403, "SESSION_NOT_FRESH")
 
 
-async def test_people_see_only_their_own_sessions(signed_in: SignIn) -> None:
+async def test_users_see_only_their_own_sessions(signed_in: SignIn) -> None:
     ada, bob = await signed_in("Ada"), await signed_in("Bob")
     [session] = (await ada.get("/api/auth/list-sessions")).json()
     assert session["userId"] == ada.user.id
@@ -81,12 +81,12 @@ async def test_people_see_only_their_own_sessions(signed_in: SignIn) -> None:
     assert (await ada.get("/api/tasks")).status_code == 200
 
 
-async def test_nothing_about_a_session_is_stored_on_the_way(signed_in: SignIn) -> None:
+async def test_session_responses_are_not_cached(signed_in: SignIn) -> None:
     ada = await signed_in("Ada")
     assert (await ada.get("/api/auth/get-session")).headers["cache-control"] == "no-store"
 
 
-async def test_over_https_the_cookie_is_sent_over_nothing_else(app: FastAPI) -> None:
+async def test_the_https_cookie_is_secure(app: FastAPI) -> None:
     app.state.settings = app.state.settings.model_copy(update={"better_auth_url": "https://todo.example"})
     async with browser(app) as client:
         body = {"name": "Ada", "email": "ada@example.org", "password": "password"}
@@ -125,13 +125,13 @@ async def test_another_sites_page_cannot_use_the_cookie(
     "authorization",
     ["Basic abc", "Bearer", "Bearer ", "Bearer .", "bearer ..", "Bearer %00.%00", "Bearer é.é"],
 )
-async def test_a_malformed_authorization_is_nobodys(app: FastAPI, authorization: str) -> None:
+async def test_a_malformed_authorization_header_is_unauthorized(app: FastAPI, authorization: str) -> None:
     headers: Any = {"Authorization": authorization.encode("latin-1")}
     async with browser(app) as anybody:
         assert (await anybody.get("/api/tasks", headers=headers)).status_code == 401
 
 
-async def test_a_token_in_a_signed_cookie_that_never_was_is_nobodys(app: FastAPI) -> None:
+async def test_an_unknown_token_in_a_signed_cookie_is_unauthorized(app: FastAPI) -> None:
     async with browser(app) as anybody:
         for token in ("x" * 32, "nul\0", ""):
             anybody.cookies.set(COOKIE, sign(token, SECRET), domain="localhost.local")

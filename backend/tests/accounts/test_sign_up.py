@@ -1,4 +1,4 @@
-"""Signing up, by many at once and by those who mean harm."""
+"""Sign-up, including concurrent and hostile requests."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ SIGN_UP = "/api/auth/sign-up/email"
 ADA = {"name": "Ada", "email": "ada@example.org", "password": "password"}
 
 
-async def test_concurrent_sign_ups_with_one_address_make_one_account(app: FastAPI) -> None:
+async def test_concurrent_sign_ups_with_one_address_create_one_account(app: FastAPI) -> None:
     async def sign_up(number: int) -> int:
         async with browser(app, address=f"10.0.0.{number}") as client:
             return (await client.post(SIGN_UP, json=ADA)).status_code
@@ -74,7 +74,7 @@ HOSTILE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_hostile_input_is_refused_in_words(app: FastAPI, client: Person, name: str) -> None:
+async def test_hostile_input_is_refused_with_a_message(app: FastAPI, client: Person, name: str) -> None:
     body = HOSTILE[name]
     content = body if isinstance(body, bytes) else json.dumps(body)
     response = await client.post(SIGN_UP, content=content, headers={"content-type": "application/json"})

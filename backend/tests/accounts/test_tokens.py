@@ -1,4 +1,4 @@
-"""JSON Web Tokens: ours, and those of servers that share the secret."""
+"""JSON Web Tokens of this server, and of other servers with the shared secret."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -32,7 +32,7 @@ async def status_with(app: FastAPI, token: str) -> int:
     return response.status_code
 
 
-async def test_a_token_identifies_its_person(app: FastAPI, signed_in: SignIn) -> None:
+async def test_a_token_identifies_its_user(app: FastAPI, signed_in: SignIn) -> None:
     ada = await signed_in("Ada")
     token = (await ada.get("/api/auth/token")).json()["token"]
     assert await status_with(app, token) == 200
@@ -49,14 +49,14 @@ async def test_a_token_verifies_with_the_published_keys(signed_in: SignIn) -> No
     assert read["exp"] - read["iat"] == 15 * 60
 
 
-async def test_a_token_signed_with_the_shared_secret_identifies_its_person(
+async def test_a_token_signed_with_the_shared_secret_identifies_its_user(
     app: FastAPI, signed_in: SignIn
 ) -> None:
     ada = await signed_in("Ada")
     assert await status_with(app, jwt.encode(claims(ada.user), SECRET, "HS256")) == 200
 
 
-async def test_a_shared_secret_of_its_own_replaces_the_servers(app: FastAPI, signed_in: SignIn) -> None:
+async def test_a_separate_shared_secret_replaces_the_servers(app: FastAPI, signed_in: SignIn) -> None:
     ada = await signed_in("Ada")
     other = "another secret of thirty-two characters"
     app.state.settings = app.state.settings.model_copy(update={"jwt_secret": SecretStr(other)})
@@ -127,7 +127,7 @@ async def test_the_token_of_a_deleted_account_identifies_nobody(app: FastAPI, si
     assert await status_with(app, token) == 401
 
 
-async def test_a_new_secret_brings_a_new_key_and_keeps_the_old_one_published(
+async def test_a_new_secret_creates_a_new_key_and_keeps_the_old_one_published(
     app: FastAPI, signed_in: SignIn
 ) -> None:
     ada = await signed_in("Ada")
@@ -145,7 +145,7 @@ async def test_a_new_secret_brings_a_new_key_and_keeps_the_old_one_published(
 
 
 def test_private_keys_are_encrypted_as_better_auth_does() -> None:
-    # Made by symmetricEncrypt of better-auth 1.7.7.
+    # Created by symmetricEncrypt of better-auth 1.7.7.
     encrypted = (
         "6ad22c4c2f6e384c2dae3758cd09f63a4cdcf4f5e65270d9dd01518ab78b669f"
         "a46a3f9a10f7bcbe41d42af26be22bc9c6dd1895a5279cb274"

@@ -1,4 +1,4 @@
-"""The model-backed agent, over real HTTP, against a server that speaks Chat Completions."""
+"""The model-backed agent over real HTTP, against a Chat Completions server."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ OPENAI, GEMINI, OPENROUTER = PROVIDERS
 
 
 class Notebook:
-    """Tools over a list in memory; the schemas have the traits that providers stumble over."""
+    """Tools over a list in memory, with schemas that providers often reject."""
 
     def __init__(self) -> None:
         self.tasks: list[JsonObject] = []
@@ -90,7 +90,7 @@ async def answer(
     notebook: Notebook | None = None,
     silence_s: float = 10,
 ) -> list[AgentEvent]:
-    """Return all events of one answer."""
+    """Return all events of an answer."""
     agent = ModelAgent(
         ModelChoice(provider, model, url or server.url, SecretStr(key)), retries=0, silence_s=silence_s
     )
@@ -104,14 +104,14 @@ def said(events: list[AgentEvent]) -> str:
 
 
 def error(events: list[AgentEvent]) -> str | None:
-    """Return the error of an answer, which has to be its end."""
+    """Return the error that ends an answer."""
     errors = [event.message for event in events if isinstance(event, AgentError)]
     assert not errors or isinstance(events[-1], AgentError)
     assert len(errors) <= 1
     return errors[0] if errors else None
 
 
-async def test_a_model_adds_a_task_and_says_so(server: ModelServer) -> None:
+async def test_a_model_adds_a_task_and_confirms_it(server: ModelServer) -> None:
     notebook = Notebook()
     events = await answer(server, "add buy milk tomorrow at 5pm, high priority", notebook=notebook)
     assert notebook.tasks == [
@@ -122,14 +122,14 @@ async def test_a_model_adds_a_task_and_says_so(server: ModelServer) -> None:
     assert said(events) == "Added “Buy milk”."
 
 
-async def test_parallel_calls_are_all_carried_out(server: ModelServer) -> None:
+async def test_all_parallel_calls_run(server: ModelServer) -> None:
     notebook = Notebook()
     events = await answer(server, "add one thing; add another thing", notebook=notebook)
     assert [task["title"] for task in notebook.tasks] == ["One thing", "Another thing"]
     assert said(events) == "Added “One thing”, “Another thing”."
 
 
-async def test_the_request_tells_the_day_the_time_zone_and_plain_schemas(server: ModelServer) -> None:
+async def test_the_request_contains_the_date_the_time_zone_and_plain_schemas(server: ModelServer) -> None:
     await answer(server, "hello")
     (request,) = server.requests
     prompt = request["messages"][0]["content"]
@@ -142,7 +142,7 @@ async def test_the_request_tells_the_day_the_time_zone_and_plain_schemas(server:
     }
 
 
-async def test_geminis_thought_signatures_are_echoed(server: ModelServer) -> None:
+async def test_geminis_thought_signatures_are_sent_back(server: ModelServer) -> None:
     events = await answer(server, "add one thing; add another thing", model="gemini-local", provider=GEMINI)
     assert error(events) is None
     assert said(events) == "Added “One thing”, “Another thing”."
@@ -151,8 +151,8 @@ async def test_geminis_thought_signatures_are_echoed(server: ModelServer) -> Non
     assert second.extra == {}
 
 
-async def test_a_signature_that_is_not_echoed_is_refused_by_the_server(server: ModelServer) -> None:
-    """The test above can fail: without the extra fields the stand-in answers 400, as Gemini does."""
+async def test_the_server_refuses_a_missing_signature(server: ModelServer) -> None:
+    """Without the extra fields the server returns 400, as Gemini does: the previous test can fail."""
     call = {"id": "c1", "type": "function", "function": {"name": "list_tasks", "arguments": "{}"}}
     messages = [
         {"role": "user", "content": "list"},
@@ -169,7 +169,7 @@ async def test_a_signature_that_is_not_echoed_is_refused_by_the_server(server: M
     assert "thought_signature" in response.text
 
 
-async def test_earlier_messages_are_sent_as_they_went_over_the_wire(server: ModelServer) -> None:
+async def test_earlier_messages_are_sent_in_the_providers_format(server: ModelServer) -> None:
     signed = {"extra_content": {"google": {"thought_signature": "abc"}}}
     history = [
         HistoryMessage("assistant", [TextPart("Hello.")], "offline"),
@@ -206,7 +206,7 @@ async def test_earlier_messages_are_sent_as_they_went_over_the_wire(server: Mode
     assert json.loads(sent[7]["content"]) == {"error": "No."}
 
 
-async def test_a_long_conversation_is_cut_at_its_beginning(server: ModelServer) -> None:
+async def test_a_long_conversation_is_truncated_at_its_beginning(server: ModelServer) -> None:
     history = [
         message
         for number in range(100)
@@ -255,7 +255,7 @@ async def test_a_long_conversation_is_cut_at_its_beginning(server: ModelServer) 
         ),
     ],
 )
-async def test_a_failure_is_told_in_one_clear_sentence_without_the_key(
+async def test_a_failure_is_reported_in_one_sentence_without_the_key(
     server: ModelServer, model: str, complaint: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     events = await answer(server, "add buy milk", model=model)
@@ -264,31 +264,29 @@ async def test_a_failure_is_told_in_one_clear_sentence_without_the_key(
     assert KEY not in captured.out + captured.err
 
 
-async def test_a_refused_key_is_never_repeated(
-    server: ModelServer, capfd: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_refused_key_is_never_printed(server: ModelServer, capfd: pytest.CaptureFixture[str]) -> None:
     events = await answer(server, "hello", key=REFUSED_KEY, provider=OPENROUTER)
     assert error(events) == "OpenRouter did not accept the key in OPENROUTER_API_KEY."
     captured = capfd.readouterr()
     assert REFUSED_KEY not in captured.out + captured.err
 
 
-async def test_a_server_that_is_not_there_cannot_be_reached(server: ModelServer) -> None:
+async def test_a_missing_server_is_unreachable(server: ModelServer) -> None:
     events = await answer(server, "hello", url="http://127.0.0.1:1/v1")
     assert error(events) == "OpenAI cannot be reached. Please try again."
 
 
-async def test_a_model_that_falls_silent_is_given_up(server: ModelServer) -> None:
+async def test_a_silent_model_times_out(server: ModelServer) -> None:
     events = await answer(server, "hello", model="script:hang", silence_s=0.2)
     assert said(events) == "Let me think"
     assert error(events) == "OpenAI did not answer in time. Please try again."
 
 
-async def test_a_slow_answer_arrives_whole(server: ModelServer) -> None:
+async def test_a_slow_answer_arrives_completely(server: ModelServer) -> None:
     assert said(await answer(server, "hello", model="script:slow")) == "Slow and steady wins."
 
 
-async def test_arguments_that_are_not_json_are_told_to_the_model(server: ModelServer) -> None:
+async def test_invalid_arguments_are_reported_to_the_model(server: ModelServer) -> None:
     notebook = Notebook()
     events = await answer(server, "add milk", model="script:malformed-arguments", notebook=notebook)
     outcomes = [event.outcome for event in events if isinstance(event, ToolResult)]
@@ -297,12 +295,12 @@ async def test_arguments_that_are_not_json_are_told_to_the_model(server: ModelSe
     assert notebook.tasks == []
 
 
-async def test_a_tool_that_does_not_exist_is_told_to_the_model(server: ModelServer) -> None:
+async def test_an_unknown_tool_is_reported_to_the_model(server: ModelServer) -> None:
     events = await answer(server, "add milk", model="script:unknown-tool")
     assert said(events) == "I cannot do that."
 
 
-async def test_calls_without_ids_or_with_one_index_are_told_apart(server: ModelServer) -> None:
+async def test_calls_without_ids_or_with_one_index_are_distinguished(server: ModelServer) -> None:
     notebook = Notebook()
     events = await answer(server, "add two", model="script:odd-ids", notebook=notebook)
     assert [task["title"] for task in notebook.tasks] == ["First", "Second"]
@@ -312,7 +310,7 @@ async def test_calls_without_ids_or_with_one_index_are_told_apart(server: ModelS
     assert said(events) == "Both are noted."
 
 
-async def test_a_character_in_two_halves_is_put_together(server: ModelServer) -> None:
+async def test_a_character_in_two_halves_is_joined(server: ModelServer) -> None:
     events = await answer(server, "hello", model="script:split-emoji")
     assert said(events) == "Milk \U0001f95b ok"
     assert all(event.text.encode() for event in events if isinstance(event, TextDelta))

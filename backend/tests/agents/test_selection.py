@@ -1,4 +1,4 @@
-"""Which agent answers follows from the keys that are set."""
+"""The configured keys select the agent."""
 
 import subprocess
 import sys
@@ -35,15 +35,15 @@ def settings(**values: Any) -> Settings:
         ({"openai_api_key": "sk-1", "agent_provider": "gemini"}, "offline", None),
     ],
 )
-def test_the_first_key_that_is_set_names_the_agent(
+def test_the_first_configured_key_selects_the_agent(
     values: dict[str, str], name: str, model: str | None
 ) -> None:
     agent = choose_agent(settings(**values))
     assert (agent.name, agent.model) == (name, model)
 
 
-def test_starting_and_choosing_import_neither_openai_nor_mcp() -> None:
-    """They take a second and 35 MB, which only those pay who chat."""
+def test_startup_and_selection_import_neither_openai_nor_mcp() -> None:
+    """The imports take a second and 35 MB, so they happen on the first chat message."""
     program = (
         "import sys; import app.main; from app.agents.selection import choose_agent; "
         "from app.settings import Settings; "

@@ -1,4 +1,4 @@
-"""What the offline agent reads in a sentence. It is Saturday, 21 November 2026, 10:30, in Berlin."""
+"""Sentences that the offline agent parses, at 10:30 on Saturday, 21 November 2026, in Berlin."""
 
 import dataclasses
 from datetime import datetime
@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 21, 10, 30, tzinfo=ZoneInfo("Europe/Berlin"))
 
 
 def told(value: Any) -> Any:
-    """Return an intent as plain values, without those that are as usual."""
+    """Return an intent as plain values, without its defaults."""
     if isinstance(value, When):
         return str(value)
     if isinstance(value, Window):
@@ -217,7 +217,7 @@ def test_a_sentence_adds_a_task(sentence: str) -> None:
 
 
 @pytest.mark.parametrize("phrase", DUE)
-def test_a_phrase_names_a_date(phrase: str) -> None:
+def test_a_phrase_contains_a_date(phrase: str) -> None:
     assert told(parse(f"add call Ann {phrase}", NOW)) == {"tasks": [task("Call Ann", due=DUE[phrase])]}
 
 
@@ -235,15 +235,15 @@ def test_a_sentence_changes_tasks_or_answers(sentence: str) -> None:
 
 
 @pytest.mark.parametrize("sentence", NONSENSE)
-def test_a_sentence_without_a_wish_is_not_understood(sentence: str) -> None:
+def test_a_sentence_without_an_intent_is_not_understood(sentence: str) -> None:
     assert type(parse(sentence, NOW)).__name__ == "NotUnderstood"
 
 
-def test_the_tables_hold_more_than_eighty_sentences() -> None:
+def test_the_tables_contain_more_than_eighty_sentences() -> None:
     assert len(ADD) + len(DUE) + len(LIST) + len(CHANGE) + len(NONSENSE) >= 80
 
 
-def test_lines_under_a_heading_are_tasks_of_their_own() -> None:
+def test_lines_under_a_heading_are_separate_tasks() -> None:
     message = 'add these tasks:\n- buy milk tomorrow\n- "call me" #home\n\n* pay rent'
     assert told(parse(message, NOW)) == {
         "tasks": [task("Buy milk", due="2026-11-22"), task("call me", tags=["home"]), task("Pay rent")]
@@ -292,11 +292,11 @@ def test_a_date_that_does_not_exist_is_named(sentence: str, complaint: str) -> N
     ],
 )
 @pytest.mark.timeout(2)
-def test_a_hostile_message_is_read_in_reasonable_time(message: str) -> None:
+def test_a_hostile_message_is_parsed_in_reasonable_time(message: str) -> None:
     assert parse(message[:4000], NOW) is not None
 
 
-def test_a_long_note_is_kept_whole_and_other_long_sentences_are_refused() -> None:
+def test_a_long_note_is_kept_and_other_long_sentences_are_refused() -> None:
     note = "first do this, then that; " * 30
     assert told(parse(f"add fix the sink tomorrow with note: {note}", NOW)) == {
         "tasks": [task("Fix the sink", due="2026-11-22", description=note.strip())]
@@ -304,7 +304,7 @@ def test_a_long_note_is_kept_whole_and_other_long_sentences_are_refused() -> Non
     assert type(parse("add " + "very " * 100 + "long", NOW)).__name__ == "TooLong"
 
 
-def test_more_lines_than_one_message_may_add_are_counted() -> None:
+def test_lines_above_the_limit_of_one_message_are_counted() -> None:
     message = "add:" + "".join(f"\n- errand {number}" for number in range(25))
     intent = parse(message, NOW)
     assert isinstance(intent, Add)

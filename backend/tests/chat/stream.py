@@ -1,4 +1,4 @@
-"""Reading the event stream of the chat, as strictly as a client may."""
+"""A strict parser of the chat's event stream."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ Part = dict[str, Any]
 
 
 def parts_of(stream: str) -> list[Part]:
-    """Return the parts of a whole event stream, which has to end as the protocol says."""
+    """Return the parts of a complete event stream, which must end as the protocol requires."""
     *events, done = [event for event in stream.split("\n\n") if event and not event.startswith(":")]
     assert done == "data: [DONE]"
     assert all(event.startswith("data: ") and "\n" not in event for event in events)
@@ -21,12 +21,12 @@ def _no_json(constant: str) -> None:
 
 
 def text_of(parts: list[Part]) -> str:
-    """Return what was said."""
+    """Return the text of a reply."""
     return "".join(part["delta"] for part in parts if part["type"] == "text-delta")
 
 
 def calls_of(parts: list[Part]) -> list[str]:
-    """Return the names of the tools that were called."""
+    """Return the names of the called tools."""
     return [part["toolName"] for part in parts if part["type"] == "tool-input-available"]
 
 
@@ -45,7 +45,7 @@ async def say(person: httpx2.AsyncClient, message: str, **more: Any) -> list[Par
 
 
 class Talk:
-    """One conversation of a person; keeps its id from message to message."""
+    """A conversation that keeps its id between messages."""
 
     def __init__(self, person: httpx2.AsyncClient, time_zone: str = "Europe/Berlin") -> None:
         self.person = person
@@ -54,7 +54,7 @@ class Talk:
         self.parts: list[Part] = []
 
     async def say(self, message: str) -> str:
-        """Send the next message and return what was answered."""
+        """Send the next message and return the reply."""
         more = {"conversation_id": self.id} if self.id else {}
         self.parts = await say(self.person, message, time_zone=self.time_zone, **more)
         self.id = self.parts[0]["conversation_id"]

@@ -1,4 +1,4 @@
-"""The chat's rules: what is stored, what is refused, and what happens twice."""
+"""Chat rules: storage, validation and repeated requests."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -48,7 +48,7 @@ async def test_a_reply_streams_its_parts_in_the_order_of_the_protocol(ada: httpx
     assert result["output"]["task"]["title"] == "Buy milk"
 
 
-async def test_what_a_tool_refuses_is_part_of_the_stream(ada: httpx2.AsyncClient) -> None:
+async def test_a_tools_refusal_is_part_of_the_stream(ada: httpx2.AsyncClient) -> None:
     parts = await say(ada, "add buy milk " + " ".join(f"#tag{number}" for number in range(21)))
     assert "tool-output-error" in [part["type"] for part in parts]
     assert (
@@ -58,7 +58,7 @@ async def test_what_a_tool_refuses_is_part_of_the_stream(ada: httpx2.AsyncClient
     assert await tasks(ada) == []
 
 
-async def test_a_conversation_can_be_read_again_as_it_was_streamed(ada: httpx2.AsyncClient) -> None:
+async def test_a_stored_conversation_equals_its_stream(ada: httpx2.AsyncClient) -> None:
     parts = await say(ada, "add buy milk")
     conversation = (await ada.get(f"/api/conversations/{parts[0]['conversation_id']}")).json()
     assert conversation["title"] == "add buy milk"
@@ -81,16 +81,14 @@ async def test_a_conversation_survives_a_restart(app: FastAPI, ada: httpx2.Async
     talk = Talk(ada)
     await talk.say("add buy milk")
     restarted = create_app(app.state.settings)
-    # The same browser, answered by a server that was started a moment ago.
+    # The same browser calls a new server.
     ada._transport = httpx2.ASGITransport(restarted)
     assert await talk.say("complete it") == "Done: ‘Buy milk’."
     assert len((await ada.get(f"/api/conversations/{talk.id}")).json()["messages"]) == 4
     await restarted.state.database.close()
 
 
-async def test_another_persons_conversation_does_not_exist(
-    ada: httpx2.AsyncClient, signed_in: SignIn
-) -> None:
+async def test_another_users_conversation_is_not_found(ada: httpx2.AsyncClient, signed_in: SignIn) -> None:
     bob = await signed_in("Bob")
     talk = Talk(ada)
     await talk.say("add secret plan")
@@ -108,7 +106,7 @@ async def test_another_persons_conversation_does_not_exist(
     assert (await ada.get(address)).json()["title"] == "add secret plan"
 
 
-async def test_nothing_is_told_to_those_who_are_not_signed_in(client: httpx2.AsyncClient) -> None:
+async def test_requests_without_a_session_are_unauthorized(client: httpx2.AsyncClient) -> None:
     for method, path in (
         ("POST", "/api/chat"),
         ("GET", "/api/conversations"),
@@ -139,7 +137,7 @@ async def test_nothing_is_told_to_those_who_are_not_signed_in(client: httpx2.Asy
         ({"message": "list", "user_id": "someone"}, "user_id"),
     ],
 )
-async def test_a_bad_message_is_refused_by_the_name_of_the_field(
+async def test_an_invalid_message_is_refused_with_the_name_of_the_field(
     ada: httpx2.AsyncClient, body: dict[str, Any], field: str
 ) -> None:
     response = await ada.post("/api/chat", json=body)
@@ -163,7 +161,7 @@ async def test_a_bad_message_is_refused_by_the_name_of_the_field(
         "add \ufffc \x1f x tomorrow",
     ],
 )
-async def test_any_writing_is_answered_in_one_well_formed_stream(
+async def test_any_script_is_answered_in_one_well_formed_stream(
     ada: httpx2.AsyncClient, message: str
 ) -> None:
     parts = await say(ada, message)
@@ -174,7 +172,7 @@ async def test_any_writing_is_answered_in_one_well_formed_stream(
     assert 1 <= len(conversation["title"]) <= 80
 
 
-async def test_the_same_key_again_replays_the_reply_and_does_nothing_twice(ada: httpx2.AsyncClient) -> None:
+async def test_a_repeated_key_replays_the_reply_and_runs_nothing_twice(ada: httpx2.AsyncClient) -> None:
     first = await say(ada, "add buy milk", idempotency_key="k1")
     second = await say(ada, "add buy milk", idempotency_key="k1")
     assert second[0] == first[0]
@@ -187,7 +185,7 @@ async def test_the_same_key_again_replays_the_reply_and_does_nothing_twice(ada: 
     assert len(conversation["messages"]) == 2
 
 
-async def test_a_key_belongs_to_one_message_of_one_person(ada: httpx2.AsyncClient, signed_in: SignIn) -> None:
+async def test_a_key_belongs_to_one_message_of_one_user(ada: httpx2.AsyncClient, signed_in: SignIn) -> None:
     await say(ada, "add buy milk", idempotency_key="k1")
     response = await ada.post("/api/chat", json={"message": "add buy bread", "idempotency_key": "k1"})
     assert response.status_code == 422
@@ -197,7 +195,7 @@ async def test_a_key_belongs_to_one_message_of_one_person(ada: httpx2.AsyncClien
     assert await tasks(bob) == ["Buy milk"]
 
 
-async def test_simultaneous_requests_with_one_key_do_the_work_once(ada: httpx2.AsyncClient) -> None:
+async def test_concurrent_requests_with_one_key_run_once(ada: httpx2.AsyncClient) -> None:
     body = {"message": "add buy milk", "idempotency_key": "k1"}
     responses = await asyncio.gather(*(ada.post("/api/chat", json=body) for _ in range(6)))
     statuses = [response.status_code for response in responses]
@@ -213,7 +211,7 @@ async def test_simultaneous_requests_with_one_key_do_the_work_once(ada: httpx2.A
 
 @pytest.fixture
 async def interrupted(app: FastAPI, ada: httpx2.AsyncClient) -> list[Part]:
-    """The parts of a reply with the key "k1", stored as if its server had been killed in the middle."""
+    """The parts of a reply with the key "k1", stored as if its server had been killed during the reply."""
     first = await say(ada, "add buy milk", idempotency_key="k1")
     await change_reply(app, first, state=ReplyState.RUNNING, leased_until=utc_now() - timedelta(seconds=1))
     return first
@@ -224,7 +222,7 @@ async def change_reply(app: FastAPI, reply: list[Part], **values: Any) -> None:
         await session.execute(update(Message).where(Message.id == reply[0]["messageId"]).values(**values))
 
 
-async def test_a_reply_whose_server_was_killed_is_gone_on_with(
+async def test_a_reply_of_a_killed_server_is_resumed(
     ada: httpx2.AsyncClient, interrupted: list[Part]
 ) -> None:
     again = await say(ada, "add buy milk", idempotency_key="k1")
@@ -235,7 +233,7 @@ async def test_a_reply_whose_server_was_killed_is_gone_on_with(
     assert await say(ada, "add buy milk", idempotency_key="k1") == again
 
 
-async def test_a_call_of_which_nobody_knows_whether_it_was_made_is_made_once(
+async def test_a_call_with_an_unknown_outcome_runs_once(
     app: FastAPI, ada: httpx2.AsyncClient, interrupted: list[Part]
 ) -> None:
     conversation = await ada.get(f"/api/conversations/{interrupted[0]['conversation_id']}")
@@ -248,7 +246,7 @@ async def test_a_call_of_which_nobody_knows_whether_it_was_made_is_made_once(
     assert await tasks(ada) == ["Buy milk"]
 
 
-async def test_a_reply_whose_server_lives_is_waited_for(
+async def test_a_reply_of_a_running_server_is_not_taken_over(
     app: FastAPI, ada: httpx2.AsyncClient, interrupted: list[Part]
 ) -> None:
     await change_reply(app, interrupted, leased_until=utc_now() + timedelta(seconds=10))
@@ -257,7 +255,7 @@ async def test_a_reply_whose_server_lives_is_waited_for(
     assert response.headers["retry-after"] == "1"
 
 
-async def test_an_interrupted_reply_is_gone_on_with_by_one_of_many(
+async def test_concurrent_requests_resume_an_interrupted_reply_once(
     app: FastAPI, ada: httpx2.AsyncClient, interrupted: list[Part]
 ) -> None:
     body = {"message": "add buy milk", "idempotency_key": "k1"}
@@ -296,7 +294,7 @@ async def test_conversations_are_listed_renamed_and_deleted(ada: httpx2.AsyncCli
     assert len(await tasks(ada)) == 5, "the tasks stay"
 
 
-async def test_a_long_conversation_is_read_from_its_end(app: FastAPI, ada: Person) -> None:
+async def test_a_long_conversation_is_paginated_from_its_end(app: FastAPI, ada: Person) -> None:
     talk = Talk(ada)
     await talk.say("help")
     began = utc_now() + timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""Whole conversations with the offline agent: over HTTP, through the tools, into both databases."""
+"""Conversations with the offline agent over HTTP and its tools, on both databases."""
 
 from collections.abc import Awaitable, Callable
 
@@ -20,7 +20,7 @@ async def titles(talk: Talk, status: str = "open") -> list[str]:
     return [task["title"] for task in response.json()["items"]]
 
 
-async def test_a_task_is_added_and_the_receipt_says_how_it_was_understood(talk: Talk) -> None:
+async def test_a_task_is_added_and_the_receipt_shows_its_details(talk: Talk) -> None:
     said = await talk.say("add buy milk tomorrow at 5pm, high priority #home")
     assert said == "Added ‘Buy milk’, tomorrow 17:00, high priority, #home."
     assert calls_of(talk.parts) == ["add_task"]
@@ -37,7 +37,7 @@ async def test_a_task_is_completed_and_reopened_by_its_name(talk: Talk) -> None:
     assert await titles(talk) == ["Buy milk", "Buy milk chocolate"]
 
 
-async def test_it_means_the_task_that_was_spoken_of_last(talk: Talk) -> None:
+async def test_the_word_it_refers_to_the_last_mentioned_task(talk: Talk) -> None:
     await talk.say("add buy milk tomorrow at 5pm")
     assert await talk.say("make it urgent") == "Updated ‘Buy milk’, tomorrow 17:00, high priority."
     assert await talk.say("tag it with shop") == "Updated ‘Buy milk’, tomorrow 17:00, high priority, #shop."
@@ -60,7 +60,7 @@ async def test_moving_a_task_to_another_day_keeps_its_hour(talk: Talk) -> None:
     assert await talk.say("remove the due date from it") == "Updated ‘Call Ann’."
 
 
-async def test_numbers_mean_the_last_list_that_was_shown(talk: Talk) -> None:
+async def test_numbers_refer_to_the_last_list(talk: Talk) -> None:
     for title in ("alpha tomorrow", "beta in 2 days", "gamma in 3 days", "delta in 4 days"):
         await talk.say(f"add task {title}")
     listed = await talk.say("list")
@@ -92,7 +92,7 @@ async def test_the_agent_asks_when_several_tasks_fit(talk: Talk) -> None:
     assert await titles(talk) == ["Buy oat milk", "Call Ann"]
 
 
-async def test_everything_is_deleted_only_after_a_yes(talk: Talk) -> None:
+async def test_all_tasks_are_deleted_only_after_a_yes(talk: Talk) -> None:
     for title in ("one", "two", "three"):
         await talk.say(f"add task {title} thing")
     assert await talk.say("delete all") == "This cannot be undone. Delete all 3 tasks?"
@@ -105,7 +105,7 @@ async def test_everything_is_deleted_only_after_a_yes(talk: Talk) -> None:
     assert await talk.say("delete all my tasks") == "You have no tasks."
 
 
-async def test_a_yes_after_something_else_deletes_nothing(talk: Talk) -> None:
+async def test_a_yes_after_another_message_deletes_nothing(talk: Talk) -> None:
     await talk.say("add task one")
     await talk.say("delete all")
     await talk.say("list")
@@ -113,7 +113,7 @@ async def test_a_yes_after_something_else_deletes_nothing(talk: Talk) -> None:
     assert await titles(talk) == ["One"]
 
 
-async def test_misspelt_names_are_found(talk: Talk) -> None:
+async def test_misspelled_names_are_found(talk: Talk) -> None:
     await talk.say("add send the invoices")
     await talk.say("add buy milk")
     assert await talk.say("complete invoice") == "Done: ‘Send the invoices’."
@@ -127,7 +127,7 @@ async def test_quoted_titles_are_taken_literally(talk: Talk) -> None:
     assert said == "Added ‘delete all #now tomorrow!!’."
 
 
-async def test_it_says_what_it_can_do_and_when_it_does_not_understand(talk: Talk) -> None:
+async def test_the_agent_explains_its_commands_and_unknown_sentences(talk: Talk) -> None:
     assert (await talk.say("help")).count("•") == 3
     assert (await talk.say("buy milk")).endswith("To keep it as a task, say: add buy milk")
     assert await talk.say("add pay rent on 31 feb") == "There is no 31 February."
@@ -135,7 +135,7 @@ async def test_it_says_what_it_can_do_and_when_it_does_not_understand(talk: Talk
     assert await titles(talk) == []
 
 
-async def test_dates_are_meant_in_the_persons_time_zone(signed_in: SignIn) -> None:
+async def test_dates_are_in_the_users_time_zone(signed_in: SignIn) -> None:
     ada = await signed_in("Ada")
     for zone, expected in (("Pacific/Auckland", "T11:00:00Z"), ("America/New_York", "T05:00:00Z")):
         await Talk(ada, zone).say("add ring in 2099-01-01")

@@ -1,4 +1,4 @@
-"""The stream over a real connection, and a model behind it: Stop, silence, failures, and a second person."""
+"""Streams over a real connection from a model: stops, silence, failures and concurrent users."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ def provider() -> Iterator[ModelServer]:
 
 @pytest.fixture
 def answer_with(app: FastAPI, provider: ModelServer) -> Callable[..., None]:
-    """A function that makes the application answer with a model of the local server."""
+    """A function that makes the application use a model on the local server."""
 
     def choose(model: str, **more: Any) -> None:
         app.state.settings = app.state.settings.model_copy(
@@ -45,7 +45,7 @@ def answer_with(app: FastAPI, provider: ModelServer) -> Callable[..., None]:
 
 @pytest.fixture
 async def address(app: FastAPI) -> AsyncIterator[str]:
-    """The application, served on a free port."""
+    """The address of the application on a free port."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
     task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -55,7 +55,7 @@ async def address(app: FastAPI) -> AsyncIterator[str]:
 
 
 class Connection:
-    """A person's stream over a real connection, which can be closed half way."""
+    """A stream over a real connection that can be closed at any time."""
 
     def __init__(self, person: httpx2.AsyncClient, address: str) -> None:
         self.client = httpx2.AsyncClient(
@@ -63,7 +63,7 @@ class Connection:
         )
 
     async def until(self, message: str, stop: Callable[[Part], bool], **more: Any) -> list[Part]:
-        """Send a message, read until a part arrives that `stop` accepts, and close the connection."""
+        """Send a message, read until `stop` accepts a part, and close the connection."""
         parts: list[Part] = []
         async with self.client.stream("POST", "/api/chat", json={"message": message, **more}) as response:
             assert response.status_code == 200
@@ -80,7 +80,7 @@ def cookies_of(person: httpx2.AsyncClient) -> str:
 
 
 async def stored(person: httpx2.AsyncClient, parts: list[Part], ready: Callable[[Any], bool]) -> Any:
-    """Return the stored reply once it is as it should be."""
+    """Wait for the stored reply to reach a state and return it."""
     async with asyncio.timeout(30):
         while True:
             conversation = await person.get(f"/api/conversations/{parts[0]['conversation_id']}")
@@ -90,7 +90,7 @@ async def stored(person: httpx2.AsyncClient, parts: list[Part], ready: Callable[
             await asyncio.sleep(0.01)
 
 
-async def test_a_model_acts_and_the_reply_names_it(
+async def test_a_model_acts_and_the_reply_contains_its_name(
     signed_in: SignIn, answer_with: Callable[..., None]
 ) -> None:
     answer_with("local-model")
@@ -104,7 +104,7 @@ async def test_a_model_acts_and_the_reply_names_it(
     assert await talk.say("what is on my list?") == "You have no open tasks."
 
 
-async def test_gemini_keeps_its_signatures_over_several_turns_and_nobody_else_sees_them(
+async def test_signatures_are_sent_back_to_gemini_only(
     signed_in: SignIn, answer_with: Callable[..., None]
 ) -> None:
     answer_with("gemini-local", openai_api_key=None, gemini_api_key=SecretStr("g-local"))
@@ -117,7 +117,7 @@ async def test_gemini_keeps_its_signatures_over_several_turns_and_nobody_else_se
     assert "thought_signature" not in json.dumps(talk.parts)
 
 
-async def test_a_model_that_is_talked_into_it_reaches_nobody_else(
+async def test_a_prompt_injection_reaches_no_other_user(
     signed_in: SignIn, answer_with: Callable[..., None]
 ) -> None:
     ada, bob = await signed_in("Ada"), await signed_in("Bob")
@@ -148,7 +148,7 @@ async def test_a_failing_model_is_an_error_part_and_is_stored(
     assert error_of(again) is None
 
 
-async def test_arguments_that_nothing_can_store_do_no_harm(
+async def test_arguments_that_cannot_be_stored_are_handled(
     signed_in: SignIn, answer_with: Callable[..., None]
 ) -> None:
     answer_with("script:odd-arguments")
@@ -166,7 +166,7 @@ async def test_arguments_that_nothing_can_store_do_no_harm(
     assert (await talk.person.get("/api/tasks")).json()["items"] == []
 
 
-async def test_pressing_stop_keeps_what_was_done(
+async def test_pressing_stop_keeps_completed_actions(
     signed_in: SignIn, answer_with: Callable[..., None], address: str
 ) -> None:
     answer_with("script:act-then-hang")
@@ -178,13 +178,13 @@ async def test_pressing_stop_keeps_what_was_done(
     assert reply["parts"][1] == {"type": "text", "text": "Let me think"}
     assert [task["title"] for task in (await ada.get("/api/tasks")).json()["items"]] == ["Half done"]
     answer_with("local-model")
-    # The conversation goes on, with an interrupted reply in its history.
+    # The conversation continues with an interrupted reply in its history.
     following = await say(ada, "hello", conversation_id=parts[0]["conversation_id"])
     assert error_of(following) is None
     await connection.client.aclose()
 
 
-async def test_what_was_interrupted_is_gone_on_with_behind_the_last_call(
+async def test_an_interrupted_reply_resumes_after_its_last_call(
     signed_in: SignIn, answer_with: Callable[..., None], address: str
 ) -> None:
     answer_with("script:act-then-hang")
@@ -206,7 +206,7 @@ async def test_what_was_interrupted_is_gone_on_with_behind_the_last_call(
     await connection.client.aclose()
 
 
-async def test_a_server_that_stops_ends_its_streams_so_that_they_can_be_gone_on_with(
+async def test_a_stopping_server_ends_its_streams_resumably(
     app: FastAPI, signed_in: SignIn, answer_with: Callable[..., None], address: str
 ) -> None:
     answer_with("script:act-then-hang")
@@ -230,7 +230,7 @@ async def test_a_server_that_stops_ends_its_streams_so_that_they_can_be_gone_on_
     await connection.client.aclose()
 
 
-async def test_leaving_while_the_finished_reply_is_stored_loses_nothing(
+async def test_disconnecting_while_the_reply_is_stored_loses_nothing(
     signed_in: SignIn, answer_with: Callable[..., None], address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storing = asyncio.Event()
@@ -252,7 +252,7 @@ async def test_leaving_while_the_finished_reply_is_stored_loses_nothing(
     await connection.client.aclose()
 
 
-async def test_nothing_is_locked_while_a_model_thinks(
+async def test_no_lock_is_held_while_a_model_answers(
     signed_in: SignIn, answer_with: Callable[..., None], address: str
 ) -> None:
     answer_with("script:act-then-hang")
@@ -260,7 +260,7 @@ async def test_nothing_is_locked_while_a_model_thinks(
     connection = Connection(ada, address)
     body = {"message": "add it", "idempotency_key": "k1"}
     async with connection.client.stream("POST", "/api/chat", json=body) as response:
-        # Held by a name: an iterator that is dropped closes the connection.
+        # Keep a reference: a garbage-collected iterator closes the connection.
         lines = response.aiter_lines()
         async for line in lines:
             if "Let me think" in line:
@@ -307,7 +307,7 @@ async def test_a_reply_that_takes_too_long_is_stopped(
     assert reply["parts"][0]["toolName"] == "add_task"
 
 
-async def test_a_conversation_deleted_in_the_middle_stays_deleted(
+async def test_a_conversation_deleted_during_a_reply_stays_deleted(
     signed_in: SignIn, answer_with: Callable[..., None], address: str
 ) -> None:
     answer_with("script:hang")

@@ -1,4 +1,4 @@
-"""Transactions behave alike on both databases."""
+"""Transactions behave the same on both databases."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -48,7 +48,7 @@ async def test_concurrent_writers_that_read_first_all_succeed(database: Database
         assert (await session.get_one(User, "one")).name == "20"
 
 
-async def test_an_instant_comes_back_in_utc(database: Database) -> None:
+async def test_an_instant_is_read_in_utc(database: Database) -> None:
     berlin = datetime(2026, 3, 29, 3, 30, 0, 123456, tzinfo=ZoneInfo("Europe/Berlin"))
     async with database.transaction() as session:
         session.add(User(id="one", name="Ada", email="ada@example.org", created_at=berlin))
@@ -66,7 +66,7 @@ async def test_an_instant_without_a_time_zone_is_refused(database: Database) -> 
             await session.execute(select(User).where(User.created_at > datetime(2026, 1, 1)))  # noqa: DTZ001
 
 
-async def test_deleting_a_person_deletes_what_belongs_to_them(database: Database) -> None:
+async def test_deleting_a_user_deletes_all_their_data(database: Database) -> None:
     async with database.transaction() as session:
         session.add(User(id="one", name="Ada", email="ada@example.org"))
         await session.flush()
@@ -77,9 +77,7 @@ async def test_deleting_a_person_deletes_what_belongs_to_them(database: Database
         assert await session.scalar(select(func.count(Session.id))) == 0
 
 
-async def test_a_connection_that_the_server_closed_is_replaced(
-    database: Database, database_kind: str
-) -> None:
+async def test_a_connection_closed_by_the_server_is_replaced(database: Database, database_kind: str) -> None:
     await database.ping()
     if database_kind == "postgresql":
         other = Database(database.engine.url.render_as_string(hide_password=False))
@@ -94,7 +92,7 @@ async def test_a_connection_that_the_server_closed_is_replaced(
     await database.ping()
 
 
-async def test_a_statement_cannot_run_for_ever(database: Database, database_kind: str) -> None:
+async def test_statements_and_locks_have_timeouts(database: Database, database_kind: str) -> None:
     async with database.transaction(read_only=True) as session:
         if database_kind == "postgresql":
             assert await session.scalar(text("SHOW statement_timeout")) == "5s"
@@ -104,18 +102,18 @@ async def test_a_statement_cannot_run_for_ever(database: Database, database_kind
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_a_postgresql_url_keeps_all_but_its_scheme(scheme: str) -> None:
+def test_only_the_scheme_of_a_postgresql_url_changes(scheme: str) -> None:
     rest = "user:p%40ss@host.neon.tech/name?channel_binding=require&sslmode=require"
     url = database_url(f"{scheme}://{rest}")
     assert url.render_as_string(hide_password=False) == f"postgresql+psycopg://{rest}"
 
 
-def test_a_url_says_ssl_as_other_drivers_do() -> None:
+def test_ssl_parameters_of_other_drivers_are_converted() -> None:
     assert database_url("postgresql://u@h/name?ssl=true").query == {"sslmode": "require"}
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"])
-async def test_of_several_hosts_the_one_that_answers_is_used(database_url: str) -> None:
+async def test_the_responding_host_of_several_is_used(database_url: str) -> None:
     given = make_url(database_url)
     socket = dict(given.query).get("host")
     host = quote(str(socket), safe="") if socket else f"{given.host}:{given.port}"
@@ -127,6 +125,6 @@ async def test_of_several_hosts_the_one_that_answers_is_used(database_url: str) 
         await several.close()
 
 
-def test_a_database_does_not_show_its_password() -> None:
+def test_a_database_hides_its_password() -> None:
     database = Database("postgresql://user:hidden@host/name")
     assert repr(database) == "Database('postgresql+psycopg://user:***@host/name')"

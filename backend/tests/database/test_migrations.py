@@ -1,4 +1,4 @@
-"""Migrations: they make what the models describe, once, however often and wherever they are started."""
+"""Migrations create the models' schema once, even from concurrent processes."""
 
 import asyncio
 import re
@@ -22,7 +22,7 @@ from backend.tests.network import Network
 from backend.tests.servers import SOURCE
 
 
-async def test_the_models_are_what_the_migrations_make(database: Database) -> None:
+async def test_the_models_equal_the_migrated_schema(database: Database) -> None:
     def differences(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(compare_metadata(context, Base.metadata))
@@ -31,7 +31,7 @@ async def test_the_models_are_what_the_migrations_make(database: Database) -> No
         assert await connection.run_sync(differences) == []
 
 
-async def test_migrating_twice_at_once_migrates_once(empty_database_url: str) -> None:
+async def test_concurrent_migrations_run_once(empty_database_url: str) -> None:
     databases = [Database(empty_database_url) for _ in range(3)]
     applied = await asyncio.gather(*(migrate(database) for database in databases))
     revisions = [
@@ -43,7 +43,7 @@ async def test_migrating_twice_at_once_migrates_once(empty_database_url: str) ->
         await database.close()
 
 
-async def test_a_new_file_is_opened_by_many_at_once(tmp_path: Path) -> None:
+async def test_a_new_file_is_opened_concurrently(tmp_path: Path) -> None:
     for number in range(100):
         databases = [Database(f"sqlite:///{tmp_path}/{number}.db") for _ in range(4)]
         await asyncio.gather(*(database.ping() for database in databases))
@@ -51,7 +51,7 @@ async def test_a_new_file_is_opened_by_many_at_once(tmp_path: Path) -> None:
             await database.close()
 
 
-def test_the_newest_revision_is_known_without_alembic() -> None:
+def test_the_latest_revision_is_known_without_alembic() -> None:
     assert head() == ScriptDirectory.from_config(configuration()).get_current_head()
 
 
@@ -77,7 +77,7 @@ def set_database(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
         monkeypatch.setenv("DATABASE_URL", url)
 
 
-def test_the_command_names_what_it_did(
+def test_the_command_reports_its_migrations(
     empty_database_url: str,
     database_kind: str,
     tmp_path: Path,
@@ -94,7 +94,7 @@ def test_the_command_names_what_it_did(
 @pytest.mark.parametrize(
     ("revision", "code"), [("9999_future", 0), ("0002_of_another_branch", 1)], ids=["newer", "unknown"]
 )
-async def test_a_database_of_another_version_is_left_alone(
+async def test_a_database_of_another_version_is_unchanged(
     database: Database,
     database_url: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -120,7 +120,7 @@ async def test_a_database_of_another_version_is_left_alone(
     "url",
     ["postgresql://somebody:hidden@127.0.0.1:1/todo", "postgres://somebody:hidden@nowhere.invalid/todo"],
 )
-def test_an_unreachable_database_is_one_message(
+def test_an_unavailable_database_is_reported_in_one_message(
     url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     set_database(monkeypatch, url)
@@ -132,7 +132,7 @@ def test_an_unreachable_database_is_one_message(
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"])
-async def test_a_database_that_is_not_there_yet_is_waited_for(empty_database_url: str) -> None:
+async def test_the_command_waits_for_a_database_that_is_starting(empty_database_url: str) -> None:
     address = make_url(empty_database_url)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -156,7 +156,7 @@ async def test_a_database_that_is_not_there_yet_is_waited_for(empty_database_url
     assert output.startswith(b"applied 0001_accounts\n")
 
 
-def test_waiting_for_a_database_ends(
+def test_waiting_for_a_database_times_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     set_database(monkeypatch, "postgresql://somebody:hidden@127.0.0.1:1/todo")
@@ -167,14 +167,14 @@ def test_waiting_for_a_database_ends(
     assert "hidden" not in told + failed
 
 
-def test_no_migration_takes_away_what_the_version_before_it_uses() -> None:
-    """Its servers go on serving until they are replaced."""
+def test_no_migration_removes_what_the_previous_version_uses() -> None:
+    """The previous version's servers keep running during an update."""
     for revision in ScriptDirectory.from_config(configuration()).walk_revisions():
         source = getsource(revision.module.upgrade)
         assert not re.search("drop_|rename_|alter_column|execute", source), revision.revision
 
 
-def test_a_place_that_cannot_be_written_is_one_message(
+def test_an_unwritable_path_is_reported_in_one_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
@@ -183,7 +183,7 @@ def test_a_place_that_cannot_be_written_is_one_message(
     assert capsys.readouterr().err.startswith("The database cannot be opened: ")
 
 
-def test_a_wrong_environment_is_one_message(
+def test_an_invalid_environment_is_reported_in_one_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("BETTER_AUTH_SECRET", "short")

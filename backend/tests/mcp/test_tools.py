@@ -1,4 +1,4 @@
-"""The tools: what they do, what they refuse, and whom they serve."""
+"""The tools: results, errors and isolation between users."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
 @pytest.fixture
 async def people(database: Database) -> tuple[str, str]:
-    """Two people, by their ids."""
+    """The ids of two users."""
     ids = (new_id(), new_id())
     async with database.transaction() as session:
         session.add_all(User(id=user_id, name="x", email=f"{user_id}@example.org") for user_id in ids)
@@ -46,7 +46,7 @@ async def titles(tools: Tools, **arguments: Any) -> list[str]:
     return [task["title"] for task in outcome.output["tasks"]]
 
 
-async def test_there_are_five_tools_with_closed_schemas_that_name_no_person(
+async def test_the_five_tools_have_closed_schemas_without_a_user(
     database: Database, people: tuple[str, str]
 ) -> None:
     async with tools_of(database, people[0]) as tools:
@@ -62,7 +62,7 @@ async def test_there_are_five_tools_with_closed_schemas_that_name_no_person(
     assert described["add_task"].parameters["properties"]["priority"]["enum"] == ["high", "medium", "low"]
 
 
-async def test_an_argument_that_names_another_person_is_refused(
+async def test_an_argument_that_identifies_another_user_is_refused(
     database: Database, people: tuple[str, str]
 ) -> None:
     ada, bob = people
@@ -75,9 +75,7 @@ async def test_an_argument_that_names_another_person_is_refused(
         assert await titles(tools, status="all") == []
 
 
-async def test_another_persons_task_cannot_be_reached_even_by_its_id(
-    database: Database, people: tuple[str, str]
-) -> None:
+async def test_another_users_task_is_not_found_by_its_id(database: Database, people: tuple[str, str]) -> None:
     ada, bob = people
     async with tools_of(database, ada) as tools:
         secret = await add(tools, "Secret", tags=["x"])
@@ -96,7 +94,7 @@ async def test_another_persons_task_cannot_be_reached_even_by_its_id(
         assert outcome.output == {"tasks": [secret], "total": 1}
 
 
-async def test_a_date_is_meant_on_the_persons_clock(database: Database, people: tuple[str, str]) -> None:
+async def test_a_date_is_in_the_users_time_zone(database: Database, people: tuple[str, str]) -> None:
     async with tools_of(database, people[0]) as tools:
         timed = await add(tools, "Call", due="2026-07-01T17:00")
         assert (timed["due_at"], timed["all_day"]) == ("2026-07-01T15:00:00Z", False)
@@ -156,7 +154,7 @@ async def test_hours_that_a_clock_skips_or_repeats_are_resolved(
         ("drop_tables", {}, "Unknown tool: drop_tables"),
     ],
 )
-async def test_what_a_tool_refuses_is_said_in_a_sentence(
+async def test_a_tools_refusal_is_a_sentence(
     database: Database, people: tuple[str, str], name: str, arguments: dict[str, Any], complaint: str
 ) -> None:
     async with tools_of(database, people[0]) as tools:
@@ -164,7 +162,9 @@ async def test_what_a_tool_refuses_is_said_in_a_sentence(
         assert await titles(tools, status="all") == []
 
 
-async def test_what_an_update_leaves_out_stays(database: Database, people: tuple[str, str]) -> None:
+async def test_fields_omitted_from_an_update_are_unchanged(
+    database: Database, people: tuple[str, str]
+) -> None:
     async with tools_of(database, people[0]) as tools:
         task = await add(
             tools, "Buy milk", due="2026-12-24", tags=["home"], priority="high", description="two"
@@ -178,7 +178,7 @@ async def test_what_an_update_leaves_out_stays(database: Database, people: tuple
         assert (outcome.output["task"]["due_at"], outcome.output["task"]["tags"]) == (None, [])
 
 
-async def test_a_list_is_found_by_words_tag_priority_date_and_state(
+async def test_a_list_is_filtered_by_words_tag_priority_date_and_status(
     database: Database, people: tuple[str, str]
 ) -> None:
     async with tools_of(database, people[0]) as tools:
@@ -204,9 +204,7 @@ async def test_a_list_is_found_by_words_tag_priority_date_and_state(
         assert await titles(tools, status="completed") == []
 
 
-async def test_a_database_that_does_not_answer_is_no_outcome(
-    database: Database, people: tuple[str, str]
-) -> None:
+async def test_an_unavailable_database_has_no_outcome(database: Database, people: tuple[str, str]) -> None:
     gone = Database("postgresql://nobody:secret@127.0.0.1:1/none")
     async with tools_of(gone, people[0]) as tools:
         with pytest.raises(ToolsUnavailableError, match=r"^The tasks cannot be reached at the moment\.$"):
@@ -222,7 +220,7 @@ async def test_a_database_that_does_not_answer_is_no_outcome(
         ("delete_task", {}),
     ],
 )
-async def test_a_call_that_is_repeated_changes_nothing_and_tells_the_same(
+async def test_a_repeated_call_changes_nothing_and_returns_the_same(
     database: Database, people: tuple[str, str], name: str, arguments: dict[str, Any]
 ) -> None:
     async with task_tools(database, people[0], UTC, lambda: NOW, "reply") as tools:
@@ -233,7 +231,7 @@ async def test_a_call_that_is_repeated_changes_nothing_and_tells_the_same(
         assert await tools.call(name, arguments, "call_1") == first
         assert first.error is None
         assert await tools.call("list_tasks", {"status": "all"}) == left
-        # Another call, and the same one of another reply, are calls of their own.
+        # A different call, and the same call of another reply, each run once.
         if name == "add_task":
             await tools.call(name, arguments, "call_2")
     if name == "add_task":
@@ -242,7 +240,7 @@ async def test_a_call_that_is_repeated_changes_nothing_and_tells_the_same(
             assert await titles(tools) == ["Buy milk"] * 3
 
 
-async def test_calls_at_once_with_one_id_add_one_task(database: Database, people: tuple[str, str]) -> None:
+async def test_concurrent_calls_with_one_id_add_one_task(database: Database, people: tuple[str, str]) -> None:
     async def call() -> ToolOutcome:
         async with task_tools(database, people[0], UTC, lambda: NOW, "reply") as tools:
             return await tools.call("add_task", {"title": "Buy milk"}, "call_1")

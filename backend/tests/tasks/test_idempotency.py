@@ -1,4 +1,4 @@
-"""A client that does not know whether its task was added asks again with the same key, and adds it once."""
+"""A client that retries with the same idempotency key adds its task only once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ async def titles(person: httpx2.AsyncClient) -> list[str]:
     return [task["title"] for task in (await person.get("/api/tasks")).json()["items"]]
 
 
-async def test_the_same_key_again_is_told_the_same_and_adds_nothing(ada: httpx2.AsyncClient) -> None:
+async def test_a_repeated_key_returns_the_same_and_adds_nothing(ada: httpx2.AsyncClient) -> None:
     first = await add(ada, '"k-1"')
     again = await add(ada, '"k-1"')
     assert (first.status_code, again.status_code) == (201, 201)
@@ -38,19 +38,19 @@ async def test_the_same_key_again_is_told_the_same_and_adds_nothing(ada: httpx2.
     assert await titles(ada) == ["Buy milk"]
 
 
-async def test_the_quotes_that_the_draft_asks_for_may_be_left_out(ada: httpx2.AsyncClient) -> None:
+async def test_the_quotes_of_a_key_are_optional(ada: httpx2.AsyncClient) -> None:
     assert (await add(ada, "k-1")).json() == (await add(ada, '"k-1"')).json()
     assert await titles(ada) == ["Buy milk"]
 
 
-async def test_requests_at_once_with_one_key_add_one_task(ada: httpx2.AsyncClient) -> None:
+async def test_concurrent_requests_with_one_key_add_one_task(ada: httpx2.AsyncClient) -> None:
     answers = await asyncio.gather(*(add(ada, "k-1") for _ in range(6)))
     assert [answer.status_code for answer in answers] == [201] * 6
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert await titles(ada) == ["Buy milk"]
 
 
-async def test_a_key_belongs_to_one_task_of_one_person(ada: httpx2.AsyncClient, signed_in: SignIn) -> None:
+async def test_a_key_belongs_to_one_task_of_one_user(ada: httpx2.AsyncClient, signed_in: SignIn) -> None:
     await add(ada, "k-1")
     other = await add(ada, "k-1", {"title": "Buy bread"})
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
@@ -65,7 +65,7 @@ async def test_a_refused_task_does_not_use_up_its_key(ada: httpx2.AsyncClient) -
     assert (await add(ada, "k-1")).status_code == 201
 
 
-async def test_a_task_that_was_deleted_since_is_not_added_again(ada: httpx2.AsyncClient) -> None:
+async def test_a_deleted_task_is_not_added_again(ada: httpx2.AsyncClient) -> None:
     task = (await add(ada, "k-1")).json()
     await ada.delete(f"/api/tasks/{task['id']}")
     assert (await add(ada, "k-1")).json() == task
@@ -73,7 +73,7 @@ async def test_a_task_that_was_deleted_since_is_not_added_again(ada: httpx2.Asyn
 
 
 @pytest.mark.parametrize("key", ["", '""', '"', "k" * 201, "k 1", 'k"1', "ключ".encode()])
-async def test_a_bad_key_is_refused_by_name(ada: httpx2.AsyncClient, key: str | bytes) -> None:
+async def test_an_invalid_key_is_refused_by_name(ada: httpx2.AsyncClient, key: str | bytes) -> None:
     headers = [(b"idempotency-key", key if isinstance(key, bytes) else key.encode())]
     response = await ada.post("/api/tasks", json=MILK, headers=headers)
     assert response.status_code == 422
@@ -87,7 +87,7 @@ async def test_without_a_key_each_request_adds_a_task(ada: httpx2.AsyncClient) -
     assert await titles(ada) == ["Buy milk"] * 2
 
 
-async def test_keys_are_forgotten_after_a_day(app: FastAPI, ada: httpx2.AsyncClient) -> None:
+async def test_keys_are_deleted_after_a_day(app: FastAPI, ada: httpx2.AsyncClient) -> None:
     await add(ada, "k-1")
     await add(ada, "k-2")
     database = app.state.database

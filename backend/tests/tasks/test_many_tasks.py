@@ -1,4 +1,4 @@
-"""A person with 5,000 tasks: everything still works, and the queries use the indexes."""
+"""A user with 5,000 tasks: every feature works and the queries use the indexes."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ MANY = 5_000
 
 @pytest.fixture
 async def ada(app: FastAPI, signed_in: Callable[..., Awaitable[Person]]) -> httpx2.AsyncClient:
-    """Somebody with 5,000 tasks, every tenth of which is tagged."""
+    """A user with 5,000 tasks, of which every tenth has a tag."""
     person = await signed_in("Ada")
     began = datetime(2026, 1, 1, tzinfo=UTC)
     database: Database = app.state.database
@@ -35,7 +35,7 @@ async def ada(app: FastAPI, signed_in: Callable[..., Awaitable[Person]]) -> http
         }
         for number in range(MANY)
     ]
-    # Not in a transaction of the application: none may take as long as this does on a busy machine.
+    # Outside the application's transactions, whose timeout this would exceed on a busy machine.
     async with database.engine.begin() as connection:
         await connection.execute(insert(Task), rows)
         tags = [{"task_id": row["id"], "name": "tenth", "position": 0} for row in rows[::10]]
@@ -43,7 +43,7 @@ async def ada(app: FastAPI, signed_in: Callable[..., Awaitable[Person]]) -> http
     return person
 
 
-async def test_all_pages_together_are_all_tasks(ada: httpx2.AsyncClient) -> None:
+async def test_all_pages_together_contain_all_tasks(ada: httpx2.AsyncClient) -> None:
     query: dict[str, str] = {"sort": "due", "limit": "200"}
     seen: set[str] = set()
     pages = 0
@@ -57,7 +57,7 @@ async def test_all_pages_together_are_all_tasks(ada: httpx2.AsyncClient) -> None
     assert (len(seen), pages) == (MANY, MANY // 200)
 
 
-async def test_the_agent_finds_one_and_counts_all(ada: httpx2.AsyncClient) -> None:
+async def test_the_agent_finds_one_task_and_counts_all(ada: httpx2.AsyncClient) -> None:
     talk = Talk(ada)
     assert await talk.say("how many tasks do I have?") == "You have 5,000 open tasks."
     assert await talk.say("complete errand 4321") == "Done: ‘Errand 4321’."
@@ -69,7 +69,7 @@ async def test_the_agent_finds_one_and_counts_all(ada: httpx2.AsyncClient) -> No
 
 
 @pytest.mark.parametrize("column", ["created_at", "due_at"])
-async def test_lists_in_the_usual_orders_follow_an_index(
+async def test_lists_in_the_default_orders_use_an_index(
     app: FastAPI, ada: httpx2.AsyncClient, column: str
 ) -> None:
     database: Database = app.state.database

@@ -1,4 +1,4 @@
-"""Tasks over HTTP, exactly as the frontend uses them, on both databases."""
+"""Tasks over HTTP, as the frontend uses them, on both databases."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -31,7 +31,7 @@ async def titles(person: httpx2.AsyncClient, **query: Any) -> list[str]:
     return [task["title"] for task in response.json()["items"]]
 
 
-async def test_a_new_task_has_every_member_of_the_wire(ada: httpx2.AsyncClient) -> None:
+async def test_a_new_task_has_every_field(ada: httpx2.AsyncClient) -> None:
     task = await add(ada)
     assert set(task) == {
         "id",
@@ -52,7 +52,7 @@ async def test_a_new_task_has_every_member_of_the_wire(ada: httpx2.AsyncClient) 
     assert (await ada.get(f"/api/tasks/{task['id']}")).json() == task
 
 
-async def test_what_is_given_is_kept_and_normalised(ada: httpx2.AsyncClient) -> None:
+async def test_given_values_are_stored_and_normalized(ada: httpx2.AsyncClient) -> None:
     task = await add(
         ada,
         "  Buy\n\tmilk  ",
@@ -95,7 +95,7 @@ async def test_what_is_given_is_kept_and_normalised(ada: httpx2.AsyncClient) -> 
         ({"title": "x", "user_id": "someone"}, "user_id"),
     ],
 )
-async def test_a_bad_task_is_refused_by_the_name_of_the_field(
+async def test_an_invalid_task_is_refused_with_the_name_of_the_field(
     ada: httpx2.AsyncClient, body: dict[str, Any], field: str
 ) -> None:
     response = await ada.post("/api/tasks", json=body)
@@ -108,7 +108,7 @@ async def test_a_bad_task_is_refused_by_the_name_of_the_field(
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b"\xff", b'{"title": "\\ud800"}', b'{"title": "\xed\xa0\x80"}', b"1" * 5000]
 )
-async def test_a_body_that_is_no_object_is_refused(ada: httpx2.AsyncClient, body: bytes) -> None:
+async def test_a_body_other_than_an_object_is_refused(ada: httpx2.AsyncClient, body: bytes) -> None:
     response = await ada.post("/api/tasks", content=body, headers={"content-type": "application/json"})
     assert response.status_code in (400, 422)
     assert response.headers["content-type"] == "application/problem+json"
@@ -132,13 +132,13 @@ async def test_a_body_that_is_no_object_is_refused(ada: httpx2.AsyncClient, body
         "ΐ" * 200,
     ],
 )
-async def test_any_writing_is_kept_found_and_sorted(ada: httpx2.AsyncClient, title: str) -> None:
+async def test_any_script_is_stored_found_and_sorted(ada: httpx2.AsyncClient, title: str) -> None:
     task = await add(ada, title)
     assert task["title"] == title
     assert await titles(ada, q=title[:200], sort="title") == [title]
 
 
-async def test_a_patch_changes_only_what_it_names(ada: httpx2.AsyncClient) -> None:
+async def test_a_patch_changes_only_its_fields(ada: httpx2.AsyncClient) -> None:
     due = "2026-12-23T23:00:00Z"
     task = await add(ada, description="two", priority="high", tags=["a", "b"], due_at=due, all_day=True)
     address = f"/api/tasks/{task['id']}"
@@ -172,9 +172,7 @@ async def test_a_patch_changes_only_what_it_names(ada: httpx2.AsyncClient) -> No
         {"id": "x"},
     ],
 )
-async def test_a_patch_cannot_remove_what_a_task_needs(
-    ada: httpx2.AsyncClient, change: dict[str, Any]
-) -> None:
+async def test_a_patch_cannot_remove_required_fields(ada: httpx2.AsyncClient, change: dict[str, Any]) -> None:
     task = await add(ada)
     response = await ada.patch(f"/api/tasks/{task['id']}", json=change)
     assert response.status_code == 422
@@ -182,7 +180,7 @@ async def test_a_patch_cannot_remove_what_a_task_needs(
     assert (await ada.get(f"/api/tasks/{task['id']}")).json() == task
 
 
-async def test_completing_and_reopening_twice_change_nothing_the_second_time(ada: httpx2.AsyncClient) -> None:
+async def test_completing_and_reopening_are_idempotent(ada: httpx2.AsyncClient) -> None:
     address = f"/api/tasks/{(await add(ada))['id']}"
     done = (await ada.post(f"{address}/complete")).json()
     assert done["status"] == "completed"
@@ -193,7 +191,7 @@ async def test_completing_and_reopening_twice_change_nothing_the_second_time(ada
     assert (await ada.post(f"{address}/reopen")).json() == again
 
 
-async def test_a_deleted_task_is_gone_with_its_tags(ada: httpx2.AsyncClient) -> None:
+async def test_deleting_a_task_deletes_its_tags(ada: httpx2.AsyncClient) -> None:
     task = await add(ada, tags=["home"])
     response = await ada.delete(f"/api/tasks/{task['id']}")
     assert (response.status_code, response.content) == (204, b"")
@@ -201,7 +199,7 @@ async def test_a_deleted_task_is_gone_with_its_tags(ada: httpx2.AsyncClient) -> 
     assert await titles(ada, tag="home") == []
 
 
-async def test_another_persons_task_does_not_exist(ada: httpx2.AsyncClient, signed_in: SignIn) -> None:
+async def test_another_users_task_is_not_found(ada: httpx2.AsyncClient, signed_in: SignIn) -> None:
     bob = await signed_in("Bob")
     task = await add(ada, "Secret")
     address = f"/api/tasks/{task['id']}"
@@ -220,11 +218,11 @@ async def test_another_persons_task_does_not_exist(ada: httpx2.AsyncClient, sign
 
 
 @pytest.mark.parametrize("task_id", ["nothing", "a%00b", "%ff", "x" * 64, "..%2f..", "😀"])
-async def test_an_id_that_never_was_is_not_found(ada: httpx2.AsyncClient, task_id: str) -> None:
+async def test_an_unknown_id_is_not_found(ada: httpx2.AsyncClient, task_id: str) -> None:
     assert (await ada.get(f"/api/tasks/{task_id}")).status_code == 404
 
 
-async def test_nothing_is_told_to_those_who_are_not_signed_in(client: httpx2.AsyncClient) -> None:
+async def test_requests_without_a_session_are_unauthorized(client: httpx2.AsyncClient) -> None:
     for method, path in (
         ("GET", "/api/tasks"),
         ("POST", "/api/tasks"),
@@ -285,12 +283,12 @@ async def test_lists_are_filtered(ada: httpx2.AsyncClient) -> None:
         ({"cursor": "WyJjcmVhdGVkIGRlc2MiLCJ5ZXN0ZXJkYXkiLCJhIl0"}, "cursor"),
         ({"cursor": "WyJjcmVhdGVkIGRlc2MiLG51bGwsImEiXQ"}, "cursor"),
         ({"cursor": "ÿ😀"}, "cursor"),
-        # Instants before the first year and after the last one, once they are in UTC.
+        # Outside the supported years once converted to UTC.
         ({"cursor": encode_cursor("created desc", "0001-01-01T00:00:00+14:00", "a")}, "cursor"),
         ({"cursor": encode_cursor("due asc", "9999-12-31T23:00:00-14:00", "a"), "sort": "due"}, "cursor"),
     ],
 )
-async def test_a_bad_query_is_refused_by_the_name_of_the_parameter(
+async def test_an_invalid_query_is_refused_with_the_name_of_the_parameter(
     ada: httpx2.AsyncClient, query: dict[str, str], field: str
 ) -> None:
     response = await ada.get("/api/tasks", params=query)
@@ -329,7 +327,7 @@ async def test_pages_show_every_task_once_in_order(ada: httpx2.AsyncClient, sort
         assert [task["due_at"] for task in paged[len(keys) :]] == [None] * 6, "without a date comes last"
 
 
-async def test_a_page_stays_whole_when_tasks_come_and_go(ada: httpx2.AsyncClient) -> None:
+async def test_pagination_is_stable_when_tasks_are_added_and_deleted(ada: httpx2.AsyncClient) -> None:
     tasks = [await add(ada, f"Task {number}") for number in range(6)]
     first = (await ada.get("/api/tasks", params={"limit": 3})).json()
     await add(ada, "Newer")
@@ -349,7 +347,7 @@ async def test_a_cursor_belongs_to_its_order(ada: httpx2.AsyncClient) -> None:
     assert response.json()["detail"] == "cursor: belongs to a list in another order"
 
 
-async def test_simultaneous_changes_of_one_task_are_all_kept(ada: httpx2.AsyncClient) -> None:
+async def test_concurrent_changes_of_one_task_are_all_stored(ada: httpx2.AsyncClient) -> None:
     address = f"/api/tasks/{(await add(ada))['id']}"
     changes: list[dict[str, Any]] = [
         {"title": "New"},

@@ -1,4 +1,4 @@
-"""A container reaches this machine under another name than localhost."""
+"""A container reaches this machine under a name other than localhost."""
 
 import pytest
 
@@ -16,5 +16,5 @@ from automation.process.addresses import seen_from_inside
         ("", ""),
     ],
 )
-def test_each_host_that_is_this_machine_is_renamed(url: str, inside: str) -> None:
+def test_every_local_host_is_renamed(url: str, inside: str) -> None:
     assert seen_from_inside(url, "gateway") == inside

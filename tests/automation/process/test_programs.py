@@ -1,4 +1,4 @@
-"""A program that is not waited for any longer leaves nothing: no process, no pipe, no word of the loop's."""
+"""Cancelling a program leaves no process, pipe or event loop warning."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from automation.process import processes
 from tests.automation.conftest import PATIENCE, ROOT
 
 GRANDCHILD = "import pathlib, sys, time; pathlib.Path(sys.argv[1]).touch(); time.sleep(300)"
-"""Holds the pipes that it has inherited, as what a tool starts in the background does."""
+"""Holds its inherited pipes open, like a background process of a tool."""
 
 PROGRAM = f"""
 import subprocess, sys, time
@@ -46,7 +46,7 @@ asyncio.run(main(*sys.argv[1:5]))
 
 
 def called(folder: Path, how: str, waits: str, given: int) -> subprocess.CompletedProcess[str]:
-    """Return how it ends for who asked a program, and strictly: every warning of the event loop is told."""
+    """Run a program and return how it ended; every event loop warning fails the test."""
     words = [
         sys.executable,
         "-X",
@@ -81,18 +81,18 @@ def called(folder: Path, how: str, waits: str, given: int) -> subprocess.Complet
         ("takes too long", "TimeoutError"),
     ],
 )
-def test_what_a_program_has_started_ends_with_it(
+def test_the_processes_of_a_program_end_with_it(
     tmp_path: Path, how: str, waits: str, given: int, error: str
 ) -> None:
     began = time.monotonic()
     result = called(tmp_path, how, waits, given)
     assert result.stdout.strip() == error
-    # In its development mode Python tells slow callbacks, which says something of the machine alone.
+    # Python's development mode also reports slow callbacks, which depend only on the machine.
     assert [line for line in result.stderr.splitlines() if not line.startswith("Executing <")] == []
     assert result.returncode == 0
     assert time.monotonic() - began < 30
     left = list(processes.marked(str(tmp_path)))
     _, alive = psutil.wait_procs(left, timeout=5)
-    for each in alive:
-        each.kill()
+    for process in alive:
+        process.kill()
     assert not alive

@@ -1,4 +1,4 @@
-"""Any services can be supervised: here they are small Python programs."""
+"""The supervisor runs any service; these services are small Python programs."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_
 
 
 def service(name: str, program: str = SERVER, **changes: Any) -> Service:
-    """Return a service that runs the Python program with its port as argument."""
+    """Return a service that runs a Python program with its port as the argument."""
     [port] = free_ports(1)
     address = f"http://127.0.0.1:{port}"
     settings: dict[str, Any] = {
@@ -48,7 +48,7 @@ def service(name: str, program: str = SERVER, **changes: Any) -> Service:
 
 
 class Case:
-    """An instance with its supervisor and what was said."""
+    """An instance with its supervisor and its output."""
 
     def __init__(self, folder: Path) -> None:
         self.instance = Instance(folder / "run")
@@ -57,7 +57,7 @@ class Case:
         self.said: list[Event] = []
 
     def run(self, body: Coroutine[Any, Any, None]) -> None:
-        """Run the body; nothing of its services is left then."""
+        """Run the body, then verify that no service is left."""
         try:
             asyncio.run(body)
         finally:
@@ -65,13 +65,13 @@ class Case:
             assert list(processes.marked(self.record.mark)) == []
 
     def supervisor(self) -> Supervisor:
-        """Return the supervisor, inside a running loop."""
+        """Return the supervisor of a running event loop."""
         return Supervisor(self.instance, self.record, self.said.append)
 
 
 @pytest.fixture
 def case(tmp_path: Path) -> Case:
-    """Give an instance of its own."""
+    """Create a separate instance."""
     return Case(tmp_path)
 
 
@@ -81,8 +81,8 @@ def test_services_start_together_and_end_together(case: Case) -> None:
             await supervisor.all_of(supervisor.start(service(name)) for name in ("one", "two"))
             record = case.instance.read()
             assert record is not None
-            assert {each.name for each in record.services} == {"one", "two"}
-            assert all(each.process.alive for each in record.services)
+            assert {service.name for service in record.services} == {"one", "two"}
+            assert all(service.process.alive for service in record.services)
 
     case.run(body())
     assert {event.step for event in case.said if isinstance(event, StepFinished)} == {"one", "two"}
@@ -107,7 +107,7 @@ def test_a_service_that_ends_while_another_starts_fails_the_start(case: Case) ->
         case.run(body())
 
 
-def test_a_service_that_never_gets_healthy_is_given_up_and_its_words_are_shown(case: Case) -> None:
+def test_a_service_that_never_gets_healthy_times_out_with_its_output(case: Case) -> None:
     async def body() -> None:
         mute = service(
             "mute", "print('thinking', flush=True); import threading; threading.Event().wait()", patience=1.0
@@ -120,7 +120,7 @@ def test_a_service_that_never_gets_healthy_is_given_up_and_its_words_are_shown(c
     assert caught.value.details == ("thinking",)
 
 
-def test_a_program_that_does_not_exist_is_a_failure_that_names_it(case: Case) -> None:
+def test_a_missing_program_is_reported_by_name(case: Case) -> None:
     async def body() -> None:
         async with case.supervisor() as supervisor:
             await supervisor.start(service("absent", command=("/does/not/exist",)))
@@ -130,7 +130,7 @@ def test_a_program_that_does_not_exist_is_a_failure_that_names_it(case: Case) ->
     assert "/does/not/exist" in caught.value.details[0]
 
 
-def test_a_service_that_ignores_the_request_to_end_is_killed_after_its_grace(case: Case) -> None:
+def test_a_service_that_ignores_sigterm_is_killed_after_its_grace_period(case: Case) -> None:
     program = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SERVER}"
 
     async def body() -> None:
@@ -140,7 +140,7 @@ def test_a_service_that_ignores_the_request_to_end_is_killed_after_its_grace(cas
     case.run(body())
 
 
-def test_processes_that_a_service_starts_in_sessions_of_their_own_end_with_it(case: Case) -> None:
+def test_processes_of_a_service_in_other_sessions_end_with_it(case: Case) -> None:
     program = (
         "import subprocess, sys\n"
         "subprocess.Popen([sys.executable, '-c', 'import threading; threading.Event().wait()'],"
@@ -173,7 +173,7 @@ def test_output_is_shown_line_by_line_without_control_characters(case: Case) -> 
     assert Line("talker", "asked for /red") in case.said
 
 
-def test_a_log_is_readable_by_its_owner_only(case: Case) -> None:
+def test_only_the_owner_can_read_a_log(case: Case) -> None:
     async def body() -> None:
         async with case.supervisor() as supervisor:
             await supervisor.start(service("one"))
@@ -182,7 +182,7 @@ def test_a_log_is_readable_by_its_owner_only(case: Case) -> None:
     assert case.instance.log("one").stat().st_mode & 0o077 == 0
 
 
-def test_a_second_supervisor_is_refused_while_the_first_has_the_instance(case: Case) -> None:
+def test_a_second_supervisor_of_an_instance_is_refused(case: Case) -> None:
     assert not Instance(case.instance.directory).acquire()
     case.instance.release()
     second = Instance(case.instance.directory)
@@ -190,7 +190,7 @@ def test_a_second_supervisor_is_refused_while_the_first_has_the_instance(case: C
     second.release()
 
 
-def test_a_record_of_another_process_with_the_same_number_is_not_believed(case: Case) -> None:
+def test_a_record_with_a_reused_process_id_is_ignored(case: Case) -> None:
     from dataclasses import replace
 
     older = replace(case.record.supervisor, started=case.record.supervisor.started - 3600)
@@ -202,16 +202,16 @@ def test_a_record_of_another_process_with_the_same_number_is_not_believed(case: 
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"mark": 1}', "null"])
-def test_a_damaged_record_counts_as_none(case: Case, content: str) -> None:
+def test_a_damaged_record_is_ignored(case: Case, content: str) -> None:
     (case.instance.directory / "instance.json").write_text(content)
     assert case.instance.read() is None
     case.instance.release()
 
 
-def test_a_process_is_the_same_when_the_clock_was_set_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_is_identified_after_a_clock_change(monkeypatch: pytest.MonkeyPatch) -> None:
     me = processes.identify(os.getpid())
     boot_time, create_time = psutil.boot_time, psutil.Process.create_time
-    # What the system tells after its clock was set an hour ahead.
+    # The time that the system reports after its clock was set an hour ahead.
     monkeypatch.setattr(psutil, "boot_time", lambda: boot_time() + 3600)
     monkeypatch.setattr(psutil.Process, "create_time", lambda process: create_time(process) + 3600)
     assert me.alive
