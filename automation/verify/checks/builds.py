@@ -28,8 +28,9 @@ _INSTALLS = re.compile(
 )
 _MANIFEST = re.compile(
     r"(?:package(?:-lock)?|npm-shrinkwrap)\.json|(?:requirements|constraints|bootstrap)[\w.-]*\.(?:txt|in)|.*\.lock"
-    r"|pyproject\.toml|setup\.cfg|Pipfile|pnpm-(?:lock|workspace)\.yaml|\.npmrc|\.yarnrc.*|uv\.toml|.*\.sh"
+    r"|bun\.lockb|pyproject\.toml|setup\.cfg|Pipfile|pnpm-(?:lock|workspace)\.yaml|\.npmrc|\.yarnrc.*|uv\.toml|.*\.sh"
 )
+_WILDCARDS = re.compile(r"[*?\[\]]")
 _REMOTE = re.compile(r"[a-z]+://|git@", re.IGNORECASE)
 
 
@@ -251,6 +252,11 @@ def _has_sources(dockerfile: Dockerfile, before: Stage, name: str) -> bool:
 
 
 def _is_source(path: str) -> bool:
-    """Whether a path of the context holds sources, not a list of dependencies or a build tool."""
+    """Whether a path of the context holds sources, not a list of dependencies or a build tool.
+
+    Wildcards make a file optional, as in `yarn.lock*`, or name several, as in `package*.json`.
+    """
     pure = PurePosixPath(path)
-    return not (_MANIFEST.fullmatch(pure.name) or {"requirements", "deploy"} & {*pure.parts[:1]})
+    return not (
+        _MANIFEST.fullmatch(_WILDCARDS.sub("", pure.name)) or {"requirements", "deploy"} & {*pure.parts[:1]}
+    )

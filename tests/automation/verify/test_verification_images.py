@@ -271,6 +271,29 @@ def test_a_build_after_copying_the_sources_passes(run: str) -> None:
     assert made.failed() == set()
 
 
+@pytest.mark.parametrize(
+    "manifests",
+    [
+        "package.json package-lock.json*",
+        "package*.json",
+        "package.json yarn.lock* pnpm-lock.yaml* .npmrc*",
+        "package.json bun.lockb* package-lock.jso[n]",
+        "requirements*.txt",
+    ],
+)
+def test_lock_files_copied_with_wildcards_before_installing_pass(manifests: str) -> None:
+    made = scene()
+    instead("RUN pip", f"COPY {manifests} ./\nRUN npm ci\nCOPY . .\nRUN true")(made)
+    assert made.failed() == set()
+
+
+@pytest.mark.parametrize("sources", ["*", "src*", "*.ts", "package.json app*"])
+def test_sources_copied_with_wildcards_before_installing_fail(sources: str) -> None:
+    made = scene()
+    instead("RUN pip", f"COPY {sources} ./\nRUN npm ci\nRUN true")(made)
+    assert made.failed() == {"layer-order"}
+
+
 def test_the_default_of_a_replaced_base_image_is_checked() -> None:
     made = scene()
     text = "ARG PYTHON_IMAGE=python:latest\n" + made.dockerfile("backend").replace(
