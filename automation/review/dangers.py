@@ -13,7 +13,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from automation.docker.dockerfile import KEYWORDS, Dockerfile, Instruction, Stage, expand, parse
-from automation.review.candidate import Remark, hidden
+from automation.review.candidate import Remark, hidden, visible
+
+NOT_A_DOCKERFILE = "not-a-dockerfile"
 
 _SYNTAX = re.compile(r"^\s*(?:#|//)\s*syntax\s*=|^\s*\{.*\"syntax\"\s*:", re.IGNORECASE)
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|\bgit@|\$", re.IGNORECASE)
@@ -28,6 +30,17 @@ def look(text: str, present: str, repositories: Collection[str], given: Mapping[
     are the build's arguments.
     """
     file, own = parse(text), parse(present)
+    unknown = [instruction for instruction in file.instructions() if instruction.keyword not in KEYWORDS]
+    if 2 * len(unknown) > len([*file.instructions()]):
+        first = unknown[0]
+        return [
+            _remark(
+                NOT_A_DOCKERFILE,
+                f"is not a Dockerfile: line {first.line} begins with {visible(first.keyword[:40])!r}",
+                first.line,
+                "invoke dockerfile-review FILE   with the path of a Dockerfile",
+            )
+        ]
     found = [*_hidden_characters(text), *_directives(file, present)]
     for instruction in file.instructions():
         found += _instruction(instruction)

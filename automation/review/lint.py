@@ -3,12 +3,13 @@
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from automation.console.errors import AutomationError
 from automation.docker.cli import Docker
+from automation.docker.dockerfile import parse
 from automation.process.programs import Program
 from automation.review.candidate import Remark, visible
 
@@ -18,6 +19,10 @@ _SECONDS = 30.0
 _BLOCKING = {"error", "warning"}
 _WIKI = "https://github.com/hadolint/hadolint/wiki"
 _SHELLCHECK = "https://www.shellcheck.net/wiki"
+_HEALTH_CHECK_REMEDY = (
+    "run the project's own program in exec form, without a shell, curl or || exit 1:"
+    ' HEALTHCHECK CMD ["python", "-m", "app.healthcheck"] or ["node", "healthcheck.mjs"]'
+)
 
 
 async def hadolint(text: str, root: Path, environ: Mapping[str, str], *, pragmas: bool) -> list[Remark]:
@@ -44,7 +49,10 @@ async def hadolint(text: str, root: Path, environ: Mapping[str, str], *, pragmas
             details=done.errors.splitlines()[:5],
             remedies=[f"{program} --version"],
         ) from error
-    return [_from_hadolint(each) for each in found]
+    health_checks = {
+        instruction.line for instruction in parse(text).instructions() if instruction.keyword == "HEALTHCHECK"
+    }
+    return [_from_hadolint(warning, health_checks) for warning in found]
 
 
 async def builder_checks(docker: Docker, arguments: Sequence[str]) -> list[Remark]:
@@ -95,16 +103,20 @@ def _find(environ: Mapping[str, str]) -> str:
     return program
 
 
-def _from_hadolint(found: Mapping[str, Any]) -> Remark:
-    code = found["code"]
-    wiki = _SHELLCHECK if code.startswith("SC") else _WIKI
+def _from_hadolint(warning: Mapping[str, Any], health_checks: Collection[int]) -> Remark:
+    code, line = warning["code"], warning["line"]
+    remedy = f"{_SHELLCHECK if code.startswith('SC') else _WIKI}/{code}"
+    if code == "DL1000":
+        remedy = "correct what cannot be read"
+    elif code == "DL3025" and line in health_checks:
+        remedy = _HEALTH_CHECK_REMEDY
     return Remark(
         "hadolint",
         code,
-        visible(" ".join(found["message"].split())),
-        found["line"],
-        blocking=found["level"] in _BLOCKING,
-        remedy=f"{wiki}/{code}" if code != "DL1000" else "correct what cannot be read",
+        visible(" ".join(warning["message"].split())),
+        line,
+        blocking=warning["level"] in _BLOCKING,
+        remedy=remedy,
     )
 
 

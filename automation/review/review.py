@@ -108,13 +108,14 @@ async def review(
     ingredients = await _ingredients(settings, profile, service, proposed.text, present, given)
     reviewer = _Reviewer(settings, docker, profile, proposed.text, ingredients, emit)
     await reviewer.work(present, given, limit)
+    foreign = any(remark.rule == dangers.NOT_A_DOCKERFILE for remark in reviewer.findings)
     return Review(
         service=service,
         candidate=proposed,
         present=present,
         file=file,
         findings=tuple(sorted(reviewer.findings, key=lambda each: (not each.blocking, each.line or 10**6))),
-        difference=tuple(_difference(present, proposed, f"{service}/Dockerfile")),
+        difference=() if foreign else tuple(_difference(present, proposed, f"{service}/Dockerfile")),
     )
 
 
@@ -149,6 +150,8 @@ class _Reviewer:
         """Do every part that what was found before allows."""
         with self._part("text", "nothing in it that must not be built") as (found, _):
             found += dangers.look(self.text, present, _repositories(self.settings.root), given)
+        if any(remark.rule == dangers.NOT_A_DOCKERFILE for remark in self.findings):
+            return
         dangerous = bool(self.findings)
         with self._part("lint", "hadolint has nothing against it") as (found, _):
             pragmas = not dangers.silencers(self.text, present)
@@ -191,7 +194,7 @@ class _Reviewer:
                     self.profile,
                     self.ingredients.service,
                     self.text,
-                    docker=self.docker if image else None,
+                    docker=self.docker,
                     image=image,
                     target=self.ingredients.target,
                     arguments=self.ingredients.arguments,

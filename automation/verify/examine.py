@@ -5,13 +5,21 @@ from collections.abc import Mapping
 from automation.contract import profiles
 from automation.contract.contract import Contract
 from automation.contract.models import Profile
+from automation.docker.archive import Layer
 from automation.docker.cli import Docker
 from automation.docker.dockerfile import parse
 from automation.settings import Settings
 from automation.verify.check import Finding, registered
-from automation.verify.facts import Source
-from automation.verify.gather import sources
+from automation.verify.facts import Config, Source
+from automation.verify.gather import inspection, sources
+from automation.verify.gather.content import Content, Searched
 from automation.verify.gather.inspection import Inspector
+
+_DECLARED = {
+    *("user", "port", "workdir", "command", "init", "path", "fixed-environment"),
+    *("health-check", "health-check-times", "health-check-program", "health-check-path"),
+}
+"""Checks of an image whose answer is in the Dockerfile's text."""
 
 
 async def examine(
@@ -20,31 +28,45 @@ async def examine(
     service: str,
     text: str,
     *,
-    docker: Docker | None = None,
-    image: str = "",
-    target: str = "",
-    arguments: Mapping[str, str] | None = None,
-    replaced: Mapping[str, str] | None = None,
+    docker: Docker,
+    image: str,
+    target: str,
+    arguments: Mapping[str, str],
 ) -> tuple[Finding, ...]:
-    """Return the findings about a Dockerfile's text and, if there is one, about its image.
+    """Return the findings about a Dockerfile's text and its image, or the image that the text declares.
 
     Args:
+        image: Its reference; empty where there is none, and then `docker` is not asked.
         arguments: The arguments of the build.
-        replaced: Base images and their replacements.
 
     Checks that need a running container, Compose or the project's own names are left out. Raises
     AutomationError if the text is not a Dockerfile or the image does not exist.
     """
     search = sources.search(settings, profile)
-    source = Source(parse(text).resolve(target=target, arguments=arguments), replaced or {})
+    source = Source(parse(text).resolve(target=target, arguments=arguments))
     facts = [search, source, sources.build_context(settings.root, f"{service}/Dockerfile", search)]
-    if docker is not None and image:
+    contract = Contract(profile, profiles.load_rules(settings.root), service)
+    if image:
         inspector = Inspector(docker, search)
         facts += [await inspector.config(image), await inspector.content(image), sources.locks(settings.root)]
-    contract = Contract(profile, profiles.load_rules(settings.root), service)
+    else:
+        facts += [inspection.declared_config(source.dockerfile), _accounts(contract)]
     observed = {type(fact): fact for fact in facts}
+    known = observed.keys() - (set() if image else {Config, Content})
     return tuple(
         check.evaluate(contract, observed)
         for check in registered()
-        if check.per_service and check.only in {"", service} and {*check.needs} <= {*observed}
+        if check.per_service
+        and check.only in {"", service}
+        and (check.name in _DECLARED or {*check.needs} <= known)
     )
+
+
+def _accounts(contract: Contract) -> Content:
+    """Return an image whose only accounts are the contract's: a text shows a USER, and not its names."""
+    user = contract.service.user
+    texts = {
+        "/etc/passwd": f"{user.name}:x:{user.uid}:{user.gid}::/:",
+        "/etc/group": f"{user.group}:x:{user.gid}:",
+    }
+    return Content((Layer((), {path: Searched(text=text) for path, text in texts.items()}),))

@@ -1,7 +1,8 @@
 """A test double for Docker with its AI agent, in the real one's output format.
 
 It records its prompts in `calls.txt` in its own directory. AI_ANSWER selects its behavior: the name of a
-file to print, or one of the words below. A build succeeds immediately with an empty image.
+file to print, or one of the words below. A build of a Dockerfile with the line RUN exit 1 fails; any other
+build succeeds immediately with an empty image.
 """
 
 import io
@@ -32,6 +33,8 @@ def main(arguments: list[str]) -> int:
             return answer(behaviour)
         case ["buildx", "build", "--call=check,format=json", *_]:
             say(json.dumps({"warnings": None}))
+        case ["buildx", "build", *_] if "RUN exit 1\n" in dockerfile(arguments):
+            return fail("ERROR: failed to solve: exit code: 1")
         case ["image", "inspect", *references]:
             say(json.dumps([{"Config": {}} for _ in references]))
         case ["image", "save", _]:
@@ -39,6 +42,11 @@ def main(arguments: list[str]) -> int:
         case _:
             pass
     return 0
+
+
+def dockerfile(arguments: list[str]) -> str:
+    """Return the Dockerfile of a build."""
+    return pathlib.Path(arguments[arguments.index("--file") + 1]).read_text(encoding="utf-8")
 
 
 def answer(behaviour: str) -> int:

@@ -156,6 +156,74 @@ def test_what_must_not_be_built_is_not_built_nor_shown_to_the_builder(repository
     assert not [call for call in repository.calls() if call["arguments"][0] == "buildx"]
 
 
+def test_a_compose_file_gets_one_finding_and_no_comparison(repository: Repository) -> None:
+    shutil.copy(ROOT / "docker-compose.yml", repository.project.root)
+    done = repository.review("docker-compose.yml", "--json")
+    [finding] = result(done)["findings"]
+    assert finding["rule"] == "not-a-dockerfile"
+    assert finding["message"].startswith(f"is not a Dockerfile: line {finding['line']} begins with ")
+    assert result(done)["diff"] == ""
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("service", "base", "lines", "expected"),
+    [
+        ("backend", "python:3.11-slim", "", {"user": "root", "port": "none", "health-check": "none"}),
+        (
+            "backend",
+            "python:3.11-slim",
+            'EXPOSE 9000\nCMD ["uvicorn", "main:app", "--host", "127.0.0.1", "--port", "8000"]',
+            {"port": "9000/tcp", "command": "--host 127.0.0.1"},
+        ),
+        (
+            "backend",
+            "python:3.11-slim",
+            "HEALTHCHECK --interval=1m30s CMD curl http://localhost:8000/health || exit 1",
+            {"health-check-program": "shell form: curl", "health-check-times": "90 s, timeout 30 s"},
+        ),
+        ("frontend", "node:24-alpine", "ENV HOSTNAME=127.0.0.1", {"fixed-environment": "HOSTNAME=127.0.0.1"}),
+    ],
+)
+def test_a_build_that_fails_hides_no_finding_about_the_text(
+    repository: Repository, service: str, base: str, lines: str, expected: dict[str, str]
+) -> None:
+    (repository.project.root / service / "Dockerfile.dockerignore").write_text("*\n", encoding="utf-8")
+    text = f"FROM {base} AS gordon\n{lines}\nRUN exit 1\n"
+    done = repository.review(repository.write("failing", text), "--service", service, "--json")
+    messages = {finding["rule"]: finding["message"] for finding in result(done)["findings"]}
+    assert "failed" in messages
+    assert {rule: text for rule, text in expected.items() if text not in messages.get(rule, "")} == {}
+
+
+def test_a_build_that_fails_has_no_finding_about_what_the_text_sets_right(repository: Repository) -> None:
+    text = """\
+FROM python:3.11-slim AS build
+RUN exit 1
+FROM python:3.11-slim AS gordon
+ENV HEALTH_PATH=/health PATH=/opt/venv/bin:$PATH
+WORKDIR /app
+COPY --from=build /opt/venv /opt/venv
+USER appuser
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=10s --start-period=40s --retries=3 \\
+    CMD ["python", "-m", "app.healthcheck"]
+ENTRYPOINT ["/usr/bin/tini", "--"]
+CMD ["uvicorn", "main:app", "--host", "0.0.0.0", "--port", "8000"]
+"""
+    done = repository.review(repository.write("failing", text), "--json")
+    findings = result(done)["findings"]
+    assert [finding["rule"] for finding in findings if finding["blocking"]] == ["failed"]
+
+
+def test_a_health_check_in_shell_form_has_a_remedy_of_its_own(repository: Repository) -> None:
+    text = OWN + "HEALTHCHECK CMD curl -f http://localhost:8000/health || exit 1\n"
+    done = repository.review(repository.write("curl", text), "--json")
+    [finding] = [finding for finding in result(done)["findings"] if finding["rule"] == "DL3025"]
+    assert 'CMD ["python", "-m", "app.healthcheck"]' in finding["remedy"]
+    assert "|| exit 1" in finding["remedy"]
+
+
 def test_a_pragma_of_the_candidates_own_hides_nothing(repository: Repository) -> None:
     done = repository.review(repository.write("sly", "# hadolint global ignore=DL3007\n" + WORSE), "--json")
     assert {"silenced-check", "DL3007"} <= found(done)

@@ -86,6 +86,14 @@ def test_what_is_dangerous_is_found_with_its_line(lines: str, rule: str, line: i
     assert rules(f"{lines}\n") == [(rule, line)]
 
 
+@pytest.mark.parametrize(
+    "file", ["docker-compose.yml", "frontend/package.json", "noxfile.py", "README.md", "dev", ".env.example"]
+)
+def test_a_file_of_another_kind_gets_one_remark(file: str) -> None:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    assert [rule for rule, _ in rules(text)] == ["not-a-dockerfile"]
+
+
 @pytest.mark.parametrize("first", ["// syntax=evil/frontend", '{"syntax": "evil/frontend"}'])
 def test_a_syntax_line_is_found_in_each_form_that_the_builder_takes(first: str) -> None:
     assert ("syntax", 1) in rules(f"{first}\nFROM python:3.11-slim\n")
