@@ -1,4 +1,4 @@
-"""The middleware's behavior for every request."""
+"""The middleware's behaviour for every request."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any

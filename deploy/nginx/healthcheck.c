@@ -1,6 +1,6 @@
 /*
- * The static image's health check, which has neither curl nor a shell to call: exit code 0 when nginx answers
- * HEALTH_PATH at PORT with 200 within four seconds.
+ * The static image's health check, because the image contains neither curl nor a shell. Exits with 0 when nginx
+ * returns 200 for HEALTH_PATH on PORT within four seconds.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

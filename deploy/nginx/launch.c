@@ -1,13 +1,13 @@
 /*
- * Starts nginx with what the environment says: `launch nginx -g "daemon off;"`.
+ * Starts nginx with settings from the environment: `launch nginx -g "daemon off;"`.
  *
- * nginx reads no environment, and the image has no shell that could write it a file. So this program checks the
- * address of the backend, and hands nginx.conf's `include /proc/self/fd/3` a file that exists in memory only.
- * Then it stays, to turn the SIGTERM of whoever stops the container, on which nginx drops its requests, into
- * SIGQUIT, on which it finishes them.
+ * nginx does not read the environment, and the image has no shell to write a configuration file. This program
+ * validates the settings and passes them in a memory-only file, which nginx.conf includes as /proc/self/fd/3.
+ * It then forwards signals: nginx drops its requests on SIGTERM, which stops a container, so the program sends
+ * SIGQUIT instead, on which nginx completes them.
  *
- * nginx resolves names by itself, again and again, because a backend that is replaced changes its address. It
- * asks name servers only, so what else a name may mean is looked up here: /etc/hosts, and the search domain that
+ * nginx resolves the backend's name repeatedly, because the address of a replaced backend changes. It only queries
+ * name servers, so this program handles the other sources of names: /etc/hosts, and the search domain that
  * completes a name without a dot, as in Kubernetes.
  */
 #define _GNU_SOURCE
@@ -29,7 +29,7 @@ static volatile pid_t nginx;
 
 struct address {
     char scheme[8], authority[256], path[LONGEST];
-    char host[256], port[256]; /* The parts of the authority; the port with its colon, or empty. */
+    char host[256], port[256]; /* The parts of the authority. The port includes its colon, or is empty. */
 };
 
 static _Noreturn void fail(const char *what) {
@@ -42,7 +42,7 @@ static const char *environment(const char *name, const char *otherwise) {
     return value && *value ? value : otherwise;
 }
 
-/* Says whether a text consists of letters, digits and the others given: all that may reach the configuration. */
+/* Returns whether a text contains only letters, digits and the given characters, which are safe in nginx.conf. */
 static int consists_of(const char *text, const char *others) {
     for (; *text; text++)
         if (!strchr(LETTERS_AND_DIGITS, *text) && !strchr(others, *text)) return 0;
@@ -54,7 +54,7 @@ static int is_port(const char *text) {
            atoi(text) <= 65535;
 }
 
-/* Reads http(s)://host[:port][/path] without repeating it in the message: it may hold a password. */
+/* Parses http(s)://host[:port][/path]. Errors omit the address, which may contain a password. */
 static struct address read_address(const char *text) {
     static const char wrong[] = "API_URL is not an http or https address, such as http://backend:8000";
     struct address address = {0};
@@ -80,7 +80,7 @@ static int is_number(const char *host) {
     return *host == '[' || inet_pton(AF_INET, host, &number) == 1;
 }
 
-/* Writes the name servers, and what nginx is to resolve in place of the host. */
+/* Writes the name servers, and replaces the host with the name or address that nginx must resolve. */
 static void resolve(FILE *configuration, char *host, size_t size) {
     char line[1024], servers[LONGEST] = "", search[256] = "", *rest;
     int dots = 1, found = is_number(host);
@@ -115,11 +115,11 @@ static void resolve(FILE *configuration, char *host, size_t size) {
     size_t length = strlen(host);
     if (!found && dots > 0 && *search && strcmp(search, ".") && !strchr(host, '.'))
         snprintf(host + length, size - length, ".%s", search);
-    /* An answer is believed for two seconds: Docker's says that it holds for ten minutes, and does not. */
+    /* Cache for two seconds: Docker's name server claims ten minutes, but addresses change earlier. */
     if (*servers) fprintf(configuration, "resolver%s valid=2s;\nresolver_timeout 4s;\n", servers);
 }
 
-/* Returns VERSION, or the version of the package that was built. */
+/* Returns VERSION, or the version of the built package. */
 static const char *version(void) {
     static char built[64] = "v0.0.0";
     FILE *file = fopen("/etc/nginx/version", "re");

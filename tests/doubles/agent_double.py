@@ -1,6 +1,6 @@
 """A test double for Docker with its AI agent, in the real one's output format.
 
-It records its prompts in `calls.txt` in its own directory. AI_ANSWER selects its behavior: the name of a
+It records its prompts in `calls.txt` in its own directory. AI_ANSWER selects its behaviour: the name of a
 file to print, or one of the words below. A build of a Dockerfile with the line RUN exit 1 fails; any other
 build succeeds immediately with an empty image.
 """

@@ -1,6 +1,6 @@
 """A test double for Docker's build, save and push commands. Its state is a file.
 
-DOUBLE selects its behavior; by default, every command succeeds. Build output was recorded from a real
+DOUBLE selects its behaviour; by default, every command succeeds. Build output was recorded from a real
 Docker. An image contains one file of SIZE bytes. The registry is part of the state.
 """
 

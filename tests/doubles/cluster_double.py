@@ -1,6 +1,6 @@
 """A test double for kubectl, Helm, minikube and kind, selected by the name of the program.
 
-It stores its state in one file in its own directory. CLUSTER selects its behavior; by default, every command
+It stores its state in one file in its own directory. CLUSTER selects its behaviour; by default, every command
 succeeds. The API server's responses about a release were recorded from a real one.
 """
 

@@ -1,6 +1,6 @@
 """A test double for Docker and Compose. It stores its state in one file in its own directory.
 
-DOCKER selects its behavior; by default, every command succeeds. The containers do nothing; their states and
+DOCKER selects its behaviour; by default, every command succeeds. The containers do nothing; their states and
 outputs were recorded from real containers in the same case.
 """
 
@@ -180,7 +180,7 @@ def compose(arguments: list[str], state: dict[str, Any]) -> int | Callable[[], o
 def up(
     project: str, services: list[str], hashes: dict[str, str], given: dict[str, str], state: dict[str, Any]
 ) -> int | Callable[[], object]:
-    """Start the containers, as far as the selected behavior allows."""
+    """Start the containers, as far as the selected behaviour allows."""
     prefix = given.get("NETWORK_PREFIX", "")
     if BEHAVIOUR == "network-taken" and prefix != os.environ.get("FREE_PREFIX"):
         state["refused"] = [*state.get("refused", []), prefix]

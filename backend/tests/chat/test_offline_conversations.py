@@ -113,7 +113,7 @@ async def test_a_yes_after_another_message_deletes_nothing(talk: Talk) -> None:
     assert await titles(talk) == ["One"]
 
 
-async def test_misspelled_names_are_found(talk: Talk) -> None:
+async def test_misspelt_names_are_found(talk: Talk) -> None:
     await talk.say("add send the invoices")
     await talk.say("add buy milk")
     assert await talk.say("complete invoice") == "Done: ‘Send the invoices’."

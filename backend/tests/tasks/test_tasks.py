@@ -52,7 +52,7 @@ async def test_a_new_task_has_every_field(ada: httpx2.AsyncClient) -> None:
     assert (await ada.get(f"/api/tasks/{task['id']}")).json() == task
 
 
-async def test_given_values_are_stored_and_normalized(ada: httpx2.AsyncClient) -> None:
+async def test_given_values_are_stored_and_normalised(ada: httpx2.AsyncClient) -> None:
     task = await add(
         ada,
         "  Buy\n\tmilk  ",

@@ -116,7 +116,7 @@ def _sentence(error: ValidationError) -> str:
 def _closed(tool: Tool) -> Tool:
     """Return the tool with a schema that rejects unknown arguments.
 
-    They would be ignored otherwise, and a misspelled `due` would have no effect.
+    They would be ignored otherwise, and a misspelt `due` would have no effect.
     """
     arguments = tool.fn_metadata.arg_model
     arguments.model_config["extra"] = "forbid"

@@ -53,7 +53,7 @@ def _without_controls_but_lines(text: str) -> str:
 
 
 def _tag(text: str) -> str:
-    """Normalize a tag: the characters that may follow a `#`, in lower case."""
+    """Normalise a tag: the characters that may follow a `#`, in lower case."""
     tag = "-".join(unicodedata.normalize("NFC", text).lower().lstrip("#").split())
     if not tag:
         raise ValueError("a tag needs at least one character")

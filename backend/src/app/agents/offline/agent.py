@@ -1,4 +1,4 @@
-"""The offline agent, which executes the intents that the grammar recognizes.
+"""The offline agent, which executes the intents that the grammar recognises.
 
 Each handler is a generator that yields tool calls, receives their outcomes and returns the reply. Handlers
 therefore perform no I/O; only `OfflineAgent.answer` does.
@@ -227,7 +227,7 @@ class _Turn:
             return f"I could not look: {outcome.error}"
         found = matches(name, outcome.output["tasks"]) or outcome.output["tasks"]
         if not found:
-            # No title contains the words: one may be misspelled.
+            # No title contains the words: one may be misspelt.
             outcome = yield Call("list_tasks", {"status": "all", "sort": "created", "limit": AT_ONCE})
             found = matches(name, outcome.output["tasks"]) if outcome.output else []
         if not found:

@@ -116,7 +116,7 @@ _LOOSE_ENDS = compiled(
 
 
 def make_title(rest: str, quoted: list[str]) -> str:
-    """Return the rest of a sentence as a title: capitalized, or exactly as quoted."""
+    """Return the rest of a sentence as a title: capitalised, or exactly as quoted."""
     previous = None
     while previous != rest:
         previous, rest = rest, _LOOSE_ENDS.sub("", rest)
@@ -126,7 +126,7 @@ def make_title(rest: str, quoted: list[str]) -> str:
     whole = _restored(rest, quoted).strip()
     if rest.startswith(BLANK):
         return whole
-    # "iPhone" and "eBay" keep their capitalization.
+    # "iPhone" and "eBay" keep their capitalisation.
     return (
         whole[:1].upper() + whole[1:]
         if whole[:2].islower() or len(whole) == 1 or whole[1:2] == " "

@@ -326,7 +326,7 @@ def _list_about(
     window: Window | None,
     count_only: bool,
 ) -> Intent | None:
-    """Search for unrecognized words, but only if the sentence clearly asks for tasks."""
+    """Search for unrecognised words, but only if the sentence clearly asks for tasks."""
     asks_for_tasks = re.search(r"\b(?:tasks?|to-?dos?|items?|list)\b", plain, re.IGNORECASE)
     shows = re.match(r"^(?:show|list|display|find|search)\b", plain, re.IGNORECASE)
     if not (asks_for_tasks or shows) or len(leftover.split()) > 4:

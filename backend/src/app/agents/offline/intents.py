@@ -128,7 +128,7 @@ class TooLong:
 
 @dataclass(frozen=True, slots=True)
 class NotUnderstood:
-    """A sentence that the grammar does not recognize."""
+    """A sentence that the grammar does not recognise."""
 
     text: str
 

@@ -1,4 +1,4 @@
-"""Normalize sentences: remove politeness and blank out quoted parts."""
+"""Normalise sentences: remove politeness and blank out quoted parts."""
 
 import re
 import unicodedata
@@ -12,7 +12,7 @@ def compiled(text: str) -> re.Pattern[str]:
 
 
 def clean(message: str) -> str:
-    """Remove control and formatting characters and normalize spaces; keep the line breaks."""
+    """Remove control and formatting characters and normalise spaces; keep the line breaks."""
     kept = (
         character
         for character in unicodedata.normalize("NFC", message)

@@ -38,7 +38,7 @@ def quoted(title: str) -> str:
 
 
 def not_understood(text: str) -> str:
-    """Reply to an unrecognized sentence, and offer to add it as a task if it could be one."""
+    """Reply to an unrecognised sentence, and offer to add it as a task if it could be one."""
     excuse = (
         "I did not understand that. I can add, list, complete, change and delete tasks; “help” shows how."
     )
