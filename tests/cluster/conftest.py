@@ -64,7 +64,6 @@ class Release:
             raise
 
     def kubectl(self, *arguments: str, stdin: str = "") -> str:
-        """Run kubectl and return its output."""
         return asyncio.run(self.place.kubectl.run(*arguments, stdin=stdin))
 
     def get(self, *arguments: str) -> Any:

@@ -43,7 +43,6 @@ class Report:
     seconds: float = 0
 
     def __str__(self) -> str:
-        """Format the report as one line."""
         total = sum(self.counts.values())
         counted = ", ".join(f"{number} {name}" for name, number in sorted(self.counts.items()))
         return (
@@ -63,7 +62,6 @@ class Person:
 
     @classmethod
     async def sign_up(cls, address: str) -> "Person":
-        """Create an account."""
         client = httpx2.AsyncClient(base_url=address, timeout=PATIENCE_S, trust_env=False)
         person = {
             "name": "Load",

@@ -17,7 +17,6 @@ WITHOUT_END = "word " * 2000
 
 
 def main(arguments: list[str]) -> int:
-    """Run one Docker command."""
     with pathlib.Path(__file__).with_name("calls.txt").open("a", encoding="utf-8") as calls:
         here = [path.name for path in pathlib.Path().iterdir()]
         calls.write(json.dumps({"arguments": arguments, "cwd": here, "names": sorted(os.environ)}) + "\n")
@@ -50,7 +49,6 @@ def dockerfile(arguments: list[str]) -> str:
 
 
 def answer(behaviour: str) -> int:
-    """Answer a prompt."""
     match behaviour:
         case "signed out":
             return fail("❌ sorry, you first need to sign in Docker Desktop to use the Docker AI Gateway")
@@ -86,13 +84,11 @@ def save() -> None:
 
 
 def say(text: str) -> None:
-    """Print and flush."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def fail(text: str) -> int:
-    """Print an error and return the exit code."""
     sys.stderr.write(f"{text}\n")
     return 1
 

@@ -37,7 +37,6 @@ def state() -> Iterator[dict[str, Any]]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command."""
     with state() as now:
         now["calls"].append(arguments)
     match arguments:

@@ -35,7 +35,6 @@ RENDERED = """---
 
 
 def main(name: str, arguments: list[str]) -> int:
-    """Run one command."""
     given = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
     with STATE.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -72,7 +71,6 @@ def releases(arguments: list[str], state: dict[str, Any]) -> Iterator[None]:
 def kubectl(
     words: list[str], arguments: list[str], given: str, state: dict[str, Any]
 ) -> int | Callable[[], object]:
-    """Run a kubectl command."""
     if BEHAVIOUR in {"unreachable", "no-context"} and words[0] != "config":
         say({"clientVersion": {"gitVersion": "v1.35.0"}})
         return refuse("The connection to the server 127.0.0.1:6443 was refused - did you specify the port?")
@@ -150,7 +148,6 @@ def kubectl(
 
 
 def helm(words: list[str], arguments: list[str], given: str, state: dict[str, Any]) -> int:
-    """Run a Helm command."""
     match words:
         case ["version"]:
             sys.stdout.write("v4.0.1")
@@ -206,7 +203,6 @@ def helm(words: list[str], arguments: list[str], given: str, state: dict[str, An
 
 
 def loader(words: list[str], arguments: list[str], given: str, state: dict[str, Any]) -> int:
-    """Run a minikube or kind command."""
     match words:
         case [*_, "image", "ls"]:
             sys.stdout.write("".join(f"docker.io/library/{image}\n" for image in state["images"]))
@@ -235,7 +231,6 @@ def recorded() -> dict[str, Any]:
 
 
 def say(document: object) -> None:
-    """Print a document as JSON."""
     sys.stdout.write(f"{json.dumps(document)}\n")
     sys.stdout.flush()
 
@@ -247,7 +242,6 @@ def refuse(message: str) -> int:
 
 
 def digest(value: object) -> str:
-    """Return a short hash of a value."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -38,7 +38,6 @@ GIVEN = (
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command."""
     if BEHAVIOUR == "absent-daemon":
         return refuse("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is it running?")
     if BEHAVIOUR == "silent-daemon":
@@ -142,7 +141,6 @@ def docker(arguments: list[str], state: dict[str, Any]) -> int | Callable[[], ob
 
 
 def compose(arguments: list[str], state: dict[str, Any]) -> int | Callable[[], object]:
-    """Run a Compose command."""
     if BEHAVIOUR == "no-compose":
         return refuse("docker: unknown command: docker compose")
     if arguments == ["compose", "version"]:
@@ -278,7 +276,6 @@ def make(
 
 
 def stop(container: dict[str, Any]) -> None:
-    """Stop a container."""
     container["inspect"]["State"] |= {"Status": "exited", "Health": None, "Pid": 0}
 
 
@@ -301,13 +298,11 @@ def refuse(message: str) -> int:
 
 
 def say(text: str) -> None:
-    """Print and flush."""
     sys.stdout.write(f"{text}\n" if text else "")
     sys.stdout.flush()
 
 
 def digest(value: object) -> str:
-    """Return a short hash of a value."""
     return hashlib.sha256(re.sub(r"sk-\S+", "", json.dumps(value)).encode()).hexdigest()[:12]
 
 

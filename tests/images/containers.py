@@ -100,7 +100,6 @@ class Container:
         return state
 
     def logs(self) -> str:
-        """Return the container's logs."""
         done = docker("logs", self.id)
         return done.stdout + done.stderr
 

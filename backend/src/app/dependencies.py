@@ -9,13 +9,11 @@ from app.settings import Settings
 
 
 def get_settings(request: Request) -> Settings:
-    """Return the application's settings."""
     settings: Settings = request.app.state.settings
     return settings
 
 
 def get_database(request: Request) -> Database:
-    """Return the application's database."""
     database: Database = request.app.state.database
     return database
 

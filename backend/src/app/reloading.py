@@ -57,7 +57,6 @@ if sys.platform != "win32":
                 threading.Thread(target=self._end_with_it, daemon=True).start()
 
         def terminate(self) -> None:
-            """Stop the process for a reload or a shutdown."""
             self.is_replaced = True
             super().terminate()
 

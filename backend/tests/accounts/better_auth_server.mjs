@@ -1,4 +1,4 @@
-// A real Better Auth server, to record what it answers: see conversation.py.
+// A real Better Auth server, whose responses conversation.py records.
 import { createServer } from "node:http";
 import { DatabaseSync } from "node:sqlite";
 import { betterAuth } from "better-auth";

@@ -90,7 +90,6 @@ async def answer(
     notebook: Notebook | None = None,
     silence_s: float = 10,
 ) -> list[AgentEvent]:
-    """Return all events of an answer."""
     agent = ModelAgent(
         ModelChoice(provider, model, url or server.url, SecretStr(key)), retries=0, silence_s=silence_s
     )

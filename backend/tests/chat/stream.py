@@ -21,12 +21,10 @@ def _no_json(constant: str) -> None:
 
 
 def text_of(parts: list[Part]) -> str:
-    """Return the text of a reply."""
     return "".join(part["delta"] for part in parts if part["type"] == "text-delta")
 
 
 def calls_of(parts: list[Part]) -> list[str]:
-    """Return the names of the called tools."""
     return [part["toolName"] for part in parts if part["type"] == "tool-input-available"]
 
 
@@ -54,7 +52,6 @@ class Talk:
         self.parts: list[Part] = []
 
     async def say(self, message: str) -> str:
-        """Send the next message and return the reply."""
         more = {"conversation_id": self.id} if self.id else {}
         self.parts = await say(self.person, message, time_zone=self.time_zone, **more)
         self.id = self.parts[0]["conversation_id"]

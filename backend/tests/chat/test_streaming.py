@@ -222,7 +222,7 @@ async def test_a_stopping_server_ends_its_streams_resumably(
     assert [part["type"] for part in parts[-2:]] == ["text-end", "abort"]
     late = await say(ada, "hello", idempotency_key="k2")
     assert [part["type"] for part in late] == ["start", "abort"]
-    app.state.replies = replies.RunningReplies()  # those of another server
+    app.state.replies = replies.RunningReplies()  # another server's replies
     answer_with("local-model")
     again = await say(ada, "add half done", idempotency_key="k1")
     assert text_of(again) == "Added “Half done”."
@@ -298,7 +298,7 @@ async def test_a_reply_that_takes_too_long_is_stopped(
     assert REPLY_LIMIT_S > 60
     answer_with("local-model")
     ada = await signed_in("Ada")
-    await say(ada, "hello")  # what is imported for the first reply would use up the second one's time
+    await say(ada, "hello")  # the first reply's imports take longer than the timeout below
     monkeypatch.setattr(replies, "REPLY_LIMIT_S", 3)
     answer_with("script:act-then-hang")
     parts = await say(ada, "add it")

@@ -25,7 +25,6 @@ class SessionCookies:
 
     @classmethod
     def of(cls, request: Request) -> "SessionCookies":
-        """Return the session cookies of the application that serves a request."""
         settings = get_settings(request)
         secret = settings.better_auth_secret.get_secret_value()
         return cls(secret, secure=settings.public_url.startswith("https://"))

@@ -13,7 +13,6 @@ from app.problems import Problem
 
 
 def get_accounts(settings: SettingsDep, database: DatabaseDep) -> Accounts:
-    """Return the account service."""
     return Accounts(
         database,
         secret=settings.better_auth_secret.get_secret_value(),

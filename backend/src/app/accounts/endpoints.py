@@ -66,7 +66,6 @@ Body = Annotated[Any, Depends(read_body)]
 
 
 def get_cookies(request: Request) -> SessionCookies:
-    """Return the session cookies of this server."""
     return SessionCookies.of(request)
 
 

@@ -104,7 +104,7 @@ _ORDINAL = r"(?:st|nd|rd|th)?"
 _BEFORE = r"(?<![\w’'/.:-])(?:(?:due|by|before|until|till|on|for|from|starting)\s+)*"
 _NEEDS_PREPOSITION = r"(?<![\w’'])(?:(?:due|by|before|until|till|on|for|from|starting)\s+)+"
 _AFTER = r"(?![\w’'/-]|\.\d)"
-# The words that may follow a date that is also a common noun or verb.
+# A date word that is also a common noun or verb, such as "may", must be followed by one of these.
 _CLOCK = r"(?:at\s|@|\d{1,2}(?:[:.]\d{2})?\s?[ap]\.?m|\d{1,2}:\d{2}|noon|midnight|midday)"
 _PHRASE_ENDS = (
     rf"(?=\s*(?:$|[,;:!?()\ufffc#\n-]|\.(?!\d)|{_CLOCK}"

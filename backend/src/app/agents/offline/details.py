@@ -71,13 +71,12 @@ _DESCRIPTION = compiled(
 
 
 def _restored(masked: str, quoted: list[str]) -> str:
-    """Restore the quoted parts in order."""
     parts = iter(quoted)
     return re.sub(f"{BLANK}+", lambda _: next(parts, ""), masked)
 
 
 def _blanked(text: str, start: int, end: int) -> str:
-    """Replace a span with a comma, so that the words around it do not form one phrase."""
+    """Replace a span with a separator, so that the words around it do not form one phrase."""
     return f"{text[:start].rstrip()} \x1f {text[end:].lstrip()}"
 
 
@@ -99,7 +98,7 @@ def find_details(text: str, now: datetime) -> _Details:
             priority = priority_of(next(group for group in level.groups() if group))
             text = _blanked(text, *level.span())
             break
-    # The marks of removed parts also end a phrase.
+    # A separator also ends a phrase.
     found: Found | None = find_when(text.replace("\x1f", ","), now)
     due = None
     if found:

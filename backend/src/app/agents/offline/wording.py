@@ -33,7 +33,6 @@ ASK_FOR = {
 
 
 def quoted(title: str) -> str:
-    """Return a title in quotation marks."""
     return f"‘{title}’"
 
 
