@@ -1,11 +1,11 @@
-"""What must not be in a candidate that is going to be built on somebody's machine.
+"""Searches a candidate for what must not be built on somebody's machine.
 
-A build runs what the file says, with the network and the project's sources at hand. So the text is judged
-first: where it would take images and files from, which privileges it asks for, what it would hide from
-whoever reads it, and which secrets it wants.
+A build runs the commands of its file, with access to the network and the project's sources. So the text is
+judged first: the origins of its images and files, the privileges it requests, hidden characters, and the
+secrets it requests.
 
-A secret of the build is given only to steps that the project's own build runs with the same inputs: the same
-command, after the same commands, on the same base. Such a step can tell nobody what it may not tell already.
+A build secret goes only to steps that the project's own build runs with the same inputs: the same command,
+after the same commands, on the same base. Such a step cannot leak more than it can today.
 """
 
 import hashlib
@@ -23,15 +23,18 @@ _SILENCER = re.compile(r"#\s*(hadolint\s+.*ignore\b.*|check\s*=.*|shellcheck\s+d
 _MOUNTS = ("bind", "cache", "secret", "tmpfs")
 
 
-def look(text: str, present: str, repositories: Collection[str], given: Mapping[str, str]) -> list[Remark]:
-    """Return what stands against building the text; all of it blocks.
+def search(text: str, present: str, repositories: Collection[str], given: Mapping[str, str]) -> list[Remark]:
+    """Return what forbids building the text; all of it blocks.
 
-    `present` is the project's own file, `repositories` are the images that the contracts build on, `given`
-    are the build's arguments.
+    Args:
+        present: The project's own file.
+        repositories: The images that the contracts build on.
+        given: The arguments of the build.
     """
-    file, own = parse(text), parse(present)
-    unknown = [instruction for instruction in file.instructions() if instruction.keyword not in KEYWORDS]
-    if 2 * len(unknown) > len([*file.instructions()]):
+    file = parse(text)
+    instructions = [*file.instructions()]
+    unknown = [instruction for instruction in instructions if instruction.keyword not in KEYWORDS]
+    if 2 * len(unknown) > len(instructions):
         first = unknown[0]
         return [
             _remark(
@@ -41,16 +44,18 @@ def look(text: str, present: str, repositories: Collection[str], given: Mapping[
                 "invoke dockerfile-review FILE   with the path of a Dockerfile",
             )
         ]
-    found = [*_hidden_characters(text), *_directives(file, present)]
-    for instruction in file.instructions():
-        found += _instruction(instruction)
-    found += _images(file, repositories, given)
-    found += _secrets(file, own)
-    return sorted(found, key=lambda each: each.line or 0)
+    remarks = [
+        *_hidden_characters(text),
+        *_directives(file, present),
+        *(remark for instruction in instructions for remark in _requests(instruction)),
+        *_images(file, repositories, given),
+        *_secrets(file, parse(present)),
+    ]
+    return sorted(remarks, key=lambda remark: remark.line or 0)
 
 
 def silencers(text: str, present: str) -> list[tuple[int, str]]:
-    """Return line and text of what switches off checks here, and does not in the project's own file."""
+    """Return line and text of the comments that switch off checks and are not in the project's own file."""
     accepted = {match[0].strip() for match in _SILENCER.finditer(present)}
     return [
         (number, match[0].strip())
@@ -60,19 +65,14 @@ def silencers(text: str, present: str) -> list[tuple[int, str]]:
 
 
 def secrets(text: str) -> set[str]:
-    """Return the names of the build secrets that the text asks for."""
-    return {
-        _secret_name(mount)
-        for instruction in parse(text).instructions()
-        for mount in instruction.mounts
-        if mount["type"] == "secret"
-    }
+    """Return the names of the build secrets that the text requests."""
+    return {name for instruction in parse(text).instructions() for name in _secret_names(instruction)}
 
 
 def own_caches(text: str, present: str) -> bool:
-    """Return whether the project's own build has every step that mounts a cache, with the same inputs.
+    """Return whether each step that mounts a cache is a step of the project's own build, with its inputs.
 
-    Such steps leave nothing in the caches that is not there already.
+    Such steps add nothing new to the caches.
     """
     own = {inputs for _, inputs in _steps(parse(present))}
     return all(
@@ -84,138 +84,103 @@ def own_caches(text: str, present: str) -> bool:
 
 def _hidden_characters(text: str) -> Iterator[Remark]:
     for number, line in enumerate(text.split("\n"), 1):
-        if codes := sorted({f"U+{ord(each):04X}" for each in line if hidden(each)}):
-            yield _remark(
-                "hidden-character",
-                f"holds {', '.join(codes)}, which nobody sees and which can make a line look like another",
-                number,
-                "write the line without it",
-            )
+        if codes := sorted({f"U+{ord(character):04X}" for character in line if hidden(character)}):
+            message = f"has the invisible {', '.join(codes)}, which can make a line look like another"
+            yield _remark("hidden-character", message, number, "write the line without it")
 
 
 def _directives(file: Dockerfile, present: str) -> Iterator[Remark]:
-    first, known = file.text.partition("\n")[0], file.directives
-    # The builder also takes a syntax line that is commented as in C, or is JSON.
-    if "syntax" in known or _SYNTAX.match(first):
-        line = known.get("syntax", (1, ""))[0]
-        yield _remark(
-            "syntax",
-            "has the file read by a program from a registry",
-            line,
-            "remove the line: the builder's own syntax will do",
-        )
+    # The builder also accepts a syntax line in a comment of C, or in JSON.
+    if "syntax" in file.directives or _SYNTAX.match(file.text.partition("\n")[0]):
+        line = file.directives.get("syntax", (1, ""))[0]
+        remedy = "remove the line: the builder's own syntax is enough"
+        yield _remark("syntax", "lets a program from a registry read the file", line, remedy)
     for number, silencer in silencers(file.text, present):
-        yield _remark(
-            "silenced-check",
-            f"switches off a check: {silencer[:80]}",
-            number,
-            "fix what the check finds, or accept it in the project's own file first",
-        )
+        remedy = "fix what the check finds, or accept it in the project's own file first"
+        yield _remark("silenced-check", f"switches off a check: {silencer[:80]}", number, remedy)
 
 
-def _instruction(instruction: Instruction) -> Iterator[Remark]:
+def _requests(instruction: Instruction) -> Iterator[Remark]:
     keyword, line = instruction.keyword, instruction.line
     if keyword == "ONBUILD":
-        yield _remark(
-            "onbuild", "leaves commands for builds to come", line, "write the command where it runs"
-        )
+        yield _remark("onbuild", "leaves commands for later builds", line, "write the command where it runs")
     elif keyword not in KEYWORDS:
-        yield _remark("unknown-instruction", f"is no instruction: {keyword[:40]}", line, "see the line")
+        remedy = "correct the instruction, or remove the line"
+        yield _remark("unknown-instruction", f"is not an instruction: {keyword[:40]}", line, remedy)
     if keyword == "ADD" and _REMOTE.search(instruction.text):
-        yield _remark(
-            "remote-file",
-            "adds a file from an address, or from one that only the build would know",
-            line,
-            "put the file into the repository and COPY it, or install it from a lock with hashes",
-        )
-    for name, wrong in (("security", {"insecure"}), ("network", {"host"}), ("device", None)):
+        message = "adds a file from an address, or from one that only the build knows"
+        remedy = "put the file into the repository and COPY it, or install it from a lock with hashes"
+        yield _remark("remote-file", message, line, remedy)
+    for name, forbidden in (("security", {"insecure"}), ("network", {"host"}), ("device", None)):
         for value in instruction.flag(name):
-            if wrong is None or value.lower() in wrong:
-                yield _remark(
-                    "privilege", f"asks for --{name}={value}", line, "a build needs no privilege: remove it"
-                )
+            if forbidden is None or value.lower() in forbidden:
+                remedy = "remove it: a build needs no privilege"
+                yield _remark("privilege", f"requests --{name}={value}", line, remedy)
     for mount in instruction.mounts:
         if mount["type"] == "ssh":
-            yield _remark(
-                "ssh",
-                "asks for the keys of this machine's SSH agent",
-                line,
-                "install from a registry instead",
-            )
+            message = "requests the keys of this machine's SSH agent"
+            yield _remark("ssh", message, line, "install from a registry instead")
         elif mount["type"] not in _MOUNTS:
-            yield _remark(
-                "mount", f"mounts a {mount['type'][:40]}", line, f"mount one of {', '.join(_MOUNTS)}"
-            )
+            remedy = f"use one of the mounts {', '.join(_MOUNTS)}"
+            yield _remark("mount", f"mounts a {mount['type'][:40]}", line, remedy)
 
 
 def _images(file: Dockerfile, repositories: Collection[str], given: Mapping[str, str]) -> Iterator[Remark]:
     values = file.preset(given)
     if not file.stages:
         yield _remark("no-from", "has no FROM: it builds nothing", 1, "begin with FROM")
+    for stage, name, line in _references(file):
+        image = expand(name, values, missing="$")
+        if "$" in image:
+            message = f"{name} is an image that only the build knows"
+            yield _remark("image", message, line, "write the name of the image")
+        elif file.stage(image, stage.number) is None and _repository(image) not in {*repositories, "scratch"}:
+            remedy = f"use one of {', '.join(sorted(repositories))}"
+            yield _remark("image", f"{image} is not a base image of any contract", line, remedy)
+
+
+def _references(file: Dockerfile) -> Iterator[tuple[Stage, str, int]]:
+    """Yield the images and stages that each stage takes files from, with the line."""
     for stage in file.stages:
-        for name, line in _references(stage):
-            image = expand(name, values, missing="$")
-            if "$" in image:
-                yield _remark(
-                    "image", f"{name} names an image that only the build would know", line, "write its name"
-                )
-            elif file.stage(image, stage.number) is None and _repository(image) not in {
-                *repositories,
-                "scratch",
-            }:
-                yield _remark(
-                    "image",
-                    f"{image} is none of the images that the contracts build on",
-                    line,
-                    f"use one of {', '.join(sorted(repositories))}",
-                )
-
-
-def _references(stage: Stage) -> Iterator[tuple[str, int]]:
-    """Yield the images and stages that a stage takes something from, with the line."""
-    yield stage.base, stage.head.line
-    for instruction in stage.instructions:
-        for name in instruction.sources:
-            yield name, instruction.line
+        yield stage, stage.base, stage.head.line
+        for instruction in stage.instructions:
+            for name in instruction.sources:
+                yield stage, name, instruction.line
 
 
 def _repository(image: str) -> str:
-    name = image.partition("@")[0]
-    path, _, last = name.rpartition("/")
-    name = f"{path}/{last.partition(':')[0]}" if path else last.partition(":")[0]
+    path, slash, last = image.partition("@")[0].rpartition("/")
+    name = f"{path}{slash}{last.partition(':')[0]}"
     return name.removeprefix("docker.io/").removeprefix("index.docker.io/").removeprefix("library/")
 
 
 def _secrets(file: Dockerfile, own: Dockerfile) -> Iterator[Remark]:
-    trusted = {inputs for instruction, inputs in _steps(own) if _wanted(instruction)}
+    trusted = {inputs for instruction, inputs in _steps(own) if _secret_names(instruction)}
     for instruction, inputs in _steps(file):
-        if (names := _wanted(instruction)) and inputs not in trusted:
-            yield _remark(
-                "secret",
-                f"wants the build's {', '.join(names)} for a step that the project's own build does not have",
-                instruction.line,
-                "keep such a step, and what comes before it in its stage, as the project has it",
+        if (names := _secret_names(instruction)) and inputs not in trusted:
+            message = (
+                f"requests the build secrets {', '.join(names)} for a step that the project does not have"
             )
+            remedy = "keep such a step, and those before it in its stage, as in the project's own file"
+            yield _remark("secret", message, instruction.line, remedy)
 
 
-def _wanted(instruction: Instruction) -> list[str]:
-    return [_secret_name(mount) for mount in instruction.mounts if mount["type"] == "secret"]
-
-
-def _secret_name(mount: Mapping[str, str]) -> str:
-    target = mount.get("target") or mount.get("dst") or mount.get("destination") or ""
-    return mount.get("id") or target.rpartition("/")[2]
+def _secret_names(instruction: Instruction) -> list[str]:
+    mounts = [mount for mount in instruction.mounts if mount["type"] == "secret"]
+    targets = (mount.get("target") or mount.get("dst") or mount.get("destination") or "" for mount in mounts)
+    return [
+        mount.get("id") or target.rpartition("/")[2] for mount, target in zip(mounts, targets, strict=True)
+    ]
 
 
 def _steps(file: Dockerfile) -> Iterator[tuple[Instruction, str]]:
-    """Yield each step with a hash of all that decides what it does: those before it, and what they take."""
+    """Yield each step with a hash of its inputs: itself, the steps before it, and what they copy."""
     ends: list[str] = []
     for stage in file.stages:
-        inputs = hashlib.sha256(repr([(each.keyword, each.text) for each in file.preamble]).encode())
+        preamble = [(instruction.keyword, instruction.text) for instruction in file.preamble]
+        inputs = hashlib.sha256(repr(preamble).encode())
         for instruction in (stage.head, *stage.instructions):
-            names = [*instruction.sources]
-            if instruction.keyword == "FROM":
-                names.append(stage.base)
+            names = [*instruction.sources, *([stage.base] if instruction.keyword == "FROM" else [])]
             found = (file.stage(name, stage.number) for name in names)
             sources = [ends[source.number] for source in found if source is not None]
             step = (instruction.keyword, instruction.flags, instruction.text, sources)
@@ -225,4 +190,4 @@ def _steps(file: Dockerfile) -> Iterator[tuple[Instruction, str]]:
 
 
 def _remark(rule: str, message: str, line: int, remedy: str) -> Remark:
-    return Remark("candidate", rule, message, line, blocking=True, remedy=remedy)
+    return Remark("candidate", rule, message, line, remedy=remedy)

@@ -149,7 +149,7 @@ class _Reviewer:
     async def work(self, present: str, given: Mapping[str, str], limit: float) -> None:
         """Do every part that what was found before allows."""
         with self._part("text", "nothing in it that must not be built") as (found, _):
-            found += dangers.look(self.text, present, _repositories(self.settings.root), given)
+            found += dangers.search(self.text, present, _repositories(self.settings.root), given)
         if any(remark.rule == dangers.NOT_A_DOCKERFILE for remark in self.findings):
             return
         dangerous = bool(self.findings)

@@ -25,7 +25,7 @@ IMAGES = {"node", "python", "nginx"}
 
 def rules(text: str, present: str = OWN) -> list[tuple[str, int | None]]:
     """Return rule and line of everything that is found in the text."""
-    return [(each.rule, each.line) for each in dangers.look(text, present, IMAGES, {})]
+    return [(each.rule, each.line) for each in dangers.search(text, present, IMAGES, {})]
 
 
 def taken(answer: str) -> str:
