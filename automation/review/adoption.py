@@ -1,4 +1,4 @@
-"""Putting a candidate in the place of the project's own file, without losing anybody's work."""
+"""Replaces the project's own Dockerfile with a candidate, without losing anybody's work."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +12,7 @@ from automation.settings import Settings
 
 
 def present(file: Path, root: Path) -> str:
-    """Return the project's own text; empty when there is none yet. Raises AutomationError."""
+    """Return the text of the project's own file, empty if there is none. Raises AutomationError."""
     shown = paths.readable(file, root)
     if file.is_symlink():
         raise AutomationError(
@@ -27,20 +27,20 @@ def present(file: Path, root: Path) -> str:
 
 
 async def uncommitted(file: Path, settings: Settings) -> bool:
-    """Return whether the file has changes that git does not have yet; without git nobody knows of any."""
+    """Return whether the file has changes that are not committed; False without git."""
     return bool(await git.ask(settings, "status", "--porcelain", "--", str(file)))
 
 
 def adopt(text: str, file: Path, seen: str, root: Path) -> None:
-    """Write the text, whole or not at all; the file keeps its permissions.
+    """Replace the file atomically; it keeps its permissions.
 
-    Raises AutomationError when the file is no longer as it was `seen`.
+    Raises AutomationError if it no longer has the text that was `seen`.
     """
     shown = paths.readable(file, root)
     if present(file, root) != seen:
         raise AutomationError(
             f"{shown} has changed since the review began",
-            why="what was shown is not what would be replaced",
+            why="the review compared with another text",
             remedies=["the same command again"],
         )
     with suppress(FileExistsError):

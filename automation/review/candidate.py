@@ -1,4 +1,4 @@
-"""A Dockerfile that somebody proposes, taken in with the care that unknown text needs."""
+"""A proposed Dockerfile, read with the care that unknown text needs, and remarks about it."""
 
 import re
 import stat
@@ -11,21 +11,19 @@ from automation.console import errors
 from automation.console.errors import AutomationError, UsageError
 from automation.process import logs
 
-LARGEST = 100_000
-"""Bytes that a candidate has at most; the largest of the project's own has a tenth."""
+MAX_BYTES = 100_000
+"""Ten times the size of the project's largest Dockerfile."""
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^`\n]*$")
 _BEGINS = re.compile(r"(?i)^\s*(FROM|ARG)\s+\S")
-_SHOWN = 8
+_SHOWN_LINES = 8
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """The text that is proposed."""
-
     text: str
     source: str
-    """Where it comes from, in a person's words."""
+    """Its origin, for people."""
 
 
 @dataclass(frozen=True)
@@ -46,24 +44,23 @@ class Remark:
 
 
 def from_file(file: Path, root: Path) -> Candidate:
-    """Read a candidate. Raises UsageError when the file is none that can be one."""
+    """Read a candidate. Raises UsageError if the file cannot be a Dockerfile."""
     shown = paths.readable(file, root)
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise UsageError(f"{shown} is not a file", why="a candidate is a Dockerfile: a file of text")
-        # A file may grow between being measured and being read.
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise UsageError(f"{shown} is not a file", why="a candidate is a text file")
+        # A file may grow after its size is known.
         with file.open("rb") as opened:
-            content = opened.read(LARGEST + 1)
+            content = opened.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{shown} cannot be read", why=errors.reason(error)) from error
     return Candidate(_text(content, shown), shown)
 
 
 def from_answer(answer: str, source: str) -> Candidate:
-    """Take the Dockerfile out of an agent's answer: its one code block, or all of it where it has none.
+    """Return the Dockerfile in an agent's answer: its only code block, or the whole answer without one.
 
-    Raises AutomationError when that is not clear.
+    Raises AutomationError if there is none or the choice is not clear.
     """
     lines = answer.replace("\r\n", "\n").split("\n")
     blocks = _code_blocks(lines)
@@ -73,33 +70,33 @@ def from_answer(answer: str, source: str) -> Candidate:
         ]
         raise AutomationError(
             f"the answer of {source} has {len(blocks)} code blocks",
-            why="one was asked for, and which of them is the Dockerfile is not for a program to guess",
-            details=found[:_SHOWN],
+            why="the prompt asks for one, and a program cannot tell which of them is the Dockerfile",
+            details=found[:_SHOWN_LINES],
         )
     body = blocks[0][2] if blocks else lines
-    said = [line for line in body if line.strip() and not line.lstrip().startswith("#")]
-    if not said or not _BEGINS.match(said[0]):
+    lines_of_code = [line for line in body if line.strip() and not line.lstrip().startswith("#")]
+    if not lines_of_code or not _BEGINS.match(lines_of_code[0]):
         raise AutomationError(
-            f"the answer of {source} holds no Dockerfile",
-            why="a Dockerfile begins with FROM, or with an ARG before it; this begins with",
-            details=[visible(line)[:200] for line in lines if line.strip()][:_SHOWN],
+            f"the answer of {source} has no Dockerfile",
+            why="a Dockerfile begins with FROM or ARG; the answer begins with:",
+            details=[visible(line)[:200] for line in lines if line.strip()][:_SHOWN_LINES],
         )
     text = "\n".join(body).strip("\n") + "\n"
     return Candidate(_text(text.encode("utf-8", "replace"), f"the answer of {source}"), source)
 
 
 def visible(text: str) -> str:
-    """Return the text with whatever would act on a terminal, or cannot be seen, written out."""
-    return "".join(f"\\u{{{ord(each):x}}}" if hidden(each) else each for each in logs.clean(text))
+    """Return the text with its control and invisible characters escaped."""
+    return "".join(f"\\u{{{ord(c):x}}}" if hidden(c) else c for c in logs.clean(text))
 
 
 def hidden(character: str) -> bool:
-    """Return whether the character changes how a text looks without being seen itself."""
+    """Return whether the character is invisible but changes how a text looks."""
     return character not in "\t\n" and unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"}
 
 
 def _code_blocks(lines: list[str]) -> list[tuple[int, str, list[str]]]:
-    """Return line, language and content of each fenced block; one that is never closed ends the text."""
+    """Return line, language and content of each fenced block; an unclosed one extends to the end."""
     blocks: list[tuple[int, str, list[str]]] = []
     fence = ""
     for number, line in enumerate(lines, 1):
@@ -115,12 +112,10 @@ def _code_blocks(lines: list[str]) -> list[tuple[int, str, list[str]]]:
 
 
 def _text(content: bytes, shown: str) -> str:
-    if len(content) > LARGEST:
-        raise UsageError(
-            f"{shown} is too large", why=f"a Dockerfile of more than {LARGEST // 1000} kB is none to be read"
-        )
+    if len(content) > MAX_BYTES:
+        raise UsageError(f"{shown} is too large", why=f"a candidate has at most {MAX_BYTES // 1000} kB")
     if b"\0" in content:
-        raise UsageError(f"{shown} is not a text", why="it holds a NUL byte")
+        raise UsageError(f"{shown} is not a text", why="it has a NUL byte")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

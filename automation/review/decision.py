@@ -1,4 +1,4 @@
-"""Review a Dockerfile and decide whether it may replace the project's own: what `dockerfile-review` does."""
+"""Reviews a Dockerfile for `dockerfile-review`, shows the result and adopts the candidate on request."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from automation.review.review import Review
 from automation.settings import Settings
 
 AGENT = "agent"
-"""Given in the place of a file, asks Docker's AI agent; a file of that name is ./agent."""
+"""The argument that selects Docker's AI agent instead of a file; a file of that name is ./agent."""
 
 
 async def review_file(
@@ -22,7 +22,7 @@ async def review_file(
 ) -> None:
     """Review a candidate, and adopt it if that is requested and no finding blocks it."""
     if file.startswith("-"):
-        # Invoke takes every word after a task that wants one for that word.
+        # Invoke passes any word that follows the task as its argument.
         raise UsageError(
             f"{file} is not a Dockerfile",
             why="the file comes first, and flags after it",
@@ -46,13 +46,18 @@ async def review_file(
         else await review.ask(settings, docker, chosen, emit)
     )
     done = await review.review(settings, docker, chosen, proposed, emit)
-    _show(done, emit)
+    if done.difference:
+        emit(Notice(("",)))
+        emit(Difference(done.difference))
+    if done.findings:
+        emit(Notice(("", *review.describe(done.findings))))
+    emit(Notice(("",)))
     adopted = False
     try:
         if done.blocking:
-            count = "a finding" if len(done.blocking) == 1 else f"{len(done.blocking)} findings"
+            count = len(done.blocking)
             raise AutomationError(
-                f"the candidate must not be adopted: {count} against it",
+                f"the candidate cannot be adopted: {count} blocking finding{'s' if count > 1 else ''}",
                 remedies=[f"fix it, then   invoke dockerfile-review {file}"],
             )
         if adopt and done.difference:
@@ -73,15 +78,6 @@ def _owner(given: Path | None, settings: Settings) -> str:
         if given is not None and settings.root / name in given.parents:
             return name
     return "backend"
-
-
-def _show(done: Review, emit: Emit) -> None:
-    if done.difference:
-        emit(Notice(("",)))
-        emit(Difference(done.difference))
-    if done.findings:
-        emit(Notice(("", *review.describe(done.findings))))
-    emit(Notice(("",)))
 
 
 async def _adopt(done: Review, settings: Settings, *, yes: bool) -> None:

@@ -1,4 +1,4 @@
-"""What two linters say of a candidate: hadolint, and the builder's own checks."""
+"""Lints a candidate with hadolint and with the builder's own checks."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from automation.review.candidate import Remark, visible
 
 UNREADABLE = "unreadable"
 
-_SECONDS = 30.0
+_TIMEOUT_SECONDS = 30.0
 _BLOCKING = {"error", "warning"}
 _WIKI = "https://github.com/hadolint/hadolint/wiki"
 _SHELLCHECK = "https://www.shellcheck.net/wiki"
@@ -26,26 +26,28 @@ _HEALTH_CHECK_REMEDY = (
 
 
 async def hadolint(text: str, root: Path, environ: Mapping[str, str], *, pragmas: bool) -> list[Remark]:
-    """Return what hadolint finds, with the project's own configuration. Errors and warnings block.
+    """Return the warnings of hadolint under the project's configuration. Errors and warnings block.
 
-    With `pragmas`, the file's own comments may switch rules off. Raises AutomationError when there is no
-    hadolint or it does not work.
+    With `pragmas`, comments in the text may switch rules off. Raises AutomationError if hadolint is missing
+    or fails.
     """
     program = _find(environ)
     options = ["--format", "json", "--no-fail", *(() if pragmas else ("--disable-ignore-pragma",))]
-    # Its settings are the project's, not those of whoever runs it.
+    # The settings are the project's, not those of the user.
     kept = {name: value for name, value in environ.items() if not name.startswith(("HADOLINT_", "XDG_"))}
     try:
-        done = await Program(program, kept, root).complete(*options, "-", seconds=_SECONDS, stdin=text)
+        done = await Program(program, kept, root).complete(
+            *options, "-", seconds=_TIMEOUT_SECONDS, stdin=text
+        )
     except TimeoutError:
-        message = f"hadolint did not finish within {_SECONDS:.0f} s"
-        return [Remark("hadolint", "timeout", message, remedy="write it more simply")]
+        message = f"hadolint did not finish within {_TIMEOUT_SECONDS:.0f} s"
+        return [Remark("hadolint", "timeout", message, remedy="simplify the Dockerfile")]
     try:
         found = json.loads(done.output)
     except ValueError as error:
         raise AutomationError(
             "hadolint failed",
-            why="it says:",
+            why="its output:",
             details=done.errors.splitlines()[:5],
             remedies=[f"{program} --version"],
         ) from error
@@ -56,29 +58,31 @@ async def hadolint(text: str, root: Path, environ: Mapping[str, str], *, pragmas
 
 
 async def builder_checks(docker: Docker, arguments: Sequence[str]) -> list[Remark]:
-    """Return what the builder's own checks find, given the arguments of the build. All of it blocks.
+    """Return the warnings of the builder's own checks, which run nothing of the file. All of them block.
 
-    Nothing of the file is run. The rule UNREADABLE says that it cannot be built at all.
+    The rule UNREADABLE means that it cannot be built at all.
     """
     done = await docker.complete("buildx", "build", "--call=check,format=json", *arguments)
     try:
         report = json.loads(done.output)
     except ValueError:
-        # It could not even be asked: the daemon has gone, or the file cannot be parsed.
-        return [Remark("buildx", UNREADABLE, visible(_last(done.errors)), remedy="see the line it names")]
+        # The daemon has stopped, or the file cannot be parsed.
+        return [
+            Remark("buildx", UNREADABLE, visible(_last(done.errors)), remedy="correct the line that it names")
+        ]
     found = [
         Remark(
             "buildx",
-            each["ruleName"],
-            visible(each["detail"]),
-            _line(each),
-            remedy=each.get("url", ""),
+            warning["ruleName"],
+            visible(warning["detail"]),
+            _line(warning),
+            remedy=warning.get("url", ""),
         )
-        for each in report.get("warnings") or []
+        for warning in report.get("warnings") or []
     ]
     if error := report.get("buildError"):
         message = visible(error["message"])
-        remedy = "check the name, its tag and the network, or let another stand in for it with TODO_BASES"
+        remedy = "check the name, its tag and the network, or replace the image with TODO_BASES"
         found.append(
             Remark(
                 "buildx",
@@ -97,8 +101,8 @@ def _find(environ: Mapping[str, str]) -> str:
     if program is None:
         raise AutomationError(
             "hadolint is not installed",
-            why="it comes with the environment in .venv, except on Windows, and can be on PATH",
-            remedies=["./dev", "install it as https://github.com/hadolint/hadolint#install says"],
+            why="it is neither in .venv, where ./dev installs it except on Windows, nor on PATH",
+            remedies=["./dev", "install it: https://github.com/hadolint/hadolint#install"],
         )
     return program
 
@@ -107,7 +111,7 @@ def _from_hadolint(warning: Mapping[str, Any], health_checks: Collection[int]) -
     code, line = warning["code"], warning["line"]
     remedy = f"{_SHELLCHECK if code.startswith('SC') else _WIKI}/{code}"
     if code == "DL1000":
-        remedy = "correct what cannot be read"
+        remedy = "correct the syntax"
     elif code == "DL3025" and line in health_checks:
         remedy = _HEALTH_CHECK_REMEDY
     return Remark(
@@ -127,4 +131,4 @@ def _line(found: Mapping[str, Any]) -> int | None:
 
 def _last(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1].removeprefix("ERROR: ") if lines else "the builder's checks gave no answer"
+    return lines[-1].removeprefix("ERROR: ") if lines else "the builder's checks printed nothing"

@@ -131,7 +131,7 @@ def test_a_file_is_linted_compared_and_found_wanting(repository: Repository) -> 
     assert "+FROM python:latest" in done.stdout
     assert "line 1    hadolint DL3007" in done.stdout
     assert "https://github.com/hadolint/hadolint/wiki/DL3007" in done.stdout
-    assert "the candidate must not be adopted" in done.stderr
+    assert "the candidate cannot be adopted" in done.stderr
 
 
 def test_for_programs_the_findings_and_the_difference_are_in_the_result(repository: Repository) -> None:
@@ -386,9 +386,9 @@ def test_where_there_is_no_agent_it_says_how_to_get_one_and_what_goes_without(re
 @pytest.mark.parametrize(
     ("answer", "what"),
     [
-        ("Gladly! What language is it in?", "holds no Dockerfile"),
+        ("Gladly! What language is it in?", "has no Dockerfile"),
         (f"```dockerfile\n{BETTER}```\n```bash\ndocker build .\n```\n", "has 2 code blocks"),
-        ("", "holds no Dockerfile"),
+        ("", "has no Dockerfile"),
     ],
 )
 def test_an_answer_that_is_no_dockerfile_is_kept_for_a_person_to_see(

@@ -209,7 +209,7 @@ def test_an_answer_with_several_blocks_is_not_guessed_at() -> None:
     "answer", ["", "I cannot help with that.", "```\nkubectl apply\n```", "```json\n{}\n```"]
 )
 def test_an_answer_without_a_dockerfile_is_told(answer: str) -> None:
-    with pytest.raises(AutomationError, match="holds no Dockerfile"):
+    with pytest.raises(AutomationError, match="has no Dockerfile"):
         taken(answer)
 
 
@@ -220,7 +220,7 @@ def test_an_answer_without_a_dockerfile_is_told(answer: str) -> None:
         (b"FROM \xff\n", "is not UTF-8"),
         (b"", "is empty"),
         (b" \n\n", "is empty"),
-        (b"FROM a\n" + b"#" * candidate.LARGEST, "is too large"),
+        (b"FROM a\n" + b"#" * candidate.MAX_BYTES, "is too large"),
     ],
 )
 def test_a_file_that_is_no_dockerfile_is_refused(tmp_path: Path, content: bytes, what: str) -> None:
