@@ -1,4 +1,4 @@
-"""Candidates tried with a real Docker: a good one, and bad ones of every kind. None leaves a thing behind."""
+"""Reviews of good and bad candidates with a real Docker; none leaves an image or a container."""
 
 import asyncio
 import json
@@ -54,11 +54,11 @@ def bad(name: str, seconds: float = LONGEST_S) -> Review:
 
 def rules(done: Review) -> set[tuple[str, str]]:
     """Return who blocks the candidate, and with which rule."""
-    return {(each.source, each.rule) for each in done.blocking}
+    return {(remark.source, remark.rule) for remark in done.blocking}
 
 
 @pytest.mark.parametrize("service", ["backend", "frontend"])
-def test_nothing_stands_against_the_projects_own_dockerfile(service: str) -> None:
+def test_the_projects_own_dockerfile_has_no_blocking_finding(service: str) -> None:
     done = review((ROOT / service / "Dockerfile").read_text(encoding="utf-8"), service=service, seconds=300)
     assert done.blocking == ()
     assert done.difference == ()
@@ -76,12 +76,12 @@ def test_nothing_stands_against_the_projects_own_dockerfile(service: str) -> Non
         ("chatty", {("build", "time")}),
     ],
 )
-def test_what_is_wrong_with_a_candidate_keeps_it_out(name: str, expected: set[tuple[str, str]]) -> None:
+def test_each_bad_candidate_is_blocked(name: str, expected: set[tuple[str, str]]) -> None:
     assert expected <= rules(bad(name, seconds=5.0 if name == "chatty" else LONGEST_S))
 
 
-def test_a_build_that_fails_is_shown_with_its_line_and_its_own_last_words() -> None:
-    [failure] = [each for each in bad("broken").findings if each.source == "build"]
+def test_a_failing_build_is_reported_with_its_line_and_its_last_output() -> None:
+    [failure] = [remark for remark in bad("broken").findings if remark.source == "build"]
     assert failure.line == 3
     assert "this is how far it comes" in failure.details
     assert "ModuleNotFoundError: No module named 'nothing_of_the_kind'" in failure.details
@@ -89,10 +89,12 @@ def test_a_build_that_fails_is_shown_with_its_line_and_its_own_last_words() -> N
 
 def test_a_build_without_end_is_ended_with_everything_that_it_started() -> None:
     done = bad("endless", seconds=5.0)
-    [failure] = [each for each in done.findings if each.source == "build"]
+    [failure] = [remark for remark in done.findings if remark.source == "build"]
     assert failure.rule == "time"
     assert "counting the grains of sand" in failure.details
-    left = [each for each in psutil.process_iter(["cmdline"]) if "86399" in (each.info["cmdline"] or [])]
+    left = [
+        process for process in psutil.process_iter(["cmdline"]) if "86399" in (process.info["cmdline"] or [])
+    ]
     assert left == []
 
 
@@ -100,9 +102,9 @@ def test_a_candidate_sees_no_more_of_the_project_than_its_own_build() -> None:
     assert ("build", "failed") not in rules(bad("nosy"))
 
 
-def test_a_hostile_candidate_is_not_built_and_told_line_by_line() -> None:
+def test_a_hostile_candidate_is_reported_line_by_line_and_not_built() -> None:
     done = bad("hostile")
-    found = {(each.rule, each.line) for each in done.findings if each.source == "candidate"}
+    found = {(remark.rule, remark.line) for remark in done.findings if remark.source == "candidate"}
     assert found == {
         ("syntax", 1),
         ("image", 3),
@@ -111,10 +113,10 @@ def test_a_hostile_candidate_is_not_built_and_told_line_by_line() -> None:
         ("ssh", 5),
         ("privilege", 5),
     }
-    assert not [each for each in done.findings if each.source in {"build", "buildx"}]
+    assert not [remark for remark in done.findings if remark.source in {"build", "buildx"}]
 
 
-def test_a_good_candidate_is_adopted_on_a_yes_and_on_nothing_else(tmp_path: Path) -> None:
+def test_a_good_candidate_is_adopted_only_after_confirmation(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
     own = clone / "backend" / "Dockerfile"
@@ -151,7 +153,7 @@ def test_a_good_candidate_is_adopted_on_a_yes_and_on_nothing_else(tmp_path: Path
     shutil.rmtree(clone)
 
 
-def test_a_candidate_that_fails_a_check_is_not_adopted_whatever_is_said(tmp_path: Path) -> None:
+def test_a_candidate_with_a_blocking_finding_is_never_adopted(tmp_path: Path) -> None:
     own = ROOT / "backend" / "Dockerfile"
     before = own.read_bytes()
     command = [
@@ -166,6 +168,6 @@ def test_a_candidate_that_fails_a_check_is_not_adopted_whatever_is_said(tmp_path
         [*command, "--yes", "--json"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    [result] = [each for each in map(json.loads, done.stdout.splitlines()) if each["event"] == "result"]
+    [result] = [event for event in map(json.loads, done.stdout.splitlines()) if event["event"] == "result"]
     assert (result["fit"], result["adopted"]) == (False, False)
     assert own.read_bytes() == before

@@ -1,4 +1,4 @@
-"""A candidate's text: what is taken in at all, what is seen in it before anything is built."""
+"""A candidate's text: which text is accepted, and which dangers are found before a build."""
 
 import os
 from pathlib import Path
@@ -25,7 +25,7 @@ IMAGES = {"node", "python", "nginx"}
 
 def rules(text: str, present: str = OWN) -> list[tuple[str, int | None]]:
     """Return rule and line of everything that is found in the text."""
-    return [(each.rule, each.line) for each in dangers.search(text, present, IMAGES, {})]
+    return [(remark.rule, remark.line) for remark in dangers.search(text, present, IMAGES, {})]
 
 
 def taken(answer: str) -> str:
@@ -82,7 +82,7 @@ def test_a_candidate_that_changes_what_needs_no_secret_may_be_built() -> None:
         ("# nothing but a comment", "no-from", 1),
     ],
 )  # fmt: skip
-def test_what_is_dangerous_is_found_with_its_line(lines: str, rule: str, line: int) -> None:
+def test_each_danger_is_found_with_its_line(lines: str, rule: str, line: int) -> None:
     assert rules(f"{lines}\n") == [(rule, line)]
 
 
@@ -208,7 +208,7 @@ def test_an_answer_with_several_blocks_is_not_guessed_at() -> None:
 @pytest.mark.parametrize(
     "answer", ["", "I cannot help with that.", "```\nkubectl apply\n```", "```json\n{}\n```"]
 )
-def test_an_answer_without_a_dockerfile_is_told(answer: str) -> None:
+def test_an_answer_without_a_dockerfile_is_an_error(answer: str) -> None:
     with pytest.raises(AutomationError, match="has no Dockerfile"):
         taken(answer)
 
