@@ -12,7 +12,7 @@ def test_the_release_is_installed_reached_and_removed(tmp_path: Path) -> None:
     new = clone(tmp_path / "todo-chatbot")
     try:
         install, look, remove = sections()["Deploy to a cluster"]
-        assert "healthy" in new.run(install).stdout
+        assert "The to-do chatbot is at http://" in new.run(install).stdout
         assert "cluster engine" in new.run(look).stdout
         new.run(remove)
         assert "Nothing is running" in new.run("./dev status", check=False).stdout
