@@ -9,6 +9,8 @@ import psutil
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised here, not chosen
+_CONTAINER_NETWORKS = ("br-", "docker", "veth")
+"""How Docker names its interfaces. Other machines do not reach them, and each Compose project adds one."""
 _THIS_MACHINE = {"localhost", LOOPBACK, "::1", "0.0.0.0"}  # noqa: S104 - recognised here, not chosen
 
 
@@ -34,7 +36,8 @@ def from_elsewhere(host: str) -> list[str]:
         return [] if host in {LOOPBACK, "localhost", "::1"} else [host]
     return sorted(
         address.address
-        for addresses in psutil.net_if_addrs().values()
+        for interface, addresses in psutil.net_if_addrs().items()
+        if not interface.startswith(_CONTAINER_NETWORKS)
         for address in addresses
         if address.family.name == "AF_INET" and not address.address.startswith("127.")
     )
