@@ -154,8 +154,8 @@ def helm(words: list[str], arguments: list[str], given: str, state: dict[str, An
         case ["upgrade", *_]:
             revision = len(state["revisions"]) + 1
             description = arguments[arguments.index("--description") + 1]
-            for revision in state["revisions"]:
-                revision["status"] = "superseded"
+            for earlier in state["revisions"]:
+                earlier["status"] = "superseded"
             state["revisions"].append(
                 {
                     "revision": revision,

@@ -11,7 +11,7 @@ from automation.console.causes import Cause
 TABLES = {name: table for name, table in vars(causes).items() if re.fullmatch("[A-Z][A-Z_]+", name)}
 GIVEN = {
     "host", "login", "context", "ignore", "match",
-    "release", "namespace", "where", "configuration", "kubectl", "image", "memory", "error",
+    "release", "namespace", "where", "configuration", "kubectl", "image", "memory", "error", "enable",
 }  # fmt: skip
 
 
