@@ -69,7 +69,7 @@ class NativeEngine:
             await background.up(self._settings, options, emit)
 
     async def supervise(self, options: UpOptions, emit: Emit) -> None:
-        """Run the application in this process until it is told to end. Raises AutomationError."""
+        """Run the application in this process until it is stopped. Raises AutomationError."""
         profile = profiles.load(options.profile, self._settings.root)
         while not self._instance.acquire():
             if await self._join(options, emit):

@@ -1,4 +1,4 @@
-"""The containers: what Docker is told, what people are told, and how a failure is explained."""
+"""Containers: the commands for Docker, the output for people, and the explanation of failures."""
 
 import json
 import signal

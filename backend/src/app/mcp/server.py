@@ -260,7 +260,7 @@ async def update_task(
     title: Title | None = None,
     description: Description | None = None,
     priority: Literal["high", "medium", "low"] | None = None,
-    tags: Annotated[Tags | None, Field(description="All tags it shall have; [] removes them.")] = None,
+    tags: Annotated[Tags | None, Field(description="All tags it will have; [] removes them.")] = None,
     due: Due | None = None,
     clear_due: Annotated[bool, Field(description="true removes the due date.")] = False,
 ) -> TaskResult:
