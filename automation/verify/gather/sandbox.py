@@ -11,7 +11,7 @@ import platform
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from automation.console.errors import AutomationError
-from automation.docker.cli import Docker, DockerError, DockerUnavailableError
+from automation.docker.cli import Docker, DockerError
 from automation.process import logs, processes
 
 LABEL = "todo-chatbot.verification"
@@ -29,7 +29,8 @@ READ_ONLY = "--read-only"
 _HARDENED = ("--cap-drop=ALL", "--security-opt=no-new-privileges")
 _PROBE = Path(__file__).with_name("probe.py")
 _ENDING_SECONDS = 10.0
-_RETRY_SECONDS = (0.2, 0.5, 1.0)
+_REMOVAL_SECONDS = 10.0
+_RETRY_SECONDS = 0.2
 _POLL_SECONDS = 0.02
 _LAST_LINES = 3
 _LIST_AND_REMOVE: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -152,7 +153,7 @@ class Sandbox:
         """Remove everything, including what is still being created. Raises DockerError."""
         if unfinished := {*self._unfinished}:
             # A probe ends with its container.
-            await _remove(self.docker, "container", self.label)
+            await _remove_all(self.docker, self.label, ["container"])
             _, late = await asyncio.wait(unfinished, timeout=_ENDING_SECONDS)
             for task in late:
                 task.cancel()
@@ -187,27 +188,25 @@ async def _remove_abandoned(docker: Docker) -> None:
             await _remove_all(docker, f"{LABEL}={owner}")
 
 
-async def _remove_all(docker: Docker, label: str) -> None:
-    """Remove everything with the label; try again for what appeared meanwhile."""
-    for pause in (*_RETRY_SECONDS, None):
-        try:
-            for kind in _LIST_AND_REMOVE:
-                await _remove(docker, kind, label)
-            break
-        except DockerError as error:
-            if pause is None or isinstance(error, DockerUnavailableError):
-                raise
-            await asyncio.sleep(pause)
+async def _remove_all(docker: Docker, label: str, kinds: Iterable[str] = _LIST_AND_REMOVE) -> None:
+    """Remove everything with the label; again while more appears or somebody else still removes it."""
+    deadline = time.monotonic() + _REMOVAL_SECONDS
+    while failures := [failure for kind in kinds if (failure := await _remove(docker, kind, label))]:
+        if time.monotonic() > deadline:
+            raise failures[0]
+        await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _remove(docker: Docker, kind: str, label: str) -> None:
+async def _remove(docker: Docker, kind: str, label: str) -> DockerError | None:
+    """Remove what there is of a kind; return why something of it is still there."""
     listing, removal = _LIST_AND_REMOVE[kind]
-    names = (await docker.complete(kind, *listing, "--quiet", "--filter", f"label={label}")).output.split()
-    if names:
-        done = await docker.complete(kind, *removal, *names)
-        if done.code and "no such" not in done.errors.lower():
-            raise DockerError(
-                f"a {kind} of this verification could not be removed",
-                details=done.errors.splitlines()[-_LAST_LINES:],
-                remedies=[f"docker {kind} rm {' '.join(names)}"],
-            )
+    look = (kind, *listing, "--quiet", "--filter", f"label={label}")
+    names = (await docker.complete(*look)).output.split()
+    done = await docker.complete(kind, *removal, *names) if names else None
+    if done is None or done.code == 0 or not (await docker.complete(*look)).output.split():
+        return None
+    return DockerError(
+        f"a {kind} of this verification could not be removed",
+        details=done.errors.splitlines()[-_LAST_LINES:],
+        remedies=[f"docker {kind} rm {' '.join(names)}"],
+    )

@@ -117,6 +117,7 @@ class Daemon:
     def __init__(self) -> None:
         self.there: dict[str, set[str]] = {"container": set(), "network": set(), "volume": set()}
         self.asked: list[str] = []
+        self.removed_by_others: set[str] = set()
 
     async def images(self, *references: str) -> dict[str, Any]:
         self.asked.append(f"images {' '.join(references)}")
@@ -135,8 +136,13 @@ class Daemon:
             return Completed(0, "\n".join(there), "")
         if words[0] == "network" and self.there["container"]:
             return Completed(1, "", "network has active endpoints")
-        there -= {*words[2:]}
-        return Completed(0, "", "")
+        held = self.removed_by_others & there & {*words[2:]}
+        there -= {*words[2:]} - held
+        errors = "".join(
+            f"Error response from daemon: removal of container {name} is already in progress\n"
+            for name in held
+        )
+        return Completed(1 if held else 0, "", errors)
 
 
 @pytest.mark.parametrize("late", [0.0, 0.3], ids=["at once", "while it is removed"])
@@ -148,6 +154,7 @@ def test_what_is_created_during_a_failure_is_removed_too(late: float) -> None:
         if late:
             # By somebody else, who will have removed it soon.
             daemon.there["container"] |= {"other"}
+            daemon.removed_by_others |= {"other"}
             asyncio.get_running_loop().call_later(late, daemon.there["container"].clear)
         raise OSError("the other one")
 
