@@ -162,26 +162,32 @@ async def tag(docker: Docker, reference: str, names: Iterable[str]) -> None:
     await asyncio.gather(*(docker.run("image", "tag", reference, name) for name in names))
 
 
-def command(plan: Plan, output: Sequence[str], *, no_cache: bool, pull: bool = False) -> tuple[str, ...]:
+def command(plan: Plan, output: Sequence[str], *, no_cache: bool = False, pull: bool = False) -> list[str]:
     """Return the arguments with which Docker builds the image of the plan."""
-    words = [
-        "buildx", "build", "--progress=rawjson", "--provenance=false", "--sbom=false",
-        "--file", plan.dockerfile, *output,
-    ]  # fmt: skip
-    words += ["--target", plan.target] if plan.target else []
-    words += ["--platform", plan.platform] if plan.platform else []
-    words += [word for name, value in plan.arguments.items() for word in ("--build-arg", f"{name}={value}")]
-    words += [word for name, value in plan.labels.items() for word in ("--label", f"{name}={value}")]
-    words += [word for name, file in plan.secrets.items() for word in ("--secret", secret(name, file))]
+    words = ["buildx", "build", "--progress=rawjson", "--provenance=false", "--sbom=false", *output]
     words += ["--no-cache"] if no_cache else []
     words += ["--pull"] if pull else []
-    return (*words, ".")
+    return words + inputs(plan)
 
 
-def secret(name: str, file: Path) -> str:
-    """Return the value of the flag --secret, which is read as a line of CSV: a path may need quotes."""
-    source = f"src={file}".replace('"', '""')
-    return f'id={name},"{source}"'
+def inputs(plan: Plan) -> list[str]:
+    """Return the arguments that name what the image is made from."""
+    flags = {"file": [plan.dockerfile], "target": [plan.target], "platform": [plan.platform]}
+    flags["build-arg"] = [f"{name}={value}" for name, value in plan.arguments.items()]
+    flags["label"] = [f"{name}={value}" for name, value in plan.labels.items()]
+    # The value is read as a line of CSV: a path may need quotes.
+    secrets = ((name, f"src={file}".replace('"', '""')) for name, file in plan.secrets.items())
+    flags["secret"] = [f'id={name},"{source}"' for name, source in secrets]
+    return [
+        *(
+            word
+            for flag, values in flags.items()
+            for value in values
+            if value
+            for word in (f"--{flag}", value)
+        ),
+        ".",
+    ]
 
 
 async def run(

@@ -60,7 +60,7 @@ async def _reproduce(docker: Docker, plan: Plan, emit: Emit) -> Outcome:
         return await Outcome.of(docker, plan, progress, seconds)
 
 
-def _command(plan: Plan, target: Path) -> tuple[str, ...]:
+def _command(plan: Plan, target: Path) -> list[str]:
     output = f'type=oci,"dest={target}",rewrite-timestamp=true'
     return build.command(plan, ["--output", output, "--tag", plan.reference], no_cache=True)
 

@@ -4,26 +4,42 @@ The agent is the plugin `docker ai` of Docker Desktop. `docker ai version` tells
 only a prompt shows whether it may be used. `docker ai PROMPT` prints a heading with the agent's name and its
 answer as Markdown when its output is not a terminal; it then refuses every tool call. It reads files of its
 working directory without asking, so it runs in an empty one and sees only the prompt.
+
+The prompt has the names of committed files, the contract and the present Dockerfile; it has no setting, no
+secret and no other content of a file.
 """
 
 import asyncio
 import re
 import tempfile
-from collections import deque
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from automation.console import causes
 from automation.console.errors import AutomationError
 from automation.console.events import Step
+from automation.contract.models import Frontend, Profile, Rules
 from automation.docker.cli import Docker
-from automation.process import logs, processes
+from automation.process import files, logs, processes
+from automation.project import git
+from automation.settings import Settings
 
 NAME = "Docker's AI agent"
 
 _ANSWER_SECONDS = 180.0
 _VERSION_SECONDS = 15.0
 _MAX_BYTES = 256 * 1024
+_MAX_PROMPT_CHARACTERS = 24_000  # Windows accepts 32 767 on a command line
+_FORM = (
+    "Answer with the complete Dockerfile in one Markdown code block and with nothing else: no other code"
+    " block, no tool, no question. Everything you need is below."
+)
+_DEPTH = 4
+_DIRECTORIES = 60
 _HEADING = re.compile(r"^--- Agent: .* ---$")
 _ENABLE = "Docker Desktop: Settings, AI, Enable Gordon"
 _LAST_LINES = 6
@@ -56,7 +72,7 @@ async def ask(docker: Docker, prompt: str, running: Step, *, seconds: float = _A
 
     Raises AutomationError if the agent may not be used, fails, answers at too great length, or not in time.
     """
-    lines: deque[str] = deque()
+    lines: list[str] = []
     size = 0
     with tempfile.TemporaryDirectory(prefix="review-") as empty:
         async with replace(docker.program, root=Path(empty)).running("ai", prompt) as process:
@@ -78,7 +94,7 @@ async def ask(docker: Docker, prompt: str, running: Step, *, seconds: float = _A
                 raise AutomationError(
                     f"{NAME} did not answer within {seconds:.0f} s",
                     why="the end of its output:" if lines else "it printed nothing",
-                    details=list(lines)[-_LAST_LINES:],
+                    details=lines[-_LAST_LINES:],
                     remedies=[_RETRY, _WITHOUT],
                 ) from None
     text = "\n".join(line for line in lines if not _HEADING.match(line)).strip()
@@ -99,3 +115,62 @@ def _failure(text: str, code: int = 0) -> AutomationError:
         details=output,
         remedies=[*(cause.remedies if cause else (_RETRY,)), _WITHOUT],
     )
+
+
+async def prompt(settings: Settings, profile: Profile, rules: Rules, service: str, present: str) -> str:
+    """Return the prompt for the service's Dockerfile."""
+    requirements = "\n".join(f"- {requirement}" for requirement in _requirements(profile, rules, service))
+    parts = [
+        f"Write the production Dockerfile of this project's {service}. The repository's root is the context.",
+        _FORM,
+        f"Requirements for the image:\n{requirements}",
+        "Dependencies:\n" + "\n".join(_dependencies(settings.root, service)),
+        f"Folders, with their number of files:\n{await _structure(settings, service)}",
+        *([f"The present Dockerfile:\n{present}"] if present else []),
+    ]
+    text = "\n\n".join(parts)
+    return text if len(text) <= _MAX_PROMPT_CHARACTERS else text[:_MAX_PROMPT_CHARACTERS] + "\n…"
+
+
+def _requirements(profile: Profile, rules: Rules, service: str) -> Iterator[str]:
+    image = profile.service(service)
+    user, health = image.user, image.health
+    builds = f", built in {image.build_base}" if isinstance(image, Frontend) else ""
+    yield f"based on {image.base}{builds}, as the default of an ARG; no other image, no latest"
+    yield f"several stages, at least {', '.join(image.stages)}; install the locks before you copy sources"
+    yield f"the last stage is called {profile.name}; working directory {image.workdir}; port {image.port}"
+    yield f"runs as {user.name}:{user.group} ({user.uid}:{user.gid}) on a read-only root file system"
+    yield f"command {' '.join(image.command)}, in exec form"
+    yield (
+        f"HEALTHCHECK of {health.path} every {health.interval_s} s, timeout {health.timeout_s} s, "
+        f"start period {health.start_period_s} s, {health.retries} retries, without curl or a shell"
+    )
+    yield f"at most {image.size_max_mb} MB unpacked"
+    yield f"none of {', '.join(rules.forbidden_programs)} in the image"
+    yield "no secret in ENV, ARG or a layer; nothing that differs between environments is built in"
+    yield "no syntax line, no ADD from an address, no ssh mount, no pragma that switches off a linter"
+
+
+def _dependencies(root: Path, service: str) -> Iterator[str]:
+    if service == "frontend":
+        manifest = files.read_json(root / "frontend" / "package.json") or {}
+        for part in ("dependencies", "devDependencies"):
+            packages = ", ".join(f"{name} {version}" for name, version in manifest.get(part, {}).items())
+            yield f"- frontend/package.json, {part}: {packages}"
+        return
+    with suppress(OSError, ValueError):
+        document = tomllib.loads((root / "backend" / "pyproject.toml").read_text(encoding="utf-8"))
+        yield f"- backend/pyproject.toml: {', '.join(document.get('project', {}).get('dependencies', ()))}"
+        yield "- backend/requirements.txt: their lock, with hashes"
+
+
+async def _structure(settings: Settings, service: str) -> str:
+    """Return the folders with their number of committed files, and the service's top files by name."""
+    listed = await git.ask(settings, "ls-files", "-z", "--", service, "requirements", "deploy/images")
+    names = [name for name in listed.split("\0") if name]
+    if not names:
+        return ""
+    folders = Counter("/".join(name.split("/")[:-1][:_DEPTH]) for name in names)
+    top = [name for name in names if name.count("/") == 1 and not re.search(r"(^|/)\.", name)]
+    shown = [f"- {folder}/: {count}" for folder, count in sorted(folders.items())[:_DIRECTORIES]]
+    return "\n".join((*shown, f"- by name: {', '.join(top)}"))

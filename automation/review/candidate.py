@@ -28,19 +28,17 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Remark:
-    """One thing about a candidate that is wrong or worth knowing; a check of its contract has a `Finding`."""
+    """One thing about a candidate that is wrong or worth knowing."""
 
     source: str
     """The reporter: `candidate`, `hadolint`, `buildx`, `build` or `contract`."""
     rule: str
-    """The name to look up, as in DL3007."""
     message: str
     line: int | None = None
     blocking: bool = True
     """Whether it prevents adoption."""
     remedy: str = ""
     details: tuple[str, ...] = ()
-    """Output that explains more."""
 
 
 def from_file(file: Path, root: Path) -> Candidate:
@@ -65,17 +63,15 @@ def from_answer(answer: str, source: str) -> Candidate:
     lines = answer.replace("\r\n", "\n").split("\n")
     blocks = _code_blocks(lines)
     if len(blocks) > 1:
-        found = [
-            f"line {line}: {language or 'no language'}, {len(body)} lines" for line, language, body in blocks
-        ]
+        found = [f"{where}, {len(body)} lines" for where, body in blocks]
         raise AutomationError(
             f"the answer of {source} has {len(blocks)} code blocks",
             why="the prompt asks for one, and a program cannot tell which of them is the Dockerfile",
             details=found[:_SHOWN_LINES],
         )
-    body = blocks[0][2] if blocks else lines
-    lines_of_code = [line for line in body if line.strip() and not line.lstrip().startswith("#")]
-    if not lines_of_code or not _BEGINS.match(lines_of_code[0]):
+    body = blocks[0][1] if blocks else lines
+    code = [line for line in body if line.strip() and not line.lstrip().startswith("#")]
+    if not code or not _BEGINS.match(code[0]):
         raise AutomationError(
             f"the answer of {source} has no Dockerfile",
             why="a Dockerfile begins with FROM or ARG; the answer begins with:",
@@ -95,19 +91,19 @@ def hidden(character: str) -> bool:
     return character not in "\t\n" and unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"}
 
 
-def _code_blocks(lines: list[str]) -> list[tuple[int, str, list[str]]]:
-    """Return line, language and content of each fenced block; an unclosed one extends to the end."""
-    blocks: list[tuple[int, str, list[str]]] = []
+def _code_blocks(lines: list[str]) -> list[tuple[str, list[str]]]:
+    """Return place and content of each fenced block; an unclosed one extends to the end."""
+    blocks: list[tuple[str, list[str]]] = []
     fence = ""
     for number, line in enumerate(lines, 1):
         match = _FENCE.match(line)
         if not fence and match:
             fence = match[1]
-            blocks.append((number, match[2], []))
+            blocks.append((f"line {number}: {match[2] or 'no language'}", []))
         elif fence and match and match[1].startswith(fence) and not match[2]:
             fence = ""
         elif fence:
-            blocks[-1][2].append(line)
+            blocks[-1][1].append(line)
     return blocks
 
 

@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from automation.docker.dockerfile import KEYWORDS, Dockerfile, Instruction, Stage, expand, parse
+from automation.docker.dockerfile import KEYWORDS, Dockerfile, Instruction, expand, parse
 from automation.review.candidate import Remark, hidden, visible
 
 NOT_A_DOCKERFILE = "not-a-dockerfile"
@@ -111,25 +111,30 @@ def _requests(instruction: Instruction) -> Iterator[Remark]:
         message = "adds a file from an address, or from one that only the build knows"
         remedy = "put the file into the repository and COPY it, or install it from a lock with hashes"
         yield _remark("remote-file", message, line, remedy)
-    for name, forbidden in (("security", {"insecure"}), ("network", {"host"}), ("device", None)):
-        for value in instruction.flag(name):
-            if forbidden is None or value.lower() in forbidden:
-                remedy = "remove it: a build needs no privilege"
-                yield _remark("privilege", f"requests --{name}={value}", line, remedy)
-    for mount in instruction.mounts:
-        if mount["type"] == "ssh":
+    for name, value in instruction.flags:
+        if name == "device" or (name, value.lower()) in {("security", "insecure"), ("network", "host")}:
+            remedy = "remove it: a build needs no privilege"
+            yield _remark("privilege", f"requests --{name}={value}", line, remedy)
+    for kind in (mount["type"] for mount in instruction.mounts):
+        if kind == "ssh":
             message = "requests the keys of this machine's SSH agent"
             yield _remark("ssh", message, line, "install from a registry instead")
-        elif mount["type"] not in _MOUNTS:
+        elif kind not in _MOUNTS:
             remedy = f"use one of the mounts {', '.join(_MOUNTS)}"
-            yield _remark("mount", f"mounts a {mount['type'][:40]}", line, remedy)
+            yield _remark("mount", f"mounts a {kind[:40]}", line, remedy)
 
 
 def _images(file: Dockerfile, repositories: Collection[str], given: Mapping[str, str]) -> Iterator[Remark]:
     values = file.preset(given)
     if not file.stages:
         yield _remark("no-from", "has no FROM: it builds nothing", 1, "begin with FROM")
-    for stage, name, line in _references(file):
+    references = (
+        (stage, name, instruction.line)
+        for stage in file.stages
+        for instruction in (stage.head, *stage.instructions)
+        for name in (instruction.sources if instruction is not stage.head else (stage.base,))
+    )
+    for stage, name, line in references:
         image = expand(name, values, missing="$")
         if "$" in image:
             message = f"{name} is an image that only the build knows"
@@ -137,15 +142,6 @@ def _images(file: Dockerfile, repositories: Collection[str], given: Mapping[str,
         elif file.stage(image, stage.number) is None and _repository(image) not in {*repositories, "scratch"}:
             remedy = f"use one of {', '.join(sorted(repositories))}"
             yield _remark("image", f"{image} is not a base image of any contract", line, remedy)
-
-
-def _references(file: Dockerfile) -> Iterator[tuple[Stage, str, int]]:
-    """Yield the images and stages that each stage takes files from, with the line."""
-    for stage in file.stages:
-        yield stage, stage.base, stage.head.line
-        for instruction in stage.instructions:
-            for name in instruction.sources:
-                yield stage, name, instruction.line
 
 
 def _repository(image: str) -> str:
@@ -158,19 +154,19 @@ def _secrets(file: Dockerfile, own: Dockerfile) -> Iterator[Remark]:
     trusted = {inputs for instruction, inputs in _steps(own) if _secret_names(instruction)}
     for instruction, inputs in _steps(file):
         if (names := _secret_names(instruction)) and inputs not in trusted:
-            message = (
-                f"requests the build secrets {', '.join(names)} for a step that the project does not have"
-            )
+            wanted = ", ".join(names)
+            message = f"requests the build secrets {wanted} for a step that the project does not have"
             remedy = "keep such a step, and those before it in its stage, as in the project's own file"
             yield _remark("secret", message, instruction.line, remedy)
 
 
 def _secret_names(instruction: Instruction) -> list[str]:
-    mounts = [mount for mount in instruction.mounts if mount["type"] == "secret"]
-    targets = (mount.get("target") or mount.get("dst") or mount.get("destination") or "" for mount in mounts)
-    return [
-        mount.get("id") or target.rpartition("/")[2] for mount, target in zip(mounts, targets, strict=True)
-    ]
+    names = []
+    for mount in instruction.mounts:
+        target = mount.get("target") or mount.get("dst") or mount.get("destination") or ""
+        if mount["type"] == "secret":
+            names.append(mount.get("id") or target.rpartition("/")[2])
+    return names
 
 
 def _steps(file: Dockerfile) -> Iterator[tuple[Instruction, str]]:

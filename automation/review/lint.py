@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,14 @@ async def hadolint(text: str, root: Path, environ: Mapping[str, str], *, pragmas
     With `pragmas`, comments in the text may switch rules off. Raises AutomationError if hadolint is missing
     or fails.
     """
-    program = _find(environ)
+    beside = str(Path(sys.executable).parent)
+    program = shutil.which("hadolint", path=beside) or shutil.which("hadolint", path=environ.get("PATH"))
+    if program is None:
+        raise AutomationError(
+            "hadolint is not installed",
+            why="it is neither in .venv, where ./dev installs it except on Windows, nor on PATH",
+            remedies=["./dev", "install it: https://github.com/hadolint/hadolint#install"],
+        )
     options = ["--format", "json", "--no-fail", *(() if pragmas else ("--disable-ignore-pragma",))]
     # The settings are the project's, not those of the user.
     kept = {name: value for name, value in environ.items() if not name.startswith(("HADOLINT_", "XDG_"))}
@@ -51,84 +58,48 @@ async def hadolint(text: str, root: Path, environ: Mapping[str, str], *, pragmas
             details=done.errors.splitlines()[:5],
             remedies=[f"{program} --version"],
         ) from error
-    health_checks = {
-        instruction.line for instruction in parse(text).instructions() if instruction.keyword == "HEALTHCHECK"
-    }
-    return [_from_hadolint(warning, health_checks) for warning in found]
+    keywords = {instruction.line: instruction.keyword for instruction in parse(text).instructions()}
+    return [_from_hadolint(warning, keywords.get(warning["line"], "")) for warning in found]
 
 
-async def builder_checks(docker: Docker, arguments: Sequence[str]) -> list[Remark]:
+def _from_hadolint(warning: Mapping[str, Any], keyword: str) -> Remark:
+    code = warning["code"]
+    remedy = f"{_SHELLCHECK if code.startswith('SC') else _WIKI}/{code}"
+    if code == "DL1000":
+        remedy = "correct the syntax"
+    elif (code, keyword) == ("DL3025", "HEALTHCHECK"):
+        remedy = _HEALTH_CHECK_REMEDY
+    message = visible(" ".join(warning["message"].split()))
+    blocking = warning["level"] in _BLOCKING
+    return Remark("hadolint", code, message, warning["line"], blocking=blocking, remedy=remedy)
+
+
+async def builder_checks(docker: Docker, inputs: Sequence[str]) -> list[Remark]:
     """Return the warnings of the builder's own checks, which run nothing of the file. All of them block.
 
     The rule UNREADABLE means that it cannot be built at all.
     """
-    done = await docker.complete("buildx", "build", "--call=check,format=json", *arguments)
+    done = await docker.complete("buildx", "build", "--call=check,format=json", *inputs)
     try:
         report = json.loads(done.output)
     except ValueError:
         # The daemon has stopped, or the file cannot be parsed.
-        return [
-            Remark("buildx", UNREADABLE, visible(_last(done.errors)), remedy="correct the line that it names")
-        ]
+        lines = [line for line in done.errors.splitlines() if line.strip()]
+        last = lines[-1].removeprefix("ERROR: ") if lines else "the builder's checks printed nothing"
+        return [Remark("buildx", UNREADABLE, visible(last), remedy="correct the line that it names")]
     found = [
-        Remark(
-            "buildx",
-            warning["ruleName"],
-            visible(warning["detail"]),
-            _line(warning),
-            remedy=warning.get("url", ""),
-        )
+        _from_builder(warning, warning["ruleName"], warning["detail"], warning.get("url", ""))
         for warning in report.get("warnings") or []
     ]
     if error := report.get("buildError"):
-        message = visible(error["message"])
+        missing = "source metadata" in error["message"]
         remedy = "check the name, its tag and the network, or replace the image with TODO_BASES"
-        found.append(
-            Remark(
-                "buildx",
-                UNREADABLE,
-                message,
-                _line(error),
-                remedy=remedy if "source metadata" in message else "correct the line",
-            )
-        )
+        remedy = remedy if missing else "correct the line"
+        found.append(_from_builder(error, UNREADABLE, error["message"], remedy))
     return found
 
 
-def _find(environ: Mapping[str, str]) -> str:
-    beside = str(Path(sys.executable).parent)
-    program = shutil.which("hadolint", path=beside) or shutil.which("hadolint", path=environ.get("PATH"))
-    if program is None:
-        raise AutomationError(
-            "hadolint is not installed",
-            why="it is neither in .venv, where ./dev installs it except on Windows, nor on PATH",
-            remedies=["./dev", "install it: https://github.com/hadolint/hadolint#install"],
-        )
-    return program
-
-
-def _from_hadolint(warning: Mapping[str, Any], health_checks: Collection[int]) -> Remark:
-    code, line = warning["code"], warning["line"]
-    remedy = f"{_SHELLCHECK if code.startswith('SC') else _WIKI}/{code}"
-    if code == "DL1000":
-        remedy = "correct the syntax"
-    elif code == "DL3025" and line in health_checks:
-        remedy = _HEALTH_CHECK_REMEDY
-    return Remark(
-        "hadolint",
-        code,
-        visible(" ".join(warning["message"].split())),
-        line,
-        blocking=warning["level"] in _BLOCKING,
-        remedy=remedy,
-    )
-
-
-def _line(found: Mapping[str, Any]) -> int | None:
-    ranges = (found.get("location") or {}).get("ranges") or []
-    return int(ranges[0]["start"]["line"]) if ranges else None
-
-
-def _last(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1].removeprefix("ERROR: ") if lines else "the builder's checks printed nothing"
+def _from_builder(document: Mapping[str, Any], rule: str, message: str, remedy: str) -> Remark:
+    ranges = (document.get("location") or {}).get("ranges") or []
+    line = int(ranges[0]["start"]["line"]) if ranges else None
+    return Remark("buildx", rule, visible(message), line, remedy=remedy)

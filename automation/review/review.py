@@ -1,21 +1,34 @@
-"""Runs a review: obtain the candidate, judge it part by part, and compare it with the present file."""
+"""Runs a review: obtain the candidate, judge it part by part, and compare it with the present file.
 
+A trial build is apart from the project's own builds: in limited time, and without a trace. The project's own
+ignore file limits the context, and steps that are not the project's own have separate caches. So a candidate
+can neither see more than the project's build nor change the caches that it uses.
+"""
+
+import asyncio
 import contextlib
 import difflib
+import re
+import shutil
+import tempfile
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+from automation import paths
+from automation.console import errors
 from automation.console.errors import AutomationError
 from automation.console.events import Emit, Step, step
 from automation.contract import profiles
 from automation.contract.models import SERVICES, Profile
 from automation.docker.cli import Docker
 from automation.docker.dockerfile import DockerfileError, expand, parse
-from automation.images import plan, revision
-from automation.process import files
-from automation.review import adoption, agent, candidate, dangers, lint, request, trial
+from automation.images import build, plan, revision
+from automation.images.plan import Plan
+from automation.images.progress import Progress
+from automation.process import files, processes
+from automation.review import agent, candidate, dangers, lint
 from automation.review.candidate import Candidate, Remark, visible
 from automation.settings import Settings
 from automation.verify.check import Outcome
@@ -23,16 +36,19 @@ from automation.verify.examine import examine
 
 PROFILE = "gordon"
 """The profile with the contract for candidates."""
+REPOSITORY = "todo-review"
+"""The repository of trial images; each is removed at the end of its review."""
 
 _SEPARATE_CACHES = {"BUILDKIT_CACHE_MOUNT_NS": "review"}
+_MAX_OUTPUT_BYTES = 20 * 10**6
+_LAST_LINES = 12
+_LOCATION = re.compile(r"^Dockerfile:(\d+)$")
 
 
 @dataclass(frozen=True)
 class Review:
     """The result of a review."""
 
-    service: str
-    candidate: Candidate
     present: str
     """The text of the project's own file when the review began; empty without one."""
     file: Path
@@ -45,16 +61,20 @@ class Review:
         """The findings that prevent adoption."""
         return tuple(finding for finding in self.findings if finding.blocking)
 
-    def to_mapping(self) -> dict[str, Any]:
-        """Return the review for JSON."""
-        return {
-            "profile": PROFILE,
-            "service": self.service,
-            "source": self.candidate.source,
-            "fit": not self.blocking,
-            "findings": [asdict(finding) for finding in self.findings],
-            "diff": "\n".join(self.difference),
-        }
+
+def present(file: Path, root: Path) -> str:
+    """Return the text of the project's own file, empty if there is none. Raises AutomationError."""
+    shown = paths.readable(file, root)
+    if file.is_symlink():
+        raise AutomationError(
+            f"{shown} is a link",
+            why="a review compares with the project's own file",
+            remedies=[f"ls -l {shown}"],
+        )
+    try:
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise AutomationError(f"{shown} cannot be read", why=errors.reason(error)) from error
 
 
 async def ask(settings: Settings, docker: Docker, service: str, emit: Emit) -> Candidate:
@@ -63,22 +83,19 @@ async def ask(settings: Settings, docker: Docker, service: str, emit: Emit) -> C
     The answer is kept in the state directory, where a person can fix it.
     """
     profile, rules = profiles.load(PROFILE, settings.root), profiles.load_rules(settings.root)
-    present = adoption.present(settings.root / service / "Dockerfile", settings.root)
+    own = present(settings.root / service / "Dockerfile", settings.root)
     with step(emit, "agent") as running:
         version = await agent.version(docker)
-        prompt = await request.compose(settings, profile, rules, service, present)
-        answer = await agent.ask(docker, prompt, running)
+        answer = await agent.ask(docker, await agent.prompt(settings, profile, rules, service, own), running)
         kept = settings.state_dir / "review" / f"{service}.Dockerfile"
         files.make_directory(kept.parent)
         files.write_text(kept, answer)
         try:
             proposed = candidate.from_answer(answer, agent.NAME)
         except AutomationError as error:
+            remedies = ["the same command again", f"edit the answer in {kept}, then review that file"]
             raise AutomationError(
-                error.what,
-                why=error.why,
-                details=error.details,
-                remedies=["the same command again", f"edit the answer in {kept}, then review that file"],
+                error.what, why=error.why, details=error.details, remedies=remedies
             ) from error
         files.write_text(kept, proposed.text)
         running.detail = f"{version}: {proposed.text.count(chr(10))} lines, in {kept}"
@@ -101,35 +118,49 @@ async def review(
     """
     profile = profiles.load(PROFILE, settings.root)
     file = settings.root / service / "Dockerfile"
-    present = adoption.present(file, settings.root)
+    own = present(file, settings.root)
     limit = seconds or float(profiles.load_rules(settings.root).times.build_max_s)
     given = plan.image_arguments(profile, service, plan.read_version(settings, profile))
-    ingredients = await _ingredients(settings, profile, service, proposed.text, present, given)
-    reviewer = _Reviewer(settings, docker, profile, proposed.text, ingredients, emit)
-    await reviewer.work(present, given, limit)
-    return Review(
-        service=service,
-        candidate=proposed,
-        present=present,
-        file=file,
-        findings=tuple(
-            sorted(reviewer.findings, key=lambda finding: (not finding.blocking, finding.line or 10**6))
-        ),
-        difference=()
-        if reviewer.has(dangers.NOT_A_DOCKERFILE)
-        else tuple(_difference(present, proposed, f"{service}/Dockerfile")),
+    trial = await _plan(settings, profile, service, proposed.text, own, given)
+    reviewer = _Reviewer(settings, docker, profile, proposed.text, trial, emit)
+    await reviewer.work(own, given, limit)
+    name = f"{service}/Dockerfile"
+    difference = difflib.unified_diff(
+        own.splitlines(), proposed.text.splitlines(), name, f"{name} ({proposed.source})", lineterm=""
     )
+    ranked = sorted(reviewer.findings, key=lambda finding: (not finding.blocking, finding.line or 10**6))
+    compared = () if reviewer.has(dangers.NOT_A_DOCKERFILE) else tuple(map(visible, difference))
+    return Review(own, file, tuple(ranked), compared)
 
 
-def describe(findings: Sequence[Remark]) -> Iterator[str]:
-    """Yield the findings as lines for a person."""
-    for finding in findings:
-        where = f"line {finding.line}" if finding.line else ""
-        mark = "blocks" if finding.blocking else "remark"
-        yield f"{mark}  {where:<9} {finding.source} {finding.rule}: {finding.message}"
-        yield from (f"{'':18} {line}" for line in finding.details)
-        if finding.remedy:
-            yield f"{'':18} try   {finding.remedy}"
+async def _plan(
+    settings: Settings, profile: Profile, service: str, text: str, own: str, given: Mapping[str, str]
+) -> Plan:
+    """Return the plan of the trial build."""
+    file = parse(text)
+    arguments = {name: value for name, value in given.items() if name in file.arguments}
+    used = {expand(stage.base, file.preset(arguments)) for stage in file.stages}
+    replacements = (wish.partition("=")[::2] for wish in settings.bases)
+    requested = dangers.secrets(text)
+    return Plan(
+        profile=profile.name,
+        service=service,
+        image=REPOSITORY,
+        dockerfile=f"{service}/Dockerfile",
+        target=profile.name if profile.name in map(str.lower, file.names) else "",
+        arguments={
+            **arguments,
+            **profile.service(service).environment.build_arguments,
+            **({} if dangers.own_caches(text, own) else _SEPARATE_CACHES),
+        },
+        platform="",
+        content=uuid.uuid4().hex[:12],
+        revision=await revision.find(settings, ["."], [], "candidate"),
+        version=given["VERSION"],
+        tags=(),
+        bases={base: new for base, new in replacements if new and base in used - {*SERVICES}},
+        secrets={name: path for name, path in settings.build_secrets.items() if name in requested},
+    )
 
 
 class _BlockedError(AutomationError):
@@ -144,7 +175,7 @@ class _Reviewer:
     docker: Docker
     profile: Profile
     text: str
-    ingredients: trial.Ingredients
+    plan: Plan
     emit: Emit
     findings: list[Remark] = field(default_factory=list)
 
@@ -152,38 +183,53 @@ class _Reviewer:
         """Return whether there is a finding of this rule."""
         return any(finding.rule == rule for finding in self.findings)
 
-    async def work(self, present: str, given: Mapping[str, str], limit: float) -> None:
+    async def work(self, own: str, given: Mapping[str, str], limit: float) -> None:
         """Run each part that the findings so far allow."""
+        root = self.settings.root
         with self._part("text", "safe to build") as (found, _):
-            found += dangers.search(self.text, present, _repositories(self.settings.root), given)
+            found += dangers.search(self.text, own, _repositories(root), given)
         if self.has(dangers.NOT_A_DOCKERFILE):
             return
         dangerous = bool(self.findings)
         with self._part("lint", "no warning of hadolint") as (found, _):
-            pragmas = not dangers.silencers(self.text, present)
-            found += await lint.hadolint(
-                self.text, self.settings.root, self.settings.environ, pragmas=pragmas
-            )
+            pragmas = not dangers.silencers(self.text, own)
+            found += await lint.hadolint(self.text, root, self.settings.environ, pragmas=pragmas)
         if dangerous:
             await self._examine("")
-        else:
-            with trial.folder(self.text, self.ingredients, self.settings.root) as arguments:
-                await self._build(arguments, limit)
+            return
+        ignore = f"{self.plan.dockerfile}.dockerignore"
+        if not (root / ignore).is_file():
+            raise AutomationError(
+                f"{ignore} is missing",
+                why="without it a build would see the whole project, with .env",
+                remedies=[f"git checkout -- {ignore}"],
+            )
+        with tempfile.TemporaryDirectory(prefix="review-") as directory:
+            file = Path(directory, "Dockerfile")
+            files.write_text(file, self.text)
+            shutil.copyfile(root / ignore, f"{file}.dockerignore")
+            await self._build(replace(self.plan, dockerfile=str(file)), limit)
 
-    async def _build(self, arguments: Sequence[str], limit: float) -> None:
+    async def _build(self, trial: Plan, limit: float) -> None:
+        contexts = [
+            word
+            for base, new in trial.bases.items()
+            for word in ("--build-context", f"{base}=docker-image://{new}")
+        ]
         with self._part("checks", "no warning of the builder") as (found, _):
-            found += await lint.builder_checks(self.docker, arguments)
+            found += await lint.builder_checks(self.docker, [*contexts, *build.inputs(trial)])
         if self.has(lint.UNREADABLE):
             await self._examine("")
             return
-        replaced = [f"{replacement} for {base}" for base, replacement in self.ingredients.bases.items()]
-        passing = f"built, with {', '.join(replaced)}" if replaced else "built"
-        async with contextlib.AsyncExitStack() as images:
-            with self._part("build", passing) as (found, running):
-                built = await images.enter_async_context(trial.image(self.docker, arguments, running, limit))
-                if isinstance(built, Remark):
-                    found.append(built)
-            await self._examine("" if isinstance(built, Remark) else built)
+        replaced = ", ".join(f"{new} for {base}" for base, new in trial.bases.items())
+        try:
+            with self._part("build", f"built, with {replaced}" if replaced else "built") as (found, running):
+                command = build.command(trial, ["--load", "--tag", trial.reference, *contexts])
+                found += await _build(self.docker, command, running, limit)
+            await self._examine("" if found else trial.reference)
+        finally:
+            # By name: an image that is identical to one of the project's keeps that one's names.
+            await asyncio.shield(self.docker.complete("image", "rm", "--force", trial.reference))
 
     async def _examine(self, image: str) -> None:
         """Check the text, and the image if there is one, against the contract."""
@@ -194,12 +240,12 @@ class _Reviewer:
                 findings = await examine(
                     self.settings,
                     self.profile,
-                    self.ingredients.service,
+                    self.plan.service,
                     self.text,
                     docker=self.docker,
                     image=image,
-                    target=self.ingredients.target,
-                    arguments=self.ingredients.arguments,
+                    target=self.plan.target,
+                    arguments=self.plan.arguments,
                 )
             except DockerfileError as error:
                 message = visible(f"{error.what}. {error.why}".strip())
@@ -222,46 +268,38 @@ class _Reviewer:
         self.findings += found
 
 
-async def _ingredients(
-    settings: Settings, profile: Profile, service: str, text: str, present: str, given: Mapping[str, str]
-) -> trial.Ingredients:
-    file = parse(text)
-    arguments = {name: value for name, value in given.items() if name in file.arguments}
-    used = {expand(stage.base, file.preset(arguments)) for stage in file.stages}
-    made = await revision.find(settings, ["."], [], "candidate")
-    labels = {
-        "version": given["VERSION"], "created": made.created, "revision": made.name, "source": made.source
-    }  # fmt: skip
-    replacements = (wish.partition("=")[::2] for wish in settings.bases)
-    requested = dangers.secrets(text)
-    return trial.Ingredients(
-        service=service,
-        target=profile.name if profile.name in map(str.lower, file.names) else "",
-        arguments={
-            **arguments,
-            **profile.service(service).environment.build_arguments,
-            **({} if dangers.own_caches(text, present) else _SEPARATE_CACHES),
-        },
-        labels={f"org.opencontainers.image.{name}": value for name, value in labels.items()},
-        bases={
-            base: replacement
-            for base, replacement in replacements
-            if replacement and base in used - {*SERVICES}
-        },
-        secrets={name: file for name, file in settings.build_secrets.items() if name in requested},
-    )
+async def _build(docker: Docker, command: Sequence[str], running: Step, seconds: float) -> list[Remark]:
+    """Build, and return what prevents the image: nothing, or one remark."""
+    progress, size = Progress(), 0
+    try:
+        async with asyncio.timeout(seconds), docker.running(*command) as process:
+            async for line in processes.lines(process):
+                size += len(line)
+                if size > _MAX_OUTPUT_BYTES:
+                    return [Remark("build", "output", "writes without end", details=_tail(progress))]
+                progress.feed(line)
+                running.progress(visible(progress.describe())[:200])
+            if await process.wait() == 0:
+                return []
+        error = progress.failed.error if progress.failed else " ".join(progress.rest)[-400:]
+        rule, message, remedy = "failed", visible(error or "the build failed"), "correct the line"
+    except TimeoutError:
+        rule, message = "time", f"does not finish within {seconds:.0f} s, the limit of a build"
+        remedy = "shorten the step at which it stopped"
+    locations = (_LOCATION.match(line.strip()) for line in progress.rest)
+    number = next((int(location[1]) for location in locations if location), None)
+    return [Remark("build", rule, message, number, details=_tail(progress), remedy=remedy)]
+
+
+def _tail(progress: Progress) -> tuple[str, ...]:
+    """Return the last lines of the step that failed, or else of the steps that were running."""
+    steps = [progress.failed] if progress.failed else [step for step in progress.steps if step.running]
+    lines = [line for step in steps for line in (step.text, *step.lines)]
+    return tuple(visible(line)[:200] for line in lines[-_LAST_LINES:])
 
 
 def _repositories(root: Path) -> set[str]:
     """Return the images that the contracts build on, without their tags."""
     loaded = [profiles.load(name, root) for name in profiles.names(root)]
-    bases = {base for profile in loaded for base in (profile.backend.base, profile.frontend.base)}
-    bases |= {profile.frontend.build_base for profile in loaded}
-    return {base.partition(":")[0] for base in bases}
-
-
-def _difference(present: str, proposed: Candidate, name: str) -> Iterator[str]:
-    lines = difflib.unified_diff(
-        present.splitlines(), proposed.text.splitlines(), name, f"{name} ({proposed.source})", lineterm=""
-    )
-    return map(visible, lines)
+    bases = [(own.backend.base, own.frontend.base, own.frontend.build_base) for own in loaded]
+    return {base.partition(":")[0] for group in bases for base in group}

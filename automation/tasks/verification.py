@@ -42,9 +42,9 @@ async def dockerfile_review(
     yes: flags.Yes = False,
 ) -> None:
     """Review a Dockerfile: lint it, build it and compare it."""
-    from automation.review import decision
+    from automation.review import adoption
 
-    await decision.review_file(*run, file, service=service, adopt=adopt, yes=yes)
+    await adoption.review_file(*run, file, service=service, adopt=adopt, yes=yes)
 
 
 @task

@@ -13,7 +13,7 @@ import pytest
 
 from automation import settings
 from automation.docker.cli import Docker
-from automation.review import candidate, trial
+from automation.review import candidate
 from automation.review import review as reviewing
 from automation.review.review import Review
 from tests.automation.conftest import on_terminal
@@ -27,11 +27,11 @@ LONGEST_S = 120.0
 def nothing_is_left() -> Iterator[None]:
     """Fail when an image or a container of a review is still there."""
     yield
-    assert docker("image", "ls", "--quiet", trial.REPOSITORY).stdout == ""
+    assert docker("image", "ls", "--quiet", reviewing.REPOSITORY).stdout == ""
     everyone = docker("ps", "--all", "--quiet").stdout.split()
     # Others may be at work here: one of ours was made from an image of the review's.
     made_from = docker("inspect", "--format", "{{.Config.Image}}", *everyone, check=False).stdout.split()
-    assert not [image for image in made_from if image.startswith(trial.REPOSITORY)]
+    assert not [image for image in made_from if image.startswith(reviewing.REPOSITORY)]
 
 
 def review(text: str, *, service: str = "backend", seconds: float = LONGEST_S) -> Review:
