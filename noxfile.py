@@ -31,6 +31,7 @@ KUBERNETES_VERSIONS = ("1.30", "1.37")
 """The oldest version that the chart supports, and the newest one known."""
 WORKFLOWS = ".github/workflows"
 AUTOMATION_TESTS = ("tests/automation", "tests/bootstrap", "tests/quickstart/test_native.py")
+IMAGES_TESTS = ("tests/images", "tests/mutants/test_compose.py", "tests/quickstart/test_docker.py")
 QUICKSTART = "tests/quickstart/test_cluster.py"
 PYTEST = ("pytest", "-p", "tests.no_skips")
 # These tests wait for processes or for a database half of the time.
@@ -119,7 +120,7 @@ def images(session: nox.Session) -> None:
         session.run("invoke", "size-check", "--all")
         session.run("invoke", "verify", "--all")
     # One file per worker: the tests of the review look at what they leave behind.
-    session.run(*PYTEST, *BY_FILE, *(session.posargs or ["tests/images", "tests/quickstart/test_docker.py"]))
+    session.run(*PYTEST, *BY_FILE, *(session.posargs or IMAGES_TESTS))
 
 
 @nox.session(default=False)

@@ -219,7 +219,7 @@ class Profile(Model):
     summary: str
     frontend: Frontend
     backend: Backend
-    compose: Compose | None = None
+    compose: Compose
     kubernetes: Kubernetes | None = None
 
     def service(self, name: str) -> Frontend | Backend:

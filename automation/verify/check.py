@@ -13,8 +13,9 @@ The parameters of a check say what it needs, its docstring is its summary in `in
 
 import importlib
 import inspect
+import re
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -25,6 +26,7 @@ from automation.contract.contract import Contract
 STATIC, IMAGE, LIVE = "static", "image", "live"
 """What a check looks at: the files, what was built from them, and what runs."""
 
+_LONGEST = 60  # characters of a value in a finding
 _MODULES = (
     *("builds", "exposure", "compose", "image_config", "image_contents"),
     *("health", "containers", "journeys", "cluster"),
@@ -60,12 +62,12 @@ class Check:
 
     name: str
     group: str
-    per_service: bool
-    only: str
-    """The one service that it is about; empty for both."""
-    takes: tuple[type[Any], ...]
     summary: str
+    takes: tuple[type[Any], ...]
     function: Callable[..., Finding]
+    per_service: bool = True
+    only: str = ""
+    """The one service that it is about; empty for both."""
 
     @property
     def needs(self) -> tuple[type[Any], ...]:
@@ -101,16 +103,21 @@ def check(
 ) -> Callable[[_Function], _Function]:
     """Register a function as the check of this name."""
 
-    def register(function: _Function) -> _Function:
+    def decorate(function: _Function) -> _Function:
         hints = typing.get_type_hints(function)
         takes = tuple(hints[parameter] for parameter in inspect.signature(function).parameters)
         summary = " ".join((function.__doc__ or "").split())
-        if name in _registered:
-            raise ValueError(f"two checks are called {name}")
-        _registered[name] = Check(name, group, per_service, only, takes, summary, function)
+        register(Check(name, group, summary, takes, function, per_service, only))
         return function
 
-    return register
+    return decorate
+
+
+def register(check: Check) -> None:
+    """Add a check. Raises ValueError if there is one of its name."""
+    if check.name in _registered:
+        raise ValueError(f"two checks are called {check.name}")
+    _registered[check.name] = check
 
 
 def registered() -> tuple[Check, ...]:
@@ -168,3 +175,51 @@ def listed(names: Iterable[str], most: int = 5) -> str:
     every = list(names)
     shown = ", ".join(every[:most]) or "none"
     return f"{shown} and {len(every) - most} more" if len(every) > most else shown
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """A required value of a key that may be absent."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A place where a document is not as required."""
+
+    path: str
+    required: Any
+    observed: Any
+
+    def __str__(self) -> str:
+        if self.required is None:
+            return f"{self.path} is unknown: {_brief(self.observed)}"
+        wanted = self.required.pattern if isinstance(self.required, re.Pattern) else self.required
+        return f"{self.path} is {_brief(self.observed)}, not {_brief(wanted)}"
+
+
+def differences(required: Any, observed: Any, path: str = "") -> Iterator[Difference]:
+    """Yield every place where a document is not as required, also each unknown key.
+
+    A required value may be a pattern, or a `Maybe` where the key may be absent.
+    """
+    if isinstance(required, Maybe):
+        if observed is not None:
+            yield from differences(required.value, observed, path)
+    elif isinstance(required, Mapping) and isinstance(observed, Mapping):
+        for key in dict.fromkeys((*required, *observed)):
+            below = f"{path}.{key}" if path else str(key)
+            yield from differences(required.get(key), observed.get(key), below)
+    elif isinstance(required, re.Pattern) and isinstance(observed, str):
+        if not required.fullmatch(observed):
+            yield Difference(path, required, observed)
+    elif required != observed or type(required) is not type(observed):
+        yield Difference(path, required, observed)
+
+
+def _brief(value: Any) -> str:
+    text = (
+        "missing" if value is None else " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    )
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -10,6 +10,8 @@ from typing import Any
 
 from automation.docker.dockerfile import Dockerfile, parse
 
+Document = dict[str, Any]
+"""What a program returned in JSON."""
 Fact = tuple[str, Any]
 """A service, or an empty name for the whole profile, and an observation of it."""
 
@@ -209,52 +211,25 @@ class Pair(Observation):
 
 
 @dataclass(frozen=True)
-class ComposeService:
-    """A service of a Compose project, overlays and variables resolved. Fields have Compose's meaning."""
+class Composition:
+    """What Compose would start with a combination of files, and the settings that it was given."""
 
-    image: str
-    restart: str
-    ports: tuple[tuple[int, int], ...]  # host port, container port
-    networks: tuple[str, ...]
-    depends_on: Mapping[str, str]  # service -> condition
-    mounts: Mapping[str, str]  # target -> bind-mounted folder, relative to the project
-    volumes: tuple[str, ...]  # targets of volumes, named or not
-    command: tuple[str, ...]
-    environment: Mapping[str, str]  # empty value: passed on, but not set
-    read_only: bool
-    cap_drop: tuple[str, ...]
-    security_options: tuple[str, ...]
-    addresses: tuple[str, ...] = ()  # host address of each port; empty for all addresses
-    named: Mapping[str, str] = field(default_factory=dict)  # target -> named volume
-    entrypoint: tuple[str, ...] = ()
-    health_check: tuple[str, ...] | None = None  # None: the image's own; ("NONE",): disabled
-    dockerfile: str = ""
-    target: str = ""
-    user: str = ""
-    privileged: bool = False
-    cap_add: tuple[str, ...] = ()
-    devices: tuple[str, ...] = ()
-    namespaces: Mapping[str, str] = field(default_factory=dict)  # as in pid: host
+    development: bool
+    database: str
+    given: Mapping[str, str]
+    document: Document
+
+    @property
+    def place(self) -> str:
+        """The combination in words; empty for that of production."""
+        words = ("development" * self.development, self.database * (self.database != "sqlite"))
+        return " ".join(filter(None, words))
 
 
 @dataclass(frozen=True)
-class Composition(Observation):
+class Compositions(Observation):
     remedy: str = "docker compose config"
-    services: Mapping[str, ComposeService] = field(default_factory=dict)
-    networks: Mapping[str, str] = field(default_factory=dict)  # name -> driver
-    volumes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # name -> driver options
-
-
-@dataclass(frozen=True)
-class Production(Composition):
-    """The project that `docker compose up` starts, with the variables that it was given."""
-
-    given: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Developing(Composition):
-    """The project with the development overlay."""
+    every: tuple[Composition, ...] = ()
 
 
 @dataclass(frozen=True)

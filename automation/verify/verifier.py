@@ -163,10 +163,9 @@ class Verifier:
                 gathered.append(("", facts.Sources(*read)))
             if facts.Template in self._needs:
                 gathered.append(("", await sources.template(self._settings, search)))
-            if self._needs & {facts.Production, facts.Developing}:
+            if facts.Compositions in self._needs:
                 docker, backend = Docker.find(self._settings), Contract(profile, self._rules, "backend")
-                projects = composition.production(docker, backend), composition.developing(docker, backend)
-                gathered += [("", project) for project in await asyncio.gather(*projects)]
+                gathered.append(("", await composition.read(docker, backend)))
             running.detail = "Dockerfiles, contexts, Compose"
         return gathered
 

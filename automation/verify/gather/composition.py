@@ -1,113 +1,136 @@
-"""Reads what Compose would start, without starting anything."""
+"""Reads what Compose would start with each combination of files, without starting anything."""
 
+import asyncio
 import json
+import re
 import secrets
-from collections.abc import Mapping
-from dataclasses import replace
+from collections import ChainMap
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from automation.console.errors import AutomationError
 from automation.contract.contract import Contract
-from automation.docker import compose_project
+from automation.docker import compose_project, dockerfile
 from automation.docker.cli import Docker
-from automation.verify.facts import ComposeService, Composition, Developing, Production
+from automation.verify.facts import Composition, Compositions, Document
 
-_INSIDE = {"HOST", "PORT", "PYTHONPATH", "NODE_ENV"}  # variables of a container that .env does not set
-_T = TypeVar("_T", bound=Composition)
-_NAMESPACES = ("pid", "ipc", "network_mode", "uts", "userns_mode", "cgroup")
+PROJECT = "verification"
+COMBINATIONS = ((False, "sqlite", True), (False, "sqlite", False), (True, "sqlite", False),
+                (False, "postgres", True), (True, "postgres", False))  # fmt: skip
+"""Whether with the development overlay, on which database, and whether all settings have a value."""
+SETTINGS = (
+    *("BETTER_AUTH_SECRET", "JWT_SECRET", "DATABASE_URL", "OPENAI_API_KEY", "GEMINI_API_KEY"),
+    *("OPENROUTER_API_KEY", "AGENT_PROVIDER", "AGENT_MODEL", "OPENAI_BASE_URL", "FRONTEND_URL"),
+    *("BETTER_AUTH_URL", "TRUSTED_ORIGINS", "VERSION", "LOG_LEVEL", "LOG_FORMAT"),
+)
+"""The settings that Compose passes to the backend."""
+_VARIABLE = re.compile(r"\$\{(?!COMPOSE_)(\w+)")
+_DEFAULTS = {
+    "mode": "ingress",
+    "protocol": "tcp",
+    "required": True,
+    "create_host_path": True,
+}
+"""Values that some versions of Compose write and others omit."""
+_KEYED: Mapping[str, Callable[[Any], tuple[str, Any]]] = {
+    "ports": lambda port: (str(port.pop("target", "")), port),
+    "volumes": lambda mount: (mount.pop("target", ""), mount),
+    "secrets": lambda secret: (secret.pop("source", ""), secret or "mounted"),
+    "tmpfs": lambda mount: (mount.partition(":")[0], mount.partition(":")[2]),
+    "extra_hosts": lambda host: (re.split("[=:]", host)[0], re.split("[=:]", host, maxsplit=1)[-1]),
+}
+"""Lists whose order means nothing, by their key: how an item becomes a key and a value."""
 
 
-async def production(docker: Docker, backend: Contract) -> Production:
-    """Return the project that `docker compose up` starts for the profile."""
-    given = {name: f"value-{secrets.token_hex(8)}" for name in backend.accepted if name not in _INSIDE}
-    return await _read(Production(given=given), docker, backend, given, development=False)
+async def read(docker: Docker, backend: Contract) -> Compositions:
+    """Return the project in each combination of its files."""
+    try:
+        every = await asyncio.gather(*(_read(docker, backend, *chosen) for chosen in COMBINATIONS))
+    except AutomationError as error:
+        return Compositions(failure=" · ".join(filter(None, (error.what, *error.details[:2]))))
+    return Compositions(every=tuple(every))
 
 
-async def developing(docker: Docker, backend: Contract) -> Developing:
-    """Return the project with the development overlay."""
-    return await _read(Developing(), docker, backend, {}, development=True)
-
-
-async def _read(
-    fact: _T, docker: Docker, contract: Contract, given: Mapping[str, str], *, development: bool
-) -> _T:
-    files = compose_project.files(contract.profile, development=development, database="sqlite")
-    project = compose_project.Project("verification", docker, files, given)
+async def render(
+    docker: Docker, contract: Contract, development: bool, database: str, is_set: bool
+) -> tuple[Document, dict[str, str]]:
+    """Return the document of `docker compose config`, and the settings that it was given."""
+    root, required = docker.settings.root, contract.profile.backend.environment.required
+    files = compose_project.files(contract.profile, development=development, database=database)
+    used = {name for file in files for name in _VARIABLE.findall((root / file).read_text(encoding="utf-8"))}
+    variables = {
+        **dict.fromkeys((*used, *SETTINGS), ""),  # a variable of the shell changes nothing
+        **dict.fromkeys((*required, compose_project.DATABASE_PASSWORD), "-"),
+        **({name: f"value-{secrets.token_hex(8)}" for name in SETTINGS} if is_set else {}),
+    }
+    project = compose_project.Project(PROJECT, docker, files, variables)
     words = (*project.command, "config", "--format", "json")
     try:
         document = json.loads(await docker.run(*words, environ=project.environ))
-    except AutomationError as error:
-        return replace(fact, failure=" · ".join(filter(None, (error.what, *error.details[:2]))))
     except ValueError:
-        return replace(fact, failure="docker compose config returned invalid JSON")
-    root = docker.settings.root
-    return replace(
-        fact,
-        services={name: read_service(service, root) for name, service in _named(document, "services")},
-        # Compose omits the engine's default driver, which is a bridge.
-        networks={name: network.get("driver", "bridge") for name, network in _named(document, "networks")},
-        volumes={name: volume.get("driver_opts") or {} for name, volume in _named(document, "volumes")},
-    )
+        raise AutomationError("docker compose config returned invalid JSON") from None
+    return document, {name: variables[name] for name in SETTINGS}
 
 
-def read_service(document: Mapping[str, Any], root: Path) -> ComposeService:
-    """Return a service as `docker compose config` describes it."""
-
-    def several(name: str) -> tuple[Any, ...]:
-        return tuple(document.get(name) or ())
-
-    mounts = several("volumes")
-    binds = {mount["target"]: Path(mount["source"]) for mount in mounts if mount.get("type") == "bind"}
-    volumes = {mount["target"]: mount.get("source") for mount in mounts if mount.get("type") == "volume"}
-    ports, build = several("ports"), document.get("build") or {}
-    devices = (*several("devices"), *several("device_cgroup_rules"), *several("gpus"))
-    return ComposeService(
-        image=document.get("image", ""),
-        restart=document.get("restart", "no"),
-        ports=tuple((_port(port.get("published")), int(port["target"])) for port in ports),
-        networks=several("networks"),
-        depends_on={
-            name: str(service.get("condition", "")) for name, service in _named(document, "depends_on")
-        },
-        mounts={
-            target: str(source.relative_to(root) if source.is_relative_to(root) else source)
-            for target, source in binds.items()
-        },
-        volumes=tuple(volumes),
-        command=several("command"),
-        environment={name: value or "" for name, value in (document.get("environment") or {}).items()},
-        read_only=bool(document.get("read_only")),
-        cap_drop=several("cap_drop"),
-        security_options=several("security_opt"),
-        addresses=tuple(port.get("host_ip") or "" for port in ports),
-        named={target: source for target, source in volumes.items() if source},
-        entrypoint=several("entrypoint"),
-        health_check=_health_check(document.get("healthcheck")),
-        dockerfile="inline" if build.get("dockerfile_inline") else build.get("dockerfile", ""),
-        target=build.get("target", ""),
-        user=str(document.get("user") or ""),
-        privileged=bool(document.get("privileged")),
-        cap_add=several("cap_add"),
-        devices=tuple(
-            str(device.get("source", device)) if isinstance(device, dict) else str(device)
-            for device in devices
-        ),
-        namespaces={name: document[name] for name in _NAMESPACES if document.get(name)},
-    )
+async def _read(
+    docker: Docker, contract: Contract, development: bool, database: str, is_set: bool
+) -> Composition:
+    document, given = await render(docker, contract, development, database, is_set)
+    return Composition(development, database, given, normal(document, docker.settings.root))
 
 
-def _named(document: Mapping[str, Any], key: str) -> list[tuple[str, Mapping[str, Any]]]:
-    return [(name, value or {}) for name, value in (document.get(key) or {}).items()]
+def normal(document: Mapping[str, Any], root: Path) -> Document:
+    """Return the document of `docker compose config` in one form, whatever version of Compose wrote it.
+
+    The arguments of a build are those that its Dockerfile has, with its defaults.
+    """
+    found: Document = _normal(document)
+    for network in found.get("networks", {}).values():
+        network.setdefault("driver", "bridge")
+    for service in found.get("services", {}).values():
+        service |= {key: service.get(key) or {} for key in ("environment", "ports", "volumes", "tmpfs")}
+        service["environment"] = {name: value or "" for name, value in service["environment"].items()}
+        for mount in service["volumes"].values():
+            if mount.get("type") == "bind":
+                mount["source"] = _below(root, Path(mount.get("source", "")))
+        if isinstance(build := service.get("build"), dict) and "dockerfile_inline" not in build:
+            context = Path(build.get("context", "/"))
+            build["dockerfile"] = _below(root, context / build.get("dockerfile", ""))
+            build["context"] = _below(root, context)
+            given = build.get("args", {})
+            target = build.get("target", "")
+            build["args"] = {
+                **_arguments(root, build["dockerfile"], target, frozenset(given.items())),
+                **given,
+            }
+    return found
 
 
-def _port(published: Any) -> int:
-    """Return the host's port; 0 if there is none or a choice of several."""
-    return int(published) if str(published or "").isdecimal() else 0
+def _normal(value: Any, key: str = "") -> Any:
+    if isinstance(value, Mapping):
+        made = {name: _normal(own, name) for name, own in value.items() if not name.startswith("x-")}
+        return {
+            name: own
+            for name, own in made.items()
+            if (own is not None or key == "environment") and own != {} and _DEFAULTS.get(name, ()) != own
+        } | {name: {} for name, own in value.items() if key == "networks" and not own}
+    if isinstance(value, list) and (keyed := _KEYED.get(key)):
+        return dict(keyed(_normal(item)) for item in value)
+    return value
 
 
-def _health_check(document: Mapping[str, Any] | None) -> tuple[str, ...] | None:
-    if not document:
-        return None
-    test = document.get("test") or ()
-    return ("NONE",) if document.get("disable") else tuple([test] if isinstance(test, str) else test)
+def _below(root: Path, path: Path) -> str:
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+@cache
+def _arguments(root: Path, file: str, target: str, given: frozenset[tuple[str, str]]) -> Mapping[str, str]:
+    """Return the arguments of the stages that a build needs."""
+    try:
+        written = dockerfile.load(root, file)
+        stages = written.resolve(target=target, arguments=dict(given)).stages
+    except AutomationError:
+        return {}  # the name of the file or of the target differs from the contract's, too
+    return dict(ChainMap(*(dict(stage.arguments) for stage in reversed(stages)), written.preset(dict(given))))

@@ -1,44 +1,48 @@
 """A broken example for each check of Dockerfiles, build contexts and Compose files."""
 
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 from automation.contract.models import SERVICES
-from automation.verify.facts import (
-    ComposeService,
-    Context,
-    Developing,
-    Development,
-    Production,
-    Template,
-)
+from automation.verify.facts import Compositions, Context, Development, Document, Template
 from tests.automation.verify.verified import KEY, Break, Example, Scene, instead
 
 COPIED = "FROM scratch AS runner\nCOPY --from=base /usr /usr\nCOPY --from=builder /out /app\n"
 BOUND = {"type": "none", "o": "bind", "device": "/srv/data"}
+SOURCES = {"type": "bind", "source": "backend"}
+HARDENED = "no-new-privileges:true"
 RIGHTS: dict[str, dict[str, Any]] = {
     "privileged": {"privileged": True},
     "root by name": {"user": "root"},
     "root": {"user": "0"},
     "root's group": {"user": "1001:0"},
     "another account": {"user": "1002:1002"},
-    "a capability": {"cap_add": ("SYS_ADMIN",)},
-    "a device": {"devices": ("/dev/kvm",)},
-    "no seccomp": {"security_options": ("no-new-privileges:true", "seccomp:unconfined")},
-    "no apparmor": {"security_options": ("no-new-privileges:true", "apparmor=unconfined")},
-    "the machine's processes": {"namespaces": {"pid": "host"}},
-    "the machine's memory": {"namespaces": {"ipc": "host"}},
-    "the machine's network": {"namespaces": {"network_mode": "host"}},
-    "another's processes": {"namespaces": {"pid": "service:backend"}},
+    "a capability": {"cap_add": ["SYS_ADMIN"]},
+    "a device": {"devices": [{"source": "/dev/kvm", "target": "/dev/kvm"}]},
+    "no seccomp": {"security_opt": [HARDENED, "seccomp:unconfined"]},
+    "no apparmor": {"security_opt": [HARDENED, "apparmor=unconfined"]},
+    "the machine's processes": {"pid": "host"},
+    "the machine's memory": {"ipc": "host"},
+    "the machine's network": {"network_mode": "host"},
+    "another's processes": {"pid": "service:backend"},
 }
 DEVELOPING: dict[str, dict[str, Any]] = {
     "development's image": {"image": "todo-backend:dev"},
-    "development's file": {"dockerfile": "backend/Dockerfile.dev"},
-    "written in place": {"dockerfile": "inline"},
-    "development's stage": {"target": "development"},
-    "another entry": {"entrypoint": ("/bin/sh", "-c")},
-    "reloading in a longer word": {"command": ("sh", "-c", "exec uvicorn app.main:app --reload-dir=/app")},
-    "reloading in a sentence": {"command": ("next dev --port 3000",)},
+    "development's file": {"build": {"dockerfile": "backend/Dockerfile.dev"}},
+    "written in place": {"build": {"dockerfile_inline": "FROM scratch"}},
+    "development's stage": {"build": {"target": "development"}},
+    "another entry": {"entrypoint": ["/bin/sh", "-c"]},
+    "reloading in a longer word": {"command": ["sh", "-c", "exec uvicorn app.main:app --reload-dir=/app"]},
+    "reloading in a sentence": {"command": ["next dev --port 3000"]},
+}
+UNKNOWN: dict[str, dict[str, Any]] = {
+    "a host": {"extra_hosts": {"backend": "203.0.113.1"}},
+    "a label": {"labels": {"traefik.enable": "true"}},
+    "no logs": {"logging": {"driver": "none"}},
+    "less memory": {"mem_limit": "64000000"},
+    "no time to stop": {"stop_grace_period": "1s"},
+    "another folder": {"working_dir": "/"},
+    "a key of tomorrow": {"tomorrow": "yes"},
 }
 
 
@@ -58,35 +62,54 @@ def caches(mount: str) -> Break:
     return change
 
 
-def compose(kind: type[Any], service: str, **changes: Any) -> Break:
-    def change(broken: Scene) -> None:
-        services: dict[str, ComposeService] = dict(broken.whole[kind].services)
-        services[service] = replace(services[service], **changes)
-        broken.change("", kind, services=services)
-
-    return change
+def compose(service: str, *, development: bool = False, **changes: Any) -> Break:
+    """Change values of a service, in every combination of files of this mode; None removes a key."""
+    return changed(lambda document: merge(document["services"][service], changes), development)
 
 
-def another_service(broken: Scene) -> None:
-    services = broken.whole[Production].services
-    broken.change("", Production, services={**services, "adminer": services["migrate"]})
+def changed(change: Callable[[Document], None], development: bool = False) -> Break:
+    def apply(broken: Scene) -> None:
+        for composition in broken.whole[Compositions].every:
+            if composition.development == development:
+                change(composition.document)
+
+    return apply
 
 
-def waiting(service: str, **conditions: str) -> Break:
-    return compose(Production, service, depends_on=conditions)
+def merge(document: Document, changes: Document) -> None:
+    for key, value in changes.items():
+        if value is None:
+            document.pop(key, None)
+        elif isinstance(value, dict) and value:
+            merge(document.setdefault(key, {}), value)
+        else:
+            document[key] = value
+
+
+def network(document: Document) -> Document:
+    found: Document = document["networks"]["todo-network"]
+    return found
+
+
+def another_service(document: Document) -> None:
+    document["services"]["adminer"] = document["services"]["migrate"]
+
+
+def waiting(service: str, **conditions: Any) -> Break:
+    return compose(service, depends_on=conditions)
 
 
 def variable(service: str, name: str, value: str) -> Break:
-    def change(broken: Scene) -> None:
-        now = broken.whole[Production].services[service].environment
-        compose(Production, service, environment={**now, name: value})(broken)
-
-    return change
+    return compose(service, environment={name: value})
 
 
-def volume_of_sources(broken: Scene) -> None:
-    broken.change("", Production, volumes={"data": {}, "sources": {**BOUND, "device": "/srv/app"}})
-    compose(Production, "frontend", named={"/app": "sources"})(broken)
+def volume_of_sources(document: Document) -> None:
+    merge(document["volumes"], {"sources": {"driver_opts": {**BOUND, "device": "/srv/app"}}})
+    merge(document["services"]["frontend"], {"volumes": {"/app": {"type": "volume", "source": "sources"}}})
+
+
+def stored(options: Document) -> Break:
+    return changed(lambda document: merge(document["volumes"]["data"], {"driver_opts": options}))
 
 
 FILES: list[Example] = [
@@ -123,37 +146,43 @@ FILES: list[Example] = [
 ]  # fmt: skip
 
 COMPOSE: list[Example] = [
-    ("compose-hardening", "writable root", compose(Production, "backend", read_only=False)),
-    ("compose-hardening", "capabilities", compose(Production, "frontend", cap_drop=("NET_RAW",))),
-    ("compose-hardening", "new privileges", compose(Production, "frontend", security_options=())),
+    ("compose-hardening", "writable root", compose("backend", read_only=None)),
+    ("compose-hardening", "capabilities", compose("frontend", cap_drop=["NET_RAW"])),
+    ("compose-hardening", "new privileges", compose("frontend", security_opt=[])),
     *(
-        ("compose-hardening", f"{how}: {service}", compose(Production, service, **changes))
+        ("compose-hardening", f"{how}: {service}", compose(service, **changes))
         for service in (*SERVICES, "migrate")
         for how, changes in RIGHTS.items()
     ),
     *(
-        ("compose-hardening", f"{how} in development", compose(Developing, "backend", **changes))
+        ("compose-hardening", f"{how} in development", compose("backend", development=True, **changes))
         for how, changes in RIGHTS.items()
     ),
-    ("compose-hardening", "the migration's root", compose(Production, "migrate", read_only=False)),
-    ("compose-data", "a path", lambda b: b.change("", Production, volumes={"data": BOUND})),
-    ("compose-data", "in memory", lambda b: b.change("", Production, volumes={"data": {"type": "tmpfs"}})),
-    ("compose-data", "elsewhere", compose(Production, "migrate", named={"/data": "other"})),
-    ("compose-data", "none", compose(Production, "backend", named={})),
-    ("compose-services", "no waiting", compose(Production, "frontend", depends_on={})),
-    ("compose-services", "any start", waiting("frontend", backend="service_started")),
-    ("compose-services", "any end", waiting("backend", migrate="service_started")),
-    ("compose-services", "no health", compose(Production, "backend", health_check=("NONE",))),
-    ("compose-services", "curl", compose(Production, "frontend", health_check=("CMD", "curl", "-f", "http://x"))),
-    ("compose-services", "a shell", compose(Production, "backend", health_check=("CMD-SHELL", "true"))),
-    ("compose-services", "other times", compose(Production, "backend", health_check=())),
-    ("compose-services", "one more", another_service),
-    ("compose-network", "not on it", compose(Production, "backend", networks=("default",))),
-    ("compose-network", "driver", lambda b: b.change("", Production, networks={"todo-network": "overlay"})),
-    ("compose-ports", "another", compose(Production, "backend", ports=((8001, 8000),))),
-    ("compose-ports", "for everybody", compose(Production, "backend", addresses=("",))),
-    ("compose-ports", "for the network", compose(Production, "backend", addresses=("0.0.0.0",))),
-    ("compose-ports", "the migration's", compose(Production, "migrate", ports=((8001, 8000),))),
+    ("compose-hardening", "the migration's root", compose("migrate", read_only=None)),
+    ("compose-data", "a path", stored(BOUND)),
+    ("compose-data", "in memory", stored({"type": "tmpfs"})),
+    ("compose-data", "elsewhere", compose("migrate", volumes={"/data": {"source": "other"}})),
+    ("compose-data", "memory of the container", compose("backend", volumes={"/data": {"type": "tmpfs"}})),
+    ("compose-data", "without a name", compose("backend", volumes={"/data": {"source": None}})),
+    ("compose-data", "none", compose("backend", volumes={"/data": None})),
+    ("compose-services", "no waiting", compose("frontend", depends_on=None)),
+    ("compose-services", "any start", waiting("frontend", backend={"condition": "service_started"})),
+    ("compose-services", "any end", waiting("backend", migrate={"condition": "service_started"})),
+    ("compose-services", "no health", compose("backend", healthcheck={"disable": True})),
+    ("compose-services", "curl", compose("frontend", healthcheck={"test": ["CMD", "curl", "-f", "http://x"]})),
+    ("compose-services", "a shell", compose("backend", healthcheck={"test": ["CMD-SHELL", "true"]})),
+    ("compose-services", "other times", compose("backend", healthcheck={"interval": "1h"})),
+    ("compose-services", "one more", changed(another_service)),
+    ("compose-services", "one less", changed(lambda document: document["services"].pop("migrate"))),
+    ("compose-network", "not on it", compose("backend", networks={"todo-network": None})),
+    ("compose-network", "driver", changed(lambda made: network(made).update(driver="overlay"))),
+    ("compose-network", "outside", changed(lambda made: network(made).update(external=True))),
+    ("compose-ports", "another", compose("backend", ports={"8000": {"published": "8001"}})),
+    ("compose-ports", "one of several", compose("backend", ports={"8000": {"published": "8000-8010"}})),
+    ("compose-ports", "for everybody", compose("backend", ports={"8000": {"host_ip": None}})),
+    ("compose-ports", "for the network", compose("backend", ports={"8000": {"host_ip": "0.0.0.0"}})),
+    ("compose-ports", "another family", compose("backend", ports={"8000": {"host_ip": "::1"}})),
+    ("compose-ports", "the migration's", compose("migrate", ports={"8000": {"published": "8001"}})),
     *(
         ("compose-environment", f"{name} for the frontend", variable("frontend", name, "secret"))
         for name in ("JWT_SECRET", "OPENROUTER_API_KEY", "DATABASE_URL")
@@ -164,18 +193,27 @@ COMPOSE: list[Example] = [
         ("compose-environment", f"trusts {value}", variable("backend", "FORWARDED_ALLOW_IPS", value))
         for value in ("*", "198.19.0.10,*", "0.0.0.0/0")
     ),
-    ("compose-environment", "lost", compose(Production, "backend", environment={})),
-    ("restart-policy", "always", compose(Production, "backend", restart="always")),
-    ("development-restart-policy", "always", compose(Developing, "backend", restart="always")),
-    ("production-mode", "mounted", compose(Production, "backend", mounts={"/app": "backend"})),
-    ("production-mode", "reloading", compose(Production, "backend", command=("uvicorn", "--reload"))),
+    ("compose-environment", "lost", compose("backend", environment={})),
+    ("restart-policy", "always", compose("backend", restart="always")),
+    ("development-restart-policy", "always", compose("backend", development=True, restart="always")),
+    ("production-mode", "mounted", compose("backend", volumes={"/app": SOURCES})),
+    ("production-mode", "reloading", compose("backend", command=["uvicorn", "--reload"])),
     *(
-        ("production-mode", f"{how}: {service}", compose(Production, service, **changes))
+        ("production-mode", f"{how}: {service}", compose(service, **changes))
         for service in (*SERVICES, "migrate")
         for how, changes in DEVELOPING.items()
     ),
-    ("production-mode", "mounted as a volume", volume_of_sources),
-    ("development-mounts", "none", compose(Developing, "backend", mounts={})),
-    ("development-mounts", "modules", compose(Developing, "frontend", volumes=("/app/.next",))),
-    ("development-tag", "latest", compose(Developing, "backend", image="todo-backend:latest")),
+    ("production-mode", "mounted as a volume", changed(volume_of_sources)),
+    ("development-mounts", "none", compose("backend", development=True, volumes={"/app": None})),
+    *(
+        ("development-mounts", place, compose("frontend", development=True, volumes={place: None}))
+        for place in ("/app/node_modules", "/app/.next")
+    ),
+    ("development-tag", "latest", compose("backend", development=True, image="todo-backend:latest")),
+    *(
+        ("compose-model", f"{how}: {service}", compose(service, development=development, **changes))
+        for how, changes in UNKNOWN.items()
+        for service, development in (("backend", False), ("frontend", True))
+    ),
+    ("compose-model", "a secret", changed(lambda document: document["secrets"].update(key={"file": "/k"}))),
 ]  # fmt: skip

@@ -172,8 +172,7 @@ def test_every_key_of_the_contracts_is_read_by_a_check() -> None:
         made.findings()
     asked = keys_of(models.Profile, "profile") | keys_of(models.Rules, "rules")
     unread = {key for key in asked - reading.keys if not key.startswith("profile.kubernetes")}
-    # A title, and the sentence below it.
-    assert unread == {"profile.name", "profile.summary"}
+    assert unread == {"profile.summary"}
 
 
 def test_checks_are_chosen_by_name_and_similar_names_are_suggested() -> None:

@@ -16,39 +16,45 @@ from automation.paths import ROOT
 from automation.process.programs import Completed
 from automation.verify import report
 from automation.verify.check import Finding, Outcome, chosen, not_applicable
-from automation.verify.gather import sandbox
-from automation.verify.gather.composition import read_service
+from automation.verify.gather import composition, sandbox
 from automation.verify.verifier import Verifier
-
-WAITING = {"backend": "service_healthy"}
 
 
 @pytest.mark.parametrize(
-    ("document", "field", "seen"),
+    ("document", "path", "seen"),
     [
         ({"user": "0"}, "user", "0"),
         ({"privileged": True}, "privileged", True),
-        ({"cap_add": ["NET_ADMIN"]}, "cap_add", ("NET_ADMIN",)),
-        ({"devices": [{"source": "/dev/kvm", "target": "/dev/kvm"}]}, "devices", ("/dev/kvm",)),
-        ({"pid": "host", "network_mode": "host"}, "namespaces", {"pid": "host", "network_mode": "host"}),
-        ({"entrypoint": ["/bin/sh"]}, "entrypoint", ("/bin/sh",)),
-        ({"healthcheck": {"disable": True}}, "health_check", ("NONE",)),
-        ({"healthcheck": {"test": ["CMD", "curl"]}}, "health_check", ("CMD", "curl")),
-        ({"healthcheck": {"interval": "1h"}}, "health_check", ()),
-        ({}, "health_check", None),
-        ({"build": {"dockerfile": "backend/Dockerfile.dev"}}, "dockerfile", "backend/Dockerfile.dev"),
-        ({"build": {"dockerfile_inline": "FROM scratch"}}, "dockerfile", "inline"),
-        ({"ports": [{"target": 80, "published": "8000-8010"}]}, "ports", ((0, 80),)),
-        ({"ports": [{"target": 80, "published": "80", "host_ip": "::1"}]}, "addresses", ("::1",)),
-        ({"depends_on": {"backend": {"condition": "service_healthy"}}}, "depends_on", WAITING),
+        ({"entrypoint": ["/bin/sh"]}, "entrypoint", ["/bin/sh"]),
+        ({"entrypoint": None}, "entrypoint", None),
+        ({"entrypoint": []}, "entrypoint", []),
+        ({"healthcheck": {"disable": True}}, "healthcheck.disable", True),
+        ({"build": {"dockerfile_inline": "FROM scratch"}}, "build.dockerfile_inline", "FROM scratch"),
+        ({"build": {"context": f"{ROOT}/a", "dockerfile": "b"}}, "build.dockerfile", "a/b"),
+        ({"build": {"context": "/b", "dockerfile": "Dockerfile"}}, "build.dockerfile", "/b/Dockerfile"),
+        ({"build": {"context": f"{ROOT}", "dockerfile": "backend/Dockerfile"}}, "build.args.UID", "1001"),
+        ({"ports": [{"target": 80, "published": "8000-8010"}]}, "ports.80.published", "8000-8010"),
+        ({"ports": [{"target": 80, "host_ip": "::1", "mode": "host"}]}, "ports.80.mode", "host"),
+        ({"ports": [{"target": 80, "mode": "ingress", "protocol": "tcp"}]}, "ports.80", {}),
+        ({"depends_on": {"a": {"condition": "x", "required": True}}}, "depends_on.a", {"condition": "x"}),
+        ({"depends_on": {"a": {"required": False}}}, "depends_on.a.required", False),
         ({"environment": {"OPENAI_API_KEY": None}}, "environment", {"OPENAI_API_KEY": ""}),
-        ({"volumes": [{"type": "volume", "target": "/data"}]}, "named", {}),
-        ({"volumes": [{"type": "tmpfs", "target": "/data"}]}, "named", {}),
-        ({"volumes": [{"type": "volume", "source": "data", "target": "/data"}]}, "named", {"/data": "data"}),
+        ({"networks": {"default": None}}, "networks.default", {}),
+        ({"extra_hosts": ["a=b=c"]}, "extra_hosts.a", "b=c"),
+        ({"extra_hosts": ["a:::1"]}, "extra_hosts.a", "::1"),
+        ({"tmpfs": ["/tmp:mode=1777", "/run"]}, "tmpfs", {"/tmp": "mode=1777", "/run": ""}),
+        ({"volumes": [{"type": "volume", "target": "/d", "volume": {}}]}, "volumes./d", {"type": "volume"}),
+        ({"volumes": [{"type": "bind", "source": f"{ROOT}/a", "target": "/d"}]}, "volumes./d.source", "a"),
+        ({"volumes": [{"type": "bind", "source": "/a", "target": "/d"}]}, "volumes./d.source", "/a"),
+        ({"x-note": 1}, "x-note", None),
     ],
 )  # fmt: skip
-def test_the_fields_of_a_compose_service_are_read(document: dict[str, Any], field: str, seen: object) -> None:
-    assert getattr(read_service(document, ROOT), field) == seen
+def test_the_values_of_a_compose_service_are_read(document: dict[str, Any], path: str, seen: object) -> None:
+    whole = {"services": {"backend": {"image": "todo", **document}}}
+    found: Any = composition.normal(whole, ROOT)["services"]["backend"]
+    for key in path.split("."):
+        found = found.get(key)
+    assert found == seen
 
 
 def test_checks_that_do_not_apply_for_one_reason_share_a_row() -> None:

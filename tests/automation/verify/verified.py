@@ -1,6 +1,8 @@
 """Facts of a profile that keeps its contract, for tests to break."""
 
-from collections.abc import Callable, Mapping
+import copy
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,16 +11,17 @@ from automation.contract.contract import Contract
 from automation.contract.models import SERVICES, Profile, Rules
 from automation.docker.archive import File, Layer
 from automation.docker.dockerfile import parse
-from automation.verify.check import Finding, Outcome, registered
+from automation.verify.check import Finding, Maybe, Outcome, registered
+from automation.verify.checks.compose_model import required
 from automation.verify.facts import (
     Answer,
     Builds,
-    ComposeService,
+    Composition,
+    Compositions,
     Config,
     Configured,
     Container,
     Context,
-    Developing,
     Development,
     Endurance,
     HealthCheck,
@@ -27,7 +30,6 @@ from automation.verify.facts import (
     Names,
     Pair,
     Process,
-    Production,
     Released,
     Reloading,
     Source,
@@ -36,6 +38,7 @@ from automation.verify.facts import (
     Template,
     Unconfigured,
 )
+from automation.verify.gather.composition import COMBINATIONS, SETTINGS
 from automation.verify.gather.content import Content, Contents, Searched
 from automation.verify.gather.leaks import Search
 
@@ -161,8 +164,7 @@ def scene(name: str = "standalone") -> Scene:
     made.whole = {
         Contents: contents,
         Pair: Pair(first_page_ms=100, first_page_files=5, service_to_service_ms=3, database_connection_ms=2),
-        Production: _production(profile, rules),
-        Developing: _developing(profile, rules),
+        Compositions: _compositions(profile, rules),
         Sources: Sources(*(made.facts[service][Source].dockerfile for service in SERVICES)),
         Template: Template(
             ignored=True,
@@ -268,71 +270,23 @@ def _content(made: Scene, service: str) -> Content:
     return Content((Layer(files, found),), made_by("COPY /out /app # buildkit"))
 
 
-def _production(profile: Profile, rules: Rules) -> Production:
-    compose = profile.compose
-    network = compose.network if compose else "todo-network"
-    driver = compose.network_driver if compose else "bridge"
-    ports = {"backend": 8000, "frontend": 3000}
-    if compose:
-        ports = {"backend": compose.backend_port, "frontend": compose.frontend_port}
-    given = {"BETTER_AUTH_SECRET": "value"}
-    waits = {
-        "backend": {"migrate": "service_completed_successfully"},
-        "frontend": {"backend": "service_healthy"},
-    }
-    made = Production(
-        services={
-            service: ComposeService(
-                image=f"{profile.service(service).image}:latest",
-                restart=rules.production_restart,
-                ports=((ports[service], profile.service(service).port),),
-                networks=(network,),
-                depends_on=waits[service],
-                mounts={},
-                volumes=("/data",) if service == "backend" else (),
-                command=(),
-                environment=given if service == "backend" else {"API_URL": "http://backend:8000"},
-                read_only=True,
-                cap_drop=("ALL",),
-                security_options=("no-new-privileges:true",),
-                addresses=("127.0.0.1",),
-                named={"/data": "data"} if service == "backend" else {},
-                dockerfile=f"{service}/Dockerfile",
-                target=profile.name,
-            )
-            for service in SERVICES
-        },
-        networks={network: driver},
-        volumes={"data": {}},
-        given=given,
-    )
-    migrate = replace(
-        made.services["backend"],
-        restart="no",
-        ports=(),
-        addresses=(),
-        depends_on={},
-        command=("python", "-m", "app.database.migrate"),
-        health_check=("NONE",),
-        dockerfile="",
-        target="",
-    )
-    return replace(made, services={**made.services, "migrate": migrate})
+def _compositions(profile: Profile, rules: Rules) -> Compositions:
+    """Return what Compose starts, as the contract requires it."""
+    contract, every = Contract(profile, rules), []
+    for development, database, is_set in COMBINATIONS:
+        given = {name: f"value of {name}" if is_set else "" for name in SETTINGS}
+        made = Composition(development, database, given, {})
+        every.append(replace(made, document=_concrete(required(contract, made))))
+    return Compositions(every=tuple(every))
 
 
-def _developing(profile: Profile, rules: Rules) -> Developing:
-    production = _production(profile, rules)
-    mounts: Mapping[str, str] = profile.compose.development_mounts if profile.compose else {}
-    return Developing(
-        services={
-            service: replace(
-                own,
-                image=f"{own.image.partition(':')[0]}:{rules.development_tag}",
-                restart=rules.development_restart,
-                mounts={to: source[2:] for source, to in mounts.items() if source == f"./{service}"},
-                volumes=("/app/node_modules", "/app/.next"),
-            )
-            for service, own in production.services.items()
-        },
-        networks=production.networks,
-    )
+def _concrete(value: Any) -> Any:
+    """Return a required value as one that is observed."""
+    match value:
+        case Maybe():
+            return _concrete(value.value)
+        case re.Pattern():
+            return "nginx:1.28-alpine"
+        case dict():
+            return {key: _concrete(own) for key, own in value.items()}
+    return copy.deepcopy(value)

@@ -1,0 +1,162 @@
+"""The Compose project that the contract requires, in the form that the gatherer gives the observed one."""
+
+import re
+from typing import Any
+
+from automation.contract.contract import Contract
+from automation.contract.models import SERVICES
+from automation.docker.compose_project import DATABASE, MIGRATION
+from automation.images.plan import image_arguments
+from automation.verify.check import Maybe
+from automation.verify.facts import Composition, Document
+from automation.verify.gather.composition import PROJECT
+
+_PREFIX = "198.19.0"
+_PASSWORD = "-"  # noqa: S105 - what the gatherer gives
+_VERSION = "v0.0.0"
+_TOOLS = "python:3.13-slim"
+_SECRETS = ("aptconf", "ca", "npmrc", "pipconf")
+_HARDENED = {"cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"], "read_only": True}
+_DATABASE = {
+    "image": "postgres:17",
+    "environment": {"POSTGRES_USER": "todo", "POSTGRES_PASSWORD": _PASSWORD, "POSTGRES_DB": "todo"},
+    "user": "postgres",
+    "tmpfs": {"/tmp": "", "/var/run/postgresql": "mode=1777"},  # noqa: S108 - in the container
+    "shm_size": "134217728",
+    "ports": {},
+    "volumes": {"/var/lib/postgresql/data": {"type": "volume", "source": DATABASE}},
+    "healthcheck": {
+        "test": ["CMD", "pg_isready", "--quiet", "--host=127.0.0.1", "--username=todo", "--dbname=todo"],
+        "interval": "10s",
+        "timeout": "5s",
+        "retries": 5,
+        "start_period": "1m0s",
+        "start_interval": "500ms",
+    },
+    "stop_grace_period": "1m0s",
+    "restart": "unless-stopped",
+    **_HARDENED,
+}
+
+
+def required(contract: Contract, composition: Composition) -> Document:
+    """Return the project that the contract requires of a combination of files."""
+    compose = contract.profile.compose
+    services = {name: _service(contract, composition, name) for name in SERVICES}
+    backend = services["backend"]
+    services[MIGRATION] = {
+        **{key: backend[key] for key in backend.keys() - {"build", "stop_grace_period"}},
+        "command": ["python", "-m", "app.database.migrate"],
+        "ports": {},
+        "depends_on": {},
+        "pull_policy": "never",
+        "restart": "no",
+        "healthcheck": {"disable": True},
+    }
+    volumes = {"data": ""} | ({"packages": "-dev", "next": "-dev"} if composition.development else {})
+    if composition.database == DATABASE:
+        services[DATABASE] = {**_DATABASE, "networks": {compose.network: {}}}
+        for name in ("backend", MIGRATION):
+            services[name]["depends_on"] |= {DATABASE: {"condition": "service_healthy"}}
+        volumes[DATABASE] = ""
+    return {
+        "name": PROJECT,
+        "services": {
+            name: {key: value for key, value in service.items() if key != "depends_on" or value}
+            for name, service in services.items()
+        },
+        "networks": {
+            compose.network: {
+                "name": f"{PROJECT}_{compose.network}",
+                "driver": compose.network_driver,
+                "ipam": {"config": [{"subnet": f"{_PREFIX}.0/24", "ip_range": f"{_PREFIX}.128/25"}]},
+            }
+        },
+        "volumes": {name: {"name": f"{PROJECT}_{name}{end}"} for name, end in volumes.items()},
+        "secrets": {name: {"name": f"{PROJECT}_{name}", "file": "/dev/null"} for name in _SECRETS},
+    }
+
+
+def _service(contract: Contract, composition: Composition, name: str) -> Document:
+    profile, rules, compose = contract.profile, contract.rules, contract.profile.compose
+    service, development = profile.service(name), composition.development
+    port = compose.backend_port if name == "backend" else compose.frontend_port
+    owner = f"uid={service.user.uid},gid={service.user.gid},mode=755"
+    places = {} if development else dict.fromkeys(service.writable, owner)
+    waits = (
+        {MIGRATION: "service_completed_successfully"} if name == "backend" else {"backend": "service_healthy"}
+    )
+    made: Document = {
+        **_HARDENED,
+        "image": f"todo-{name}:{rules.development_tag}" if development else f"{service.image}:latest",
+        "build": _build(contract, composition, name),
+        "depends_on": {other: {"condition": condition} for other, condition in waits.items()},
+        "environment": _environment(contract, composition, name),
+        "ports": {str(service.port): {"host_ip": "127.0.0.1", "published": str(port)}},
+        "networks": {compose.network: {} if name == "backend" else {"ipv4_address": f"{_PREFIX}.10"}},
+        "volumes": _mounts(contract, composition, name),
+        "tmpfs": places,
+        "stop_grace_period": f"{rules.times.stop_max_s}s",
+        "restart": rules.development_restart if development else rules.production_restart,
+    }
+    if name == "backend":
+        made["extra_hosts"] = {"host.docker.internal": "host-gateway"}
+    if development:
+        del made["read_only"]
+    return made
+
+
+def _build(contract: Contract, composition: Composition, name: str) -> Document:
+    """Return the build of a service; its arguments are those that its Dockerfile has."""
+    version = composition.given["VERSION"] or _VERSION
+    arguments: dict[str, Any] = {
+        "NGINX_IMAGE": re.compile(".+"),  # of a stage that only one profile needs
+        **image_arguments(contract.profile, name, _VERSION),
+        "TOOLS_IMAGE": _TOOLS,
+        "PYTHONUNBUFFERED": "1",
+        **contract.profile.service(name).environment.build_arguments,
+    }
+    return {
+        "context": ".",
+        "dockerfile": f"{name}/Dockerfile{'.dev' * composition.development}",
+        "target": "development" if composition.development else contract.profile.name,
+        "args": {argument: Maybe(value) for argument, value in arguments.items()},
+        "labels": {"org.opencontainers.image.version": version},
+        "secrets": dict.fromkeys(_SECRETS, "mounted"),
+    }
+
+
+def _environment(contract: Contract, composition: Composition, name: str) -> dict[str, str]:
+    profile, given = contract.profile, composition.given
+    if name == "frontend":
+        made = {"API_URL": f"http://backend:{profile.backend.port}", "VERSION": given["VERSION"]}
+        return made | ({"DEV_ALLOWED_HOSTS": ""} if composition.development else {})
+    made = {
+        **given,
+        "AGENT_PROVIDER": given["AGENT_PROVIDER"] or profile.backend.environment.provider,
+        "FRONTEND_URL": given["FRONTEND_URL"] or f"http://localhost:{profile.compose.frontend_port}",
+        "FORWARDED_ALLOW_IPS": f"{_PREFIX}.10",
+    }
+    if composition.database == DATABASE:
+        made["DATABASE_URL"] = f"postgresql://todo:{_PASSWORD}@{DATABASE}:5432/todo"
+    return made
+
+
+def _mounts(contract: Contract, composition: Composition, name: str) -> Document:
+    """Return what is mounted, by its place: the data, and in development the sources."""
+    made: dict[str, Any] = {}
+    if name == "backend":
+        made[contract.rules.data_folder] = {"type": "volume", "source": "data"}
+    for source, target in (
+        contract.profile.compose.development_mounts.items() if composition.development else ()
+    ):
+        if source.removeprefix("./") == name:
+            made[target] = {"type": "bind", "source": name}
+            if name == "backend":
+                made[target]["read_only"] = True
+            else:
+                made |= {
+                    f"{target}/node_modules": {"type": "volume", "source": "packages"},
+                    f"{target}/.next": {"type": "volume", "source": "next"},
+                }
+    return made
