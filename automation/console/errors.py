@@ -6,7 +6,8 @@ and an exit code. Any other exception is a bug of this project.
 
 import errno
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 FAILED = 1
 MISUSED = 2
@@ -59,6 +60,15 @@ def explain(error: Exception) -> AutomationError:
         why=f"{type(error).__name__}: {error}",
         remedies=["the same command with --debug, which prints the traceback"],
     )
+
+
+@contextmanager
+def refused(what: str, *more: str) -> Iterator[None]:
+    """Turn what the file system refuses in the block into an AutomationError with `more` remedies."""
+    try:
+        yield
+    except OSError as error:
+        raise AutomationError(what, why=reason(error), remedies=[*remedies(error), *more]) from error
 
 
 def reason(error: Exception) -> str:

@@ -69,6 +69,11 @@ class Container:
         return self.state == "running" and self.health in {"healthy", ""}
 
     @property
+    def up(self) -> bool:
+        """Whether Docker keeps it running."""
+        return self.state in {"running", "restarting", "paused"}
+
+    @property
     def paused(self) -> bool:
         """Whether its processes are frozen: it answers nobody, and keeps its ports."""
         return self.state == "paused"

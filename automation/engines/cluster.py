@@ -6,10 +6,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from automation.console.errors import UsageError
-from automation.console.events import Emit, Line, Notice, Result, step
+from automation.console.events import Emit, Line, Notice, step
 from automation.contract import environment, profiles
 from automation.contract.models import SERVICES, Kubernetes
-from automation.engines.engine import ServiceStatus, Status, UpOptions, welcome
+from automation.engines.engine import Engine, ServiceStatus, Status, UpOptions
 from automation.kubernetes import delivery, ownership, pods, values, watch
 from automation.kubernetes.commands import ClusterError, NoContextError
 from automation.kubernetes.install import Installed
@@ -22,21 +22,23 @@ from automation.settings import Settings
 
 _TIMEOUT_SECONDS = 120.0
 """How long pods may take to finish their work, and a namespace to become empty."""
-_DATABASE = "postgresql"
 _INSTANCE = "--selector=app.kubernetes.io/instance="
 
 
-class ClusterEngine:
+class ClusterEngine(Engine):
     """The engine whose services are pods."""
 
     name = "cluster"
-    services: tuple[str, ...] = (*SERVICES, _DATABASE)
 
     def __init__(self, settings: Settings, request: Request | None = None) -> None:
         """Without a request, the engine works on the release that was installed last from this clone."""
-        self._settings = settings
+        super().__init__(settings)
         self._known = KnownReleases(settings.state_dir / "cluster.json")
         self._request = request or self._last()
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return (*SERVICES, "postgresql")
 
     @property
     def recorded(self) -> bool:
@@ -45,20 +47,18 @@ class ClusterEngine:
 
     @property
     def written(self) -> float:
-        """When a release was installed last, in seconds since the epoch; 0 if never."""
         return files.modified(self._known.file)
-
-    async def running(self) -> bool:
-        """Return whether a release is installed. The cluster is not asked: a release runs unattended."""
-        return self.recorded
 
     @property
     def release(self) -> str:
         """The name of the release."""
         return self._request.release
 
+    async def running(self) -> bool:
+        # The cluster is not asked: a release runs unattended.
+        return self.recorded
+
     async def up(self, options: UpOptions, emit: Emit) -> None:
-        """Install or upgrade the release, and follow its output once it is healthy."""
         if options.profile not in {"", self._request.profile}:
             raise UsageError(
                 f"the profile {options.profile} does not describe a Kubernetes release",
@@ -71,9 +71,7 @@ class ClusterEngine:
         installed = await self.install(emit, None)
         profile = profiles.load(self._request.profile, self._settings.root)
         configured = environment.read(self._settings, profile)
-        lines = welcome(self.name, installed.address, options, profile, configured, self._settings)
-        emit(Notice(lines))
-        emit(Result((await self.status()).to_mapping()))
+        await self._welcome(installed.address, options, profile, configured, emit)
         if options.foreground:
             try:
                 await self.logs(SERVICES, 0, emit, follow=True)
@@ -100,31 +98,29 @@ class ClusterEngine:
         return installed
 
     async def down(self, emit: Emit) -> None:
-        """Remove the release. Its data, its Secret and the namespace stay."""
+        context = self._request.context
         try:
             await self.uninstall(emit, None)
         except NoContextError:
             # The cluster was deleted, and its releases with it.
-            if not self._request.context:
+            if not context:
                 raise
-            self._known.forget_context(self._request.context)
-            emit(
-                Notice(
-                    (f"The context {self._request.context} no longer exists: its releases are forgotten.",)
-                )
-            )
+            self._known.forget_context(context)
+            emit(Notice((f"The context {context} no longer exists: its releases are forgotten.",)))
 
     async def uninstall(self, emit: Emit, confirm: Confirm | None, *, data: bool = False) -> None:
         """Remove the release; with `data` also the namespace and everything in it. Raises AutomationError."""
         place = await self.place()
         await place.confirm(confirm)
-        if not await place.helm.history() and not data:
-            self._known.forget(self._identity(place))
+        if data or await place.helm.history():
+            await self._remove(place, emit, data=data)
+        else:
             emit(Notice(("Nothing is running.",)))
-            return
-        rules = self._rules()
+        self._known.forget(self._identity(place))
+
+    async def _remove(self, place: Place, emit: Emit, *, data: bool) -> None:
+        rules, own = self._rules(), f"{_INSTANCE}{self.release}"
         await ownership.check_chart(place.helm, rules.chart)
-        own = f"{_INSTANCE}{self.release}"
         with step(emit, "stop") as running:
             running.progress("stopping the pods")
             await place.helm.uninstall()
@@ -136,7 +132,6 @@ class ClusterEngine:
             if data:
                 running.progress("deleting the data")
                 running.detail = await self._delete_data(place, rules)
-        self._known.forget(self._identity(place))
 
     async def _delete_data(self, place: Place, rules: Kubernetes) -> str:
         """Delete the namespace, or only the release's objects if the namespace existed before."""
@@ -152,9 +147,8 @@ class ClusterEngine:
         return f"{self.release} and the namespace {name} are removed"
 
     async def status(self) -> Status:
-        """Return the state of the release and its services."""
         stopped = Status(self.name, State.STOPPED)
-        if not self._known.read():
+        if not self.recorded:
             return stopped
         try:
             place = await self.place()
@@ -164,8 +158,7 @@ class ClusterEngine:
         known = self._known.find(self._identity(place))
         if known is None:
             return stopped
-        objects = await place.kubectl.items(watch.KINDS, f"{_INSTANCE}{known.release}")
-        rollout = pods.read_rollout(objects)
+        rollout = pods.read_rollout(await place.kubectl.items(watch.KINDS, f"{_INSTANCE}{known.release}"))
         if not rollout.workloads:
             return stopped
         backend = self._rules().backend
@@ -178,7 +171,7 @@ class ClusterEngine:
             found = pods.availability(rollout, name)
             if found or name in SERVICES:
                 state, detail = (found.state, found.detail) if found else (State.ABSENT, "")
-                services[name] = ServiceStatus(state, addresses.get(name, ""), 0, 0, 0, detail=detail)
+                services[name] = ServiceStatus(state, addresses.get(name, ""), detail=detail)
         healthy = all(service.state == State.HEALTHY for service in services.values())
         return Status(
             self.name,
@@ -191,22 +184,21 @@ class ClusterEngine:
         )
 
     async def logs(self, services: Sequence[str], lines: int, emit: Emit, *, follow: bool) -> None:
-        """Emit the last lines of the services' pods; with `follow` keep streaming new output."""
         place = await self.place()
         selector = f"{_INSTANCE}{self.release},app.kubernetes.io/component in ({','.join(services)})"
         words = ["logs", selector, "--prefix", f"--tail={lines}", "--max-log-requests=20"]
-        words += ["--follow"] if follow else []
-        async with place.kubectl.running(*words) as process:
+        async with place.kubectl.running(*words, *(["--follow"] if follow else [])) as process:
             async for line in processes.lines(process):
-                emit(Line(*_split(line)))
+                # As in [pod/NAME/CONTAINER] TEXT.
+                head, mark, text = line.partition("] ")
+                named = mark and head.startswith("[pod/")
+                emit(Line(head.split("/")[1], text) if named else Line("cluster", line))
 
     def address(self) -> str | None:
-        """Return the address of the release that was installed last."""
         known = self._known.read()
         return known[-1].address if known else None
 
     async def plan(self, _options: UpOptions) -> tuple[str, ...]:
-        """Return what an installation would do, a sentence each. Raises AutomationError as `up` would."""
         request, settings, place = self._request, self._settings, await self.place()
         await values.render(place.helm, chart(settings, self._rules()), request)
         history = await place.helm.history()
@@ -227,22 +219,12 @@ class ClusterEngine:
         return kubernetes(profiles.load(self._request.profile, self._settings.root))
 
     def _last(self) -> Request:
-        releases = self._known.read()
-        if not releases:
-            rules = kubernetes(profiles.load(PROFILE, self._settings.root))
-            return Request(rules.namespace)
-        last = releases[-1]
-        return Request(last.namespace, last.release, last.profile, last.context)
+        if releases := self._known.read():
+            last = releases[-1]
+            return Request(last.namespace, last.release, last.profile, last.context)
+        return Request(kubernetes(profiles.load(PROFILE, self._settings.root)).namespace)
 
     def _identity(self, place: Place) -> KnownRelease:
         """Return the release that this engine works on, without what is recorded of it."""
         request = self._request
         return KnownRelease(place.target.context, request.namespace, request.release, request.profile)
-
-
-def _split(line: str) -> tuple[str, str]:
-    """Return the pod and the text of a line that kubectl prefixes with [pod/NAME/CONTAINER]."""
-    if line.startswith("[pod/") and "] " in line:
-        head, _, text = line.partition("] ")
-        return head.split("/")[1], text
-    return "cluster", line

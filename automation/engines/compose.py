@@ -6,9 +6,8 @@ containers, which are found by the project's name.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 
 from automation.console.errors import AutomationError
 from automation.console.events import Emit, Line, Notice, Result, step
@@ -16,14 +15,13 @@ from automation.contract import environment, profiles
 from automation.contract.models import SERVICES, Profile
 from automation.docker import compose_project
 from automation.docker.cli import Docker, DockerError
-from automation.docker.compose_project import Project
+from automation.docker.compose_project import DATABASE, DATABASE_PASSWORD, Container, Project
 from automation.engines import compose_failure
-from automation.engines.compose_run import ComposeRun, is_up
-from automation.engines.compose_start import ComposeStart
-from automation.engines.engine import Status, UpOptions, making_settings, welcome
+from automation.engines.compose_start import ComposeRun, ComposeStart
+from automation.engines.engine import Engine, ServiceStatus, Status, UpOptions
 from automation.images import build
 from automation.images.plan import Options, Plan, plan_all
-from automation.process import files, locking, ports, processes
+from automation.process import files, locking, processes
 from automation.process.files import Store
 from automation.process.instance import State
 from automation.process.processes import Guarded
@@ -32,16 +30,17 @@ from automation.settings import Settings
 # 0, and the codes after SIGTERM and SIGKILL: Docker was told to stop the container.
 _STOPPED_ON_REQUEST = {0, 137, 143}
 _DATA_SECONDS = 5.0
-_DATA_VOLUMES = {"data": "SQLite", compose_project.DATABASE: "PostgreSQL"}
+_DATA_VOLUMES = {"data": "SQLite", DATABASE: "PostgreSQL"}
+_START = "Start the application with   invoke up"
 
 
-class ComposeEngine:
+class ComposeEngine(Engine):
     """The engine whose services are containers."""
 
     name = "compose"
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        super().__init__(settings)
         self._store = Store(settings.state_dir / "compose.json", ComposeRun)
         self._end_mark = settings.state_dir / "compose.ended"
 
@@ -52,15 +51,12 @@ class ComposeEngine:
 
     @property
     def written(self) -> float:
-        """When the containers were last started or taken down, in seconds since the epoch; 0 if never."""
         return max(files.modified(self._store.file), files.modified(self._end_mark))
 
     @property
     def services(self) -> tuple[str, ...]:
-        """The long-running services, the database included where it is a container."""
         run = self._store.read()
-        with_database = run is not None and run.database == compose_project.DATABASE
-        return (*SERVICES, compose_project.DATABASE) if with_database else SERVICES
+        return (*SERVICES, DATABASE) if run and run.database == DATABASE else SERVICES
 
     @property
     def project_name(self) -> str:
@@ -69,50 +65,43 @@ class ComposeEngine:
         return run.project if run else compose_project.project_name(self._settings)
 
     async def data(self, *, ask: bool = True) -> str:
-        """Return where the data is; empty if there is none. Without `ask`, only the record is read."""
         run = self._store.read()
-        with suppress(DockerError, TimeoutError):
-            async with asyncio.timeout(_DATA_SECONDS):
-                found = await self.volumes() if ask else ()
-            places = [
-                f"{kind} in the volume {name}"
-                for volume, kind in _DATA_VOLUMES.items()
-                if (name := f"{self.project_name}_{volume}") in found
-                and (run is None or volume == (run.database.replace("sqlite", "") or "data"))
-            ]
-            if ask:
-                return ", ".join(places)
+        own = (run.database.replace("sqlite", "") or "data",) if run else _DATA_VOLUMES
+        if ask:
+            with suppress(DockerError, TimeoutError):
+                async with asyncio.timeout(_DATA_SECONDS):
+                    found = await self.volumes()
+                named = {f"{self.project_name}_{volume}": _DATA_VOLUMES[volume] for volume in own}
+                return ", ".join(
+                    f"{kind} in the volume {name}" for name, kind in named.items() if name in found
+                )
         return f"a volume of Docker's project {self.project_name}" if self.written else ""
 
     async def running(self) -> bool:
-        """Return whether containers that were started from here run, healthy or not."""
         if not self.recorded:
             return False
-        containers = await self._project(Docker.find(self._settings)).containers()
-        return any(is_up(containers[name]) for name in SERVICES if name in containers)
+        containers = await self._project().containers()
+        return any(containers[name].up for name in SERVICES if name in containers)
 
     async def up(self, options: UpOptions, emit: Emit) -> None:
-        """Start what is not running or has changed and wait until it is healthy. Raises AutomationError."""
         compose_project.check_database(options.database)
         docker = Docker.find(self._settings)
         async with self._alone(emit):
             started = await self._start(docker, options, emit)
         if started and options.foreground:
-            await self._stay(started, emit)
+            await self._stay(emit)
 
     async def down(self, emit: Emit) -> None:
-        """Stop and remove the containers. The volumes stay, and with them the data."""
-        docker = Docker.find(self._settings)
         async with self._alone(emit):
-            if not await self._project(docker).containers():
+            if await self._project().containers():
+                await self._take_down(emit)
+            else:
                 self._forget()
                 emit(Notice(("Nothing is running.",)))
-                return
-            await self._take_down(docker, emit)
 
     async def volumes(self) -> tuple[str, ...]:
         """Return the names of the volumes of this clone."""
-        return await self._project(Docker.find(self._settings)).volumes()
+        return await self._project().volumes()
 
     async def remove_volumes(self, names: Sequence[str], emit: Emit) -> None:
         """Delete the volumes and the data in them. Raises DockerError."""
@@ -122,16 +111,14 @@ class ComposeEngine:
             current.detail = f"{', '.join(names)} deleted"
 
     async def status(self) -> Status:
-        """Return the application as it is now."""
-        run = self._store.read()
-        project = self._project(Docker.find(self._settings))
+        run, project = self._store.read(), self._project()
         containers = await project.containers()
         found = {name: containers[name] for name in self.services if name in containers}
-        if run is None or not any(is_up(found[name]) for name in SERVICES if name in found):
+        if run is None or not any(found[name].up for name in SERVICES if name in found):
             return Status(self.name, State.STOPPED)
         memory = await asyncio.gather(*(project.memory(container) for container in found.values()))
         services = {
-            name: run.status_of(container, used)
+            name: _service_status(container, run, used)
             for (name, container), used in zip(found.items(), memory, strict=True)
         }
         states = {service.state for service in services.values()}
@@ -141,25 +128,19 @@ class ComposeEngine:
         return Status(self.name, state, run.mode, run.address, run.since, services=services)
 
     async def logs(self, services: Sequence[str], lines: int, emit: Emit, *, follow: bool) -> None:
-        """Emit the last lines of the services' output; with `follow`, keep streaming new output."""
-        start = "Start the application with   invoke up"
         if self._end_mark.exists():
-            emit(Notice((f"The containers' output was removed with them. {start}",)))
-            return
-        project = self._project(Docker.find(self._settings))
-        if not await project.containers():
-            emit(Notice((f"Nothing has been written yet. {start}",)))
-            return
-        async with project.follow(services, lines, on=follow) as process:
-            await _show(process, emit)
+            emit(Notice((f"The containers' output was removed with them. {_START}",)))
+        elif not await self._project().containers():
+            emit(Notice((f"Nothing has been written yet. {_START}",)))
+        else:
+            async with self._project().follow(services, lines, on=follow) as process:
+                await _show(process, emit)
 
     def address(self) -> str | None:
-        """Return the address that people open; None while nothing was started."""
         run = self._store.read()
         return run.address if run else None
 
     async def plan(self, options: UpOptions) -> tuple[str, ...]:
-        """Return what `up` would do, one sentence each. Raises AutomationError as `up` would."""
         compose_project.check_database(options.database)
         docker = Docker.find(self._settings)
         if await self.running():
@@ -168,21 +149,19 @@ class ComposeEngine:
             nothing = f"Nothing, unless an image has changed: the application is at {self.address()}."
             return tuple(f"Start the {name}, which is paused." for name in paused) or (nothing,)
         profile = profiles.load(options.profile, self._settings.root)
-        settings = making_settings(self._settings, profile)
-        wanted = await self._settle(docker, self._wanted(profile, options, None), options)
+        settings = self._plan_settings(profile)
+        wanted = await self._settled(docker, self._wanted(profile, options, None), options)
         plans = await self._plans(profile, options)
         work = zip(plans, await build.look(docker, plans), strict=True)
         return (
             *settings,
             *(f"{plan.reference}: {state.missing_work}." for plan, state in work if state.missing_work),
-            *(["Start PostgreSQL."] if wanted.database == compose_project.DATABASE else []),
-            "Migrate the database: python -m app.database.migrate.",
-            f"Start the backend at {wanted.address_of('backend')}.",
-            f"Start the frontend at {wanted.address}.",
+            *(["Start PostgreSQL."] if wanted.database == DATABASE else []),
+            *wanted.plan("the frontend"),
         )
 
-    async def _start(self, docker: Docker, options: UpOptions, emit: Emit) -> Project | None:
-        """Start what is missing; return the project, or None when nothing was to do."""
+    async def _start(self, docker: Docker, options: UpOptions, emit: Emit) -> bool:
+        """Start what is missing; return whether there was anything to do."""
         running = self._store.read() if await self.running() else None
         name = options.profile or (running.profile if running else "")
         profile = profiles.load(name, self._settings.root)
@@ -193,35 +172,38 @@ class ComposeEngine:
                 why=f"it is at {running.address}, and the request is for {wanted}",
                 remedies=["invoke down, then the same command again"],
             )
-        values = environment.prepare(self._settings, profile, emit, also=_secrets(profile, wanted))
+        # An existing settings file may lack these secrets.
+        also = [name for name in profile.backend.environment.required if name == "JWT_SECRET"]
+        also += [DATABASE_PASSWORD] if wanted.database == DATABASE else []
+        configured = environment.prepare(self._settings, profile, emit, also=also)
         if not running:
             # Before the build, so that nobody waits for a build to learn of a taken port.
-            wanted = await self._settle(docker, wanted, options, emit)
+            wanted = await self._settled(docker, wanted, options, emit)
         plans = await self._plans(profile, options)
         if any(state.missing_work for state in await build.look(docker, plans)):
             for outcome in await build.converge(docker, plans, emit):
                 build.record(self._settings, outcome)
-        start = ComposeStart(self._settings, docker, profile, values, plans, options, emit)
+        start = ComposeStart(self._settings, docker, profile, configured.values, plans, options, emit)
         if running and await start.is_done(running):
             with step(emit, "up") as current:
                 current.detail = f"already running at {running.address}"
             emit(Result((await self.status()).to_mapping()))
-            return None
+            return False
         try:
             wanted = await start.run(wanted, self._write)
         except asyncio.CancelledError:
-            await self._take_down(docker, emit)
+            await self._take_down(emit)
             raise
         except AutomationError:
             # No part keeps running; the output is kept for `logs`.
-            await self._project(docker).stop()
+            await self._project().stop()
             raise
-        emit(Notice(welcome(self.name, wanted.address, options, profile, values, self._settings)))
-        emit(Result((await self.status()).to_mapping()))
-        return self._project(docker)
+        await self._welcome(wanted.address, options, profile, configured, emit)
+        return True
 
-    async def _stay(self, project: Project, emit: Emit) -> None:
+    async def _stay(self, emit: Emit) -> None:
         """Stream the services' output until they end, or until Ctrl-C, which ends them."""
+        project = self._project()
         watching = asyncio.create_task(self._watch(project, emit))
         try:
             async with project.follow(SERVICES, 0, on=True) as process:
@@ -232,7 +214,7 @@ class ComposeEngine:
                     task.result()
             emit(Notice(("", "The application was stopped.")))
         except (asyncio.CancelledError, AutomationError):
-            await self._take_down(project.docker, emit)
+            await self._take_down(emit)
             raise
         finally:
             watching.cancel()
@@ -241,7 +223,7 @@ class ComposeEngine:
         """Report containers that end; return when none runs. Raises AutomationError for a failure."""
         async for service, code in compose_project.ends(project.docker, project.name):
             containers = await project.containers()
-            if not any(map(is_up, containers.values())):
+            if not any(container.up for container in containers.values()):
                 return
             if service not in containers or code in _STOPPED_ON_REQUEST:
                 continue
@@ -250,8 +232,8 @@ class ComposeEngine:
             end = compose_failure.describe(containers[service], code)
             emit(Notice((f"The {service} {end}; Docker restarts it.",)))
 
-    async def _take_down(self, docker: Docker, emit: Emit) -> None:
-        project = self._project(docker)
+    async def _take_down(self, emit: Emit) -> None:
+        project = self._project()
         with step(emit, "stop") as current:
             current.progress("stopping the containers")
             try:
@@ -262,42 +244,35 @@ class ComposeEngine:
             self._forget()
             current.detail = "everything has stopped, the data stays"
 
-    async def _settle(
+    async def _settled(
         self, docker: Docker, wanted: ComposeRun, options: UpOptions, emit: Emit | None = None
     ) -> ComposeRun:
-        """Return the run with free ports. Raises PortTakenError."""
-        settled = await ports.settle(
-            wanted.ports,
-            wanted.hosts,
-            search=options.auto_port,
-            emit=emit,
-            holder=lambda port: compose_project.holder(docker, port),
+        return await wanted.settled(
+            search=options.auto_port, emit=emit, holder=lambda port: compose_project.holder(docker, port)
         )
-        return replace(wanted, ports=settled)
 
     async def _plans(self, profile: Profile, options: UpOptions) -> tuple[Plan, ...]:
-        return await plan_all(
-            self._settings, [profile], SERVICES, Options(development=not options.production)
-        )
+        development = Options(development=not options.production)
+        return await plan_all(self._settings, [profile], SERVICES, development)
 
     def _wanted(self, profile: Profile, options: UpOptions, running: ComposeRun | None) -> ComposeRun:
         """Return the requested run; what the request leaves open stays as it runs."""
         database = options.database or (running.database if running else "")
         return ComposeRun(
+            host=running.host if running else options.host,
+            ports=running.ports if running else options.ports,
             project=compose_project.project_name(self._settings),
             files=compose_project.files(profile, development=not options.production, database=database),
             profile=profile.name,
             mode=options.mode,
             database=database,
-            host=running.host if running else options.host,
-            ports=running.ports if running else options.ports,
             network_prefix=running.network_prefix if running else "",
             since=running.since if running else time.time(),
         )
 
-    def _project(self, docker: Docker) -> Project:
-        """Return the project as it was last started, to look at it or to stop it."""
-        run = self._store.read()
+    def _project(self) -> Project:
+        """Return the project as it was last started, to look at it or to stop it. Raises DockerError."""
+        run, docker = self._store.read(), Docker.find(self._settings)
         return Project(run.project, docker, run.files) if run else Project(self.project_name, docker)
 
     def _write(self, run: ComposeRun) -> None:
@@ -310,21 +285,25 @@ class ComposeEngine:
             self._end_mark.touch()
         self._store.remove()
 
-    @asynccontextmanager
-    async def _alone(self, emit: Emit) -> AsyncIterator[None]:
-        """Hold off every other start and stop of this project for the block."""
-
-        def waiting() -> None:
-            emit(Notice(("Waiting for another command that starts or stops the application.",)))
-
-        async with locking.locked(self._settings.state_dir / "compose.lock", waiting):
-            yield
+    def _alone(self, emit: Emit) -> AbstractAsyncContextManager[None]:
+        """Hold off every other start and stop of this project for a block."""
+        waiting = Notice(("Waiting for another command that starts or stops the application.",))
+        return locking.locked(self._settings.state_dir / "compose.lock", lambda: emit(waiting))
 
 
-def _secrets(profile: Profile, wanted: ComposeRun) -> tuple[str, ...]:
-    """Return the secrets that this start needs and an existing settings file may lack."""
-    database = (compose_project.DATABASE_PASSWORD,) if wanted.database == compose_project.DATABASE else ()
-    return (*(name for name in profile.backend.environment.required if name == "JWT_SECRET"), *database)
+def _service_status(container: Container, run: ComposeRun, memory: int) -> ServiceStatus:
+    fix = ""
+    if container.healthy:
+        state = State.HEALTHY
+    elif container.paused:
+        state, fix = State.PAUSED, f"docker unpause {container.name}   or   invoke compose-up"
+    elif container.state == "running" and container.health == "starting":
+        state = State.STARTING
+    else:
+        state = State.UNHEALTHY if container.up else State.STOPPED
+    port = run.ports.get(container.service, 0)
+    address = run.address_of(container.service) if port else ""
+    return ServiceStatus(state, address, port, container.pid, memory, fix=fix)
 
 
 async def _show(process: Guarded, emit: Emit) -> None:

@@ -1,92 +1,71 @@
 """Bring the application to a Kubernetes cluster and remove it: what the cluster's tasks do."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 
 from automation.console.errors import UsageError
 from automation.console.events import Emit, Notice, Result, step
 from automation.console.runner import confirm
 from automation.contract import profiles
-from automation.contract.models import Kubernetes
 from automation.engines.cluster import ClusterEngine
 from automation.engines.engine import UpOptions
 from automation.images.plan import choose
 from automation.images.registry import check_registry
 from automation.kubernetes import delivery
-from automation.kubernetes import request as requests
 from automation.kubernetes.helm import Helm
-from automation.kubernetes.request import Request
+from automation.kubernetes.request import PROFILE, RELEASE, Request, chart, kubernetes
 from automation.kubernetes.target import Place
 from automation.settings import Settings
 
+__all__ = ["Request", "install", "load", "package", "uninstall"]
 
-async def load(
-    settings: Settings, emit: Emit, *, profile: str, service: str, context: str, registry: str,
-    bases: Sequence[str], dry_run: bool,
-) -> None:  # fmt: skip
+_NAMES = {
+    "namespace": (63, "[a-z0-9]([-a-z0-9]*[a-z0-9])?"),
+    "release": (53, "[a-z]([-a-z0-9]*[a-z0-9])?"),
+}
+"""By flag the longest name that Kubernetes takes, and its shape."""
+_ask = partial(confirm, otherwise="nothing was changed")
+
+
+async def load(settings: Settings, emit: Emit, request: Request, *, service: str, dry_run: bool) -> None:
     """Bring the images to the nodes of the cluster."""
-    chosen = profiles.load(profile or requests.PROFILE, settings.root)
-    rules = requests.kubernetes(chosen)
-    _check(service, registry)
-    place = await Place.find(settings, Request(rules.namespace, context=context))
+    choose(service)
+    request = _completed(settings, request)
+    profile = profiles.load(request.profile, settings.root)
+    target = (await Place.find(settings, request)).target
     if dry_run:
-        emit(Notice((f"The images of {chosen.name} would be built and loaded into {place.target}.",)))
-        emit(Result({"context": place.target.context, "profile": chosen.name}))
+        emit(Notice((f"The images of {profile.name} would be built and loaded into {target}.",)))
+        emit(Result({"context": target.context, "profile": profile.name}))
         return
     loaded = await delivery.load(
-        settings, chosen, place.target, emit, service=service, registry=registry, bases=bases
+        settings, profile, target, emit, service=service, registry=request.registry, bases=request.bases
     )
     emit(Result({"images": [asdict(image) for image in loaded.values()]}))
 
 
-async def install(
-    settings: Settings, emit: Emit, *, profile: str, namespace: str, release: str, context: str,
-    values: Sequence[str], chart_settings: Sequence[str], registry: str, bases: Sequence[str], wait: bool,
-    atomic: bool, timeout_seconds: float, yes: bool, dry_run: bool,
-) -> None:  # fmt: skip
+async def install(settings: Settings, emit: Emit, request: Request, *, yes: bool, dry_run: bool) -> None:
     """Install the release, or upgrade it."""
-    rules = _rules(settings, profile)
-    _check("", registry)
-    _check_names(namespace, release)
-    if "-" in values:
-        raise UsageError("--values - cannot read the standard input", remedies=["--values FILE"])
-    request = Request(
-        namespace=namespace or rules.namespace,
-        release=release or requests.RELEASE,
-        profile=profile or requests.PROFILE,
-        context=context,
-        registry=registry,
-        bases=tuple(bases),
-        values_files=tuple(values),
-        settings=tuple(chart_settings),
-        wait=wait,
-        atomic=atomic,
-        timeout_seconds=timeout_seconds,
-    )
-    engine = ClusterEngine(settings, request)
+    named = {"namespace": request.namespace, "release": request.release, "context": request.context}
+    engine = ClusterEngine(settings, _completed(settings, request))
     if dry_run:
         plan = await engine.plan(UpOptions())
         emit(Notice(plan))
         emit(Result({"plan": plan}))
         return
     installed = await engine.install(emit, None if yes else _ask)
-    where = (("namespace", namespace), ("release", release), ("context", context))
-    own = "".join(f" --{name} {value}" for name, value in where if value)
-    verb = "is" if wait else "will be"
+    own = "".join(f" --{flag} {name}" for flag, name in named.items() if name)
+    verb = "is" if request.wait else "will be"
     at = (f"The to-do chatbot {verb} at {installed.address}",) if installed.address else ()
     emit(Notice((*at, f"invoke status · invoke logs --follow · invoke helm-uninstall{own}")))
     emit(Result(asdict(installed)))
 
 
 async def uninstall(
-    settings: Settings, emit: Emit, *, namespace: str, release: str, context: str, data: bool, yes: bool,
-    dry_run: bool,
-) -> None:  # fmt: skip
+    settings: Settings, emit: Emit, request: Request, *, data: bool, yes: bool, dry_run: bool
+) -> None:
     """Remove the release, with `data` its namespace too."""
-    rules = _rules(settings)
-    _check_names(namespace, release)
-    request = Request(namespace or rules.namespace, release or requests.RELEASE, context=context)
+    request = _completed(settings, request)
     engine = ClusterEngine(settings, request)
     if dry_run:
         kept = "its data, its Secret and the namespace with it" if data else "and keep its data"
@@ -103,38 +82,31 @@ async def uninstall(
 
 async def package(settings: Settings, emit: Emit, *, destination: str) -> None:
     """Lint the chart and make its archive."""
-    chart = requests.chart(settings, _rules(settings))
+    source = chart(settings, kubernetes(profiles.load(PROFILE, settings.root)))
     with step(emit, "chart") as running:
         directory = settings.root / (destination or ".artifacts/charts")
-        made = await Helm.find(settings).package(chart, directory)
-        running.detail = made
-    emit(Result({"archive": made}))
+        running.detail = await Helm.find(settings).package(source, directory)
+    emit(Result({"archive": running.detail}))
 
 
-async def _ask(question: str) -> None:
-    await confirm(question, otherwise="nothing was changed")
-
-
-def _check_names(namespace: str, release: str) -> None:
-    """Refuse names that Kubernetes would refuse, before anything is built; an empty name is the default."""
-    of_a_namespace, of_a_service = "[a-z0-9]([-a-z0-9]*[a-z0-9])?", "[a-z]([-a-z0-9]*[a-z0-9])?"
-    for flag, name, longest, shape in (
-        ("--namespace", namespace, 63, of_a_namespace),
-        ("--release", release, 53, of_a_service),
-    ):
+def _completed(settings: Settings, request: Request) -> Request:
+    """Return the request with the defaults. Raises UsageError for a wrong flag, before anything is built."""
+    profile = profiles.load(request.profile or PROFILE, settings.root)
+    default = kubernetes(profile).namespace
+    if request.registry:
+        check_registry(request.registry)
+    for flag, (longest, shape) in _NAMES.items():
+        name: str = getattr(request, flag)
         if name and (len(name) > longest or not re.fullmatch(shape, name)):
             raise UsageError(
-                f"{flag} {name[:80]!r} is no name in Kubernetes",
+                f"--{flag} {name[:80]!r} is no name in Kubernetes",
                 why=f"it has up to {longest} lower-case letters, digits and hyphens, as in todo-2",
             )
-
-
-def _rules(settings: Settings, profile: str = "") -> Kubernetes:
-    return requests.kubernetes(profiles.load(profile or requests.PROFILE, settings.root))
-
-
-def _check(service: str, registry: str) -> None:
-    """Raise UsageError for flags that are wrong, before the cluster is contacted."""
-    choose(service)
-    if registry:
-        check_registry(registry)
+    if "-" in request.values_files:
+        raise UsageError("--values - cannot read the standard input", remedies=["--values FILE"])
+    return replace(
+        request,
+        namespace=request.namespace or default,
+        release=request.release or RELEASE,
+        profile=profile.name,
+    )

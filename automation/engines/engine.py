@@ -1,15 +1,17 @@
-"""The engines that run the application: one protocol, whatever runs it."""
+"""The engines that run the application: one base, whatever runs it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar, Self
 
-from automation.console.events import Emit
+from automation.console.events import Emit, Notice, Result
 from automation.contract import environment
 from automation.contract.environment import Environment
 from automation.contract.models import SERVICES, Profile
 from automation.process import addresses
 from automation.process.instance import State
+from automation.process.ports import Holder, settle
 from automation.settings import Settings
 
 
@@ -46,15 +48,51 @@ class UpOptions:
 
 
 @dataclass(frozen=True)
+class Published:
+    """Where the services are reached on this machine. Only the frontend is for others: it proxies /api."""
+
+    host: str
+    """The address that the frontend listens on."""
+    ports: Mapping[str, int]
+
+    @property
+    def address(self) -> str:
+        """The address that people open."""
+        return self.address_of("frontend")
+
+    @property
+    def hosts(self) -> dict[str, str]:
+        """The address that each service listens on."""
+        return {"backend": addresses.LOOPBACK, "frontend": self.host}
+
+    def address_of(self, service: str) -> str:
+        """Return the address of a service."""
+        return addresses.public(self.hosts[service], self.ports[service])
+
+    def plan(self, frontend: str) -> tuple[str, ...]:
+        """Return the last steps of a plan, which starts the services here."""
+        return (
+            "Migrate the database: python -m app.database.migrate.",
+            f"Start the backend at {self.address_of('backend')}.",
+            f"Start {frontend} at {self.address}.",
+        )
+
+    async def settled(self, *, search: bool, emit: Emit | None = None, holder: Holder | None = None) -> Self:
+        """Return the same with free ports. Raises PortTakenError."""
+        free = await settle(self.ports, self.hosts, search=search, emit=emit, holder=holder)
+        return replace(self, ports=free)
+
+
+@dataclass(frozen=True)
 class ServiceStatus:
     """A service as it is now."""
 
     state: str
     """A `State`, or Kubernetes' own word for a pod."""
     address: str
-    port: int
-    pid: int
-    memory: int
+    port: int = 0
+    pid: int = 0
+    memory: int = 0
     """Resident bytes of the service's processes."""
     detail: str = ""
     fix: str = ""
@@ -82,83 +120,96 @@ class Status:
         services = data.pop("services")
         return {
             **data,
-            **{name: services.get(name) for name in (*SERVICES, *services)},
+            **dict.fromkeys(SERVICES),
+            **services,
             "pids": {name: service["pid"] for name, service in services.items()},
             "ports": {name: service["port"] for name, service in services.items()},
         }
 
 
-class Engine(Protocol):
+def applied(migrations: int) -> str:
+    """Return what a migration of the database did."""
+    return f"{migrations} migration{'s' * (migrations != 1)} applied" if migrations else "up to date"
+
+
+class Engine(ABC):
     """A way of running the application. Every method raises AutomationError if it cannot do its work."""
 
-    name: str
+    name: ClassVar[str]
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
 
     @property
     def services(self) -> tuple[str, ...]:
         """The long-running services, the database included where the engine runs it."""
+        return SERVICES
 
     @property
+    @abstractmethod
     def written(self) -> float:
         """When the services last wrote or ended, in seconds since the epoch; 0 if never."""
 
+    @abstractmethod
     async def running(self) -> bool:
         """Return whether the application runs, healthy or not."""
 
+    @abstractmethod
     async def up(self, options: UpOptions, emit: Emit) -> None:
         """Start what is not running and wait until it is healthy; in the foreground, stay with it."""
 
+    @abstractmethod
     async def down(self, emit: Emit) -> None:
         """Stop what runs and clean up after a crash. Stopping twice is not an error."""
 
+    @abstractmethod
     async def status(self) -> Status:
         """Return the application as it is now."""
 
+    @abstractmethod
     async def logs(self, services: Sequence[str], lines: int, emit: Emit, *, follow: bool) -> None:
         """Emit the last lines of the services' output; with `follow`, keep streaming new output."""
 
+    @abstractmethod
     def address(self) -> str | None:
         """Return the address that people open; None while nothing runs."""
 
+    @abstractmethod
     async def plan(self, options: UpOptions) -> tuple[str, ...]:
         """Return what `up` would do, one sentence each."""
 
+    async def data(self, *, ask: bool = True) -> str:  # noqa: ARG002 - for an engine that asks a daemon
+        """Return where the data on this machine is; empty if there is none."""
+        return ""
 
-def making_settings(settings: Settings, profile: Profile) -> tuple[str, ...]:
-    """Return the step of a plan that makes the settings file. Raises AutomationError for an invalid one."""
-    made = environment.initialise(settings, profile, dry_run=True)
-    if made:
-        return (f"Make {settings.env_file_name} with a generated {' and '.join(made)}.",)
-    environment.read(settings, profile).require_valid(settings.env_file_name)
-    return ()
+    def _plan_settings(self, profile: Profile) -> tuple[str, ...]:
+        """Return the step of a plan that makes the settings file. Raises AutomationError for a wrong one."""
+        name = self._settings.env_file_name
+        if made := environment.initialise(self._settings, profile, dry_run=True):
+            return (f"Make {name} with a generated {' and '.join(made)}.",)
+        environment.read(self._settings, profile).require_valid(name)
+        return ()
 
-
-def welcome(
-    engine: str,
-    address: str,
-    options: UpOptions,
-    profile: Profile,
-    values: Environment,
-    settings: Settings,
-) -> tuple[str, ...]:
-    """Return the lines that greet a person once everything is healthy."""
-    key = profile.backend.environment.model_key
-    provider = values.values.get("AGENT_PROVIDER", profile.backend.environment.provider)
-    agent = (
-        f"agent: {values.values.get('AGENT_MODEL') or provider}"
-        if values.values.get(f"{provider.upper()}_API_KEY")
-        else f"agent: offline. Put {key} into {settings.env_file_name} for a model."
-    )
-    others = [
-        f"http://{addresses.bracketed(host)}:{address.rpartition(':')[2]}"
-        for host in addresses.from_elsewhere(options.host)
-    ]
-    reason = f": {options.reason}" if options.reason else ""
-    end = "Ctrl-C stops everything" if options.foreground else "invoke down stops everything"
-    return (
-        "",
-        f"The to-do chatbot is at {address}      {engine} engine{reason}",
-        *([f"from other machines: {'  '.join(others)}"] if others else []),
-        agent,
-        f"{end} · invoke logs · invoke doctor",
-        "",
-    )
+    async def _welcome(
+        self, address: str, options: UpOptions, profile: Profile, values: Environment, emit: Emit
+    ) -> None:
+        """Greet a person once everything is healthy."""
+        given, default = values.values, profile.backend.environment
+        provider = given.get("AGENT_PROVIDER", default.provider)
+        agent = f"agent: offline. Put {default.model_key} into {self._settings.env_file_name} for a model."
+        if given.get(f"{provider.upper()}_API_KEY"):
+            agent = f"agent: {given.get('AGENT_MODEL') or provider}"
+        others = "  ".join(
+            f"http://{addresses.bracketed(host)}:{address.rpartition(':')[2]}"
+            for host in addresses.from_elsewhere(options.host)
+        )
+        reason = f": {options.reason}" if options.reason else ""
+        end = "Ctrl-C stops everything" if options.foreground else "invoke down stops everything"
+        lines = (
+            f"The to-do chatbot is at {address}      {self.name} engine{reason}",
+            f"from other machines: {others}" if others else "",
+            agent,
+            f"{end} · invoke logs · invoke doctor",
+        )
+        emit(Notice(("", *filter(None, lines), "")))
+        emit(Result((await self.status()).to_mapping()))

@@ -1,11 +1,10 @@
 """Keep this clone in order: diagnosis, packages, locks, and what can be removed."""
 
-import uuid
 from dataclasses import asdict
 
 from automation import paths
 from automation.console.errors import FAILED, AutomationError
-from automation.console.events import Emit, Notice, Result, step
+from automation.console.events import Emit, Notice, Result
 from automation.console.runner import confirm
 from automation.contract import environment, profiles
 from automation.engines import doctor as diagnosis
@@ -25,16 +24,13 @@ async def doctor(settings: Settings, emit: Emit, *, profile: str) -> int:
 
 async def install_packages(settings: Settings, emit: Emit) -> None:
     """Install the frontend's packages unless they are installed."""
-    environ = environment.without_application(settings.environ, profiles.load("", settings.root))
-    with step(emit, "packages") as running:
-        await frontend.install_packages(settings.root, environ, uuid.uuid4().hex, running)
+    await frontend.install_packages(settings.root, _environ(settings), emit)
 
 
 async def lock(settings: Settings, emit: Emit, *, check: bool, upgrade: str | bool, dry_run: bool) -> None:
     """Write the lock files from their sources, or check them."""
-    environ = environment.without_application(settings.environ, profiles.load("", settings.root))
     changed = await lockfiles.lock(
-        settings.root, environ, emit, upgrade=upgrade, check=check, dry_run=dry_run
+        settings.root, _environ(settings), emit, upgrade=upgrade, check=check, dry_run=dry_run
     )
     verb = "would change" if dry_run else "changed"
     emit(Notice((f"{', '.join(changed)} {verb}." if changed else "Every lock file is up to date.",)))
@@ -49,8 +45,8 @@ async def clean(settings: Settings, emit: Emit, *, data: bool, yes: bool, dry_ru
             f"the application is {now.state} and needs what clean removes", remedies=["invoke down"]
         )
     removable = cleaning.removable(settings, data=data)
-    names = [str(paths.readable(item.path, settings.root)) for item in removable]
-    total = sum(item.size for item in removable)
+    names = [paths.readable(path, settings.root) for path in removable]
+    total = sum(removable.values())
     if not removable:
         emit(Notice(("There is nothing to remove.",)))
     elif dry_run:
@@ -61,3 +57,7 @@ async def clean(settings: Settings, emit: Emit, *, data: bool, yes: bool, dry_ru
         cleaning.remove(removable)
         emit(Notice((f"Removed {len(removable)} files and folders, {total / 10**6:.1f} MB.",)))
     emit(Result({"paths": names, "bytes": total, "removed": bool(removable) and not dry_run}))
+
+
+def _environ(settings: Settings) -> dict[str, str]:
+    return environment.without_application(settings.environ, profiles.load("", settings.root))

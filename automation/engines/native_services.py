@@ -1,20 +1,16 @@
-"""The two services of a native run: their ports, addresses, commands and environments."""
+"""The two services of a native run: their commands and environments."""
 
 import hashlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from automation import paths
-from automation.console.events import Emit
 from automation.contract import environment
-from automation.contract.environment import Environment
 from automation.contract.models import Profile
-from automation.engines.engine import UpOptions
-from automation.process import addresses
-from automation.process.ports import PortTakenError, settle, taken
+from automation.engines.engine import Published, UpOptions
+from automation.process import addresses, processes
 from automation.process.supervisor import Service
 from automation.project import node
 from automation.settings import Settings
@@ -30,63 +26,45 @@ class NativeServices:
     settings: Settings
     options: UpOptions
     profile: Profile
-    ports: Mapping[str, int]
+    values: Mapping[str, str]
+    """The application's settings."""
+    places: Published
+    mark: str
 
     migration = (sys.executable, "-m", "app.database.migrate")
 
-    @classmethod
-    async def settle(
-        cls, settings: Settings, options: UpOptions, profile: Profile, emit: Emit | None = None
-    ) -> Self:
-        """Return the services with free ports. Raises PortTakenError."""
-        hosts = addresses.published(options.host)
-        settled = await settle(options.ports, hosts, search=options.auto_port, emit=emit)
-        return cls(settings, options, profile, settled)
+    @property
+    def environ(self) -> dict[str, str]:
+        """The shell's environment without the application's settings and secrets."""
+        own = {*self.values, *_FOREIGN}
+        base = environment.without_application(self.settings.environ, self.profile)
+        return {name: value for name, value in base.items() if name not in own} | {processes.MARK: self.mark}
 
     @property
-    def address(self) -> str:
-        """The address that people open."""
-        return self.address_of("frontend")
-
-    def address_of(self, service: str) -> str:
-        """Return the address of a service on this machine."""
-        return addresses.public(self._host(service), self.ports[service])
-
-    async def port_taken(self, service: str) -> PortTakenError:
-        """Return the error that names who holds the service's port."""
-        return await taken(service, self._host(service), self.ports)
-
-    def base_environ(self, values: Environment) -> dict[str, str]:
-        """Return the shell's environment without the application's settings and secrets."""
-        own = {*values.values, *_FOREIGN}
-        base = environment.without_application(self.settings.environ, self.profile)
-        return {name: value for name, value in base.items() if name not in own}
-
-    def backend_environ(self, base: Mapping[str, str], values: Environment) -> dict[str, str]:
-        """Return the backend's whole environment."""
-        given = values.values
-        origins = addresses.origins(self.options.host, self.ports["frontend"])
+    def backend_environ(self) -> dict[str, str]:
+        """The backend's whole environment."""
+        origins = addresses.origins(self.places.host, self.places.ports["frontend"])
         return {
-            **base,
+            **self.environ,
             "AGENT_PROVIDER": self.profile.backend.environment.provider,
-            "FRONTEND_URL": self.address,
-            "BETTER_AUTH_URL": given.get("FRONTEND_URL", self.address),
+            "FRONTEND_URL": self.places.address,
+            "BETTER_AUTH_URL": self.values.get("FRONTEND_URL", self.places.address),
             "LOG_FORMAT": "json" if self.options.production else "console",
-            **given,
-            "TRUSTED_ORIGINS": ",".join(filter(None, (given.get("TRUSTED_ORIGINS"), *origins))),
+            **self.values,
+            "TRUSTED_ORIGINS": ",".join(filter(None, (self.values.get("TRUSTED_ORIGINS"), *origins))),
             "DATA_DIR": str(self.settings.data_dir),
-            "HOST": self._host("backend"),
-            "PORT": str(self.ports["backend"]),
+            "HOST": self.places.hosts["backend"],
+            "PORT": str(self.places.ports["backend"]),
             "PYTHONPATH": str(paths.backend_source(self.settings.root)),
             "PYTHONUNBUFFERED": "1",
         }
 
-    def backend(self, environ: Mapping[str, str]) -> Service:
+    def backend(self) -> Service:
         """Return the backend as a service."""
         source = str(paths.backend_source(self.settings.root))
         reloading = ("app.reloading", "--reload", "--reload-dir", source)
         server = ("uvicorn",) if self.options.production else reloading
-        host, port = self._host("backend"), self.ports["backend"]
+        host, port = self.places.hosts["backend"], self.places.ports["backend"]
         drain_seconds = 10 if self.options.production else 1
         return Service(
             name="backend",
@@ -95,42 +73,42 @@ class NativeServices:
                 "--timeout-graceful-shutdown", str(drain_seconds),
             ),
             cwd=self.settings.root / "backend",
-            environ=environ,
+            environ=self.backend_environ,
             port=port,
-            address=self.address_of("backend"),
+            address=self.places.address_of("backend"),
             health=f"http://{host}:{port}/ready",
             grace=drain_seconds + 2.0,
         )  # fmt: skip
 
-    def frontend(self, base: Mapping[str, str], values: Environment, build: Path | None) -> Service:
+    def frontend(self, build: Path | None) -> Service:
         """Return the frontend as a service: from the build, or the development server without one."""
         folder = paths.frontend(self.settings.root)
-        host, port = self._host("frontend"), self.ports["frontend"]
-        script = str(folder / "node_modules" / "next" / "dist" / "bin" / "next")
+        host, port = self.places.host, self.places.ports["frontend"]
         near = addresses.LOOPBACK if host in addresses.EVERYWHERE else addresses.bracketed(host)
-        local = f"http://{near}:{port}"
         own = {
-            "API_URL": f"http://{self._host('backend')}:{self.ports['backend']}",
+            "API_URL": f"http://{self.places.hosts['backend']}:{self.places.ports['backend']}",
             "HOSTNAME": host,
             "PORT": str(port),
             "NODE_ENV": "production" if build else "development",
         }
-        if "VERSION" in values.values:
-            own["VERSION"] = values.values["VERSION"]
-        if build is None:
-            own["DEV_ALLOWED_HOSTS"] = addresses.development_hosts(self.options.host, values.values)
+        if "VERSION" in self.values:
+            own["VERSION"] = self.values["VERSION"]
+        if build:
+            command = node.node(str(build / "server.js"))
+        else:
+            script = str(folder / "node_modules" / "next" / "dist" / "bin" / "next")
+            command = node.node(script, "dev", "--hostname", host, "--port", str(port))
+            own["DEV_ALLOWED_HOSTS"] = addresses.development_hosts(host, self.values)
             own["DEV_BUILD_FOLDER"] = self._build_folder
         return Service(
             name="frontend",
-            command=node.node(str(build / "server.js"))
-            if build
-            else node.node(script, "dev", "--hostname", host, "--port", str(port)),
+            command=command,
             cwd=build or folder,
-            environ={**node.environ(base), **own},
+            environ={**node.environ(self.environ), **own},
             port=port,
-            address=self.address,
-            health=f"{local}/health",
-            warm_up=f"{local}/",
+            address=self.places.address,
+            health=f"http://{near}:{port}/health",
+            warm_up=f"http://{near}:{port}/",
         )
 
     @property
@@ -139,6 +117,3 @@ class NativeServices:
         state = self.settings.state_dir
         usual = state == self.settings.root / ".run"
         return "" if usual else hashlib.sha256(str(state).encode()).hexdigest()[:12]
-
-    def _host(self, service: str) -> str:
-        return addresses.published(self.options.host)[service]

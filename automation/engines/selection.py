@@ -1,26 +1,22 @@
 """Chooses the engine: the running one, the requested one, the one with this clone's data, or the default."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from automation.console.errors import AutomationError
-from automation.console.events import Emit, Notice
 from automation.console.values import unknown
 from automation.contract import environment, profiles
 from automation.docker.cli import Docker, DockerError
 from automation.engines.cluster import ClusterEngine
 from automation.engines.compose import ComposeEngine
-from automation.engines.engine import Engine, UpOptions
+from automation.engines.engine import Engine
 from automation.engines.native import NativeEngine
-from automation.images.build_failure import BaseImageError
 from automation.settings import Settings
 
-ENGINES: Mapping[str, Callable[[Settings], Engine]] = {
-    ComposeEngine.name: ComposeEngine,
-    NativeEngine.name: NativeEngine,
-    ClusterEngine.name: ClusterEngine,
+ENGINES: Mapping[str, type[Engine]] = {
+    engine.name: engine for engine in (ComposeEngine, NativeEngine, ClusterEngine)
 }
 VARIABLE = "TODO_ENGINE"
 
@@ -35,18 +31,6 @@ class Choice:
     reason: str = ""
     replaceable: bool = False
     """Neither a person nor any data binds the start to this engine."""
-
-
-async def start(settings: Settings, options: UpOptions, emit: Emit, *, choice: Choice) -> None:
-    """Start the application; without its base images and with a free choice, by the native engine."""
-    try:
-        await choice.engine.up(replace(options, reason=choice.reason), emit)
-    except BaseImageError as error:
-        if not choice.replaceable:
-            raise
-        emit(Notice(("", f"Images cannot be built: {error.why}. Using the native engine, which needs none.")))
-        reason = "images cannot be built; --engine compose tries again"
-        await NativeEngine(settings).up(replace(options, reason=reason), emit)
 
 
 async def for_start(settings: Settings, requested: str) -> Choice:
@@ -97,11 +81,7 @@ async def data(settings: Settings, *, ask: bool = True) -> dict[str, str]:
     profile = profiles.load("", settings.root)
     if environment.read(settings, profile).values.get("DATABASE_URL"):
         return {}
-    engines = (NativeEngine(settings), ComposeEngine(settings))
-    recent: list[NativeEngine | ComposeEngine] = sorted(
-        engines, key=lambda engine: engine.written, reverse=True
-    )
-    places = {engine.name: await engine.data(ask=ask) for engine in recent}
+    places = {engine.name: await engine.data(ask=ask) for engine in _latest_first(settings)}
     return {name: place for name, place in places.items() if place}
 
 
@@ -124,8 +104,13 @@ async def latest(settings: Settings) -> Engine:
 
 async def writer(settings: Settings) -> Engine:
     """Return the engine whose services write or wrote last, even if no trace of them is left."""
+    return await running(settings) or _latest_first(settings)[0]
+
+
+def _latest_first(settings: Settings) -> list[Engine]:
+    """Return the engines of this machine."""
     engines: tuple[Engine, ...] = (NativeEngine(settings), ComposeEngine(settings))
-    return await running(settings) or max(engines, key=lambda engine: engine.written)
+    return sorted(engines, key=lambda engine: engine.written, reverse=True)
 
 
 async def _docker(settings: Settings) -> tuple[str, str]:

@@ -2,15 +2,15 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from automation.console.errors import AutomationError, reason, remedies
+from automation.console import errors
 
 _T = TypeVar("_T")
 
@@ -35,26 +35,18 @@ class Store(Generic[_T]):
         write_private(self.file, self._adapter.dump_json(value, indent=2).decode() + "\n")
 
     def remove(self) -> None:
-        """Remove the file, if there is one."""
         self.file.unlink(missing_ok=True)
 
 
 def make_directory(directory: Path) -> None:
     """Make the directory and its parents. Raises AutomationError."""
-    try:
+    with errors.refused(f"the folder {directory} cannot be made", "set TODO_STATE_DIR to another folder"):
         directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AutomationError(
-            f"the folder {directory} cannot be made",
-            why=reason(error),
-            remedies=[*remedies(error), "set TODO_STATE_DIR to another folder"],
-        ) from error
 
 
 def write_text(target: Path, text: str) -> None:
     """Write the whole file or nothing; it keeps its permissions. Raises AutomationError."""
-    mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
-    _write(target, text, mode, exclusive=False)
+    _write(target, text, target.stat().st_mode & 0o777 if target.exists() else 0o644)
 
 
 def write_private(target: Path, text: str, *, exclusive: bool = False) -> None:
@@ -65,13 +57,14 @@ def write_private(target: Path, text: str, *, exclusive: bool = False) -> None:
     _write(target, text, 0o600, exclusive=exclusive)
 
 
-def _write(target: Path, text: str, mode: int, *, exclusive: bool) -> None:
-    partial: Path | None = None
-    try:
-        # mkstemp makes the file with mode 0600, in the same folder so that moving it is atomic.
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        partial = Path(name)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+def _write(target: Path, text: str, mode: int, *, exclusive: bool = False) -> None:
+    # In a folder beside it, so that moving it is atomic and nobody else reads it before.
+    with (
+        errors.refused(f"{target} cannot be written"),
+        TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder,
+    ):
+        partial = Path(folder, target.name)
+        with partial.open("w", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -81,17 +74,6 @@ def _write(target: Path, text: str, mode: int, *, exclusive: bool) -> None:
                 os.link(partial, target)
         else:
             partial.replace(target)
-            partial = None
-    except OSError as error:
-        raise AutomationError(
-            f"{target.name} cannot be written",
-            why=f"{reason(error)} ({target.parent})",
-            remedies=remedies(error),
-        ) from error
-    finally:
-        if partial is not None:
-            with suppress(OSError):
-                partial.unlink()
 
 
 def write_json(target: Path, data: Mapping[str, Any]) -> None:
@@ -101,16 +83,11 @@ def write_json(target: Path, data: Mapping[str, Any]) -> None:
 
 def read_json(source: Path) -> dict[str, Any] | None:
     """Return the mapping in the file; None if there is none."""
-    try:
-        data = json.loads(source.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return data if isinstance(data, dict) else None
+    return Store(source, dict[str, Any]).read()
 
 
 def modified(file: Path) -> float:
     """Return when the file was last changed, in seconds since the epoch; 0 if there is none."""
-    try:
+    with suppress(OSError):
         return file.stat().st_mtime
-    except OSError:
-        return 0.0
+    return 0.0

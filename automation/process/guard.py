@@ -36,16 +36,6 @@ def kill_group(child: subprocess.Popen[bytes]) -> None:
         subprocess.run(["taskkill", "/F", "/T", "/PID", str(child.pid)], capture_output=True, check=False)
 
 
-def stop(child: subprocess.Popen[bytes], grace: float) -> None:
-    """Ask the command to end, then make it."""
-    if POSIX:
-        with contextlib.suppress(OSError):
-            child.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(grace)
-    kill_group(child)
-
-
 def main() -> int:
     """Run the command and return its exit code, 128 plus the number of the signal that ended it."""
     grace, command = float(sys.argv[1]), sys.argv[2:]
@@ -60,16 +50,22 @@ def main() -> int:
         sys.stderr.write(f"{command[0]} cannot be started: {error.strerror}\n")
         return CANNOT_START
 
+    def stop(*_: object) -> None:
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            if POSIX:
+                child.terminate()
+                child.wait(grace)
+        kill_group(child)
+
     def stop_when_input_ends() -> None:
         # Not sys.stdin: its lock would be held for ever by a thread that interpreter shutdown cannot join.
         while os.read(0, 512):
             pass
-        stop(child, grace)
+        stop()
 
-    waiting = threading.Thread(target=stop_when_input_ends, daemon=True)
-    signal.signal(signal.SIGTERM, lambda *_: stop(child, grace))
+    signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    waiting.start()
+    threading.Thread(target=stop_when_input_ends, daemon=True).start()
     code = child.wait()
     kill_group(child)
     return code if code >= 0 else 128 - code

@@ -7,24 +7,23 @@ process is killed. The record names the supervisor and the addresses of its serv
 import os
 import time
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from automation.process import locking, processes
+from automation.process import files, processes
 from automation.process.files import Store
 from automation.process.processes import Identity
 
 
 class State(StrEnum):
-    """The state of the application or of a service."""
+    """The state of the application or of a service. The application runs when every service is healthy."""
 
     STOPPED = "stopped"
     STARTING = "starting"
     RUNNING = "running"
-    """Every service is healthy."""
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
     PAUSED = "paused"
@@ -53,13 +52,12 @@ class Record:
     """The mark that its processes carry in their environment."""
     engine: str
     mode: str
-    """`development` or `production`."""
     state: State
     supervisor: Identity
     address: str
     since: float
     """Seconds since the epoch."""
-    services: tuple[ServiceRecord, ...] = field(default=())
+    services: tuple[ServiceRecord, ...] = ()
 
 
 class Instance:
@@ -69,7 +67,8 @@ class Instance:
         self.directory = directory
         self._store = Store(directory / "instance.json", Record)
         self.write, self.forget = self._store.write, self._store.remove
-        self._lock: FileLock | None = None
+        self._lock = FileLock(directory / "instance.lock", thread_local=False)
+        self.release = self._lock.release
 
     def log(self, service: str) -> Path:
         """Return the file with the service's output."""
@@ -77,14 +76,12 @@ class Instance:
 
     def acquire(self) -> bool:
         """Become the supervisor of this instance; False if another process is. Raises AutomationError."""
-        self._lock = locking.try_lock(self.directory / "instance.lock")
-        return self._lock is not None
-
-    def release(self) -> None:
-        """Stop being the supervisor."""
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        files.make_directory(self.directory)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        return True
 
     def begin(self, engine: str, mode: str, address: str) -> Record:
         """Write the record of a start. Raises AutomationError."""

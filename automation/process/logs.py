@@ -2,14 +2,15 @@
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
-LARGEST = 50 * 10**6
-"""Bytes that a log may grow to before it begins anew."""
+LARGEST_BYTES = 50 * 10**6
+"""A larger log begins anew."""
 
 _POLL_SECONDS = 0.1
-_BLOCK = 64 * 1024
+_BLOCK_BYTES = 2**20
 # Escape sequences could move the cursor or set the title of the terminal that shows a line.
 _CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.|[\x00-\x08\x0b-\x1f\x7f]"
@@ -23,31 +24,21 @@ def clean(line: str) -> str:
 
 def tail(file: Path, count: int) -> tuple[str, ...]:
     """Return the last lines of the file; none when there is no file."""
-    if count <= 0:
-        return ()
     try:
-        with file.open("rb") as log:
-            position = log.seek(0, 2)
-            content = b""
-            while position > 0 and content.count(b"\n") <= count:
-                step = min(_BLOCK, position)
-                position = log.seek(position - step)
-                content = log.read(step) + content
+        with file.open(encoding="utf-8", errors="replace") as log:
+            return tuple(clean(line.rstrip("\n")) for line in deque(log, count))
     except FileNotFoundError:
         return ()
-    return tuple(clean(line) for line in content.decode("utf-8", "replace").splitlines()[-count:])
 
 
 class Follower:
     """Reads what is appended to one log, line by line, also across its beginning anew."""
 
-    def __init__(self, file: Path, position: int | None = None) -> None:
-        """Begin at the position in bytes; at the end of the file without one."""
+    def __init__(self, file: Path) -> None:
+        """Begin at the end of the file."""
         self._file = file
         self._rest = b""
-        if position is None:
-            position = file.stat().st_size if file.exists() else 0
-        self._position = position
+        self._position = file.stat().st_size if file.exists() else 0
 
     def new_lines(self) -> Iterator[str]:
         """Yield the complete lines that were added since the last call."""
@@ -56,7 +47,7 @@ class Follower:
                 if log.seek(0, 2) < self._position:
                     self._position, self._rest = 0, b""
                 log.seek(self._position)
-                added = log.read(16 * _BLOCK)
+                added = log.read(_BLOCK_BYTES)
         except FileNotFoundError:
             return
         self._position += len(added)

@@ -24,13 +24,6 @@ class PortTakenError(AutomationError):
     """Another process listens where a service is to listen."""
 
 
-def is_free(host: str, port: int) -> bool:
-    """Return whether a server can listen there and a browser that opens localhost reaches it."""
-    # Where "localhost" is the IPv6 loopback first, a listener there would answer in our place.
-    hosts = {host, "::1"} if host in {"127.0.0.1", "localhost"} else {host}
-    return all(_can_listen(name, port) for name in hosts)
-
-
 async def settle(
     wanted: Mapping[str, int],
     hosts: Mapping[str, str],
@@ -50,21 +43,20 @@ async def settle(
             why=f"the {' and the '.join(wanted)} need a port each",
         )
     settled = dict(wanted)
-    failures = []
+    failures: list[PortTakenError] = []
     for name, port in wanted.items():
-        free = _next_free(hosts[name], port, _others(settled, name), _ATTEMPTS if search else 1)
-        if free is None and search:
-            raise AutomationError(f"no port from {port} to {port + _ATTEMPTS} is free")
-        if free is None:
-            failures.append((name, await taken(name, hosts[name], settled, holder)))
-        else:
+        free = _next_free(name, hosts[name], settled, port, _ATTEMPTS if search else 1)
+        if free is not None:
             settled[name] = free
-    for name, failure in failures:
-        if emit is not None:
-            with suppress(PortTakenError), step(emit, name):
-                raise failure
+        elif search:
+            raise AutomationError(f"no port from {port} to {port + _ATTEMPTS} is free")
+        else:
+            failures.append(await taken(name, hosts[name], settled, holder))
+            if emit is not None:
+                with suppress(PortTakenError), step(emit, name):
+                    raise failures[-1]
     if failures:
-        raise failures[0][1]
+        raise failures[0]
     return settled
 
 
@@ -75,7 +67,7 @@ async def taken(
     port = settled[name]
     who = (await holder(port) if holder else "") or holder_process(port)
     remedies = ["the same command with --auto-port"]
-    if free := _next_free(host, port + 1, _others(settled, name), _ATTEMPTS):
+    if free := _next_free(name, host, settled, port + 1, _ATTEMPTS):
         remedies.append(f"the same command with --{name}-port {free}")
     return PortTakenError(f"port {port} is taken by {who}", remedies=remedies)
 
@@ -102,17 +94,20 @@ def held_by_other(port: int, own: Collection[int]) -> bool:
 def since(moment: float) -> str:
     """Return the local time of day of a moment in seconds since the epoch; with the date if not today."""
     then, now = time.localtime(moment), time.localtime()
-    today = (then.tm_year, then.tm_yday) == (now.tm_year, now.tm_yday)
-    return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", then)
+    return time.strftime("%H:%M" if then[:3] == now[:3] else "%Y-%m-%d %H:%M", then)
 
 
-def _others(chosen: Mapping[str, int], name: str) -> set[int]:
-    return {port for other, port in chosen.items() if other != name}
+def is_free(host: str, port: int) -> bool:
+    """Return whether a server can listen there and a browser that opens localhost reaches it."""
+    # Where "localhost" is the IPv6 loopback first, a listener there would answer in our place.
+    hosts = {host, "::1"} if host in {"127.0.0.1", "localhost"} else {host}
+    return all(_can_listen(name, port) for name in hosts)
 
 
-def _next_free(host: str, port: int, avoid: Collection[int], attempts: int) -> int | None:
-    candidates = (each for each in range(port, min(port + attempts, 65536)) if each not in avoid)
-    return next((candidate for candidate in candidates if is_free(host, candidate)), None)
+def _next_free(name: str, host: str, settled: Mapping[str, int], port: int, attempts: int) -> int | None:
+    others = {port for other, port in settled.items() if other != name}
+    candidates = range(port, min(port + attempts, 65536))
+    return next((number for number in candidates if number not in others and is_free(host, number)), None)
 
 
 def _can_listen(host: str, port: int) -> bool:
@@ -131,16 +126,15 @@ def _can_listen(host: str, port: int) -> bool:
             remedies=["choose a port from 1024 up"],
         ) from error
     except OSError as error:
-        # A machine without IPv6 has nothing that could answer there.
         if error.errno == errno.EADDRINUSE:
             return False
-        if host == "::1":
-            return True
-        raise AutomationError(
-            f"nothing can listen on {host}",
-            why="this machine has no such address",
-            remedies=["--host 127.0.0.1", "--host 0.0.0.0"],
-        ) from error
+        # A machine without IPv6 has nothing that could answer there.
+        if host != "::1":
+            raise AutomationError(
+                f"nothing can listen on {host}",
+                why="this machine has no such address",
+                remedies=["--host 127.0.0.1", "--host 0.0.0.0"],
+            ) from error
     return True
 
 
@@ -148,8 +142,6 @@ def _listeners(port: int) -> Iterator[psutil.Process]:
     # Process by process: macOS shows the connections of the whole machine only to the administrator.
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            for connection in process.net_connections(kind="tcp"):
-                address = connection.laddr
-                if connection.status == psutil.CONN_LISTEN and address.port == port:
-                    yield process
-                    break
+            found = process.net_connections(kind="tcp")
+            if any(link.status == psutil.CONN_LISTEN and link.laddr.port == port for link in found):
+                yield process

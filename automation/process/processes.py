@@ -8,8 +8,7 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,6 @@ import psutil
 MARK = "TODO_INSTANCE"
 """The variable that marks every process of an instance."""
 
-_POLL_SECONDS = 0.05
 _GUARD = Path(__file__).with_name("guard.py")
 
 
@@ -41,16 +39,6 @@ class Identity:
             return same and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return False
-
-
-async def ended(process: Identity, seconds: float) -> bool:
-    """Wait until the process has ended, at most so long; return whether it has."""
-    deadline = time.monotonic() + seconds
-    while process.alive:
-        if time.monotonic() > deadline:
-            return False
-        await asyncio.sleep(_POLL_SECONDS)
-    return True
 
 
 def identify(pid: int) -> Identity:
@@ -87,49 +75,37 @@ def kill_marked(mark: str) -> int:
     return count
 
 
+def describe_end(code: int) -> str:
+    """Return how a command ended, by its exit code; a shell counts signals from 128."""
+    return f"was killed (signal {code - 128})" if code > 128 else f"stopped with exit code {code}"
+
+
 class Guarded:
     """A command under its guard."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.identity = identify(process.pid)
-
-    @property
-    def stdout(self) -> asyncio.StreamReader:
-        """The command's output, where it was asked for as a stream."""
-        if self._process.stdout is None:
-            raise ValueError("the command was started with an output of its own")
-        return self._process.stdout
-
-    @property
-    def exit_code(self) -> int | None:
-        """The command's exit code; None while it runs."""
-        return self._process.returncode
+        self.output = process.stdout
+        self.wait = process.wait
+        """Waits for the end of the command and returns its exit code."""
 
     def tree(self) -> list[psutil.Process]:
         """Return the command's processes, without the guard."""
         return children(self.identity.pid)
 
-    async def wait(self) -> int:
-        """Wait for the end of the command and return its exit code."""
-        return await self._process.wait()
-
     async def stop(self) -> None:
         """End the command: politely, then after its grace by force. Cancelling this kills it at once."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        assert self._process.stdin is not None  # noqa: S101 - opened as a pipe
+        self._process.stdin.close()
         try:
-            await self._process.wait()
+            await self.wait()
         except asyncio.CancelledError:
-            self.kill()
-            await self._process.wait()
+            kill(self.tree())
+            with suppress(ProcessLookupError):
+                self._process.kill()
+            await self.wait()
             raise
-
-    def kill(self) -> None:
-        """Kill the command's processes and the guard at once."""
-        kill(self.tree())
-        with suppress(ProcessLookupError):
-            self._process.kill()
 
 
 def children(pid: int) -> list[psutil.Process]:
@@ -139,6 +115,15 @@ def children(pid: int) -> list[psutil.Process]:
     return []
 
 
+def resident(pid: int) -> int:
+    """Return the resident bytes of the processes that a process started."""
+    total = 0
+    for process in children(pid):
+        with suppress(psutil.Error):
+            total += process.memory_info().rss
+    return total
+
+
 def kill(doomed: Iterable[psutil.Process]) -> None:
     """Kill the processes at once; those that have ended are no error."""
     for process in doomed:
@@ -146,19 +131,11 @@ def kill(doomed: Iterable[psutil.Process]) -> None:
             process.kill()
 
 
-def resident(process: psutil.Process) -> int:
-    """Return the resident memory of a process in bytes; 0 if it has ended."""
-    with suppress(psutil.Error):
-        return int(process.memory_info().rss)
-    return 0
-
-
 async def start(
     command: Sequence[str],
     *,
     cwd: Path,
     environ: Mapping[str, str],
-    mark: str,
     grace: float,
     output: IO[bytes] | int = subprocess.PIPE,
 ) -> Guarded:
@@ -169,7 +146,7 @@ async def start(
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-I", "-S", str(_GUARD), str(grace), *command,
         cwd=cwd,
-        env={**environ, MARK: mark},
+        env=environ,
         stdin=subprocess.PIPE,
         stdout=output,
         stderr=subprocess.STDOUT,
@@ -182,10 +159,10 @@ async def start(
 
 @asynccontextmanager
 async def running(
-    command: Sequence[str], *, cwd: Path, environ: Mapping[str, str], mark: str, grace: float = 5.0
+    command: Sequence[str], *, cwd: Path, environ: Mapping[str, str], grace: float = 5.0
 ) -> AsyncIterator[Guarded]:
     """Run the command for as long as the block lasts; at its end nothing of it is left."""
-    guarded = await start(command, cwd=cwd, environ=environ, mark=mark, grace=grace)
+    guarded = await start(command, cwd=cwd, environ=environ, grace=grace)
     try:
         yield guarded
     finally:
@@ -194,12 +171,23 @@ async def running(
 
 async def lines(guarded: Guarded) -> AsyncIterator[str]:
     """Yield the lines of the command's output as they come, undecodable bytes replaced."""
+    assert guarded.output is not None  # noqa: S101 - `running` opens it as a pipe
     while True:
         try:
-            line = await guarded.stdout.readline()
+            line = await guarded.output.readline()
         except ValueError:
             # A line longer than the buffer: what was read of it is dropped.
             continue
         if not line:
             return
         yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+async def follow(
+    command: Sequence[str], seen: Callable[[str], None], *, cwd: Path, environ: Mapping[str, str]
+) -> int:
+    """Run the command to its end, calling `seen` with each line of its output; return its exit code."""
+    async with running(command, cwd=cwd, environ=environ) as guarded:
+        async for line in lines(guarded):
+            seen(line)
+        return await guarded.wait()

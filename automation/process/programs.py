@@ -6,10 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import uuid
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -51,7 +50,6 @@ class Program:
     path: str
     environ: Mapping[str, str]
     root: Path
-    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     async def complete(
         self, *arguments: str, seconds: float, stdin: str = "", environ: Mapping[str, str] | None = None
@@ -89,19 +87,12 @@ class Program:
             code, *(bytes(output).decode("utf-8", "replace") for output in collected.written.values())
         )
 
-    @asynccontextmanager
-    async def running(
+    def running(
         self, *arguments: str, environ: Mapping[str, str] | None = None, grace: float = 5.0
-    ) -> AsyncIterator[processes.Guarded]:
+    ) -> AbstractAsyncContextManager[processes.Guarded]:
         """Run it for as long as the block lasts; its errors go where its output goes."""
-        async with processes.running(
-            [self.path, *arguments],
-            cwd=self.root,
-            environ={**self.environ, **(environ or {})},
-            mark=self.mark,
-            grace=grace,
-        ) as guarded:
-            yield guarded
+        command, environ = [self.path, *arguments], {**self.environ, **(environ or {})}
+        return processes.running(command, cwd=self.root, environ=environ, grace=grace)
 
 
 async def _end(transport: asyncio.SubprocessTransport, collected: _Collected) -> None:

@@ -14,7 +14,7 @@ import psutil
 from automation import paths
 from automation.console import errors
 from automation.console.errors import AutomationError
-from automation.console.events import Step
+from automation.console.events import Emit, Step, step
 from automation.process import files, locking, logs, processes
 from automation.project import node
 
@@ -27,39 +27,47 @@ _NOT_SOURCES = {"node_modules", ".next", "out", "coverage", "test-results", "nex
 
 def packages_current(root: Path) -> bool:
     """Return whether the installed packages match the lock file and this Node."""
-    stamp = files.read_json(paths.frontend(root) / "node_modules" / _STAMP)
-    return stamp is not None and stamp == _packages_wanted(root)
+    return files.read_json(paths.frontend(root) / "node_modules" / _STAMP) == _packages_wanted(root)
 
 
-async def install_packages(root: Path, environ: Mapping[str, str], mark: str, step: Step) -> None:
+async def install_packages(root: Path, environ: Mapping[str, str], emit: Emit) -> None:
     """Install the packages of the lock file unless they are current. Raises AutomationError."""
-    if packages_current(root):
-        step.detail = "up to date"
-        return
-    lock = root / ".run" / "packages.lock"
-    async with locking.locked(lock, lambda: step.progress("another run is installing them")):
+    with step(emit, "packages") as current:
         if packages_current(root):
-            step.detail = "another run has installed them"
+            current.detail = "up to date"
             return
-        wanted = _packages_wanted(root)
-        total = _packages_expected(root)
-        count = 0
-        command = node.npm("ci", "--no-audit", "--no-fund", "--loglevel=http")
-        output: list[str] = []
-        step.progress("querying the registry", 0, total)
-        async with processes.running(
-            command, cwd=paths.frontend(root), environ=node.environ(environ), mark=mark
-        ) as npm:
-            async for line in processes.lines(npm):
-                if line.startswith("npm http"):
-                    count += 1
-                    step.progress("installing", min(count, total), total)
-                else:
-                    output.append(logs.clean(line))
-            if await npm.wait() != 0:
-                raise npm_failed(output)
-        files.write_json(paths.frontend(root) / "node_modules" / _STAMP, wanted)
-        step.detail = f"{total} installed"
+        lock = root / ".run" / "packages.lock"
+        async with locking.locked(lock, lambda: current.progress("another run is installing them")):
+            if packages_current(root):
+                current.detail = "another run has installed them"
+                return
+            wanted = _packages_wanted(root)
+            current.detail = f"{await _install(root, environ, current)} installed"
+            files.write_json(paths.frontend(root) / "node_modules" / _STAMP, wanted)
+
+
+async def _install(root: Path, environ: Mapping[str, str], current: Step) -> int:
+    """Run `npm ci`; return the number of packages. Raises AutomationError."""
+    lock = files.read_json(paths.frontend(root) / "package-lock.json") or {}
+    packages = lock.get("packages", {})
+    # Optional packages are mostly for other systems.
+    total = sum(bool(name) and not package.get("optional") for name, package in packages.items())
+    count = 0
+    output: list[str] = []
+
+    def show(line: str) -> None:
+        nonlocal count
+        if line.startswith("npm http"):
+            count += 1
+            current.progress("installing", min(count, total), total)
+        else:
+            output.append(logs.clean(line))
+
+    current.progress("querying the registry", 0, total)
+    command = node.npm("ci", "--no-audit", "--no-fund", "--loglevel=http")
+    if await processes.follow(command, show, cwd=paths.frontend(root), environ=node.environ(environ)):
+        raise npm_failed(output)
+    return total
 
 
 def _packages_wanted(root: Path) -> dict[str, str]:
@@ -70,19 +78,12 @@ def _packages_wanted(root: Path) -> dict[str, str]:
     return {"packages": digest.hexdigest(), "node": node.version()}
 
 
-def _packages_expected(root: Path) -> int:
-    lock = files.read_json(paths.frontend(root) / "package-lock.json") or {}
-    packages = lock.get("packages", {})
-    # Optional packages are mostly for other systems.
-    return sum(1 for name, package in packages.items() if name and not package.get("optional"))
-
-
 def npm_failed(output: list[str]) -> AutomationError:
     """Return the error for npm's output."""
     # npm reports the cause first, and then its usage.
-    errors = [line.removeprefix("npm error").strip() for line in output if line.startswith("npm error")]
+    said = [line.removeprefix("npm error").strip() for line in output if line.startswith("npm error")]
     # Its own stack trace helps nobody.
-    shown = [line for line in errors if line and not line.startswith("at ")][:_LAST_LINES]
+    shown = [line for line in said if line and not line.startswith("at ")][:_LAST_LINES]
     shown = shown or output[-_LAST_LINES:]
     text = "\n".join(shown)
     remedies = ["check the network and npm's settings, then retry"]
@@ -93,41 +94,42 @@ def npm_failed(output: list[str]) -> AutomationError:
     return AutomationError("npm ci failed", why="npm says:", details=shown, remedies=remedies)
 
 
-async def build(root: Path, environ: Mapping[str, str], mark: str, step: Step) -> Path:
+async def build(root: Path, environ: Mapping[str, str], emit: Emit) -> Path:
     """Return the folder of the current sources' production build; build it if it does not exist.
 
     The folder is named after a hash of its sources and contains `server.js` with everything it needs.
     Raises AutomationError.
     """
     builds = root / ".run" / "frontend"
-    target = builds / _source_hash(root)
-    if target.is_dir():
-        step.detail = "already built"
+    with step(emit, "build") as current:
+        target = builds / _source_hash(root)
+        if target.is_dir():
+            current.detail = "already built"
+            return target
+        async with locking.locked(builds / "lock", lambda: current.progress("another run is building")):
+            while not (target := builds / _source_hash(root)).is_dir():
+                await _build_once(root, environ, current)
+                # Sources that changed during the build belong to another build.
+                if target == builds / _source_hash(root):
+                    _collect(paths.frontend(root), target)
+            current.detail = "built"
+            _prune(builds, target)
         return target
-    async with locking.locked(builds / "lock", lambda: step.progress("another run is building")):
-        while not (target := builds / _source_hash(root)).is_dir():
-            await _build_once(root, environ, mark, step)
-            # Sources that changed during the build belong to another build.
-            if target == builds / _source_hash(root):
-                _collect(paths.frontend(root), target)
-        step.detail = "built"
-        _prune(builds, target)
-    return target
 
 
-async def _build_once(root: Path, environ: Mapping[str, str], mark: str, step: Step) -> None:
-    frontend = paths.frontend(root)
-    step.progress("building")
+async def _build_once(root: Path, environ: Mapping[str, str], current: Step) -> None:
     last: deque[str] = deque(maxlen=_LAST_LINES)
+
+    def show(line: str) -> None:
+        if line.strip():
+            last.append(logs.clean(line))
+            current.progress(f"building: {last[-1].strip()}")
+
+    current.progress("building")
     command = node.npm("run", "--silent", "build")
     settings = {**node.environ(environ), "NODE_ENV": "production"}
-    async with processes.running(command, cwd=frontend, environ=settings, mark=mark) as next_build:
-        async for line in processes.lines(next_build):
-            if line.strip():
-                last.append(logs.clean(line))
-                step.progress(f"building: {last[-1].strip()}")
-        if await next_build.wait() != 0:
-            raise AutomationError("the frontend cannot be built", why="its last lines:", details=list(last))
+    if await processes.follow(command, show, cwd=paths.frontend(root), environ=settings):
+        raise AutomationError("the frontend cannot be built", why="its last lines:", details=list(last))
 
 
 def _collect(frontend: Path, target: Path) -> None:
@@ -135,25 +137,17 @@ def _collect(frontend: Path, target: Path) -> None:
     partial = target.with_name(f"{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        shutil.copytree(frontend / ".next" / "standalone", partial, symlinks=True)
-        partial.replace(target)
-    except (OSError, shutil.Error) as error:
-        raise AutomationError(
-            "the production build cannot be stored",
-            why=errors.reason(error),
-            remedies=["free some disk space"],
-        ) from error
+        with errors.refused("the production build cannot be stored", "free some disk space"):
+            shutil.copytree(frontend / ".next" / "standalone", partial, symlinks=True)
+            partial.replace(target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
 def _prune(builds: Path, current: Path) -> None:
     """Remove old builds, except the newest and those that a server still uses."""
-    old = sorted(
-        (build for build in builds.iterdir() if build.is_dir() and build != current),
-        key=lambda build: build.stat().st_mtime,
-        reverse=True,
-    )
+    old = [build for build in builds.iterdir() if build.is_dir() and build != current]
+    old.sort(key=files.modified, reverse=True)
     used = set()
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
@@ -168,8 +162,7 @@ def _source_hash(root: Path) -> str:
     digest = hashlib.sha256(json.dumps(_packages_wanted(root)).encode())
     frontend = paths.frontend(root)
     for file in sorted(_sources(frontend)):
-        digest.update(str(file.relative_to(frontend).as_posix()).encode("utf-8", "surrogateescape"))
-        digest.update(b"\0")
+        digest.update(file.relative_to(frontend).as_posix().encode("utf-8", "surrogateescape") + b"\0")
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]
 

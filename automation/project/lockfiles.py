@@ -8,7 +8,7 @@ import difflib
 import json
 import shutil
 import tempfile
-import uuid
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import uv
 
 from automation.console.errors import AutomationError
-from automation.console.events import Emit, step
+from automation.console.events import Emit, Step, step
 from automation.process import files, logs, processes
 from automation.project import node
 
@@ -65,25 +65,25 @@ async def lock(
             if (root / file).exists():
                 (copy / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(root / file, copy / file)
-        in_frontend = isinstance(upgrade, str) and upgrade in _frontend_packages(copy)
-        python_upgrade: tuple[str, ...] = ()
-        if upgrade and not in_frontend:
-            python_upgrade = ("--upgrade",) if upgrade is True else ("--upgrade-package", str(upgrade))
+        manifest = files.read_json(copy / _MANIFEST) or {}
+        in_frontend = upgrade in {*manifest.get("dependencies", ()), *manifest.get("devDependencies", ())}
+        differences: dict[str, list[str]] = {}
         for lock_name, (output, sources) in _REQUIREMENTS.items():
+            command = [uv.find_uv_bin(), *_COMPILE, *sources.split(), "-o", output]
+            if upgrade and not in_frontend:
+                command += ["--upgrade"] if upgrade is True else ["--upgrade-package", str(upgrade)]
             with step(emit, lock_name) as current:
-                command = [uv.find_uv_bin(), *_COMPILE, *sources.split(), *python_upgrade, "-o", output]
                 await _run(command, copy, environ)
-                current.detail = f"{output}, {_summary(root, copy, output)}"
+                differences[output] = _difference(root, copy, output, current)
         with step(emit, "packages") as current:
             await _lock_frontend(copy, environ, upgrade if in_frontend or upgrade is True else "")
-            current.detail = f"{_FRONTEND_LOCK}, {_summary(root, copy, _FRONTEND_LOCK)}"
-        changed = tuple(file for file in outputs if _difference(root, copy, file))
+            differences[_FRONTEND_LOCK] = _difference(root, copy, _FRONTEND_LOCK, current)
+        changed = tuple(file for file, lines in differences.items() if lines)
         if check and changed:
-            lines = [line for file in changed for line in _difference(root, copy, file)]
+            lines = [line for file in changed for line in differences[file]]
             more = [f"… and {len(lines) - _LONGEST_DIFF} more lines"] if len(lines) > _LONGEST_DIFF else []
-            verb = "is" if len(changed) == 1 else "are"
             raise AutomationError(
-                f"{', '.join(changed)} {verb} out of date",
+                f"{', '.join(changed)} {'is' if len(changed) == 1 else 'are'} out of date",
                 details=[*lines[:_LONGEST_DIFF], *more],
                 remedies=["invoke lock"],
             )
@@ -93,21 +93,14 @@ async def lock(
     return changed
 
 
-def _frontend_packages(copy: Path) -> set[str]:
-    manifest = files.read_json(copy / _MANIFEST) or {}
-    return {name for part in ("dependencies", "devDependencies") for name in manifest.get(part, {})}
-
-
 async def _lock_frontend(copy: Path, environ: Mapping[str, str], upgrade: str | bool) -> None:
-    verb = ["update"] if upgrade else ["install"]
-    names = [upgrade] if isinstance(upgrade, str) and upgrade else []
+    verb = ["update" if upgrade else "install", *([upgrade] if isinstance(upgrade, str) and upgrade else [])]
     options = ["--package-lock-only", "--omit-lockfile-registry-resolved", "--ignore-scripts", "--no-audit"]
-    command = node.npm(*verb, *names, *options, "--no-fund")
-    folder = copy / "frontend"
-    await _run(command, folder, node.environ(environ))
+    folder, environ = copy / "frontend", node.environ(environ)
+    await _run(node.npm(*verb, *options, "--no-fund"), folder, environ)
     if complete_platforms(copy / _FRONTEND_LOCK):
         # Once more, for npm's own order and form.
-        await _run(node.npm("install", *options, "--no-fund"), folder, node.environ(environ))
+        await _run(node.npm("install", *options, "--no-fund"), folder, environ)
 
 
 def complete_platforms(file: Path) -> int:
@@ -147,26 +140,22 @@ def _platform(name: str) -> dict[str, list[str]]:
 
 
 async def _run(command: Sequence[str], cwd: Path, environ: Mapping[str, str]) -> None:
-    async with processes.running(command, cwd=cwd, environ=environ, mark=uuid.uuid4().hex) as running:
-        output = [logs.clean(line) async for line in processes.lines(running)]
-        if await running.wait() != 0:
-            raise AutomationError(
-                "the packages cannot be resolved",
-                details=output[-20:],
-                remedies=["correct the required versions", "check the network"],
-            )
+    output: deque[str] = deque(maxlen=20)
+    if await processes.follow(command, output.append, cwd=cwd, environ=environ):
+        raise AutomationError(
+            "the packages cannot be resolved",
+            details=[logs.clean(line) for line in output],
+            remedies=["correct the required versions", "check the network"],
+        )
 
 
-def _difference(root: Path, copy: Path, file: str) -> list[str]:
+def _difference(root: Path, copy: Path, file: str, current: Step) -> list[str]:
+    """Return the lines of the difference between a lock and its new version, and report their number."""
     before, after = (
-        (folder / file).read_text(encoding="utf-8") if (folder / file).exists() else ""
+        (folder / file).read_text(encoding="utf-8").splitlines() if (folder / file).exists() else []
         for folder in (root, copy)
     )
-    return list(
-        difflib.unified_diff(before.splitlines(), after.splitlines(), file, f"{file} (new)", lineterm="", n=1)
-    )
-
-
-def _summary(root: Path, copy: Path, file: str) -> str:
-    changes = [line for line in _difference(root, copy, file)[2:] if line.startswith(("+", "-"))]
-    return f"{len(changes)} lines differ" if changes else "unchanged"
+    lines = list(difflib.unified_diff(before, after, file, f"{file} (new)", lineterm="", n=1))
+    count = sum(line.startswith(("+", "-")) for line in lines[2:])
+    current.detail = f"{file}, {f'{count} lines differ' if count else 'unchanged'}"
+    return lines

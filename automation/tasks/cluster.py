@@ -20,15 +20,8 @@ async def minikube_load(
     """Load the images into minikube, kind or another cluster."""
     from automation.engines import deployment
 
-    await deployment.load(
-        *run,
-        profile=profile,
-        service=service,
-        context=context,
-        registry=registry,
-        bases=base,
-        dry_run=dry_run,
-    )
+    request = deployment.Request("", "", profile, context, registry, base)
+    await deployment.load(*run, request, service=service, dry_run=dry_run)
 
 
 @task
@@ -51,22 +44,10 @@ async def helm_install(
     """Install or upgrade the release and wait for its pods."""
     from automation.engines import deployment
 
-    await deployment.install(
-        *run,
-        profile=profile,
-        namespace=namespace,
-        release=release,
-        context=context,
-        values=values,
-        chart_settings=set_,
-        registry=registry,
-        bases=base,
-        wait=wait,
-        atomic=atomic,
-        timeout_seconds=timeout_,
-        yes=yes,
-        dry_run=dry_run,
+    request = deployment.Request(
+        namespace, release, profile, context, registry, base, values, set_, wait, atomic, timeout_
     )
+    await deployment.install(*run, request, yes=yes, dry_run=dry_run)
 
 
 @task
@@ -82,9 +63,8 @@ async def helm_uninstall(
     """Uninstall the release from the cluster; keep its data."""
     from automation.engines import deployment
 
-    await deployment.uninstall(
-        *run, namespace=namespace, release=release, context=context, data=data, yes=yes, dry_run=dry_run
-    )
+    request = deployment.Request(namespace, release, context=context)
+    await deployment.uninstall(*run, request, data=data, yes=yes, dry_run=dry_run)
 
 
 @task
