@@ -18,7 +18,7 @@ from automation.docker.cli import Docker, DockerError
 from automation.docker.compose_project import DATABASE, DATABASE_PASSWORD, Container, Project
 from automation.engines import compose_failure
 from automation.engines.compose_start import ComposeRun, ComposeStart
-from automation.engines.engine import Engine, ServiceStatus, Status, UpOptions
+from automation.engines.engine import Engine, ServiceStatus, Status, UpOptions, open_first_page
 from automation.images import build
 from automation.images.plan import Options, Plan, plan_all
 from automation.process import files, locking, processes
@@ -191,6 +191,8 @@ class ComposeEngine(Engine):
             return False
         try:
             wanted = await start.run(wanted, self._write)
+            if not options.production:
+                await open_first_page(wanted.address, emit)
         except asyncio.CancelledError:
             await self._take_down(emit)
             raise

@@ -5,14 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Self
 
-from automation.console.events import Emit, Notice, Result
+from automation.console.events import Emit, Notice, Result, step
 from automation.contract import environment
 from automation.contract.environment import Environment
 from automation.contract.models import SERVICES, Profile
-from automation.process import addresses
+from automation.process import addresses, supervisor
 from automation.process.instance import State
 from automation.process.ports import Holder, settle
 from automation.settings import Settings
+
+_FIRST_PAGES = ("/", "/sign-in", "/sign-up")
+_PAGE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -213,3 +216,14 @@ class Engine(ABC):
         )
         emit(Notice(("", *filter(None, lines), "")))
         emit(Result((await self.status()).to_mapping()))
+
+
+async def open_first_page(address: str, emit: Emit) -> None:
+    """Request the pages that people see first, so that nobody waits for the development server to compile."""
+    with step(emit, "pages") as current:
+        current.progress("compiling the first page")
+        async with supervisor.client() as asking:
+            for path in _FIRST_PAGES:
+                # Only the compilation of the page matters here.
+                await supervisor.answer(asking, f"{address}{path}", _PAGE_SECONDS)
+        current.detail = "the first page is ready"

@@ -108,7 +108,6 @@ class NativeServices:
             port=port,
             address=self.places.address,
             health=f"http://{near}:{port}/health",
-            warm_up=f"http://{near}:{port}/",
         )
 
     @property

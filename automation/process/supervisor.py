@@ -41,8 +41,6 @@ class Service:
     address: str
     health: str
     """The URL that answers 200 while it is healthy."""
-    warm_up: str = ""
-    """A URL to request once before it counts as healthy, so that nobody waits for the first page."""
     grace: float = 3.0
     """Seconds between SIGTERM and SIGKILL."""
     patience: float = 120.0
@@ -174,10 +172,6 @@ async def _probe(service: Service, current: Step) -> None:
             if status is not None:
                 current.progress(f"{service.address}   answers {status}, not healthy yet")
             await asyncio.sleep(_PROBE_SECONDS)
-        if service.warm_up:
-            current.progress(f"{service.address}   preparing the first page")
-            # Only the compilation of the page matters here.
-            await answer(asking, service.warm_up, service.patience)
 
 
 async def answer(asking: httpx2.AsyncClient, url: str, seconds: float = 2.0) -> int | None:

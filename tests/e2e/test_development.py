@@ -4,13 +4,14 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route, expect
 
 from automation.process import addresses
 from tests.e2e.application import Application, own_application
 from tests.e2e.person import Person
 
 EVERYWHERE = "0.0.0.0"
+TYPED = {"Name": "Ada", "Email": "ada@example.com", "Password": secrets.token_hex(12)}
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +55,22 @@ def test_two_instances_of_one_clone_run_side_by_side(
 ) -> None:
     for application in applications:
         use(browser, application.address)
+
+
+def test_a_form_submitted_before_its_scripts_arrive_keeps_what_was_typed(
+    applications: tuple[Application, Application], browser: Browser
+) -> None:
+    context = browser.new_context(base_url=applications[0].address)
+    page, held, scripts = context.new_page(), list[Route](), "**/_next/static/**/*.js*"
+    page.route(scripts, lambda route: held.append(route))
+    page.goto("/sign-up", wait_until="commit")
+    for label, value in TYPED.items():
+        page.get_by_label(label, exact=True).fill(value)
+    page.keyboard.press("Enter")
+    page.route(scripts, lambda route: route.continue_())  # for what is requested from now on
+    for route in held:
+        route.continue_()
+    expect(page.get_by_role("button", name="Create account")).to_be_enabled()
+    for label, value in TYPED.items():
+        expect(page.get_by_label(label, exact=True)).to_have_value(value)
+    context.close()

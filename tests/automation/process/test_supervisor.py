@@ -90,7 +90,7 @@ def test_services_start_together_and_end_together(case: Case) -> None:
 
 def test_a_service_that_ends_while_another_starts_fails_the_start(case: Case) -> None:
     async def body() -> None:
-        dying = service("dying", warm_up="")
+        dying = service("dying")
         slow = service("slow", "import threading; threading.Event().wait()")
         async with case.supervisor() as supervisor:
             await supervisor.start(dying)

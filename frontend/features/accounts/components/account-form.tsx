@@ -2,7 +2,7 @@
 
 import Link from "next/link";
 import { useRouter, useSearchParams } from "next/navigation";
-import { type FormEvent, useEffect, useRef, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 import { authClient } from "../auth-client";
@@ -28,6 +28,8 @@ const wording = {
   },
 } as const;
 
+const subscribeToNothing = () => () => {};
+
 /** The form to sign in or to create an account. It redirects a signed-in user to the tasks. */
 export function AccountForm({ mode }: { mode: keyof typeof wording }) {
   const words = wording[mode];
@@ -38,6 +40,12 @@ export function AccountForm({ mode }: { mode: keyof typeof wording }) {
   const formRef = useRef<HTMLFormElement>(null);
   const [errors, setErrors] = useState<CredentialErrors>({});
   const [submitted, setSubmitted] = useState(false);
+  // Before its scripts run, the browser would send the form itself and lose what was typed.
+  const hydrated = useSyncExternalStore(
+    subscribeToNothing,
+    () => true,
+    () => false,
+  );
 
   // A submitted form stays busy until the session is loaded or fails to load.
   const busy = submitted && !session.error;
@@ -126,7 +134,12 @@ export function AccountForm({ mode }: { mode: keyof typeof wording }) {
           {formError}
         </p>
       )}
-      <Button variant="primary" type="submit" className="h-10 w-full" disabled={busy || signedIn}>
+      <Button
+        variant="primary"
+        type="submit"
+        className="h-10 w-full"
+        disabled={!hydrated || busy || signedIn}
+      >
         {busy ? `${words.busy}…` : words.submit}
       </Button>
       <p className="pt-2 text-center text-text-2">
