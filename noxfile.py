@@ -30,7 +30,10 @@ CHART = "deploy/helm/todo-chatbot-chart"
 KUBERNETES_VERSIONS = ("1.30", "1.37")
 """The oldest version that the chart supports, and the newest one known."""
 WORKFLOWS = ".github/workflows"
-AUTOMATION_TESTS = ("tests/automation", "tests/bootstrap", "tests/quickstart/test_native.py")
+AUTOMATION_TESTS = (
+    *("tests/automation", "tests/bootstrap", "tests/mutants/test_images.py"),
+    "tests/quickstart/test_native.py",
+)
 IMAGES_TESTS = ("tests/images", "tests/mutants/test_compose.py", "tests/quickstart/test_docker.py")
 QUICKSTART = "tests/quickstart/test_cluster.py"
 PYTEST = ("pytest", "-p", "tests.no_skips")

@@ -70,6 +70,7 @@ class HealthCheck:
     timeout_s: float
     start_period_s: float
     retries: int
+    start_interval_s: float = 5  # Docker's default
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Config:
     health: HealthCheck | None
     volumes: tuple[str, ...] = ()
     on_build: tuple[str, ...] = ()
+    other: Document = field(default_factory=dict)  # all further values, under Docker's names
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ def _is_own_program(words: Sequence[str]) -> bool:
     match [PurePosixPath(word).name for word in " ".join(words).split()]:
         case [("healthcheck" | "curl" | "wget"), *_] | ["node", "healthcheck.mjs", *_]:
             return True
-        case [interpreter, "-m", "app.healthcheck", *_] if interpreter.startswith("python"):
+        case [interpreter, "-m", "app.healthcheck", *_] if re.fullmatch(r"python[\d.]*", interpreter):
             return True
         case ["sh" | "bash", "-c", *rest]:
             return _is_own_program(rest)

@@ -7,13 +7,27 @@ from pathlib import PurePosixPath
 
 from automation.contract import formats
 from automation.contract.contract import Contract
-from automation.verify.check import IMAGE, Finding, check, equal, judge, listed, no_problem, not_applicable
+from automation.verify.check import (
+    IMAGE,
+    Finding,
+    Maybe,
+    check,
+    differences,
+    equal,
+    judge,
+    listed,
+    no_problem,
+    not_applicable,
+)
 from automation.verify.facts import Config, Names
 from automation.verify.gather.content import Content, accounts
 
 SHELLS = {"sh", "bash", "dash", "ash", "zsh", "busybox"}
 _INITS = {"tini", "tini-static", "dumb-init", "catatonit"}
 _RELOADING = {"--reload", "dev", "--watch"}
+_PREPARING = {"nginx": ["launch"]}
+"""What the entry point runs before a program."""
+_START_INTERVAL_SECONDS = 0.5
 _FIRST_YEAR = 2020
 """No source of this project is older; an earlier time comes from a clock that was never set."""
 
@@ -51,7 +65,7 @@ def command(contract: Contract, config: Config) -> Finding:
     wanted = contract.service.command
     words = _without_init((*config.entrypoint, *config.command))
     # An entry point may prepare something and then start what it is given.
-    starts = wanted in {words[: len(wanted)], config.command[: len(wanted)]}
+    starts = wanted in {words, config.command}
     indirect = {PurePosixPath(word).name for word in words[:1]} & SHELLS
     return judge(
         " ".join(wanted),
@@ -115,6 +129,62 @@ def path(contract: Contract, config: Config) -> Finding:
         return not_applicable("–", "the packages are the interpreter's own")
     first = config.environment.get("PATH", "").partition(":")[0]
     return equal(f"{packages}/bin", first or "no PATH", remedy=f"ENV PATH={packages}/bin:…")
+
+
+@check("image-config", IMAGE)
+def image_config(contract: Contract, config: Config, names: Names) -> Finding:
+    """The image's configuration holds nothing else: every variable, label and key is a known one."""
+    preparing = [word for word in config.entrypoint[1:] if word != "--"]
+    observed = {
+        "Env": config.environment,
+        "Labels": config.labels,
+        # A shell there is a fault of the command.
+        "Entrypoint": [] if SHELLS & {PurePosixPath(word).name for word in preparing} else preparing,
+        "OnBuild": list(config.on_build),
+        "StartInterval": config.health.start_interval_s if config.health else _START_INTERVAL_SECONDS,
+        **config.other,
+    }
+    version = f"{re.escape(names.version)}|(?!v?[0-9]).*"  # another word is a fault of the labels
+    labels = {
+        name: re.compile(version if name.endswith(".version") else ".*") for name in contract.rules.labels
+    }
+    required = {
+        "Env": {name: re.compile(value) for name, value in _variables(contract, names).items()}
+        | {name: Maybe(re.compile(".*")) for name in (*contract.service.environment.fixed, "HEALTH_PATH")},
+        "Labels": {name: Maybe(value) for name, value in labels.items()},
+        "Entrypoint": _PREPARING.get(contract.service.command[0], []) if config.entrypoint else [],
+        "OnBuild": [],
+        "StartInterval": _START_INTERVAL_SECONDS,
+    }
+    return no_problem(
+        map(str, differences(required, observed)),
+        remedy="correct the Dockerfile, or if it is right, checks/image_config.py",
+    )
+
+
+def _variables(contract: Contract, names: Names) -> Mapping[str, str]:
+    """Return a pattern for the value of every variable of an image that no other check requires."""
+    service, data = contract.service, contract.rules.data_folder
+    packages = contract.profile.backend.packages
+    folders = "|".join(("/usr/local/bin", "/usr/sbin", "/usr/bin", f"{packages}/bin"))
+    common = {
+        "PATH": f"(({folders})(:|$))+",
+        "PORT": str(service.port),
+        **{name: re.escape(value) for name, value in service.environment.build_arguments.items()},
+    }
+    if contract.name == "frontend":
+        return common
+    return {
+        **common,
+        "LANG": r"C\.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "|".join(map(str, range(1, contract.rules.times.stop_max_s))),
+        "DATA_DIR": data,
+        "SQLITE_TMPDIR": data,
+        "VERSION": re.escape(names.version),
+        **({"PYTHONPATH": service.workdir} if packages == "system" else {}),
+    }
 
 
 def _ids(user: str, names: Mapping[int, str], groups: Mapping[int, str], passwd: str) -> tuple[int, int]:

@@ -16,6 +16,10 @@ from automation.verify.gather import content
 from automation.verify.gather.content import Content, Searched
 from automation.verify.gather.leaks import Search
 
+_READ = {
+    *("User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "WorkingDir", "Labels", "Healthcheck", "Volumes"),
+    *("OnBuild", "ArgsEscaped"),  # the last means nothing on Linux
+}
 _NANOSECONDS = 10**9
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -59,6 +63,7 @@ def read_config(reference: str, document: Mapping[str, Any]) -> Config:
         health=_health_check(health) if health.get("Test") else None,
         volumes=tuple(sorted(config.get("Volumes") or ())),
         on_build=tuple(config.get("OnBuild") or ()),
+        other={name: value for name, value in config.items() if value and name not in _READ},
     )
 
 
@@ -100,6 +105,7 @@ def _declared_health_check(instruction: Instruction) -> Mapping[str, Any]:
         "Interval": _nanoseconds(instruction, "interval"),
         "Timeout": _nanoseconds(instruction, "timeout"),
         "StartPeriod": _nanoseconds(instruction, "start-period"),
+        "StartInterval": _nanoseconds(instruction, "start-interval"),
         "Retries": next(filter(str.isdecimal, instruction.flag("retries")), None),
     }
 
@@ -120,4 +126,5 @@ def _health_check(document: Mapping[str, Any]) -> HealthCheck:
         seconds("Timeout", 30),
         seconds("StartPeriod", 0),
         int(document.get("Retries") or 3),
+        seconds("StartInterval", 5),
     )

@@ -92,6 +92,26 @@ IMAGES: list[Example] = [
     ("health-check-program", "a shell", health(test=("CMD", "sh", "-c", "python -m app.healthcheck"))),
     ("health-check-path", "another", environment(HEALTH_PATH="/")),
     ("health-check-path", "in words", health(test=("CMD", "ask", "http://127.0.0.1:8000/api/health"))),
+    ("command", "more", lambda b: config(command=(*b.profile.backend.command, "--workers", "4"))(b)),
+    *(
+        ("image-config", name, environment(**{name: value}))
+        for name, value in {
+            "NODE_OPTIONS": "--require=/tmp/x.js",
+            "UVICORN_WORKERS": "4",
+            "FORWARDED_ALLOW_IPS": "*",
+            "LD_PRELOAD": "/app/x.so",
+            "PYTHONPATH": "/tmp",
+            "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "60",
+            "VERSION": "v9.9.9",
+            "PORT": "8001",
+        }.items()
+    ),
+    ("image-config", "a label", config(labels={**LABELS, "maintainer": "somebody"})),
+    ("image-config", "a stop signal", config(other={"StopSignal": "SIGKILL"})),
+    ("image-config", "a shell", config(other={"Shell": ["/bin/bash", "-c"]})),
+    ("image-config", "on build", config(on_build=("RUN true",))),
+    ("image-config", "a wrapper", config(entrypoint=("/usr/bin/tini", "--", "wrapper"))),
+    ("image-config", "health at start", health(start_interval_s=5.0)),
     ("labels", "missing", config(labels={k: v for k, v in LABELS.items() if not k.endswith("revision")})),
     ("labels", "no version", config(labels={**LABELS, "org.opencontainers.image.version": "newest"})),
     ("labels", "no time", config(labels={**LABELS, "org.opencontainers.image.created": "today"})),

@@ -185,6 +185,13 @@ def _facts(made: Scene, service: str) -> Facts:
     health, user = contract.health, contract.user
     references = tuple(f"{contract.image}:{tag.replace('vX.Y.Z', 'v1.0.0')}" for tag in contract.tags)
     program = "healthcheck" if service == "frontend" else "python"
+    variables = {"PORT": f"{contract.port}", "HEALTH_PATH": health.path}
+    variables["PATH"] = f"{made.profile.backend.packages.replace('system', '/usr/local')}/bin:/usr/bin"
+    if service == "backend":
+        variables |= {"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        variables |= {"UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "8", "VERSION": "v1.0.0"}
+        variables |= {"DATA_DIR": "/data", "SQLITE_TMPDIR": "/data"}
+        variables |= {"PYTHONPATH": "/app"} if made.profile.backend.packages == "system" else {}
     return {
         Source: Source(parse(made.dockerfile(service)).resolve()),
         Development: Development(parse(made.development_dockerfile(service)).resolve()),
@@ -198,12 +205,8 @@ def _facts(made: Scene, service: str) -> Facts:
             tags=references,
             user=f"{user.uid}:{user.gid}",
             ports=(f"{contract.port}/tcp",),
-            environment={
-                **contract.environment.fixed,
-                "PATH": f"{made.profile.backend.packages}/bin:/usr/bin",
-                "HEALTH_PATH": health.path,
-            },
-            entrypoint=("/usr/bin/tini", "--"),
+            environment={**contract.environment.build_arguments, **contract.environment.fixed, **variables},
+            entrypoint=("/usr/bin/tini", "--", *(["launch"] if contract.command[0] == "nginx" else [])),
             command=contract.command,
             workdir=contract.workdir,
             labels=LABELS,
@@ -213,6 +216,7 @@ def _facts(made: Scene, service: str) -> Facts:
                 health.timeout_s,
                 health.start_period_s,
                 health.retries,
+                0.5,
             ),
         ),
         Content: _content(made, service),

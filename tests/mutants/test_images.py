@@ -1,0 +1,53 @@
+"""Every single edit of the configuration of an image fails a check."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automation.contract.contract import Contract
+from automation.verify.check import Outcome, registered
+from automation.verify.facts import Config
+from automation.verify.gather.inspection import read_config
+from tests.automation.verify.verified import Facts, scene
+from tests.mutants.edits import Document, Edit, edits
+
+DATA: dict[str, Any] = json.loads(Path(__file__).with_name("images.json").read_text(encoding="utf-8"))
+IMAGES: dict[str, dict[str, Document]] = DATA["images"]
+"""What `docker image inspect` says of the images of two profiles, with the variables by name."""
+SURVIVORS: dict[str, str] = DATA["survivors"]
+"""Patterns of the edits that change nothing of what runs, with the reason."""
+CHECKS = [check for check in registered() if Config in check.needs and check.name != "tags"]
+
+
+@pytest.mark.parametrize("service", ["backend", "frontend"])
+@pytest.mark.parametrize("name", IMAGES)
+def test_every_edit_of_an_images_configuration_fails_a_check(name: str, service: str) -> None:
+    made = scene(name)
+    contract, facts, document = (
+        Contract(made.profile, made.rules, service),
+        made.facts[service],
+        IMAGES[name][service],
+    )
+    every = [
+        *edits(document),
+        *(Edit("add", (key,), value) for key, value in DATA["keys"].items()),
+        *(Edit("add", ("Env", key), value) for key, value in DATA["variables"].items()),
+    ]
+    assert failed(contract, facts, document) == set()
+    survivors = [str(edit) for edit in every if not failed(contract, facts, edit.apply(document))]
+    assert [edit for edit in survivors if not any(re.fullmatch(place, edit) for place in SURVIVORS)] == []
+
+
+def failed(contract: Contract, facts: Facts, document: Document) -> set[str]:
+    """Return the names of the checks that fail."""
+    variables = [f"{name}={value}" for name, value in document.get("Env", {}).items()]
+    config = read_config("todo", {"Config": {**document, "Env": variables}})
+    found = (
+        check.evaluate(contract, {**facts, Config: config})
+        for check in CHECKS
+        if check.only in {"", contract.name}
+    )
+    return {finding.rule for finding in found if finding.outcome is Outcome.FAILED}
