@@ -14,8 +14,7 @@ from automation.kubernetes import delivery, ownership, pods, values, watch
 from automation.kubernetes.commands import ClusterError, NoContextError
 from automation.kubernetes.install import Installed
 from automation.kubernetes.records import KnownRelease, KnownReleases
-from automation.kubernetes.request import PROFILE, Request, chart, kubernetes
-from automation.kubernetes.target import Confirm, Place
+from automation.kubernetes.target import PROFILE, Confirm, Place, Request, chart, kubernetes
 from automation.process import files, processes
 from automation.process.instance import State
 from automation.settings import Settings

@@ -12,10 +12,9 @@ from automation.engines.cluster import ClusterEngine
 from automation.engines.engine import UpOptions
 from automation.images.plan import choose
 from automation.images.registry import check_registry
-from automation.kubernetes import delivery
-from automation.kubernetes.helm import Helm
-from automation.kubernetes.request import PROFILE, RELEASE, Request, chart, kubernetes
-from automation.kubernetes.target import Place
+from automation.kubernetes import commands, delivery
+from automation.kubernetes.commands import Helm
+from automation.kubernetes.target import PROFILE, RELEASE, Place, Request, chart, kubernetes
 from automation.settings import Settings
 
 __all__ = ["Request", "install", "load", "package", "uninstall"]
@@ -85,7 +84,7 @@ async def package(settings: Settings, emit: Emit, *, destination: str) -> None:
     source = chart(settings, kubernetes(profiles.load(PROFILE, settings.root)))
     with step(emit, "chart") as running:
         directory = settings.root / (destination or ".artifacts/charts")
-        running.detail = await Helm.find(settings).package(source, directory)
+        running.detail = await Helm(commands.find("helm", settings)).package(source, directory)
     emit(Result({"archive": running.detail}))
 
 

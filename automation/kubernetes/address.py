@@ -26,28 +26,24 @@ class Address:
     place: Place
     frontend: Workload
 
-    async def current(self) -> str:
-        """Return the address at a node of the cluster, empty if the service has no node port."""
-        found, node = await asyncio.gather(
-            self.place.kubectl.complete("get", "service", self.frontend.service, "--output=json"),
-            self._node(),
+    async def current(self, port: int = 0) -> str:
+        """Return the address at a node of the cluster, empty if the service has no node port.
+
+        0 stands for the port that the service has already.
+        """
+        kubectl = self.place.kubectl
+        found, nodes = await asyncio.gather(
+            kubectl.complete("get", "service", self.frontend.service, "--output=json"), kubectl.items("nodes")
         )
-        port = json.loads(found.output)["spec"]["ports"][0].get("nodePort") if found.code == 0 else 0
-        return f"http://{node}:{port}" if port else ""
-
-    async def planned(self, port: int) -> str:
-        """Return the address at a node's port; 0 stands for the port that the service has already."""
-        return f"http://{await self._node()}:{port}" if port else await self.current()
-
-    async def _node(self) -> str:
-        nodes = await self.place.kubectl.items("nodes")
-        found = (
+        if not port and found.code == 0:
+            port = json.loads(found.output)["spec"]["ports"][0].get("nodePort", 0)
+        internal = (
             address["address"]
             for node in nodes
             for address in node["status"]["addresses"]
             if address["type"] == "InternalIP"
         )
-        return addresses.bracketed(next(found, "localhost"))
+        return f"http://{addresses.bracketed(next(internal, 'localhost'))}:{port}" if port else ""
 
     async def reach(self, origin: str, emit: Emit) -> str:
         """Return the address that answers from this machine; if none does, suggest a way and return ""."""
@@ -66,11 +62,11 @@ class Address:
                     await asyncio.sleep(_PAUSE_SECONDS)
             running.detail = "not reachable from this machine"
         service, namespace = self.frontend.service, self.place.kubectl.namespace
-        way = (
-            f"minikube --profile {self.place.target.cluster} service {service} --namespace {namespace} --url"
-            if self.place.target.kind == MINIKUBE
-            else f"kubectl --namespace {namespace} port-forward service/{service} "
-            f"3000:{self.frontend.service_port}"
-        )
+        if self.place.target.kind == MINIKUBE:
+            cluster = self.place.target.cluster
+            way = f"minikube --profile {cluster} service {service} --namespace {namespace} --url"
+        else:
+            forward = f"port-forward service/{service} 3000:{self.frontend.service_port}"
+            way = f"kubectl --namespace {namespace} {forward}"
         emit(Notice((f"The cluster's nodes cannot be reached from this machine. Run:   {way}",)))
         return ""

@@ -10,16 +10,13 @@ from automation.contract.environment import Environment
 from automation.contract.models import Kubernetes, Profile
 from automation.docker.cli import Docker
 from automation.images import build
-from automation.images.plan import Options as BuildOptions
-from automation.images.plan import choose, plan_all
+from automation.images.plan import Options, choose, plan_all
 from automation.kubernetes import load as loading
-from automation.kubernetes import request as requests
-from automation.kubernetes import secret
+from automation.kubernetes import ownership, target
 from automation.kubernetes.install import Installed, Installer
 from automation.kubernetes.load import Loaded
-from automation.kubernetes.request import Request
-from automation.kubernetes.secret import DATABASE_PASSWORD
-from automation.kubernetes.target import DOCKER_DESKTOP, MINIKUBE, Place, Target
+from automation.kubernetes.ownership import DATABASE_PASSWORD
+from automation.kubernetes.target import DOCKER_DESKTOP, MINIKUBE, Place, Request, Target
 from automation.process import addresses
 from automation.settings import Settings
 
@@ -29,28 +26,28 @@ _THIS_MACHINE = {MINIKUBE: "host.minikube.internal", DOCKER_DESKTOP: "host.docke
 async def deliver(settings: Settings, request: Request, place: Place, emit: Emit) -> Installed:
     """Bring a release up to date with the sources and the settings. Raises AutomationError."""
     profile = profiles.load(request.profile, settings.root)
-    rules = requests.kubernetes(profile)
-    installer = Installer(place, requests.chart(settings, rules), rules, request, emit)
+    rules = target.kubernetes(profile)
+    installer = Installer(place, target.chart(settings, rules), rules, request, emit)
     rendered = await installer.check_values()
-    old = secret.decoded(await secret.read(place.kubectl, rules.secret) or {})
-    prepared = _prepare(settings, profile, emit, old.get(DATABASE_PASSWORD, ""))
-    values = _reachable(prepared, place.target, emit)
-    if (name := "BETTER_AUTH_SECRET") in old and old[name] != values.values.get(name):
+    old = ownership.decoded(await ownership.read_secret(place.kubectl, rules.secret) or {})
+    given = _prepare(settings, profile, emit, old.get(DATABASE_PASSWORD, ""))
+    values = _reachable(given.values, place.target, emit)
+    if (name := "BETTER_AUTH_SECRET") in old and old[name] != values.get(name):
         emit(Notice((f"note: {name} has changed: everybody has to sign in again",)))
-    with_database = not values.values.get("DATABASE_URL") and not request.registry
+    with_database = not values.get("DATABASE_URL") and not request.registry
     loaded, _ = await asyncio.gather(
         load(settings, profile, place.target, emit, registry=request.registry, bases=request.bases),
         load_database(settings, place.target, rules, rendered.database_image, emit)
         if with_database
         else asyncio.sleep(0),
     )
-    return await installer.install(values, loaded, rendered)
+    return await installer.install(replace(given, values=values), loaded, rendered)
 
 
 async def load(
     settings: Settings,
     profile: Profile,
-    target: Target,
+    cluster: Target,
     emit: Emit,
     *,
     service: str = "",
@@ -59,11 +56,11 @@ async def load(
 ) -> Mapping[str, Loaded]:
     """Build the images that are missing and load them. Raises AutomationError."""
     docker = Docker.find(settings)
-    loader = loading.choose(target, settings, docker, registry)
-    plans = await plan_all(settings, [profile], choose(service), BuildOptions(bases=tuple(bases)))
+    loader = loading.choose(cluster, settings, docker, registry)
+    plans = await plan_all(settings, [profile], choose(service), Options(bases=tuple(bases)))
     for outcome in await build.converge(docker, plans, emit):
         build.record(settings, outcome)
-    limit = requests.kubernetes(profile).image_load_max_s
+    limit = target.kubernetes(profile).image_load_max_s
     loaded = await asyncio.gather(
         *(loading.converge(loader, plan.service, plan.reference, emit, limit_seconds=limit) for plan in plans)
     )
@@ -88,23 +85,20 @@ def _prepare(settings: Settings, profile: Profile, emit: Emit, password: str) ->
     """
     known = environment.read(settings, profile).values if settings.env_file.exists() else {}
     missing = [] if known.get("DATABASE_URL") or password else [DATABASE_PASSWORD]
-    prepared = environment.prepare(settings, profile, emit, also=["JWT_SECRET", *missing])
-    return (
-        replace(prepared, values={**prepared.values, DATABASE_PASSWORD: password}) if password else prepared
-    )
+    given = environment.prepare(settings, profile, emit, also=["JWT_SECRET", *missing])
+    return replace(given, values={**given.values, DATABASE_PASSWORD: password}) if password else given
 
 
-def _reachable(given: Environment, target: Target, emit: Emit) -> Environment:
+def _reachable(given: Mapping[str, str], target: Target, emit: Emit) -> Mapping[str, str]:
     """Replace localhost in the settings with the name that pods have for this machine."""
-    values, host = dict(given.values), _THIS_MACHINE.get(target.kind, "")
+    values, host = dict(given), _THIS_MACHINE.get(target.kind, "")
     for name in ("DATABASE_URL", "OPENAI_BASE_URL"):
         inside = addresses.seen_from_inside(values.get(name, ""), host or "elsewhere")
         if inside == values.get(name, ""):
             continue
         if host:
             values[name] = inside
-            known = f"pods reach it as {host}"
-        else:
-            known = f"the pods of {target.context} have no name for it: use an IP address"
+        way = f"pods reach it as {host}"
+        known = way if host else f"the pods of {target.context} have no name for it: use an IP address"
         emit(Notice((f"note: {name} points to this machine; {known}",)))
-    return replace(given, values=values)
+    return values

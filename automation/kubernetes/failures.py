@@ -1,52 +1,43 @@
 """Explain why a pod does not run, from its state, its events and the last lines of its output."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from automation.console import causes
 from automation.console.causes import Cause
-from automation.kubernetes.commands import ClusterError, flags
-from automation.kubernetes.kubectl import Kubectl
+from automation.kubernetes.commands import ClusterError, Kubectl, flags
 from automation.kubernetes.pods import Pod
+
+Event = Mapping[str, Any]
+"""The document of an event of the cluster."""
 
 _LAST_LINES = 12
 _LAST_EVENTS = 4
 _ERROR = re.compile(r"\b\w*(?:Error|Exception)\b( \[\w+\])?:|\b(?:error|fatal|panic):", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class PodEvent:
-    """An event of the cluster about a pod."""
-
-    reason: str
-    message: str
-    warning: bool = False
-
-
-def read_events(documents: Sequence[Mapping[str, Any]]) -> tuple[PodEvent, ...]:
+def read_events(documents: Iterable[Event]) -> list[Event]:
     """Return the events, the oldest first."""
-
-    def when(document: Mapping[str, Any]) -> str:
-        return str(document.get("lastTimestamp") or document.get("eventTime") or "")
-
-    return tuple(
-        PodEvent(document.get("reason", ""), document.get("message", ""), document.get("type") == "Warning")
-        for document in sorted(documents, key=when)
-    )
+    return sorted(documents, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
 
 
 def explain(
-    pod: Pod, events: Sequence[PodEvent], lines: Sequence[str], *, kubectl: Kubectl, release: str
+    pod: Pod, events: Sequence[Event], lines: Sequence[str], *, kubectl: Kubectl, release: str
 ) -> ClusterError:
     """Return the error with the pod, its state, events and last lines, the cause and the fix."""
     cause = find_cause(pod, events, lines, kubectl=kubectl, release=release)
-    shown = [event for event in events if event.warning] or list(events)
+    shown = _warnings(events) or events
     state = pod.state if not pod.message else f"{pod.state}: {pod.message}"
+    last = lines[-_LAST_LINES:]
+    if not any(map(_ERROR.search, last)):
+        last = [*[line for line in lines[:-_LAST_LINES] if _ERROR.search(line)][-1:], *last]
     details = [f"state    {state}{_ending(pod)}"]
-    details += [f"event    {event.reason}: {_short(event.message)}" for event in shown[-_LAST_EVENTS:]]
-    details += [f"output   {line}" for line in _last_lines(lines)]
+    details += [
+        f"event    {event.get('reason', '')}: {_short(event.get('message', ''))}"
+        for event in shown[-_LAST_EVENTS:]
+    ]
+    details += [f"output   {line}" for line in last]
     return ClusterError(
         f"{_complaint(pod)}: pod {pod.name} is {pod.state}",
         why=cause.why,
@@ -56,7 +47,7 @@ def explain(
 
 
 def find_cause(
-    pod: Pod, events: Sequence[PodEvent], lines: Sequence[str], *, kubectl: Kubectl, release: str
+    pod: Pod, events: Sequence[Event], lines: Sequence[str], *, kubectl: Kubectl, release: str
 ) -> Cause:
     """Return the likely cause and its fix."""
     errors = [line.strip() for line in lines if _ERROR.search(line)]
@@ -72,27 +63,22 @@ def find_cause(
     return cause or Cause("", "it has not become ready in time", ("increase --timeout", "invoke logs"))
 
 
-def _facts(pod: Pod, events: Sequence[PodEvent], lines: Sequence[str]) -> Iterator[str]:
+def _facts(pod: Pod, events: Sequence[Event], lines: Sequence[str]) -> Iterator[str]:
     """Yield what is known about a pod, each line with the name that the patterns of `causes.POD` look for."""
     yield f"state {pod.state}"
     yield f"last {pod.last_reason}"
     yield f"component {pod.component}"
-    for message in (pod.message, *(event.message for event in events if event.warning)):
+    for message in (pod.message, *(event.get("message", "") for event in _warnings(events))):
         yield f"cluster {' '.join(message.split())}"
-    for line in lines:
-        yield f"output {line}"
+    yield from (f"output {line}" for line in lines)
     if pod.exit_code is not None and pod.state not in {"Running", "Ready"}:
         yield f"exit {pod.exit_code}"
-    for event in [event for event in events if event.reason == "Unhealthy"][-1:]:
-        yield f"probe {_short(event.message)}"
+    for event in [event for event in events if event.get("reason") == "Unhealthy"][-1:]:
+        yield f"probe {_short(event.get('message', ''))}"
 
 
-def _last_lines(lines: Sequence[str]) -> Sequence[str]:
-    """Return the last lines, preceded by the last error if it comes before them."""
-    last = lines[-_LAST_LINES:]
-    if any(_ERROR.search(line) for line in last):
-        return last
-    return [*[line for line in lines[:-_LAST_LINES] if _ERROR.search(line)][-1:], *last]
+def _warnings(events: Sequence[Event]) -> list[Event]:
+    return [event for event in events if event.get("type") == "Warning"]
 
 
 def _complaint(pod: Pod) -> str:

@@ -14,9 +14,9 @@ from automation.console.events import Emit, step
 from automation.docker.cli import Docker
 from automation.images.registry import check_registry
 from automation.kubernetes import commands
-from automation.kubernetes.commands import ClusterError, ClusterUnavailableError
+from automation.kubernetes.commands import Client, ClusterError, ClusterUnavailableError
 from automation.kubernetes.target import DOCKER_DESKTOP, KIND, MINIKUBE, Target
-from automation.process.programs import Program
+from automation.process import files
 from automation.settings import Settings
 
 _TIMEOUT_SECONDS = 300.0
@@ -61,32 +61,31 @@ class Loader(ABC):
 class MinikubeLoader(Loader):
     """Loads with `minikube image load`, which exits with 0 even if it has loaded nothing."""
 
-    program: Program
+    program: Client
     profile: str
 
     async def has(self, reference: str) -> bool:
-        listed = await self._run("image", "ls")
-        names = {line.strip().removeprefix("docker.io/library/") for line in listed.splitlines()}
-        return reference in names
+        listed = (await self._run("ls")).splitlines()
+        return reference in {line.strip().removeprefix("docker.io/library/") for line in listed}
 
     async def load(self, reference: str) -> None:
-        await self._run("image", "load", reference)
+        await self._run("load", reference)
 
     async def _run(self, *arguments: str) -> str:
-        profile = f"--profile={self.profile}"
-        return await commands.run(self.program, profile, *arguments, seconds=_TIMEOUT_SECONDS)
+        words = (f"--profile={self.profile}", "image", *arguments)
+        return await self.program.run(*words, seconds=_TIMEOUT_SECONDS)
 
 
 @dataclass(frozen=True)
 class KindLoader(Loader):
     """Loads an archive: `kind load docker-image` fails with multi-platform images of the containerd store."""
 
-    program: Program
+    program: Client
     docker: Docker
     cluster: str
 
     async def has(self, reference: str) -> bool:
-        nodes = (await commands.run(self.program, "get", "nodes", "--name", self.cluster)).split()
+        nodes = (await self.program.run("get", "nodes", "--name", self.cluster)).split()
         for node in nodes:
             text = await self.docker.run("exec", node, "crictl", "images", "--output=json")
             tags = {tag for image in json.loads(text)["images"] for tag in image.get("repoTags") or ()}
@@ -96,14 +95,13 @@ class KindLoader(Loader):
 
     async def load(self, reference: str) -> None:
         directory = self.docker.settings.state_dir / "images"
-        directory.mkdir(parents=True, exist_ok=True)
+        files.make_directory(directory)
         archive = directory / f"{reference.replace(':', '-').replace('/', '-')}.tar"
+        save = ("image", "save", reference, "--output", str(archive))
         words = ("load", "image-archive", str(archive), "--name", self.cluster)
         try:
-            await self.docker.run(
-                "image", "save", reference, "--output", str(archive), seconds=_TIMEOUT_SECONDS
-            )
-            await commands.run(self.program, *words, seconds=_TIMEOUT_SECONDS)
+            await self.docker.run(*save, seconds=_TIMEOUT_SECONDS)
+            await self.program.run(*words, seconds=_TIMEOUT_SECONDS)
         finally:
             archive.unlink(missing_ok=True)
 
@@ -145,15 +143,16 @@ class RegistryLoader(Loader):
 
 def choose(target: Target, settings: Settings, docker: Docker, registry: str = "") -> Loader:
     """Return the loader for a cluster. Raises ClusterUnavailableError if there is none."""
-    alternative = "--registry HOST/USER, if the nodes can pull from a registry"
     if registry:
         return RegistryLoader(docker, check_registry(registry))
-    if target.kind == MINIKUBE:
-        return MinikubeLoader(commands.find(MINIKUBE, settings, alternative), target.cluster)
-    if target.kind == KIND:
-        return KindLoader(commands.find(KIND, settings, alternative), docker, target.cluster)
     if target.kind == DOCKER_DESKTOP:
         return SharedLoader(docker)
+    if target.kind in {MINIKUBE, KIND}:
+        alternative = "--registry HOST/USER, if the nodes can pull from a registry"
+        program = Client(commands.find(target.kind, settings, alternative))
+        if target.kind == MINIKUBE:
+            return MinikubeLoader(program, target.cluster)
+        return KindLoader(program, docker, target.cluster)
     raise ClusterUnavailableError(
         f"images cannot be loaded into the nodes of {target.context}",
         why="it is not minikube, kind or Docker Desktop, so its nodes pull from a registry",
@@ -166,11 +165,11 @@ async def converge(
 ) -> Loaded:
     """Load an image unless the cluster has it, and verify that it arrived. Raises ClusterError."""
     with step(emit, f"load {service}") as running:
-        name, seconds = loader.name(reference), 0.0
+        name = loader.name(reference)
         running.progress("asking the cluster for its images")
         if await loader.has(reference):
             running.detail = f"{name} is in the cluster already"
-            return Loaded(service, name, loader.pull_policy, seconds)
+            return Loaded(service, name, loader.pull_policy, 0.0)
         running.progress(f"loading {reference}")
         began = time.monotonic()
         await loader.load(reference)

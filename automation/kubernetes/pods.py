@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,7 +33,6 @@ class Pod:
     """As kubectl names it: Pending, Running, CrashLoopBackOff, …; besides these Ready and Unschedulable."""
     message: str = ""
     """The cluster's message about the state."""
-    ready: bool = False
     restarts: int = 0
     image: str = ""
     owner: str = ""
@@ -50,65 +49,61 @@ class Pod:
     probe_failures: int = 0
     """How often it has failed, if the events are known."""
 
+    @property
+    def pending(self) -> bool:
+        """Whether it does not serve yet."""
+        return self.state not in {"Ready", "Completed", "Terminating"}
+
 
 def read_pod(document: Mapping[str, Any]) -> Pod:
     """Read a pod's document."""
     metadata, status = document["metadata"], document.get("status", {})
     labels = metadata.get("labels", {})
-    containers = status.get("containerStatuses") or [{}]
-    container, spec = containers[0], document["spec"]["containers"][0]
+    container, spec = (status.get("containerStatuses") or [{}])[0], document["spec"]["containers"][0]
     state, message = _state(metadata, status, container)
-    probe = spec.get("readinessProbe", {})
-    last = (
-        container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated")
-    ) or {}
-    owners = metadata.get("ownerReferences") or [{}]
+    ended = (container.get(name, {}).get("terminated") for name in ("state", "lastState"))
+    last: Mapping[str, Any] = next(filter(None, ended), {})
+    # A field that the API server leaves out has its default.
+    probe = {"initialDelaySeconds": 0, "failureThreshold": 3, "periodSeconds": 10, "timeoutSeconds": 1}
+    probe |= spec.get("readinessProbe", {})
+    seconds = probe["initialDelaySeconds"] + probe["failureThreshold"] * probe["periodSeconds"]
+    started = container.get("started") and "readinessProbe" in spec
     return Pod(
         name=metadata["name"],
         component=labels.get("app.kubernetes.io/component") or labels.get("tier", ""),
         state=state,
         message=message,
-        ready=state == "Ready",
         restarts=container.get("restartCount", 0),
         image=spec["image"],
-        owner=owners[0].get("name", ""),
+        owner=(metadata.get("ownerReferences") or [{}])[0].get("name", ""),
         exit_code=last.get("exitCode"),
         last_reason=last.get("reason", ""),
         memory_limit=spec.get("resources", {}).get("limits", {}).get("memory", ""),
-        readiness_seconds=_readiness_seconds(probe) if container.get("started") and probe else 0,
-        failure_threshold=_failure_threshold(probe),
+        readiness_seconds=float(seconds + probe["timeoutSeconds"]) if started else 0,
+        failure_threshold=probe["failureThreshold"],
     )
-
-
-def _readiness_seconds(probe: Mapping[str, Any]) -> float:
-    """Return the seconds after which a readiness probe has failed for good."""
-    # A field that the API server leaves out has its default.
-    attempts = _failure_threshold(probe) * probe.get("periodSeconds", 10)
-    return float(probe.get("initialDelaySeconds", 0) + attempts + probe.get("timeoutSeconds", 1))
-
-
-def _failure_threshold(probe: Mapping[str, Any]) -> int:
-    return int(probe.get("failureThreshold", 3))
 
 
 def _state(
     metadata: Mapping[str, Any], status: Mapping[str, Any], container: Mapping[str, Any]
 ) -> tuple[str, str]:
     """Return the state of a pod and the cluster's message about it."""
+    current = container.get("state", {})
+    scheduled = [
+        condition for condition in status.get("conditions", ()) if condition["type"] == "PodScheduled"
+    ]
+    default, source = status.get("phase", "Pending"), status
     if metadata.get("deletionTimestamp"):
         return "Terminating", ""
-    current = container.get("state", {})
     if (waiting := current.get("waiting")) is not None:
-        return waiting.get("reason") or "ContainerCreating", waiting.get("message", "")
-    if ended := current.get("terminated"):
-        return ended.get("reason") or "Error", ended.get("message", "")
-    conditions = {condition["type"]: condition for condition in status.get("conditions", ())}
-    scheduled = conditions.get("PodScheduled", {})
-    if scheduled.get("status") == "False":
-        return scheduled.get("reason") or "Pending", scheduled.get("message", "")
-    if "running" in current:
-        return ("Ready", "") if container.get("ready") else ("Running", "")
-    return status.get("reason") or status.get("phase", "Pending"), status.get("message", "")
+        default, source = "ContainerCreating", waiting
+    elif ended := current.get("terminated"):
+        default, source = "Error", ended
+    elif scheduled and scheduled[0].get("status") == "False":
+        default, source = "Pending", scheduled[0]
+    elif "running" in current:
+        return ("Ready" if container.get("ready") else "Running"), ""
+    return source.get("reason") or default, source.get("message", "")
 
 
 @dataclass(frozen=True)
@@ -159,19 +154,17 @@ class Availability:
 
 def availability(rollout: Rollout, component: str) -> Availability | None:
     """Return the availability of a component, None if the release does not have it."""
-    workloads = [
-        workload
-        for workload in rollout.workloads
-        if workload["metadata"].get("labels", {}).get("app.kubernetes.io/component") == component
-    ]
-    if not workloads:
+    for workload in rollout.workloads:
+        if workload["metadata"].get("labels", {}).get("app.kubernetes.io/component") == component:
+            break
+    else:
         return None
-    wanted = workloads[0]["spec"].get("replicas", 1)
-    serving = min(workloads[0].get("status", {}).get("availableReplicas", 0), wanted)
+    wanted = workload["spec"].get("replicas", 1)
+    serving = min(workload.get("status", {}).get("availableReplicas", 0), wanted)
     count = f"{serving}/{wanted} pods"
     if not wanted:
         return Availability("scaled to 0", count)
-    late = _worst([pod for pod in rollout.pods if pod.component == component and _pending(pod)])
+    late = _worst([pod for pod in rollout.pods if pod.component == component])
     if serving < wanted:
         return Availability(late.state if late else "Pending", count)
     return Availability(HEALTHY, f"{count}; new pod {late.state}" if late else count)
@@ -200,61 +193,43 @@ class Judge:
 
     def judge(self, rollout: Rollout, now: float) -> Verdict:
         """Return the verdict. `now` is in seconds of a monotonic clock."""
-        current = self._current(rollout)
-        self._since = {_key(pod): self._since.get(_key(pod), now) for pod in current}
+        jobs = {_name(job): job for job in rollout.jobs if _name(job).endswith(f"-{self.revision}")}
+        owners = {*jobs, *_owners(rollout)}
+        current = {pod.name: pod for pod in rollout.pods if pod.owner in owners}
+        keys = {name: (name, pod.state, pod.readiness_seconds) for name, pod in current.items()}
+        self._since = {key: self._since.get(key, now) for key in keys.values()}
         if not rollout.workloads:
             return Verdict(FAILED, reason="none of its objects exists: it was uninstalled meanwhile")
-        if failed := self._failed_migration(rollout):
-            return failed
-        for pod in current:
-            if _has_failed(pod, now - self._since[_key(pod)]):
+        for name, job in jobs.items():
+            if failure := _condition(job, "Failed"):
+                pods = [pod for pod in rollout.pods if pod.owner == name]
+                reason = failure.get("message", "the job failed")
+                return Verdict(FAILED, pod=pods[-1] if pods else None, reason=reason)
+        for name, pod in current.items():
+            if _has_failed(pod, now - self._since[keys[name]]):
                 return Verdict(FAILED, pod=pod)
         for workload in rollout.workloads:
             if failure := _condition(workload, "ReplicaFailure"):
                 return Verdict(FAILED, reason=failure.get("message", "its pods cannot be created"))
-        waiting = tuple(
-            f"{_name(workload)} {progress}"
-            for workload in rollout.workloads
-            if (progress := _progress(workload))
-        )
+        progress = {_name(workload): _progress(workload) for workload in rollout.workloads}
         # A job reports its completion seconds after its pod.
-        done = {pod.owner for pod in current if pod.state == "Completed"}
-        waiting += tuple(
-            f"{_name(job)} 0/1"
-            for job in self._jobs(rollout)
-            if _name(job) not in done and not _condition(job, "Complete")
-        )
-        if not waiting:
-            return Verdict(HEALTHY)
-        return Verdict(WAITING, waiting, pod=_worst([pod for pod in current if _pending(pod)]))
+        done = {pod.owner for pod in current.values() if pod.state == "Completed"}
+        done |= {name for name, job in jobs.items() if _condition(job, "Complete")}
+        progress |= {name: "0/1" for name in jobs if name not in done}
+        if waiting := tuple(f"{name} {state}" for name, state in progress.items() if state):
+            return Verdict(WAITING, waiting, pod=_worst(current.values()))
+        return Verdict(HEALTHY)
 
-    def _jobs(self, rollout: Rollout) -> list[Mapping[str, Any]]:
-        """Return the jobs of this revision, not those of earlier ones."""
-        return [job for job in rollout.jobs if _name(job).endswith(f"-{self.revision}")]
 
-    def _current(self, rollout: Rollout) -> list[Pod]:
-        """Return the pods of this revision."""
-        owners = {_name(job) for job in self._jobs(rollout)}
-        for workload in rollout.workloads:
-            if workload["kind"] == "StatefulSet":
-                owners.add(_name(workload))
-                continue
-            owners |= {
-                _name(replica_set)
-                for replica_set in rollout.replica_sets
-                if replica_set["metadata"]["ownerReferences"][0]["name"] == _name(workload)
-                and _deployment_revision(replica_set) == _deployment_revision(workload)
-            }
-        return [pod for pod in rollout.pods if pod.owner in owners]
-
-    def _failed_migration(self, rollout: Rollout) -> Verdict | None:
-        for job in self._jobs(rollout):
-            if failure := _condition(job, "Failed"):
-                own = [pod for pod in rollout.pods if pod.owner == _name(job)]
-                return Verdict(
-                    FAILED, pod=own[-1] if own else None, reason=failure.get("message", "the job failed")
-                )
-        return None
+def _owners(rollout: Rollout) -> set[str]:
+    """Return the names of what makes the present pods of the workloads."""
+    workloads = {_name(workload): workload for workload in rollout.workloads}
+    owners = {name for name, workload in workloads.items() if workload["kind"] == "StatefulSet"}
+    for replica_set in rollout.replica_sets:
+        deployment = workloads.get(replica_set["metadata"]["ownerReferences"][0]["name"])
+        if deployment and _deployment_revision(deployment) == _deployment_revision(replica_set):
+            owners.add(_name(replica_set))
+    return owners
 
 
 def _has_failed(pod: Pod, seconds: float) -> bool:
@@ -264,14 +239,6 @@ def _has_failed(pod: Pod, seconds: float) -> bool:
     return pod.readiness_seconds > 0 and (
         pod.probe_failures >= pod.failure_threshold or seconds >= pod.readiness_seconds
     )
-
-
-def _pending(pod: Pod) -> bool:
-    return not pod.ready and pod.state not in {"Completed", "Terminating"}
-
-
-def _key(pod: Pod) -> tuple[str, str, float]:
-    return pod.name, pod.state, pod.readiness_seconds
 
 
 def _deployment_revision(document: Mapping[str, Any]) -> Any:
@@ -301,7 +268,11 @@ def _progress(workload: Mapping[str, Any]) -> str:
     return "" if updated == wanted and available == wanted and not old else f"{available}/{wanted}"
 
 
-def _worst(pods: Sequence[Pod]) -> Pod | None:
-    """Return the pod whose state tells most: one that has crashed, else one that has not started."""
-    ranked = sorted(pods, key=lambda pod: (pod.exit_code in {None, 0}, pod.state == "Running", pod.name))
-    return ranked[0] if ranked else None
+def _worst(pods: Iterable[Pod]) -> Pod | None:
+    """Return the pending pod whose state tells most: one that has crashed, else one that has not started."""
+    pending = (pod for pod in pods if pod.pending)
+    return min(
+        pending,
+        key=lambda pod: (pod.exit_code in {None, 0}, pod.state == "Running", pod.name),
+        default=None,
+    )

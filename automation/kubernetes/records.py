@@ -3,29 +3,26 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from automation.kubernetes.request import PROFILE
+from pydantic import TypeAdapter, ValidationError
+
+from automation.kubernetes.target import PROFILE
 from automation.process import files
 
 
 @dataclass(frozen=True)
 class KnownRelease:
-    """A release, and where it is reached."""
+    """A release, and where it is reached; equal if it has the same name in the same cluster."""
 
     context: str
     namespace: str
     release: str
-    profile: str = PROFILE
-    address: str = ""
-    since: float = 0
+    profile: str = field(default=PROFILE, compare=False)
+    address: str = field(default="", compare=False)
+    since: float = field(default=0, compare=False)
     """Seconds since the epoch."""
-
-    def same(self, other: "KnownRelease") -> bool:
-        """Return whether both are the same release of the same cluster."""
-        return (self.context, self.namespace, self.release) == (other.context, other.namespace, other.release)
 
 
 @dataclass(frozen=True)
@@ -36,27 +33,24 @@ class KnownReleases:
 
     def read(self) -> list[KnownRelease]:
         """Return the releases."""
-        found: Any = files.read_json(self.file)
-        # An earlier version kept only the last release.
-        listed = found.get("installed", [found]) if isinstance(found, dict) else []
-        releases = []
-        for document in listed:
-            with suppress(TypeError):
-                releases.append(KnownRelease(**document))
-        return releases
+        found = files.read_json(self.file) or {}
+        with suppress(ValidationError):
+            # An earlier version kept only the last release.
+            return TypeAdapter(list[KnownRelease]).validate_python(found.get("installed", [found]))
+        return []
 
     def find(self, release: KnownRelease) -> KnownRelease | None:
         """Return what is known of a release."""
-        return next((known for known in self.read() if known.same(release)), None)
+        return next((known for known in self.read() if known == release), None)
 
     def remember(self, release: KnownRelease) -> None:
         """Add or replace a release; it becomes the newest."""
-        others = [known for known in self.read() if not known.same(release)]
+        others = [known for known in self.read() if known != release]
         self._write([*others, replace(release, since=time.time())])
 
     def forget(self, release: KnownRelease) -> None:
         """Remove a release."""
-        self._write([known for known in self.read() if not known.same(release)])
+        self._write([known for known in self.read() if known != release])
 
     def forget_context(self, context: str) -> None:
         """Remove the releases of a cluster that no longer exists."""

@@ -1,22 +1,67 @@
-"""Which cluster a command works on, and the programs that talk to it."""
+"""The release that a command works on, and its cluster with the programs that talk to it."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from automation.console.errors import UsageError
 from automation.console.events import Emit, step
-from automation.kubernetes.commands import ClusterUnavailableError
-from automation.kubernetes.helm import Helm
-from automation.kubernetes.kubectl import Kubectl
-from automation.kubernetes.request import Request
+from automation.contract.models import Kubernetes, Profile
+from automation.kubernetes import commands
+from automation.kubernetes.commands import ClusterUnavailableError, Helm, Kubectl
 from automation.settings import Settings
 
+PROFILE = "cluster"
+RELEASE = "todo"
 MINIKUBE, KIND, DOCKER_DESKTOP, OTHER = "minikube", "kind", "docker-desktop", ""
 _THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
 
 Confirm = Callable[[str], Coroutine[Any, Any, None]]
 """Asks a person; raises AutomationError unless the answer is yes."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for: which release, where, from which profile, and how to install it."""
+
+    namespace: str
+    release: str = RELEASE
+    profile: str = PROFILE
+    context: str = ""
+    """kubectl's context; defaults to the current one."""
+    registry: str = ""
+    """A registry that the nodes pull from; by default images are loaded into the nodes."""
+    bases: tuple[str, ...] = ()
+    values_files: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    """Values in the form of `--set`."""
+    wait: bool = True
+    atomic: bool = False
+    """Roll back if this revision does not become healthy."""
+    timeout_seconds: float = 180.0
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The values as flags of Helm."""
+        files = (word for file in self.values_files for word in ("--values", file))
+        return (*files, *(word for setting in self.settings for word in ("--set", setting)))
+
+
+def kubernetes(profile: Profile) -> Kubernetes:
+    """Return the Kubernetes part of a profile. Raises UsageError if it has none."""
+    if profile.kubernetes is None:
+        raise UsageError(
+            f"the profile {profile.name} does not describe a Kubernetes release",
+            remedies=[f"--profile {PROFILE}"],
+        )
+    return profile.kubernetes
+
+
+def chart(settings: Settings, rules: Kubernetes) -> Path:
+    """Return the chart's directory."""
+    return settings.root / "deploy" / "helm" / rules.chart
 
 
 @dataclass(frozen=True)
@@ -42,8 +87,7 @@ class Target:
 
 def read(configuration: Mapping[str, Any]) -> Target:
     """Return the cluster of the output of `kubectl config view --minify`."""
-    context = configuration.get("current-context") or ""
-    clusters = configuration.get("clusters") or []
+    context, clusters = configuration.get("current-context") or "", configuration.get("clusters") or []
     if not context or not clusters:
         raise ClusterUnavailableError(
             "no cluster is configured",
@@ -51,12 +95,13 @@ def read(configuration: Mapping[str, Any]) -> Target:
             remedies=["minikube start", "kubectl config get-contexts"],
         )
     name, cluster = clusters[0]["name"], clusters[0]["cluster"]
-    extensions = [item.get("extension", {}) for item in cluster.get("extensions") or ()]
-    if any(item.get("provider") == "minikube.sigs.k8s.io" for item in extensions) or context == MINIKUBE:
-        return Target(context, cluster["server"], MINIKUBE, name)
-    if name.startswith("kind-"):
-        return Target(context, cluster["server"], KIND, name.removeprefix("kind-"))
-    return Target(context, cluster["server"], DOCKER_DESKTOP if name == DOCKER_DESKTOP else OTHER, name)
+    providers = [item.get("extension", {}).get("provider") for item in cluster.get("extensions") or ()]
+    kind = DOCKER_DESKTOP if name == DOCKER_DESKTOP else OTHER
+    if "minikube.sigs.k8s.io" in providers or context == MINIKUBE:
+        kind = MINIKUBE
+    elif name.startswith("kind-"):
+        kind, name = KIND, name.removeprefix("kind-")
+    return Target(context, cluster["server"], kind, name)
 
 
 @dataclass(frozen=True)
@@ -72,11 +117,9 @@ class Place:
         """Return the cluster of the request's context. Raises ClusterError."""
         kubectl = Kubectl.find(settings, context=request.context)
         target = read(await kubectl.json("config", "view", "--minify"))
-        kubectl = Kubectl(kubectl.program, target.context, request.namespace)
-        helm = Helm.find(
-            settings, context=target.context, namespace=request.namespace, release=request.release
-        )
-        return cls(kubectl, helm, target)
+        place = (target.context, request.namespace, request.release)
+        helm = Helm(commands.find("helm", settings), *place)
+        return cls(Kubectl(kubectl.program, *place[:2]), helm, target)
 
     async def check(self, emit: Emit) -> None:
         """Check that the cluster answers. Raises ClusterError."""

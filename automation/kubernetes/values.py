@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from automation.contract.environment import Environment
-from automation.kubernetes.helm import Helm
+from automation.kubernetes.commands import Helm
 from automation.kubernetes.load import Loaded
-from automation.kubernetes.request import Request
-from automation.kubernetes.secret import DATABASE_PASSWORD
+from automation.kubernetes.ownership import DATABASE_PASSWORD
+from automation.kubernetes.target import Request
 
 _CONFIGURATION = ("AGENT_PROVIDER", "AGENT_MODEL", "OPENAI_BASE_URL", "LOG_LEVEL", "FRONTEND_URL")
 
@@ -55,18 +55,11 @@ async def render(helm: Helm, chart: Path, request: Request) -> Rendered:
 
 
 def of_release(
-    environment: Environment,
-    images: Mapping[str, Loaded],
-    origin: str,
-    secret_version: str,
-    *,
-    leaving: bool = False,
+    environment: Environment, images: Mapping[str, Loaded], origin: str, secret_version: str, *, leaving: bool
 ) -> dict[str, Any]:
     """Return the chart's values that follow from the settings and the images. None of them is secret.
 
     Args:
-        environment: the application's settings.
-        images: the images by service.
         origin: the address at a node, empty if there is none.
         secret_version: changes with the Secret.
         leaving: whether the pods are about to move from the database in the cluster to another one.

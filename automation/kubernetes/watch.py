@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from automation.console.errors import AutomationError
 from automation.console.events import Emit, Line, Step
 from automation.kubernetes import failures, pods
-from automation.kubernetes.commands import ClusterError
-from automation.kubernetes.kubectl import Kubectl
+from automation.kubernetes.commands import ClusterError, Kubectl
 from automation.kubernetes.pods import Judge, Pod, Rollout, Verdict
 
 KINDS = "deployments,statefulsets,replicasets,jobs,pods"
@@ -60,10 +59,9 @@ class Watcher:
         deadline = time.monotonic() + seconds
         watching = asyncio.create_task(self._watch())
         try:
-            while True:
-                verdict = self._judge.judge(await self._read(), time.monotonic())
-                if verdict.outcome == pods.HEALTHY:
-                    return
+            while (
+                verdict := self._judge.judge(await self._read(), time.monotonic())
+            ).outcome != pods.HEALTHY:
                 if verdict.outcome == pods.FAILED:
                     raise await self._explain(verdict)
                 waiting = " · ".join(verdict.waiting_for)
@@ -86,19 +84,25 @@ class Watcher:
                 await watching
 
     async def _explain(self, verdict: Verdict) -> ClusterError:
-        pod = verdict.pod
+        pod, kubectl = verdict.pod, self._kubectl
         if pod is None:
             return ClusterError(
                 "the release does not become healthy",
                 why=verdict.reason or "no pod reports a reason",
-                remedies=[f"{self._kubectl} get events --sort-by=.lastTimestamp"],
+                remedies=[f"{kubectl} get events --sort-by=.lastTimestamp"],
             )
         documents, lines = await asyncio.gather(
-            self._kubectl.items("events", f"--field-selector=involvedObject.name={pod.name}"),
-            self._lines(pod),
+            kubectl.items("events", f"--field-selector=involvedObject.name={pod.name}"), self._lines(pod)
         )
         events = failures.read_events(documents)
-        return failures.explain(pod, events, lines, kubectl=self._kubectl, release=self._release)
+        return failures.explain(pod, events, lines, kubectl=kubectl, release=self._release)
+
+    async def _lines(self, pod: Pod) -> list[str]:
+        words = ("logs", pod.name, f"--tail={_LOG_LINES}")
+        done = await self._kubectl.complete(*words, "--all-containers")
+        if (done.code or not done.output.strip()) and pod.restarts:
+            done = await self._kubectl.complete(*words, "--previous")
+        return done.output.splitlines() if done.code == 0 else []
 
     async def _read(self) -> Rollout:
         rollout = pods.read_rollout(await self._kubectl.items(KINDS, self._selector))
@@ -122,9 +126,3 @@ class Watcher:
     def _show(self, pod: Pod) -> None:
         if change := self._states.change(pod):
             self._emit(Line(pod.name, change))
-
-    async def _lines(self, pod: Pod) -> tuple[str, ...]:
-        done = await self._kubectl.complete("logs", pod.name, "--all-containers", f"--tail={_LOG_LINES}")
-        if (done.code or not done.output.strip()) and pod.restarts:
-            done = await self._kubectl.complete("logs", pod.name, "--previous", f"--tail={_LOG_LINES}")
-        return tuple(done.output.splitlines()) if done.code == 0 else ()

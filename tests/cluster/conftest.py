@@ -18,10 +18,9 @@ from automation.contract.models import Kubernetes
 from automation.kubernetes import delivery, values
 from automation.kubernetes.install import Installed, Installer
 from automation.kubernetes.load import Loaded
-from automation.kubernetes.request import PROFILE as PROFILE_NAME
-from automation.kubernetes.request import Request, chart, kubernetes
-from automation.kubernetes.secret import DATABASE_PASSWORD
-from automation.kubernetes.target import Place
+from automation.kubernetes.ownership import DATABASE_PASSWORD
+from automation.kubernetes.target import PROFILE as PROFILE_NAME
+from automation.kubernetes.target import Place, Request, chart, kubernetes
 
 PROFILE = profiles.load(PROFILE_NAME)
 RULES: Kubernetes = kubernetes(PROFILE)

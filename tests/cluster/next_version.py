@@ -19,8 +19,7 @@ from automation.images import build
 from automation.images.plan import Options, Plan, plan_all
 from automation.kubernetes import load
 from automation.kubernetes.load import KindLoader, Loaded, Loader, MinikubeLoader
-from automation.kubernetes.request import PROFILE, kubernetes
-from automation.kubernetes.target import Target
+from automation.kubernetes.target import PROFILE, Target, kubernetes
 from automation.settings import Settings
 
 VERSION = "v999.0.0"

@@ -10,9 +10,8 @@ import pytest
 
 from automation import settings
 from automation.engines.cluster import ClusterEngine
-from automation.kubernetes.commands import ClusterError
-from automation.kubernetes.helm import Helm
-from automation.kubernetes.request import Request
+from automation.kubernetes.commands import ClusterError, Helm
+from automation.kubernetes.target import Request
 from tests.cluster.conftest import RULES, Release
 from tests.cluster.load import Person
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
 from typing import Any, Self
 
-from automation.kubernetes.kubectl import Kubectl
+from automation.kubernetes.commands import Kubectl
 
 _AGAIN_S = 0.5
 

@@ -5,7 +5,7 @@ import asyncio
 from automation.console.errors import AutomationError
 from automation.contract.models import Profile
 from automation.engines.cluster import ClusterEngine
-from automation.kubernetes.request import kubernetes
+from automation.kubernetes.target import kubernetes
 from automation.settings import Settings
 from automation.verify.facts import Released
 

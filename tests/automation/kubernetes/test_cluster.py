@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from automation.kubernetes import commands, failures, pods
-from automation.kubernetes.commands import ClusterError, ClusterUnavailableError
-from automation.kubernetes.kubectl import Kubectl
+from automation.kubernetes.commands import ClusterError, ClusterUnavailableError, Kubectl
 from automation.kubernetes.pods import FAILED, HEALTHY, WAITING, Availability, Judge, Pod, Verdict
 from automation.process.programs import Program
 

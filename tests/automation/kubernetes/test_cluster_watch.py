@@ -7,7 +7,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from automation.kubernetes.kubectl import Kubectl
+from automation.kubernetes.commands import Kubectl
 from automation.kubernetes.pods import Pod
 from automation.kubernetes.watch import States
 from automation.process.programs import Program
