@@ -6,9 +6,10 @@ so whatever looks like a layer is read when it comes.
 
 import io
 import json
+import posixpath
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -105,7 +106,7 @@ class Archive(Generic[_T]):
                 here = PurePosixPath(*parts[:at])
                 file = self.files.get(str(here))
                 if file is not None and file.kind == "link":
-                    path = _join(PurePosixPath(here.parent, file.target, *parts[at:]))
+                    path = posixpath.normpath(PurePosixPath(here.parent, file.target, *parts[at:]))
                     break
             else:
                 return self.files.get(path)
@@ -266,48 +267,29 @@ def _blob(digest: str) -> str:
 def _flatten(layers: Sequence[Layer[_T]]) -> dict[str, File]:
     tree: dict[str, File] = {}
 
-    def remove(path: str, below: str) -> None:
-        for known in [known for known in tree if known == path or known.startswith(below)]:
+    def remove(path: str, *, itself: bool = True) -> None:
+        for known in [known for known in tree if known.startswith(f"{path}/") or (itself and known == path)]:
             del tree[known]
 
     for layer in layers:
-        for folder, name in _whiteouts(layer):
+        named = [(file, *file.path.rpartition("/")[::2]) for file in layer.files]
+        for _, folder, name in named:
             if name == _OPAQUE:
-                remove("", f"{folder}/")
-            else:
-                path = f"{folder}/{name.removeprefix(_WHITEOUT)}"
-                remove(path, f"{path}/")
-        for file in layer.files:
-            if PurePosixPath(file.path).name.startswith(_WHITEOUT):
+                remove(folder, itself=False)
+            elif name.startswith(_WHITEOUT):
+                remove(f"{folder}/{name.removeprefix(_WHITEOUT)}")
+        for file, _, name in named:
+            if name.startswith(_WHITEOUT):
                 continue
             if file.kind == "file" and (original := tree.get(file.target)):
                 # A hard link shares all but the name.
                 file = replace(file, mode=original.mode, uid=original.uid, gid=original.gid)
             hidden = tree.get(file.path)
             if hidden is not None and hidden.kind == "directory" != file.kind:
-                remove(file.path, f"{file.path}/")
+                remove(file.path)
             tree[file.path] = file
     return tree
 
 
-def _whiteouts(layer: Layer[_T]) -> Iterator[tuple[str, str]]:
-    """Yield folder and name of what marks files of lower layers as deleted."""
-    for file in layer.files:
-        folder, _, name = file.path.rpartition("/")
-        if name.startswith(_WHITEOUT):
-            yield folder, name
-
-
 def _absolute(name: str) -> str:
     return "/" + name.removeprefix("./").strip("/") if name not in {".", "./"} else "/"
-
-
-def _join(path: PurePosixPath) -> str:
-    """Return the path without `..`, which a symbolic link may contain."""
-    parts: list[str] = []
-    for part in path.parts:
-        if part == "..":
-            parts = parts[:-1]
-        elif part != "/":
-            parts.append(part)
-    return "/" + "/".join(parts)

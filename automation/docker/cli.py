@@ -1,14 +1,5 @@
 """Runs Docker's command line, which knows people's contexts, credentials and proxies.
 
-    docker = Docker.find(settings)                      the program; raises DockerUnavailableError
-    engine = await docker.engine()                      version and platform of the daemon
-    text = await docker.run("image", "ls", "--quiet")   the output of a short command; raises DockerError
-    [info] = await docker.json("inspect", name)         the same as JSON
-    async with docker.running("compose", "up", …) as process:      a long command
-        async for line in processes.lines(process): …              output and errors, as they come
-    found = await docker.images("todo-backend:dev", …)  `docker image inspect` of those that exist
-    await docker.save("todo-backend:dev", read)         the archive of an image, read in a thread
-
 `DockerUnavailableError` means that no daemon can be used at all. `explain` makes the error for output that
 was gathered in another way.
 """
@@ -50,14 +41,6 @@ class Engine:
 
     version: str
     operating_system: str
-    architecture: str
-    host: str
-    """The value of DOCKER_HOST; empty if Docker's context decides."""
-
-    @property
-    def platform(self) -> str:
-        """The platform that it builds for by default, as in linux/amd64."""
-        return f"{self.operating_system}/{self.architecture}"
 
 
 @dataclass(frozen=True)
@@ -87,10 +70,9 @@ class Docker:
 
     async def engine(self) -> Engine:
         """Return the daemon. Raises DockerUnavailableError if it does not respond."""
-        [version] = await self.json(
-            "version", "--format", "{{json .Server}}", seconds=_ENGINE_TIMEOUT_SECONDS
-        )
-        return Engine(version["Version"], version["Os"], version["Arch"], self.environ.get("DOCKER_HOST", ""))
+        words = ("version", "--format", "{{json .Server}}")
+        [version] = await self.json(*words, seconds=_ENGINE_TIMEOUT_SECONDS)
+        return Engine(version["Version"], version["Os"])
 
     async def complete(
         self, *arguments: str, seconds: float = TIMEOUT_SECONDS, environ: Mapping[str, str] | None = None
@@ -114,11 +96,9 @@ class Docker:
             raise explain(done.errors or done.output, f"docker {' '.join(arguments[:2])}", self.environ)
         return done.output
 
-    async def json(
-        self, *arguments: str, seconds: float = TIMEOUT_SECONDS, environ: Mapping[str, str] | None = None
-    ) -> list[Any]:
+    async def json(self, *arguments: str, seconds: float = TIMEOUT_SECONDS) -> list[Any]:
         """Return the JSON output of a short command: the items of an array, or one document a line."""
-        text = (await self.run(*arguments, seconds=seconds, environ=environ)).strip()
+        text = (await self.run(*arguments, seconds=seconds)).strip()
         try:
             if text.startswith("["):
                 return list(json.loads(text))
@@ -146,18 +126,12 @@ class Docker:
         done = await self.complete("image", "inspect", *references)
         if done.code == 0:
             return dict(zip(references, json.loads(done.output), strict=True))
-        missing = set(re.findall(r"(?i)no such image: (\S+)", done.errors))
-        found = [reference for reference in references if reference not in missing]
-        documents = json.loads(done.output or "[]")
-        if missing and len(found) == len(documents):
-            return dict(zip(found, documents, strict=True))
-        if missing and len(references) == 1:
-            return {}
-        if missing:
-            # Docker names a missing image in another way than the caller: inspect one by one.
-            alone = await asyncio.gather(*(self.images(name) for name in references))
-            return {name: image for images in alone for name, image in images.items()}
-        raise explain(done.errors, "docker image inspect", self.environ)
+        if not re.search("(?i)no such image", done.errors):
+            raise explain(done.errors, "docker image inspect", self.environ)
+        # Docker may name a missing image in another way than the caller.
+        alone = references if len(references) > 1 else ()
+        found = await asyncio.gather(*(self.images(name) for name in alone))
+        return {name: image for images in found for name, image in images.items()}
 
     async def save(self, reference: str, read: Callable[[IO[bytes]], _T]) -> _T:
         """Call `read` in a thread with the archive of an image, which is streamed and not stored.

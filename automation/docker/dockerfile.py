@@ -60,8 +60,8 @@ class Instruction:
         mounts = []
         for value in self.flag("mount"):
             pairs = (part.partition("=")[::2] for part in value.split(","))
-            fields = {name.strip().lower(): text.strip() for name, text in pairs}
-            mounts.append({**fields, "type": fields.get("type", "bind").lower()})
+            fields = {"type": "bind"} | {name.strip().lower(): text.strip() for name, text in pairs}
+            mounts.append({**fields, "type": fields["type"].lower()})
         return tuple(mounts)
 
     @property
@@ -167,13 +167,9 @@ class Dockerfile:
     @property
     def external(self) -> tuple[str, ...]:
         """The images that a build takes from elsewhere, in the order of the file, without `scratch`."""
-        found = (
-            name
-            for stage in self.stages
-            for name in stage.references
-            if name != "scratch" and self.stage(name, stage.number) is None
-        )
-        return tuple(dict.fromkeys(found))
+        found = [(name, stage.number) for stage in self.stages for name in stage.references]
+        own = (name for name, before in found if name != "scratch" and not self.stage(name, before))
+        return tuple(dict.fromkeys(own))
 
     def stage(self, name: str, before: int) -> Stage | None:
         """Return the stage that a name or number means to the stage numbered `before`; None for an image."""

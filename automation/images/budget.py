@@ -1,7 +1,8 @@
 """Check the images' sizes against their budgets: what `size-check` does."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from automation.console.errors import AutomationError, UsageError
@@ -9,11 +10,15 @@ from automation.console.events import Emit, Notice, Result, step
 from automation.contract import profiles
 from automation.contract.models import Profile
 from automation.docker.cli import Docker
-from automation.images import build, plan, size, size_report
-from automation.images.build_report import replaced
+from automation.images import build, plan, size
 from automation.images.plan import Options, Plan
-from automation.images.size import Verdict
+from automation.images.size import MB, Measurement
 from automation.settings import Settings
+
+_BAR_WIDTH = 20
+_NAMED = 3
+_INSTRUCTION_WIDTH = 60
+_PATH_WIDTH = 40
 
 
 async def check(
@@ -28,27 +33,40 @@ async def check(
     if image:
         if profile or all_profiles or service or bases:
             raise UsageError("--image measures an image by its name and excludes every other choice")
-        await _measure_any(docker, image, emit)
+        with step(emit, "image") as running:
+            measured = await size.measure(docker, image, running)
+        emit(Notice(("", *_described(image, measured), "")))
+        emit(Result({"images": [measured.to_mapping()], "passed": True}))
         return
     chosen = profiles.select(settings.root, profile, every=all_profiles)
     plans = await plan.plan_all(settings, chosen, plan.choose(service), Options(bases=tuple(bases)))
     await _require_built(docker, plans)
-    history = size.History(settings)
-    together = profiles.load_rules(settings.root).memory.images_together_max_mb * size.MB
+    together = profiles.load_rules(settings.root).memory.images_together_max_mb * MB
     failures: list[str] = []
     results: list[dict[str, Any]] = []
     for contract in chosen:
         own = [planned for planned in plans if planned.profile == contract.name]
         if len(chosen) > 1:
             emit(Notice((contract.name,)))
-        verdicts = await asyncio.gather(
-            *(_measure(docker, contract, planned, history, emit) for planned in own)
+        sizes = await asyncio.gather(
+            *(_measure(settings, docker, contract, planned, emit) for planned in own)
         )
-        emit(Notice(("", *_report(own, verdicts, together), "")))
-        failures += _exceeded(contract, own, verdicts, together)
+        total = sum(measured.size for measured in sizes)
+        named = list(zip((planned.service for planned in own), sizes, strict=True))
+        lines = [line for name, measured in named for line in _described(name, measured)]
+        lines += [f"{'together':<10} {_budget(total, together)}"] if len(own) > 1 else []
+        emit(Notice(("", *lines, *plan.replaced(own), "")))
+        failures += [
+            f"the {name} of {contract.name} is {_exact(measured.over)} "
+            f"over its budget of {(measured.allowed or 0) // MB} MB"
+            for name, measured in named
+            if measured.over
+        ]
+        if total > together:
+            over = f"{_exact(total - together)} over {together // MB} MB"
+            failures.append(f"the images of {contract.name} are together {over}")
         results += [
-            {"profile": contract.name, "service": planned.service, **verdict.to_mapping()}
-            for planned, verdict in zip(own, verdicts, strict=True)
+            {"profile": contract.name, "service": name, **measured.to_mapping()} for name, measured in named
         ]
     emit(Result({"images": results, "passed": not failures}))
     if failures:
@@ -58,15 +76,6 @@ async def check(
             details=failures if len(failures) > 1 else [],
             remedies=["remove something from the image", "change the budget in deploy/profiles"],
         )
-
-
-async def _measure_any(docker: Docker, image: str, emit: Emit) -> None:
-    with step(emit, "image") as running:
-        measured = await size.measure(docker, image, running)
-        running.detail = f"{image} measured"
-    verdict = size.judge(measured, None, None)
-    emit(Notice(("", *size_report.image(image, verdict), "")))
-    emit(Result({"images": [verdict.to_mapping()], "passed": True}))
 
 
 async def _require_built(docker: Docker, plans: Sequence[Plan]) -> None:
@@ -80,40 +89,66 @@ async def _require_built(docker: Docker, plans: Sequence[Plan]) -> None:
 
 
 async def _measure(
-    docker: Docker, profile: Profile, planned: Plan, history: size.History, emit: Emit
-) -> Verdict:
+    settings: Settings, docker: Docker, profile: Profile, planned: Plan, emit: Emit
+) -> Measurement:
     with step(emit, planned.service) as running:
         measured = await size.measure(docker, planned.reference, running)
-        kind = f"{planned.profile}-{planned.service}"
-        verdict = size.judge(measured, profile.service(planned.service), history.before(kind, measured))
-        history.keep(kind, measured)
-        running.detail = f"{planned.reference} measured"
-        return verdict
+        change = size.change(settings, f"{planned.profile}-{planned.service}", measured)
+        own = profile.service(planned.service)
+        return replace(measured, allowed=own.size_max_mb * MB, aim=own.size_aim_mb * MB, change=change)
 
 
-def _report(plans: Sequence[Plan], verdicts: Sequence[Verdict], together: int) -> list[str]:
-    lines: list[str] = []
-    for planned, verdict in zip(plans, verdicts, strict=True):
-        lines += size_report.image(planned.service, verdict)
-    if len(verdicts) > 1:
-        lines.append(size_report.together([verdict.measurement.size for verdict in verdicts], together))
-    return lines + replaced(plans)
+def _described(name: str, measured: Measurement) -> Iterator[str]:
+    """Yield the size of an image, and of its parts."""
+    size = f"{name}   {_mb(measured.size)} MB"
+    if measured.allowed is not None:
+        size = f"{name:<10} {_budget(measured.size, measured.allowed)}"
+    change = ""
+    if measured.change is not None:
+        sign = "+" if measured.change > 0 else "−" if measured.change < 0 else "±"
+        change = f"   {sign}{_mb(abs(measured.change))} since the build before"
+    yield f"{size}   {_mb(measured.compressed)} MB to download{change}"
+    if measured.aim is not None:
+        missed = f"missed by {_exact(measured.size - measured.aim)}"
+        yield f"    aim {measured.aim // MB} MB: {'met' if measured.aim_met else missed}"
+    groups = (
+        f"{part} {_mb(size)} {_bar(size, measured.size)}" for part, size in measured.groups.items() if size
+    )
+    yield "    " + "     ".join(groups)
+    for layer in measured.layers:
+        if layer.size * 1000 > measured.size:
+            bar = _bar(layer.size, measured.size)
+            text = layer.name
+            if len(text) > _INSTRUCTION_WIDTH:
+                text = f"{text[: _INSTRUCTION_WIDTH - 1]}…"
+            yield f"    {_mb(layer.size):>6} {bar:<{_BAR_WIDTH}} {text}"
+    for what, largest in (("packages", measured.packages), ("files", measured.files)):
+        if largest:
+            named = " · ".join(f"{_end(part.name)} {_mb(part.size)}" for part in largest[:_NAMED])
+            yield f"    largest {what}: {named}"
 
 
-def _exceeded(
-    profile: Profile, plans: Sequence[Plan], verdicts: Sequence[Verdict], together: int
-) -> list[str]:
-    over = [
-        f"the {planned.service} of {profile.name} is "
-        f"{size_report.exact(verdict.measurement.size - verdict.allowed)} "
-        f"over its budget of {verdict.allowed // size.MB} MB"
-        for planned, verdict in zip(plans, verdicts, strict=True)
-        if verdict.allowed is not None and not verdict.passed
-    ]
-    total = sum(verdict.measurement.size for verdict in verdicts)
-    if total > together:
-        budget = f"{together // size.MB} MB"
-        over.append(
-            f"the images of {profile.name} are together {size_report.exact(total - together)} over {budget}"
-        )
-    return over
+def _exact(size: int) -> str:
+    """Return a difference in MB, or to the byte if it is small."""
+    return f"{_mb(size)} MB" if size >= MB // 10 else f"{size:,} byte{'s' if size != 1 else ''}"
+
+
+def _budget(size: int, allowed: int) -> str:
+    filled = min(_BAR_WIDTH, size * _BAR_WIDTH // allowed) if allowed else _BAR_WIDTH
+    bar = "█" * filled + "░" * (_BAR_WIDTH - filled)
+    share = f"{size * 100 / allowed:.0f} %" if allowed else ""
+    # A budget is exceeded by the byte, which a rounded figure would hide.
+    over = f"   over by {_exact(size - allowed)}" if size > allowed else ""
+    return f"{_mb(size):>6} of {allowed / MB:.0f} MB  {bar}  {share}{over}"
+
+
+def _mb(size: int) -> str:
+    return f"{size / MB:.1f}"
+
+
+def _bar(size: int, whole: int) -> str:
+    return "█" * max(1, round(size * _BAR_WIDTH / whole)) if size else ""
+
+
+def _end(path: str) -> str:
+    return path if len(path) <= _PATH_WIDTH else f"…{path[-_PATH_WIDTH:]}"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, TypeVar
 
 from automation.console.errors import AutomationError
 from automation.console.events import Emit, Line, Step, step
@@ -18,6 +18,7 @@ from automation.process import files, processes
 from automation.settings import Settings
 
 _REDRAW_SECONDS = 0.1
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,6 @@ class Outcome:
     built: bool
     """Whether it was built now."""
     seconds: float = 0.0
-    """The time of the build."""
     steps: int = 0
     cached: int = 0
     """The steps that came from the cache."""
@@ -39,28 +39,6 @@ class Outcome:
     """The names that it got now."""
     lints: tuple[Lint, ...] = ()
 
-    @classmethod
-    async def of(cls, docker: Docker, plan: Plan, progress: Progress, seconds: float) -> Self:
-        """Return the outcome of a build that has just ended. Raises AutomationError."""
-        image = (await docker.images(plan.reference)).get(plan.reference)
-        if image is None:
-            raise AutomationError(
-                f"{plan.reference} was built, but Docker does not list it",
-                why="the builder keeps its results to itself",
-                remedies=["docker buildx use default"],
-            )
-        return cls(
-            plan,
-            str(image["Id"]),
-            built=True,
-            seconds=seconds,
-            steps=len(progress.steps),
-            cached=progress.cached,
-            stages=progress.stages(),
-            tagged=plan.references,
-            lints=tuple(progress.lints),
-        )
-
     @property
     def rebuilt(self) -> bool:
         """Whether this was a build after a small change: most of its steps came from the cache."""
@@ -68,21 +46,13 @@ class Outcome:
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the outcome for JSON."""
+        planned = ("profile", "service", "reference", "references", "bases", "labels")
+        own = ("id", "built", "rebuilt", "steps", "cached", "tagged")
         return {
-            "profile": self.plan.profile,
-            "service": self.plan.service,
-            "reference": self.plan.reference,
-            "references": self.plan.references,
-            "id": self.id,
-            "built": self.built,
+            **{name: getattr(self.plan, name) for name in planned},
+            **{name: getattr(self, name) for name in own},
             "seconds": round(self.seconds, 2),
-            "rebuilt": self.rebuilt,
-            "steps": self.steps,
-            "cached": self.cached,
             "stages": {name: round(seconds, 2) for name, seconds in self.stages.items()},
-            "tagged": self.tagged,
-            "bases": dict(self.plan.bases),
-            "labels": dict(self.plan.labels),
             "lints": [asdict(lint) for lint in self.lints],
         }
 
@@ -123,38 +93,54 @@ async def converge(
 
     `no_cache` and `pull` build even what exists. Raises the first error when all builds have ended.
     """
+
+    async def one(plan: Plan, state: State) -> Outcome:
+        with step(emit, plan.service) as running:
+            if state.id and not (no_cache or pull):
+                await tag(docker, plan.reference, state.missing)
+                names = " ".join(name.partition(":")[2] for name in state.missing)
+                running.detail = f"{plan.reference} exists{f', now also tagged {names}' if names else ''}"
+                return Outcome(plan, state.id, built=False, tagged=state.missing)
+            output = ["--load", *(word for name in plan.references for word in ("--tag", name))]
+            began = time.monotonic()
+            arguments = command(plan, output, no_cache=no_cache, pull=pull)
+            progress = await run(docker, plan, arguments, emit, running)
+            outcome = await built(docker, plan, progress, time.monotonic() - began)
+            cached = f"{outcome.cached} of {outcome.steps} steps from the cache"
+            running.detail = f"{plan.reference} built, {cached}"
+            return outcome
+
     states = await look(docker, plans)
-    return await all_of(
-        _converge(docker, plan, state, emit, no_cache=no_cache, pull=pull)
-        for plan, state in zip(plans, states, strict=True)
+    return await all_of(one(plan, state) for plan, state in zip(plans, states, strict=True))
+
+
+async def all_of(works: Iterable[Coroutine[Any, Any, _T]]) -> tuple[_T, ...]:
+    """Do the works at once and return their results. Raises the first error when all have ended."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return tuple(task.result() for task in tasks)
+
+
+async def built(docker: Docker, plan: Plan, progress: Progress, seconds: float) -> Outcome:
+    """Return the outcome of a build that has just ended. Raises AutomationError."""
+    image = (await docker.images(plan.reference)).get(plan.reference)
+    if image is None:
+        raise AutomationError(
+            f"{plan.reference} was built, but Docker does not list it",
+            why="the builder keeps its results to itself",
+            remedies=["docker buildx use default"],
+        )
+    return Outcome(
+        plan,
+        str(image["Id"]),
+        built=True,
+        seconds=seconds,
+        steps=len(progress.steps),
+        cached=progress.cached,
+        stages=progress.stages(),
+        tagged=plan.references,
+        lints=tuple(progress.lints),
     )
-
-
-async def all_of(builds: Iterable[Coroutine[Any, Any, Outcome]]) -> tuple[Outcome, ...]:
-    """Run the builds at once and return their outcomes. Raises the first error when all have ended."""
-    results = await asyncio.gather(*builds, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return tuple(result for result in results if isinstance(result, Outcome))
-
-
-async def _converge(
-    docker: Docker, plan: Plan, state: State, emit: Emit, *, no_cache: bool, pull: bool
-) -> Outcome:
-    with step(emit, plan.service) as running:
-        if state.id and not (no_cache or pull):
-            await tag(docker, plan.reference, state.missing)
-            names = " ".join(name.partition(":")[2] for name in state.missing)
-            running.detail = f"{plan.reference} exists{f', now also tagged {names}' if names else ''}"
-            return Outcome(plan, state.id, built=False, tagged=state.missing)
-        output = ["--load", *(word for name in plan.references for word in ("--tag", name))]
-        began = time.monotonic()
-        arguments = command(plan, output, no_cache=no_cache, pull=pull)
-        progress = await run(docker, plan, arguments, emit, running)
-        outcome = await Outcome.of(docker, plan, progress, time.monotonic() - began)
-        running.detail = f"{plan.reference} built, {outcome.cached} of {outcome.steps} steps from the cache"
-        return outcome
 
 
 async def tag(docker: Docker, reference: str, names: Iterable[str]) -> None:
@@ -178,16 +164,8 @@ def inputs(plan: Plan) -> list[str]:
     # The value is read as a line of CSV: a path may need quotes.
     secrets = ((name, f"src={file}".replace('"', '""')) for name, file in plan.secrets.items())
     flags["secret"] = [f'id={name},"{source}"' for name, source in secrets]
-    return [
-        *(
-            word
-            for flag, values in flags.items()
-            for value in values
-            if value
-            for word in (f"--{flag}", value)
-        ),
-        ".",
-    ]
+    given = ((flag, value) for flag, values in flags.items() for value in values if value)
+    return [*(word for flag, value in given for word in (f"--{flag}", value)), "."]
 
 
 async def run(
@@ -226,7 +204,7 @@ async def run(
 def record(settings: Settings, outcome: Outcome) -> None:
     """Keep the figures of a build, whose times the verification judges later."""
     if outcome.built:
-        target = record_file(settings, outcome.plan)
+        target = _record_file(settings, outcome.plan)
         files.make_directory(target.parent)
         kind = "rebuild_s" if outcome.rebuilt else "cold_s"
         times = {**recorded(settings, outcome.plan), kind: round(outcome.seconds, 2)}
@@ -236,13 +214,12 @@ def record(settings: Settings, outcome: Outcome) -> None:
 def recorded(settings: Settings, plan: Plan) -> dict[str, float]:
     """Return the seconds of the last builds: `cold_s` without a cache, `rebuild_s` after a change."""
     try:
-        times = json.loads(record_file(settings, plan).read_text(encoding="utf-8"))["times"]
+        times = json.loads(_record_file(settings, plan).read_text(encoding="utf-8"))["times"]
         return {name: float(times[name]) for name in ("cold_s", "rebuild_s") if name in times}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
-def record_file(settings: Settings, plan: Plan) -> Path:
-    """Return the file that records the last build of this kind."""
+def _record_file(settings: Settings, plan: Plan) -> Path:
     kind = "-development" if plan.dockerfile.endswith(".dev") else ""
     return settings.state_dir / "images" / f"{plan.profile}-{plan.service}{kind}.json"

@@ -1,6 +1,6 @@
 """Build the images of profiles and report their names, times and notes: what `build` does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from automation.console.events import Emit, Notice, Result
 from automation.contract import profiles
@@ -11,8 +11,6 @@ from automation.images import plan, reproduce
 from automation.images.build import Outcome
 from automation.images.plan import Options, Plan
 from automation.settings import Settings
-
-__all__ = ["Options", "build", "replaced"]
 
 
 async def build(
@@ -43,16 +41,9 @@ async def build(
     emit(Result({"images": [outcome.to_mapping() for outcome in outcomes]}))
 
 
-def replaced(plans: Sequence[Plan]) -> list[str]:
-    """Return a line for each base image that is replaced by another."""
-    pairs = dict.fromkeys(pair for planned in plans for pair in planned.bases.items())
-    return [f"base       {old} is replaced by {new}" for old, new in pairs]
-
-
 async def _show_plan(docker: Docker, plans: Sequence[Plan], emit: Emit) -> None:
-    states = await building.look(docker, plans)
     lines, result = [], []
-    for planned, state in zip(plans, states, strict=True):
+    for planned, state in zip(plans, await building.look(docker, plans), strict=True):
         work = state.missing_work or "up to date"
         lines += [
             f"{planned.profile} {planned.service}: {planned.reference}   {work}",
@@ -60,44 +51,36 @@ async def _show_plan(docker: Docker, plans: Sequence[Plan], emit: Emit) -> None:
             f"  from       {planned.dockerfile}, target {planned.target or 'the last stage'}",
             f"  revision   {planned.revision.name}, {planned.revision.created}",
             *(f"  argument   {name}={value}" for name, value in planned.arguments.items()),
-            *(f"  {line}" for line in replaced([planned])),
+            *(f"  {line}" for line in plan.replaced([planned])),
             *(f"  secret     {name}" for name in planned.secrets),
         ]
-        names = ("profile", "service", "reference", "references", "dockerfile", "target")
-        result.append(
-            {name: getattr(planned, name) for name in names}
-            | {name: dict(getattr(planned, name)) for name in ("arguments", "bases", "labels")}
-            | {"secrets": sorted(planned.secrets), "work": state.missing_work}
-        )
+        names = ("profile", "service", "reference", "references", "dockerfile", "target", "arguments")
+        shown = {name: getattr(planned, name) for name in (*names, "bases", "labels")}
+        result.append({**shown, "secrets": sorted(planned.secrets), "work": state.missing_work})
     emit(Notice(tuple(lines)))
     emit(Result({"plan": result}))
 
 
-def _report(outcomes: Sequence[Outcome], times: Times) -> list[str]:
-    """Return the images' names, the times against their budgets, and the notes."""
-    lines = [""]
+def _report(outcomes: Sequence[Outcome], times: Times) -> Iterator[str]:
+    """Yield the images' names, the times against their budgets, and the notes."""
+    yield ""
     for outcome in outcomes:
         names = " ".join((f"{outcome.plan.reference}  ", *outcome.plan.tags)).rstrip()
-        lines.append(f"{outcome.plan.service:<10} {names}")
+        yield f"{outcome.plan.service:<10} {names}"
     built = [outcome for outcome in outcomes if outcome.built]
-    lines += [
-        _time(f"the {outcome.plan.service}'s build", outcome.seconds, times.build_max_s)
-        for outcome in built
-        if not outcome.rebuilt
-    ]
-    cached = [outcome.seconds for outcome in built if outcome.rebuilt]
-    if cached:
+    for outcome in built:
+        if not outcome.rebuilt:
+            yield _time(f"the {outcome.plan.service}'s build", outcome.seconds, times.build_max_s)
+    if cached := [outcome.seconds for outcome in built if outcome.rebuilt]:
         # Both are built at the same time.
-        lines.append(_time("rebuilding what changed", max(cached), times.cached_rebuild_max_s))
-    lines += replaced([outcome.plan for outcome in outcomes])
-    lines += [
-        f"note       {outcome.plan.dockerfile}{f':{lint.line}' if lint.line else ''}: {lint.text}"
-        for outcome in outcomes
-        for lint in outcome.lints
-    ]
+        yield _time("rebuilding what changed", max(cached), times.cached_rebuild_max_s)
+    yield from plan.replaced([outcome.plan for outcome in outcomes])
+    for outcome in outcomes:
+        for lint in outcome.lints:
+            line = f":{lint.line}" if lint.line else ""
+            yield f"note       {outcome.plan.dockerfile}{line}: {lint.text}"
     if any(outcome.plan.revision.dirty for outcome in built):
-        lines.append("note       built from uncommitted files: the label revision says so")
-    return lines
+        yield "note       built from uncommitted files: the label revision says so"
 
 
 def _time(what: str, seconds: float, allowed: int) -> str:

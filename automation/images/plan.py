@@ -14,13 +14,11 @@ from automation.contract import environment, formats, profiles
 from automation.contract.models import SERVICES, Frontend, Profile, Rules
 from automation.contract.profiles import load_rules
 from automation.docker import context, dockerfile
-from automation.docker.dockerfile import Dockerfile
 from automation.images import revision
 from automation.images.revision import Revision
 from automation.settings import BUILD_SECRETS, Settings
 
-VERSION_TAG = "vX.Y.Z"
-"""The placeholder for the version among a contract's tags."""
+VERSION_TAG = "vX.Y.Z"  # stands for the version among a contract's tags
 
 _IMAGES = ("PYTHON_IMAGE", "NODE_IMAGE", "NGINX_IMAGE")
 _CONTENT_LENGTH = 12
@@ -39,7 +37,6 @@ class Options:
     tags: tuple[str, ...] = ()
     """Tags in addition to those of the contract."""
     version: str = ""
-    """Defaults to the version in the settings."""
     platform: str = ""
     """Platforms as Docker writes them; defaults to the machine's own."""
     bases: tuple[str, ...] = ()
@@ -92,6 +89,12 @@ class Plan:
         return {f"org.opencontainers.image.{name}": value for name, value in named.items() if value}
 
 
+def replaced(plans: Sequence[Plan]) -> list[str]:
+    """Return a line for each base image that is replaced by another."""
+    pairs = dict.fromkeys(pair for plan in plans for pair in plan.bases.items())
+    return [f"base       {old} is replaced by {new}" for old, new in pairs]
+
+
 def choose(service: str) -> tuple[str, ...]:
     """Return the services that a flag names; without one, all. Raises UsageError."""
     if service and service not in SERVICES:
@@ -125,9 +128,7 @@ async def plan_all(
 def read_version(settings: Settings, profile: Profile, given: str = "") -> str:
     """Return the version to build: as given, or as the settings or pyproject.toml say.
 
-    Raises:
-        UsageError: the given version is not semantic.
-        EnvironmentInvalidError: the version of the settings is not semantic.
+    Raises AutomationError if it is not semantic.
     """
     if given:
         if problem := formats.version(given):
@@ -135,7 +136,8 @@ def read_version(settings: Settings, profile: Profile, given: str = "") -> str:
         return given
     values = environment.read(settings, profile)
     values.require_valid(settings.env_file_name, "VERSION")
-    return values.values.get("VERSION", "") or f"v{_project_version(settings.root)}"
+    project = revision.project(settings.root)
+    return values.values.get("VERSION", "") or f"v{project.get('version', '0.0.0')}"
 
 
 def image_arguments(profile: Profile, service: str, version: str) -> dict[str, str]:
@@ -166,7 +168,14 @@ async def _plan(
     contract = profile.service(service)
     path = f"{service}/Dockerfile{'.dev' if options.development else ''}"
     read = dockerfile.load(settings.root, path)
-    target = _target(read, profile.name, path, options)
+    # A development image without such a stage is the same for every profile.
+    target = profile.name if profile.name in read.names else ""
+    if not target and not options.development:
+        raise AutomationError(
+            f"{path} has no stage for the profile {profile.name}",
+            why=f"its stages are {', '.join(read.names)}" if read.names else "its stages have no names",
+            remedies=[f"add   FROM … AS {profile.name}   to {path}"],
+        )
     version = read_version(settings, profile, options.version)
     wanted = image_arguments(profile, service, version)
     # Images that the contract does not name, such as the one with the build's tools, have the default.
@@ -204,18 +213,6 @@ async def _plan(
         secrets=settings.build_secrets,
     )
     return plan, set(images.values())
-
-
-def _target(read: Dockerfile, name: str, path: str, options: Options) -> str:
-    if name in read.names:
-        return name
-    if options.development:
-        return ""  # the same for every profile
-    raise AutomationError(
-        f"{path} has no stage for the profile {name}",
-        why=f"its stages are {', '.join(read.names)}" if read.names else "its stages have no names",
-        remedies=[f"add   FROM … AS {name}   to {path}"],
-    )
 
 
 def _hash(*parts: object) -> str:
@@ -274,13 +271,3 @@ def _unique_names(plans: Sequence[Plan]) -> tuple[Plan, ...]:
         replace(plan, tags=tuple(tag for tag in plan.tags if owners[f"{plan.image}:{tag}"] is plan))
         for plan in plans
     )
-
-
-def _project_version(root: Path) -> str:
-    import tomllib
-
-    try:
-        document = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-        return str(document["project"]["version"])
-    except (OSError, ValueError, KeyError):
-        return "0.0.0"

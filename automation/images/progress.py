@@ -10,7 +10,7 @@ import binascii
 import json
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -43,6 +43,12 @@ class Vertex:
     """One step of the build."""
 
     name: str = ""
+    stage: str = ""
+    """The stage it belongs to; empty for what belongs to none."""
+    position: str = ""
+    """Its position in the stage, as in 3/6."""
+    text: str = ""
+    """The instruction without its mounts, on one line."""
     started: float | None = None
     """Seconds since 1970."""
     completed: float | None = None
@@ -55,24 +61,22 @@ class Vertex:
     partial: str = ""
     transfers: dict[str, Transfer] = field(default_factory=dict)
 
-    @property
-    def stage(self) -> str:
-        """The stage it belongs to; empty for what belongs to none."""
-        if found := _STAGED.fullmatch(self.name):
-            return found["stage"] or NAMELESS
-        return EXPORT if self.name.startswith(("exporting", "sending tarball")) else ""
-
-    @property
-    def position(self) -> str:
-        """Its position in the stage, as in 3/6."""
-        found = _STAGED.fullmatch(self.name)
-        return found["position"] if found else ""
-
-    @property
-    def text(self) -> str:
-        """The instruction without its mounts, on one line."""
-        found = _STAGED.fullmatch(self.name)
-        return " ".join(_MOUNTS.sub(" ", found["text"] if found else self.name).split())
+    def update(self, given: Mapping[str, Any]) -> None:
+        """Take its latest state."""
+        if name := str(given.get("name") or ""):
+            found = _STAGED.fullmatch(name)
+            outside = EXPORT if name.startswith(("exporting", "sending tarball")) else ""
+            self.name = name
+            self.stage = (found["stage"] or NAMELESS) if found else outside
+            self.position = found["position"] if found else ""
+            self.text = " ".join(_MOUNTS.sub(" ", found["text"] if found else name).split())
+        started, completed = _time(given.get("started")), _time(given.get("completed"))
+        if started is not None:
+            self.started, self.completed = started, completed
+            if completed is not None:
+                self.seconds += completed - started
+        self.cached = bool(given.get("cached")) or self.cached
+        self.error = str(given.get("error") or "")
 
     @property
     def running(self) -> bool:
@@ -88,13 +92,9 @@ class Vertex:
     def detail(self) -> str:
         """What it is doing: the bytes it transfers, or the last line it wrote."""
         moving = {name: transfer for name, transfer in self.transfers.items() if not transfer.done}
-        known = [transfer for transfer in moving.values() if transfer.total]
-        if known:
-            current, total = (
-                sum(transfer.current for transfer in known),
-                sum(transfer.total for transfer in known),
-            )
-            return f"{self.text}: {current / 10**6:.1f} of {total / 10**6:.1f} MB"
+        if known := [transfer for transfer in moving.values() if transfer.total]:
+            current = sum(transfer.current for transfer in known) / 10**6
+            return f"{self.text}: {current:.1f} of {sum(transfer.total for transfer in known) / 10**6:.1f} MB"
         if self.lines:
             return self.lines[-1].strip()
         return f"{self.text}: {[*moving][-1]}" if moving and self.stage == EXPORT else self.text
@@ -142,7 +142,7 @@ class Progress:
                 self.rest.append(logs.clean(line))
             return
         for given in _objects(message, "vertexes"):
-            self._update(self.vertexes.setdefault(str(given.get("digest", "")), Vertex()), given)
+            self.vertexes.setdefault(str(given.get("digest", "")), Vertex()).update(given)
         for given in _objects(message, "statuses"):
             if vertex := self.vertexes.get(str(given.get("vertex", ""))):
                 current, total = (
@@ -206,16 +206,6 @@ class Progress:
         elif other := [vertex for vertex in self.vertexes.values() if vertex.running]:
             self._described = other[-1].text
         return self._described
-
-    def _update(self, vertex: Vertex, given: dict[str, Any]) -> None:
-        vertex.name = str(given.get("name") or vertex.name)
-        started, completed = _time(given.get("started")), _time(given.get("completed"))
-        if started is not None:
-            vertex.started, vertex.completed = started, completed
-            if completed is not None:
-                vertex.seconds += completed - started
-        vertex.cached = bool(given.get("cached")) or vertex.cached
-        vertex.error = str(given.get("error") or "")
 
     def _report_stages(self) -> None:
         stages: dict[str, list[Vertex]] = {}

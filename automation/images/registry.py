@@ -1,4 +1,4 @@
-"""Pushes images to a registry, and reads back what the registry then has."""
+"""Publishes images in a registry, and reads back what the registry then has: what `push` does."""
 
 import asyncio
 import base64
@@ -6,20 +6,19 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from automation.console import causes
 from automation.console.errors import AutomationError, UsageError
-from automation.console.events import Emit, Step, step
-from automation.contract import formats
+from automation.console.events import Emit, Notice, Result, Step, step
+from automation.contract import environment, formats, profiles
 from automation.docker import cli
 from automation.docker.cli import Docker
-from automation.images import build
-from automation.images.plan import Plan
+from automation.images import build, plan
+from automation.images.plan import Options, Plan
 from automation.process import processes
-
-LATEST = "latest"
+from automation.settings import Settings
 
 _PUSHED = re.compile(r": digest: (sha256:[0-9a-f]{64}) size: ")
 _LAYER = re.compile(r"^([0-9a-f]{12}): (.*)$")
@@ -37,16 +36,49 @@ class Published:
     """Whether it was pushed now; otherwise the registry had it already."""
 
 
-@dataclass(frozen=True)
-class _Remote:
-    """What a registry has under a name."""
+async def push(
+    settings: Settings, emit: Emit, *, registry: str, version: str, profile: str, service: str,
+    bases: Sequence[str], force: bool, dry_run: bool,
+) -> None:  # fmt: skip
+    """Build what is missing, push it as the version and as latest, and compare the digests.
 
-    digest: str
-    config: str
-    """The digest of the image's configuration: the same however its layers are compressed."""
-
-    def is_one_of(self, digests: set[str]) -> bool:
-        return not digests.isdisjoint({self.digest, self.config})
+    What the registry has already is not pushed again. Raises AutomationError, also if it has another image
+    of this version, unless `force` is set.
+    """
+    chosen = profiles.load(profile, settings.root)
+    place = registry and check_registry(registry)
+    if not place:
+        values = environment.read(settings, chosen)
+        values.require_valid(settings.env_file_name, environment.REGISTRY)
+        place = values.values.get(environment.REGISTRY, "")
+    if not place:
+        setting = f"{environment.REGISTRY}=HOST/USER in {settings.env_file_name}"
+        raise UsageError("no registry is named", remedies=["--registry HOST/USER", setting])
+    if not version:
+        raise UsageError("no version is named", remedies=["--version v1.2.3"])
+    options = Options(version=version, bases=tuple(bases))
+    plans = await plan.plan_all(settings, [chosen], plan.choose(service), options)
+    dirty = [planned.service for planned in plans if planned.revision.dirty]
+    if dirty and not force:
+        raise AutomationError(
+            f"{version} would be made from files that are not committed: {', '.join(dirty)}",
+            why="nobody could build or read this version again",
+            remedies=["git commit", "--force"],
+        )
+    docker = Docker.find(settings)
+    if dry_run:
+        planned_names = [name for planned in plans for name in _names(planned, place)]
+        emit(Notice(tuple(f"would be pushed: {name}" for name in planned_names)))
+        emit(Result({"push": planned_names}))
+        return
+    for outcome in await build.converge(docker, plans, emit):
+        build.record(settings, outcome)
+    both = await build.all_of(
+        _push_both(docker, planned, _names(planned, place), emit, force=force) for planned in plans
+    )
+    pushed = [image for images in both for image in images]
+    emit(Notice(("", *(f"{image.reference}   {image.digest}" for image in pushed), "")))
+    emit(Result({"images": [asdict(image) for image in pushed]}))
 
 
 def check_registry(name: str) -> str:
@@ -55,88 +87,64 @@ def check_registry(name: str) -> str:
         bare = re.sub(r"^\w+://", "", name).rstrip("/").lower()
         if "is not between" in formats.registry(bare):
             bare = re.sub(r":\d+(?=/|$)", ":5000", bare)
-        raise UsageError(
-            f"--registry {name!r} {problem}",
-            remedies=[] if formats.registry(bare) else [f"--registry {bare}"],
-        )
+        remedies = [] if formats.registry(bare) else [f"--registry {bare}"]
+        raise UsageError(f"--registry {name!r} {problem}", remedies=remedies)
     return name
 
 
-def check_committed(plans: Sequence[Plan]) -> None:
-    """Raise AutomationError if an image is made from files that are not committed."""
-    if dirty := [plan.service for plan in plans if plan.revision.dirty]:
-        raise AutomationError(
-            f"{plans[0].version} would be made from files that are not committed: {', '.join(dirty)}",
-            why="nobody could build or read this version again",
-            remedies=["git commit", "--force"],
-        )
-
-
-async def push_all(
-    docker: Docker, plans: Sequence[Plan], registry: str, emit: Emit, *, force: bool = False
-) -> tuple[Published, ...]:
-    """Push each image under its version and as the latest, and compare what the registry then has.
-
-    What the registry has already is not pushed again. Raises AutomationError, also if it has another image
-    of this version, unless `force` is set.
-    """
-    pushes = (_push_both(docker, plan, registry, emit, force=force) for plan in plans)
-    results = await asyncio.gather(*pushes, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return tuple(one for result in results if isinstance(result, tuple) for one in result)
+def _names(planned: Plan, place: str) -> list[str]:
+    return [f"{place}/{planned.image}:{tag}" for tag in (formats.version_tag(planned.version), "latest")]
 
 
 async def _push_both(
-    docker: Docker, plan: Plan, registry: str, emit: Emit, *, force: bool
-) -> tuple[Published, ...]:
-    repository = f"{registry}/{plan.image}"
-    names = [f"{repository}:{formats.version_tag(plan.version)}", f"{repository}:{LATEST}"]
-    with step(emit, f"push {plan.service}") as running:
+    docker: Docker, planned: Plan, names: Sequence[str], emit: Emit, *, force: bool
+) -> list[Published]:
+    with step(emit, f"push {planned.service}") as running:
         running.progress("asking the registry")
-        own, version, latest = await asyncio.gather(
-            _own(docker, plan), _remote(docker, names[0]), _remote(docker, names[1])
-        )
-        if version and not version.is_one_of(own) and not force:
+        own = await _own(docker, planned)
+        remotes = await asyncio.gather(*(_remote(docker, name) for name in names))
+        if remotes[0] and own.isdisjoint(remotes[0]) and not force:
             raise AutomationError(
                 f"{names[0]} is in the registry already, and is another image",
-                why=f"the registry has {version.digest[:19]}; a published version does not change",
+                why=f"the registry has {remotes[0][0][:19]}; a published version does not change",
                 remedies=["--version with the next one", "--force"],
             )
         published = []
-        for name, remote in zip(names, (version, latest), strict=True):
-            if remote and remote.is_one_of(own):
-                published.append(Published(name, remote.digest, pushed=False))
+        for name, remote in zip(names, remotes, strict=True):
+            if not own.isdisjoint(remote):
+                published.append(Published(name, remote[0], pushed=False))
                 continue
-            await build.tag(docker, plan.reference, [name])
+            await build.tag(docker, planned.reference, [name])
             digest = await _push(docker, name, running)
-            now = await _remote(docker, name)
-            if now is None or now.digest != digest:
+            now = (*await _remote(docker, name), "nothing")[0]
+            if now != digest:
                 raise AutomationError(
                     f"the registry does not have what was pushed as {name}",
-                    why=f"pushed {digest}, read back {now.digest if now else 'nothing'}",
+                    why=f"pushed {digest}, read back {now}",
                     remedies=["run the same command again", "check who else pushes there"],
                 )
             published.append(Published(name, digest, pushed=True))
-        pushed = any(one.pushed for one in published)
+        pushed = any(image.pushed for image in published)
         running.detail = f"{names[0]} {'pushed and verified' if pushed else 'is in the registry already'}"
-        return tuple(published)
+        return published
 
 
-async def _own(docker: Docker, plan: Plan) -> set[str]:
+async def _own(docker: Docker, planned: Plan) -> set[str]:
     """Return every digest that identifies the local image, in either of Docker's image stores."""
-    image = (await docker.images(plan.reference)).get(plan.reference)
+    image = (await docker.images(planned.reference)).get(planned.reference)
     if image is None:
-        raise AutomationError(f"there is no image {plan.reference}", remedies=["invoke build"])
+        raise AutomationError(f"there is no image {planned.reference}", remedies=["invoke build"])
     descriptor: Mapping[str, Any] = image.get("Descriptor") or {}
     config = (descriptor.get("annotations") or {}).get("config.digest", "")
     digests = (name.partition("@")[2] for name in image.get("RepoDigests") or [])
     return {digest for digest in (str(image["Id"]), config, *digests) if digest}
 
 
-async def _remote(docker: Docker, reference: str) -> _Remote | None:
-    """Return what the registry has under the name, or None. Raises AutomationError."""
+async def _remote(docker: Docker, reference: str) -> tuple[str, ...]:
+    """Return the digest that the registry has under the name, and that of the image's configuration.
+
+    The latter is the same however the layers are compressed. Returns nothing if there is no such name.
+    """
     done = await docker.complete("buildx", "imagetools", "inspect", "--raw", reference)
     raw = done.output.encode()
     if done.code and "server gave HTTP response to HTTPS client" in done.errors:
@@ -145,9 +153,9 @@ async def _remote(docker: Docker, reference: str) -> _Remote | None:
         raw = b"" if done.code else base64.b64decode(json.loads(done.output)["Raw"])
     if done.code == 0:
         digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
-        return _Remote(digest, json.loads(raw).get("config", {}).get("digest", ""))
+        return digest, json.loads(raw).get("config", {}).get("digest", "")
     if re.search(r"not found|manifest unknown|no such manifest|name unknown", done.errors, re.IGNORECASE):
-        return None
+        return ()
     raise _explain(reference, done.errors, docker)
 
 

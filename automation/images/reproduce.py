@@ -7,13 +7,13 @@ at once), so each build writes one. If both are the same, the first is loaded.
 import asyncio
 import hashlib
 import json
-import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from automation.console.errors import AutomationError
 from automation.console.events import Emit, Step, step
@@ -27,7 +27,6 @@ from automation.process import files, processes
 
 _SHOWN = 12
 _HASH_LENGTH = 16
-_BLOCK_BYTES = 2**20
 
 
 async def reproduce(docker: Docker, plans: Sequence[Plan], emit: Emit) -> tuple[Outcome, ...]:
@@ -42,27 +41,26 @@ async def _reproduce(docker: Docker, plan: Plan, emit: Emit) -> Outcome:
     folder = docker.settings.state_dir / "images"
     files.make_directory(folder)
     with step(emit, plan.service) as running, tempfile.TemporaryDirectory(dir=folder) as kept:
-        first, second = Path(kept, "first.tar"), Path(kept, "second.tar")
         # Only here: every step is cached by it, and it changes with every commit.
         times = {"SOURCE_DATE_EPOCH": str(plan.revision.epoch)}
-        began = time.monotonic()
-        # One after the other: the builder does the work of two equal builds only once.
-        progress = await build.run(docker, plan, _command(plan, first), emit, running, times)
-        seconds = time.monotonic() - began
-        await build.run(docker, plan, _command(plan, second), emit, running, times)
-        digests = [await asyncio.to_thread(_digest, file) for file in (first, second)]
-        if digests[0] != digests[1]:
-            running.progress("comparing the archives")
-            raise await asyncio.to_thread(_difference, plan, first, second)
-        await _load(docker, plan, first, running)
+        archives = [Path(kept, f"{name}.tar") for name in ("first", "second")]
+        builds = []
+        for file in archives:
+            # One after the other: the builder does the work of two equal builds only once.
+            output = ["--output", f'type=oci,"dest={file}",rewrite-timestamp=true', "--tag", plan.reference]
+            began = time.monotonic()
+            progress = await build.run(
+                docker, plan, build.command(plan, output, no_cache=True), emit, running, times
+            )
+            builds.append((progress, time.monotonic() - began))
+        running.progress("comparing the archives")
+        first, second = [await asyncio.to_thread(_read, file) for file in archives]
+        if first.digest != second.digest:
+            raise _difference(plan, [*differences(first, second)])
+        await _load(docker, plan, archives[0], running)
         await build.tag(docker, plan.reference, plan.references[1:])
-        running.detail = f"{plan.reference} built twice, both times {digests[0][:19]}"
-        return await Outcome.of(docker, plan, progress, seconds)
-
-
-def _command(plan: Plan, target: Path) -> list[str]:
-    output = f'type=oci,"dest={target}",rewrite-timestamp=true'
-    return build.command(plan, ["--output", output, "--tag", plan.reference], no_cache=True)
+        running.detail = f"{plan.reference} built twice, both times {first.digest[:19]}"
+        return await build.built(docker, plan, *builds[0])
 
 
 async def _load(docker: Docker, plan: Plan, file: Path, running: Step) -> None:
@@ -76,20 +74,16 @@ async def _load(docker: Docker, plan: Plan, file: Path, running: Step) -> None:
             raise cli.explain("\n".join(output), f"loading {plan.reference}", docker.environ)
 
 
-def _digest(file: Path) -> str:
-    with tarfile.open(file) as opened:
-        index = opened.extractfile("index.json")
-        if index is None:
-            raise archive.ArchiveError("the builder did not write an OCI archive")
-        return str(json.load(index)["manifests"][0]["digest"])
+def _read(file: Path) -> Archive[str]:
+    with file.open("rb") as opened:
+        return archive.read(opened, _hash)
 
 
-def _difference(plan: Plan, first: Path, second: Path) -> AutomationError:
-    images = []
-    for file in (first, second):
-        with file.open("rb") as opened:
-            images.append(archive.read(opened, _hash))
-    found = list(differences(*images))
+def _hash(_file: File, content: IO[bytes]) -> str:
+    return hashlib.sha256(content.read()).hexdigest()[:_HASH_LENGTH]
+
+
+def _difference(plan: Plan, found: Sequence[str]) -> AutomationError:
     more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
     return AutomationError(
         f"two builds of the {plan.service} from the same inputs differ",
@@ -117,31 +111,16 @@ def _between(one: Layer[str], other: Layer[str]) -> Iterator[str]:
     for path in sorted({*mine, *theirs}):
         if path not in theirs or path not in mine:
             yield f"{path} is only in the {'first' if path in mine else 'second'}"
-        elif mine[path] != theirs[path]:
-            pairs = zip_longest(mine[path], theirs[path], fillvalue="nothing")
-            yield f"{path}   {', '.join(f'{a} and {b}' for a, b in pairs if a != b)}"
+        elif differing := [key for key in mine[path] if mine[path][key] != theirs[path][key]]:
+            pairs = (f"{key} {mine[path][key]} and {theirs[path][key]}" for key in differing)
+            yield f"{path}   {', '.join(pairs)}"
     if mine == theirs and list(mine) != list(theirs):
         yield "the same files in another order"
 
 
-def _descriptions(layer: Layer[str]) -> dict[str, tuple[str, ...]]:
+def _descriptions(layer: Layer[str]) -> dict[str, dict[str, Any]]:
     """Return what the digest of a layer depends on, by path."""
     return {
-        file.path: (
-            file.kind,
-            f"{file.mode:o}",
-            f"{file.uid}:{file.gid}",
-            f"time {file.modified}",
-            f"target {file.target or 'none'}",
-            f"content {layer.found.get(file.path, 'none')}",
-            *(f"{name}={value!r}" for name, value in file.attributes),
-        )
+        file.path: {**asdict(file), "mode": f"{file.mode:o}", "content": layer.found.get(file.path)}
         for file in layer.files
     }
-
-
-def _hash(_file: File, content: IO[bytes]) -> str:
-    digest = hashlib.sha256()
-    while block := content.read(_BLOCK_BYTES):
-        digest.update(block)
-    return digest.hexdigest()[:_HASH_LENGTH]

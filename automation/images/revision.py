@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from automation.project import git
@@ -46,7 +47,8 @@ async def find(settings: Settings, paths: Sequence[str], files: Sequence[str], c
     source = _address(remote.strip()) or _declared_source(settings.root)
     commit = await git.ask(settings, "log", "-1", "--format=%H %ct", "--", *specified)
     if not commit:
-        return Revision(f"unversioned-{content}", _youngest(settings.root, files), source)
+        times = (int((settings.root / file).lstat().st_mtime) for file in files)
+        return Revision(f"unversioned-{content}", max(times, default=0), source)
     changes = await git.ask(settings, "status", "--porcelain", "--untracked-files=all", "--", *specified)
     name, seconds = commit.split()
     return Revision(f"{name}-dirty" if changes else name, int(seconds), source)
@@ -64,14 +66,15 @@ def _address(remote: str) -> str:
     return f"{scheme}://{parts.hostname}{port}{parts.path.removesuffix('.git')}"
 
 
-def _declared_source(root: Path) -> str:
+def project(root: Path) -> dict[str, Any]:
+    """Return the project's table of pyproject.toml, empty if there is none."""
     try:
-        project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
+        document = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+        return dict(document.get("project", {}))
     except (OSError, ValueError):
-        return ""
-    urls = {name.lower(): str(url) for name, url in project.get("urls", {}).items()}
+        return {}
+
+
+def _declared_source(root: Path) -> str:
+    urls = {name.lower(): str(url) for name, url in project(root).get("urls", {}).items()}
     return next((urls[name] for name in _PROJECT_URLS if name in urls), "")
-
-
-def _youngest(root: Path, files: Sequence[str]) -> int:
-    return max((int((root / file).lstat().st_mtime) for file in files), default=0)

@@ -15,11 +15,10 @@ import re
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any
 
 from automation.console.errors import AutomationError
 from automation.console.events import Step
-from automation.contract.models import Service
 from automation.docker import archive
 from automation.docker.archive import Archive
 from automation.docker.cli import Docker
@@ -28,8 +27,6 @@ from automation.settings import Settings
 
 MB = 10**6
 RUNTIME, PACKAGES, APPLICATION = "interpreter and libraries", "packages", "application"
-GROUPS = (RUNTIME, PACKAGES, APPLICATION)
-"""The parts of an image: what comes from the base, from the locks, and from this repository."""
 
 _LARGEST = 5
 _REDRAW_SECONDS = 0.1
@@ -52,7 +49,7 @@ class Weighed:
 
 @dataclass(frozen=True)
 class Measurement:
-    """The size of an image and of its parts, in bytes."""
+    """The size of an image and of its parts, in bytes, with its budget."""
 
     reference: str
     id: str
@@ -61,37 +58,75 @@ class Measurement:
     compressed: int
     layers: tuple[Weighed, ...]
     """By the instruction that made them."""
-    groups: tuple[Weighed, ...]
-    """In the order of GROUPS."""
+    groups: dict[str, int]
+    """What comes from the base, from the locks, and from this repository."""
     packages: tuple[Weighed, ...]
     """The largest Python or npm packages."""
     files: tuple[Weighed, ...]
     """The largest files."""
+    allowed: int | None = None
+    """The budget, if there is one."""
+    aim: int | None = None
+    change: int | None = None
+    """The difference from the previous build, if there was one."""
 
-    @classmethod
-    def of(cls, reference: str, identity: str, image: Archive[None]) -> Self:
-        """Measure what an archive holds."""
-        workdir = str((image.config.get("config") or {}).get("WorkingDir") or "").rstrip("/")
-        groups: Counter[str] = Counter()
-        packages: Counter[str] = Counter()
-        largest: Counter[str] = Counter()
-        for file in (file for layer in image.layers for file in layer.files):
-            package = _package(file.path)
-            own = workdir and file.path.startswith(f"{workdir}/")
-            groups[PACKAGES if package else APPLICATION if own else RUNTIME] += file.size
-            largest[file.path] += file.size
-            packages[package] += file.size
-        del packages[""]
-        return cls(
-            reference=reference,
-            id=identity,
-            size=image.size,
-            compressed=sum(layer.compressed for layer in image.layers),
-            layers=tuple(Weighed(_instruction(layer.command), layer.size) for layer in image.layers),
-            groups=tuple(Weighed(name, groups[name]) for name in GROUPS),
-            packages=_top(packages),
-            files=_top(largest),
-        )
+    @property
+    def over(self) -> int:
+        """The bytes over the budget; none if there is no budget."""
+        return 0 if self.allowed is None else max(self.size - self.allowed, 0)
+
+    @property
+    def aim_met(self) -> bool:
+        """Whether it is within the aim."""
+        return self.aim is None or self.size <= self.aim
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the measurement for JSON."""
+        return {**asdict(self), "passed": not self.over, "aim_met": self.aim_met}
+
+
+async def measure(docker: Docker, reference: str, step: Step) -> Measurement:
+    """Measure an image by its name. Raises AutomationError if Docker does not have it."""
+    image = (await docker.images(reference)).get(reference)
+    if image is None:
+        raise AutomationError(f"there is no image {reference}", remedies=[f"docker pull {reference}"])
+    drawn = 0.0
+
+    def progress(count: int) -> None:
+        nonlocal drawn
+        if time.monotonic() - drawn > _REDRAW_SECONDS:
+            drawn = time.monotonic()
+            step.progress(f"measuring {reference}: {count / MB:.0f} MB read")
+
+    content: Archive[None] = await docker.save(
+        reference, lambda stream: archive.read(stream, compressed=True, progress=progress)
+    )
+    step.detail = f"{reference} measured"
+    return _measured(reference, str(image["Id"]), content)
+
+
+def _measured(reference: str, identity: str, image: Archive[None]) -> Measurement:
+    workdir = str((image.config.get("config") or {}).get("WorkingDir") or "").rstrip("/")
+    groups = Counter(dict.fromkeys((RUNTIME, PACKAGES, APPLICATION), 0))
+    packages: Counter[str] = Counter()
+    largest: Counter[str] = Counter()
+    for file in (file for layer in image.layers for file in layer.files):
+        package = _package(file.path)
+        own = workdir and file.path.startswith(f"{workdir}/")
+        groups[PACKAGES if package else APPLICATION if own else RUNTIME] += file.size
+        largest[file.path] += file.size
+        packages[package] += file.size
+    del packages[""]
+    return Measurement(
+        reference=reference,
+        id=identity,
+        size=image.size,
+        compressed=sum(layer.compressed for layer in image.layers),
+        layers=tuple(Weighed(_instruction(layer.command), layer.size) for layer in image.layers),
+        groups=dict(groups),
+        packages=_top(packages),
+        files=_top(largest),
+    )
 
 
 def _top(sizes: Counter[str]) -> tuple[Weighed, ...]:
@@ -114,87 +149,15 @@ def _instruction(command: str) -> str:
     return " ".join(text.removesuffix("# buildkit").split()) or "a layer"
 
 
-async def measure(docker: Docker, reference: str, step: Step | None = None) -> Measurement:
-    """Measure an image by its name. Raises AutomationError if Docker does not have it."""
-    image = (await docker.images(reference)).get(reference)
-    if image is None:
-        raise AutomationError(f"there is no image {reference}", remedies=[f"docker pull {reference}"])
-    drawn = 0.0
-
-    def progress(count: int) -> None:
-        nonlocal drawn
-        if step is not None and time.monotonic() - drawn > _REDRAW_SECONDS:
-            drawn = time.monotonic()
-            step.progress(f"measuring {reference}: {count / MB:.0f} MB read")
-
-    content: Archive[None] = await docker.save(
-        reference, lambda stream: archive.read(stream, compressed=True, progress=progress)
-    )
-    return Measurement.of(reference, str(image["Id"]), content)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A measurement and its budget, in bytes."""
-
-    measurement: Measurement
-    allowed: int | None
-    """The budget, if there is one."""
-    aim: int | None
-    before: int | None
-    """The size of the previous build."""
-
-    @property
-    def passed(self) -> bool:
-        """Whether it is within the budget, to the byte."""
-        return self.allowed is None or self.measurement.size <= self.allowed
-
-    @property
-    def aim_met(self) -> bool:
-        """Whether it is within the aim."""
-        return self.aim is None or self.measurement.size <= self.aim
-
-    @property
-    def change(self) -> int | None:
-        """The difference from the previous build, if there was one."""
-        return None if self.before is None else self.measurement.size - self.before
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return the verdict for JSON."""
-        return {
-            **asdict(self.measurement),
-            "groups": {part.name: part.size for part in self.measurement.groups},
-            "allowed": self.allowed,
-            "aim": self.aim,
-            "passed": self.passed,
-            "aim_met": self.aim_met,
-            "change": self.change,
-        }
-
-
-def judge(measurement: Measurement, service: Service | None, before: int | None) -> Verdict:
-    """Compare the measurement with the budget of a contract, if there is one for it."""
-    if service is None:
-        return Verdict(measurement, None, None, before)
-    return Verdict(measurement, service.size_max_mb * MB, service.size_aim_mb * MB, before)
-
-
-class History:
-    """The sizes of the builds that were measured here, for the change since the last one."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._file = settings.state_dir / "images" / "sizes.json"
-
-    def before(self, kind: str, measurement: Measurement) -> int | None:
-        """Return the size of the previous build of this kind."""
-        kept = (files.read_json(self._file) or {}).get(kind)
-        if not isinstance(kept, dict):
-            return None
-        size = kept.get("before") if kept.get("id") == measurement.id else kept.get("size")
-        return size if isinstance(size, int) else None
-
-    def keep(self, kind: str, measurement: Measurement) -> None:
-        """Record the measurement."""
-        entry = {"id": measurement.id, "size": measurement.size, "before": self.before(kind, measurement)}
-        files.make_directory(self._file.parent)
-        files.write_json(self._file, {**(files.read_json(self._file) or {}), kind: entry})
+def change(settings: Settings, kind: str, measured: Measurement) -> int | None:
+    """Record the size of a build of this kind; return the difference from the build before, if any."""
+    file = settings.state_dir / "images" / "sizes.json"
+    known = files.read_json(file) or {}
+    kept = known.get(kind)
+    before = None
+    if isinstance(kept, dict):
+        before = kept.get("before" if kept.get("id") == measured.id else "size")
+    files.make_directory(file.parent)
+    entry = {"id": measured.id, "size": measured.size, "before": before}
+    files.write_json(file, {**known, kind: entry})
+    return measured.size - before if isinstance(before, int) else None

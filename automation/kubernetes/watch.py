@@ -59,9 +59,10 @@ class Watcher:
         deadline = time.monotonic() + seconds
         watching = asyncio.create_task(self._watch())
         try:
-            while (
-                verdict := self._judge.judge(await self._read(), time.monotonic())
-            ).outcome != pods.HEALTHY:
+            while True:
+                verdict = self._judge.judge(await self._read(), time.monotonic())
+                if verdict.outcome == pods.HEALTHY:
+                    return
                 if verdict.outcome == pods.FAILED:
                     raise await self._explain(verdict)
                 waiting = " · ".join(verdict.waiting_for)

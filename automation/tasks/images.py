@@ -25,10 +25,11 @@ async def build(
 ) -> None:
     """Build the images of a profile unless they are up to date."""
     from automation.images import build_report
+    from automation.images.plan import Options
 
     await build_report.build(
         *run,
-        build_report.Options(dev, tag, version, platform, base),
+        Options(dev, tag, version, platform, base),
         profile=profile,
         all_profiles=all_,
         service=service,
@@ -66,11 +67,11 @@ async def push(
     dry_run: flags.DryRun = False,
 ) -> None:
     """Push a version and latest, then verify their digests."""
-    from automation.images import publish
+    from automation.images import registry as publishing
 
-    await publish.push(
+    await publishing.push(
         *run,
-        registry_name=registry,
+        registry=registry,
         version=version,
         profile=profile,
         service=service,
