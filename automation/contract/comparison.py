@@ -4,11 +4,9 @@ import json
 import shutil
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from itertools import zip_longest
+from typing import Any, NamedTuple
 
-from automation import paths
 from automation.console.events import Emit, Notice, Result
 from automation.contract import models, profiles
 from automation.process import files
@@ -23,8 +21,7 @@ _SCHEMAS: Mapping[str, type[models.Model]] = {
 }
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One key of the contract with its value in each profile."""
 
     key: str
@@ -52,15 +49,7 @@ def as_table(rows: Sequence[Row], names: Sequence[str], width: int) -> tuple[str
     return tuple(lines)
 
 
-def write_schemas(root: Path = paths.ROOT) -> tuple[Path, ...]:
-    """Write the JSON Schemas beside the files they describe; return their paths."""
-    for file, model in _SCHEMAS.items():
-        files.write_text(root / file, schema_text(model))
-    return tuple(root / file for file in _SCHEMAS)
-
-
 def schema_text(model: type[models.Model]) -> str:
-    """Return the text of the schema file for this model."""
     return json.dumps(model.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -78,10 +67,9 @@ def _flat(value: Any, prefix: str) -> Iterator[tuple[str, str]]:
 
 
 def _wrapped(row: Row, key_width: int, column: int) -> Iterator[str]:
-    cells = [textwrap.wrap(value, column) for value in row.values]
-    for at in range(max(len(cell) for cell in cells)):
-        parts = [cell[at] if at < len(cell) else "" for cell in cells]
-        yield _line(row.key if at == 0 else "", parts, key_width, column)
+    cells = zip_longest(*(textwrap.wrap(value, column) for value in row.values), fillvalue="")
+    for at, parts in enumerate(cells):
+        yield _line("" if at else row.key, parts, key_width, column)
 
 
 def _line(key: str, parts: Sequence[str], key_width: int, column: int) -> str:
@@ -91,9 +79,10 @@ def _line(key: str, parts: Sequence[str], key_width: int, column: int) -> str:
 async def show(settings: Settings, emit: Emit, *, profile: str, schema: bool) -> None:
     """Show the profiles side by side, or with `schema` write the schemas of their files."""
     if schema:
-        written = [paths.readable(file, settings.root) for file in write_schemas(settings.root)]
-        emit(Notice((f"Written: {', '.join(written)}.",)))
-        emit(Result({"written": written}))
+        for file, model in _SCHEMAS.items():
+            files.write_text(settings.root / file, schema_text(model))
+        emit(Notice((f"Written: {', '.join(_SCHEMAS)}.",)))
+        emit(Result({"written": [*_SCHEMAS]}))
         return
     names = (profiles.load(profile, settings.root).name,) if profile else profiles.names(settings.root)
     chosen = [profiles.load(name, settings.root) for name in names]

@@ -16,7 +16,6 @@ class Contract:
 
     @property
     def service(self) -> Backend | Frontend:
-        """The service's part of the profile."""
         return self.profile.service(self.name)
 
     @property

@@ -1,4 +1,4 @@
-"""The settings file `.env`: created from its template, read, and validated.
+"""The settings file `.env`: created from its template, read, and validated; `env-init` and `env-check`.
 
 A variable of the shell wins over the file. No message contains a value, because it may end in a log.
 """
@@ -11,15 +11,15 @@ import re
 import secrets
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
 
 from automation.console import errors
 from automation.console.errors import AutomationError
-from automation.console.events import Emit, Notice, step
-from automation.contract import formats
+from automation.console.events import Emit, Notice, Result, step
+from automation.contract import formats, profiles
 from automation.contract.models import Profile
 from automation.process import files
 from automation.settings import Settings
@@ -83,12 +83,10 @@ class Environment:
     values: Mapping[str, str]
     """The settings that are not empty: an empty one counts as unset."""
     from_shell: tuple[str, ...]
-    """The names whose value comes from the shell."""
     problems: tuple[Problem, ...]
 
     @property
     def blocking(self) -> tuple[Problem, ...]:
-        """The problems that prevent the start."""
         return tuple(problem for problem in self.problems if problem.blocking)
 
     def require_valid(self, file: str, name: str = "") -> None:
@@ -103,16 +101,43 @@ class Environment:
             )
 
 
+async def initialise_file(settings: Settings, emit: Emit, *, profile: str, dry_run: bool) -> None:
+    """Create the settings file, or generate the secrets that an existing one lacks."""
+    chosen = profiles.load(profile, settings.root)
+    made = initialise(settings, chosen, dry_run=dry_run)
+    wanted = () if made or dry_run else _required_secrets(chosen)
+    added = tuple(name for name in wanted if _add_secret(settings, name))
+    name = settings.env_file_name
+    text = f"{name} exists and is left as it is."
+    if made:
+        done = "would be made" if dry_run else "made"
+        text = f"{name} {done} from {TEMPLATE}, with a generated {' and '.join(made)}."
+    elif added:
+        text = f"{name} exists; {' and '.join(added)} generated, the rest is left as it is."
+    emit(Notice((text,)))
+    emit(Result({"file": str(settings.env_file), "made": bool(made), "generated": made or added}))
+
+
+async def check_file(settings: Settings, emit: Emit, *, profile: str) -> None:
+    """Report every problem of the settings by name, at once. Raises AutomationError when one blocks."""
+    chosen = profiles.load(profile, settings.root)
+    values = read(settings, chosen)
+    if notes := [f"note: {problem}" for problem in values.problems if not problem.blocking]:
+        emit(Notice(tuple(notes)))
+    try:
+        values.require_valid(settings.env_file_name)
+        if values.from_shell:
+            emit(Notice((f"From the shell, not from the file: {', '.join(values.from_shell)}.",)))
+        emit(Notice((f"{settings.env_file_name} is valid for the {chosen.name} profile.",)))
+    finally:
+        emit(Result({"profile": chosen.name, "problems": [asdict(problem) for problem in values.problems]}))
+
+
 def initialise(settings: Settings, profile: Profile, *, dry_run: bool = False) -> tuple[str, ...]:
-    """Create the settings file from its template, with the profile's secrets generated.
+    """Create the settings file from its template; return the names of the secrets that were generated.
 
-    The file is private and is written whole or not at all. An existing file is not changed.
-
-    Returns:
-        The names of the generated secrets; nothing when the file exists.
-
-    Raises:
-        AutomationError: the template cannot be read.
+    The file is private and is written whole or not at all. An existing file is not changed. Raises
+    AutomationError if the template cannot be read.
     """
     target = settings.env_file
     if target.exists() or target.is_symlink():
@@ -141,7 +166,7 @@ def prepare(settings: Settings, profile: Profile, emit: Emit, also: Sequence[str
     name = settings.env_file_name
     with step(emit, "environment") as current:
         made = initialise(settings, profile)
-        added = [secret for secret in also if add_secret(settings, secret)]
+        added = [secret for secret in also if _add_secret(settings, secret)]
         values = read(settings, profile)
         values.require_valid(name)
         current.detail = f"{name} created from {TEMPLATE}, secret generated" if made else name
@@ -154,12 +179,7 @@ def prepare(settings: Settings, profile: Profile, emit: Emit, also: Sequence[str
     return values
 
 
-def complete(settings: Settings, profile: Profile) -> tuple[str, ...]:
-    """Generate the profile's secrets that an existing settings file lacks; return their names."""
-    return tuple(name for name in _required_secrets(profile) if add_secret(settings, name))
-
-
-def add_secret(settings: Settings, name: str) -> bool:
+def _add_secret(settings: Settings, name: str) -> bool:
     """Generate a secret unless the settings file or the shell has it; return whether it was generated.
 
     The rest of the file is not changed. Raises AutomationError.
@@ -193,7 +213,6 @@ def read(settings: Settings, profile: Profile) -> Environment:
 
 
 def application_names(profile: Profile) -> tuple[str, ...]:
-    """Return the names of the application's variables."""
     return tuple(dict.fromkeys((*profile.backend.environment.required, *_FORMATS)))
 
 

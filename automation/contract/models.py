@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from automation.console.errors import UsageError
+from automation.console.values import unknown
 
 SERVICES = ("backend", "frontend")
 """The services of every profile, in the order in which they start."""
@@ -73,8 +73,6 @@ class Health(Model):
 
 
 class Environment(Model):
-    """The variables of a service."""
-
     accepted: tuple[str, ...]
     """Variables that must reach the process when they are set."""
     fixed: Mapping[str, str]
@@ -84,21 +82,17 @@ class Environment(Model):
 
 
 class BackendEnvironment(Environment):
-    """The variables of the backend."""
-
     model_key: str
     """The variable that holds the model provider's key; when it is unset the offline agent answers."""
     provider: str
     """The provider of that key: the value of AGENT_PROVIDER."""
     required: tuple[str, ...]
-    """The variables that the backend cannot start without."""
 
 
 class Service(Model):
     """The image of a service and its containers."""
 
     image: Repository
-    """The image's repository, without a registry."""
     tags: tuple[Tag, ...]
     """Tags beside the one made from the content; `vX.Y.Z` stands for the version."""
     base: Reference
@@ -107,7 +101,6 @@ class Service(Model):
     """The specification's names of the build stages; a build has at least as many."""
     workdir: Folder
     command: Words
-    """The command of the production image."""
     development_command: Words
     """The command of the image of `Dockerfile.dev`."""
     port: Port
@@ -122,8 +115,6 @@ class Service(Model):
 
 
 class Frontend(Service):
-    """The frontend of a profile."""
-
     output: Literal["server", "static"]
     """A Node server, or files for nginx."""
     build_base: Reference
@@ -132,28 +123,21 @@ class Frontend(Service):
 
 
 class Backend(Service):
-    """The backend of a profile."""
-
     packages: str
     """The virtual environment that holds the packages, or `system` for the interpreter's own."""
     environment: BackendEnvironment
 
 
 class Compose(Model):
-    """The Compose project of a profile."""
-
     network: str
     network_driver: str
     frontend_port: Port
-    """The published port of the frontend."""
     backend_port: Port
     development_mounts: Mapping[str, str]
     """Project folders and their places in the development containers."""
 
 
 class Probe(Model):
-    """A Kubernetes probe."""
-
     path: AbsolutePath
     initial_delay_s: Amount
     period_s: Count
@@ -213,8 +197,6 @@ class Kubernetes(Model):
 
 
 class Profile(Model):
-    """One way of shipping the application."""
-
     name: str
     summary: str
     frontend: Frontend
@@ -224,11 +206,9 @@ class Profile(Model):
 
     def service(self, name: str) -> Frontend | Backend:
         """Return the service called `frontend` or `backend`. Raises UsageError for another name."""
-        if name == "frontend":
-            return self.frontend
-        if name == "backend":
-            return self.backend
-        raise UsageError(f"there is no service {name!r}", why=f"the services are {', '.join(SERVICES)}")
+        if name not in SERVICES:
+            raise unknown("service", name, SERVICES)
+        return self.frontend if name == "frontend" else self.backend
 
 
 class Times(Model):
@@ -266,14 +246,11 @@ class Memory(Model):
 
 
 class Rules(Model):
-    """The rules for every profile."""
-
     labels: tuple[str, ...]
     production_restart: str
     development_restart: str
     development_tag: str
     health_pages: tuple[AbsolutePath, ...]
-    """Where every service reports its health, whatever path its health check uses."""
     data_folder: Folder
     """The folder of the embedded database, which is a volume."""
     forbidden_programs: tuple[str, ...]

@@ -25,14 +25,7 @@ _TYPES = {
     "array": "a list",
     "object": "a table",
 }
-_PYTHON_TYPES = {
-    str: "string",
-    int: "integer",
-    float: "number",
-    bool: "boolean",
-    list: "array",
-    dict: "object",
-}
+_KINDS = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
 
 
 class ContractError(AutomationError):
@@ -40,16 +33,13 @@ class ContractError(AutomationError):
 
 
 def names(root: Path = paths.ROOT) -> tuple[str, ...]:
-    """Return the names of all profiles, sorted."""
     return tuple(sorted(path.stem for path in paths.profiles(root).glob("*.toml")))
 
 
 def load(name: str = "", root: Path = paths.ROOT) -> Profile:
     """Return the profile of that name, or the default profile.
 
-    Raises:
-        UsageError: there is no such profile.
-        ContractError: its file is invalid.
+    Raises UsageError if there is no such profile, and ContractError if its file is invalid.
     """
     name = name or DEFAULT_PROFILE
     if name not in names(root):
@@ -111,7 +101,7 @@ def _explain(error: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[str, 
     why = f"it must be {_describe(wanted, schema)}"
     if error["type"] == "missing":
         return f"{key} is missing", why
-    kind = _PYTHON_TYPES.get(type(given), "")
+    kind = _KINDS.get(type(given), "")
     if kind != wanted.get("type", kind):
         return f"{key} is {_TYPES.get(kind, repr(given))}", why
     return (f"{key} is empty" if given == [] else f"{key} is {given!r}"), why

@@ -44,7 +44,6 @@ class File:
     size: int
     """Bytes of a regular file; a hard link has none of its own."""
     target: str = ""
-    """Where a link leads."""
     modified: int = 0
     """Seconds since 1970."""
     attributes: tuple[tuple[str, str], ...] = ()
@@ -53,26 +52,19 @@ class File:
 
 @dataclass(frozen=True)
 class Layer(Generic[_T]):
-    """One layer."""
-
     files: tuple[File, ...]
     found: Mapping[str, _T] = field(default_factory=dict)
-    """What `look` returned, by path."""
     compressed: int = 0
     """Bytes with gzip: as in the archive if it holds them so, else as gzip makes them."""
     command: str = ""
-    """The instruction that made it."""
 
     @property
     def size(self) -> int:
-        """The bytes of its regular files."""
         return sum(file.size for file in self.files)
 
 
 @dataclass(frozen=True)
 class Archive(Generic[_T]):
-    """An image."""
-
     layers: tuple[Layer[_T], ...]
     config: Mapping[str, Any] = field(default_factory=dict)
     digest: str = ""

@@ -37,8 +37,6 @@ class DockerUnavailableError(DockerError):
 
 @dataclass(frozen=True)
 class Engine:
-    """The daemon."""
-
     version: str
     operating_system: str
 
@@ -65,7 +63,6 @@ class Docker:
 
     @property
     def environ(self) -> Mapping[str, str]:
-        """The environment of the program."""
         return self.program.environ
 
     async def engine(self) -> Engine:

@@ -40,8 +40,6 @@ _REQUIRED = ("BETTER_AUTH_SECRET", "JWT_SECRET", DATABASE_PASSWORD)
 
 @dataclass(frozen=True)
 class Container:
-    """A container of the project."""
-
     id: str
     name: str
     service: str
@@ -53,15 +51,12 @@ class Container:
     out_of_memory: bool
     restarts: int
     started: str
-    """The last start, as Docker writes it."""
     pid: int
     """The process on the machine that runs Docker; 0 while it does not run."""
     image: str
-    """The id of its image."""
     configuration: str
     """The hash of the configuration that it was started with."""
     probe: str
-    """The output of the last health check."""
 
     @property
     def healthy(self) -> bool:
@@ -114,7 +109,6 @@ class Project:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The beginning of every command for the project."""
         named = [word for file in self.files for word in ("--file", file)]
         return ("compose", "--ansi", "never", "--project-name", self.name, *named)
 

@@ -51,7 +51,6 @@ class Instruction:
     """The arguments on one line, with variables as written; heredocs follow on their own lines."""
 
     def flag(self, name: str) -> tuple[str, ...]:
-        """Return the values of a flag, in order."""
         return tuple(value for flag, value in self.flags if flag == name)
 
     @property
@@ -109,16 +108,12 @@ class Stage:
     base: str
     """An image, `scratch`, or the name of an earlier stage."""
     head: Instruction
-    """The FROM."""
     instructions: tuple[Instruction, ...]
-    """What follows the FROM."""
     arguments: Mapping[str, str] = field(default_factory=dict)
     """Once resolved: the build arguments at its end, those of the stages below included."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Once resolved: the environment at its end."""
 
     def all(self, *keywords: str) -> tuple[Instruction, ...]:
-        """Return the instructions of these kinds."""
         return tuple(instruction for instruction in self.instructions if instruction.keyword in keywords)
 
     def expand(self, text: str) -> str:
@@ -148,7 +143,6 @@ class Dockerfile:
     """Once resolved with arguments: the external images of a build without any."""
 
     def instructions(self) -> Iterator[Instruction]:
-        """Yield every instruction in order."""
         yield from self.preamble
         for stage in self.stages:
             yield stage.head
@@ -156,12 +150,10 @@ class Dockerfile:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the stages that have one."""
         return tuple(stage.name for stage in self.stages if stage.name)
 
     @property
     def target(self) -> Stage:
-        """The stage that becomes the image."""
         return self.stages[-1]
 
     @property

@@ -10,7 +10,7 @@ from automation.console.events import Emit, Line, Notice, step
 from automation.contract import environment, profiles
 from automation.contract.models import SERVICES, Kubernetes
 from automation.engines.engine import Engine, ServiceStatus, Status, UpOptions
-from automation.kubernetes import delivery, ownership, pods, values, watch
+from automation.kubernetes import delivery, pods, release, watch
 from automation.kubernetes.commands import ClusterError, NoContextError
 from automation.kubernetes.install import Installed
 from automation.kubernetes.records import KnownRelease, KnownReleases
@@ -119,7 +119,7 @@ class ClusterEngine(Engine):
 
     async def _remove(self, place: Place, emit: Emit, *, data: bool) -> None:
         rules, own = self._rules(), f"{_INSTANCE}{self.release}"
-        await ownership.check_chart(place.helm, rules.chart)
+        await release.check_chart(place.helm, rules.chart)
         with step(emit, "stop") as running:
             running.progress("stopping the pods")
             await place.helm.uninstall()
@@ -136,7 +136,7 @@ class ClusterEngine(Engine):
         """Delete the namespace, or only the release's objects if the namespace existed before."""
         name, kubectl = place.kubectl.namespace, place.kubectl
         namespace = await kubectl.json("get", "namespace", name, "--ignore-not-found")
-        if namespace and not ownership.created_here(namespace, rules.chart):
+        if namespace and not release.created_here(namespace, rules.chart):
             await kubectl.run("delete", "secret", rules.secret, "--ignore-not-found")
             claims = "--selector=app=todo-postgresql,tier=database"
             await kubectl.run("delete", "persistentvolumeclaims", claims, "--wait=false")
@@ -199,7 +199,7 @@ class ClusterEngine(Engine):
 
     async def plan(self, _options: UpOptions) -> tuple[str, ...]:
         request, settings, place = self._request, self._settings, await self.place()
-        await values.render(place.helm, chart(settings, self._rules()), request)
+        await release.render(place.helm, chart(settings, self._rules()), request)
         history = await place.helm.history()
         verb = "Upgrade the release unless it is up to date:" if history else "Install the release"
         return (

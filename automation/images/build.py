@@ -28,7 +28,6 @@ class Outcome:
     plan: Plan
     id: str
     built: bool
-    """Whether it was built now."""
     seconds: float = 0.0
     steps: int = 0
     cached: int = 0
@@ -36,7 +35,6 @@ class Outcome:
     stages: Mapping[str, float] = field(default_factory=dict)
     """The seconds of each stage that was not cached."""
     tagged: tuple[str, ...] = ()
-    """The names that it got now."""
     lints: tuple[Lint, ...] = ()
 
     @property
@@ -45,7 +43,6 @@ class Outcome:
         return self.built and self.cached * 2 > self.steps
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return the outcome for JSON."""
         planned = ("profile", "service", "reference", "references", "bases", "labels")
         own = ("id", "built", "rebuilt", "steps", "cached", "tagged")
         return {
@@ -144,7 +141,6 @@ async def built(docker: Docker, plan: Plan, progress: Progress, seconds: float) 
 
 
 async def tag(docker: Docker, reference: str, names: Iterable[str]) -> None:
-    """Give an image further names."""
     await asyncio.gather(*(docker.run("image", "tag", reference, name) for name in names))
 
 

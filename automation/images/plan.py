@@ -30,8 +30,6 @@ _PLATFORM = re.compile(
 
 @dataclass(frozen=True)
 class Options:
-    """The choices for a build."""
-
     development: bool = False
     """Build `Dockerfile.dev`, with the tag of development images."""
     tags: tuple[str, ...] = ()
@@ -64,7 +62,6 @@ class Plan:
     tags: tuple[str, ...]
     """The tags in addition to the one of the content."""
     bases: Mapping[str, str]
-    """The base images that are replaced, and their replacements."""
     secrets: Mapping[str, Path] = field(default_factory=dict)
 
     @property

@@ -40,13 +40,10 @@ class Transfer(NamedTuple):
 
 @dataclass
 class Vertex:
-    """One step of the build."""
-
     name: str = ""
     stage: str = ""
     """The stage it belongs to; empty for what belongs to none."""
     position: str = ""
-    """Its position in the stage, as in 3/6."""
     text: str = ""
     """The instruction without its mounts, on one line."""
     started: float | None = None
@@ -57,12 +54,10 @@ class Vertex:
     seconds: float = 0.0
     """The time of all its runs so far."""
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
-    """The last lines that it wrote."""
     partial: str = ""
     transfers: dict[str, Transfer] = field(default_factory=dict)
 
     def update(self, given: Mapping[str, Any]) -> None:
-        """Take its latest state."""
         if name := str(given.get("name") or ""):
             found = _STAGED.fullmatch(name)
             outside = EXPORT if name.startswith(("exporting", "sending tarball")) else ""
@@ -80,7 +75,6 @@ class Vertex:
 
     @property
     def running(self) -> bool:
-        """Whether it has started and not completed."""
         return self.started is not None and self.completed is None
 
     @property
@@ -102,8 +96,6 @@ class Vertex:
 
 @dataclass(frozen=True)
 class StageDone:
-    """A stage that has been built."""
-
     name: str
     seconds: float
     steps: int
@@ -132,7 +124,6 @@ class Progress:
         self._described = "starting"
 
     def feed(self, line: str) -> None:
-        """Take one line of the output."""
         try:
             message = json.loads(line)
         except ValueError:
@@ -166,17 +157,14 @@ class Progress:
 
     @property
     def steps(self) -> list[Vertex]:
-        """The steps of the stages and of the export."""
         return [vertex for vertex in self.vertexes.values() if vertex.stage]
 
     @property
     def done(self) -> int:
-        """The number of steps that are done."""
         return sum(step.done for step in self.steps)
 
     @property
     def cached(self) -> int:
-        """The number of steps that came from the cache."""
         return sum(step.cached for step in self.steps)
 
     @property

@@ -17,8 +17,6 @@ _PROJECT_URLS = ("source", "repository", "homepage")
 
 @dataclass(frozen=True)
 class Revision:
-    """The state of the files that a build is made from."""
-
     name: str
     """The commit, with `-dirty` if files differ from it; without a commit, the name of the content."""
     epoch: int

@@ -57,15 +57,12 @@ class Measurement:
     size: int
     compressed: int
     layers: tuple[Weighed, ...]
-    """By the instruction that made them."""
     groups: dict[str, int]
     """What comes from the base, from the locks, and from this repository."""
     packages: tuple[Weighed, ...]
     """The largest Python or npm packages."""
     files: tuple[Weighed, ...]
-    """The largest files."""
     allowed: int | None = None
-    """The budget, if there is one."""
     aim: int | None = None
     change: int | None = None
     """The difference from the previous build, if there was one."""
@@ -77,11 +74,9 @@ class Measurement:
 
     @property
     def aim_met(self) -> bool:
-        """Whether it is within the aim."""
         return self.aim is None or self.size <= self.aim
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return the measurement for JSON."""
         return {**asdict(self), "passed": not self.over, "aim_met": self.aim_met}
 
 

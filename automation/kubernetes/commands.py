@@ -69,7 +69,6 @@ class Client:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """The flags of every command."""
         given = {self.context_flag: self.context, "--namespace": self.namespace}
         return tuple(f"{flag}={value}" for flag, value in given.items() if value)
 
@@ -162,8 +161,6 @@ class Kubectl(Client):
 
 @dataclass(frozen=True)
 class Revision:
-    """One revision of a release."""
-
     number: int
     status: str
     """Helm's own word: deployed, superseded, failed, pending-upgrade, …"""
@@ -202,7 +199,6 @@ class Helm(Client):
         )
 
     async def rollback(self, revision: int) -> None:
-        """Roll back to a revision."""
         await self.run("rollback", self.release, str(revision))
 
     async def uninstall(self) -> None:

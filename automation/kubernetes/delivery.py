@@ -12,10 +12,10 @@ from automation.docker.cli import Docker
 from automation.images import build
 from automation.images.plan import Options, choose, plan_all
 from automation.kubernetes import load as loading
-from automation.kubernetes import ownership, target
+from automation.kubernetes import release, target
 from automation.kubernetes.install import Installed, Installer
 from automation.kubernetes.load import Loaded
-from automation.kubernetes.ownership import DATABASE_PASSWORD
+from automation.kubernetes.release import DATABASE_PASSWORD
 from automation.kubernetes.target import DOCKER_DESKTOP, MINIKUBE, Place, Request, Target
 from automation.process import addresses
 from automation.settings import Settings
@@ -29,7 +29,7 @@ async def deliver(settings: Settings, request: Request, place: Place, emit: Emit
     rules = target.kubernetes(profile)
     installer = Installer(place, target.chart(settings, rules), rules, request, emit)
     rendered = await installer.check_values()
-    old = ownership.decoded(await ownership.read_secret(place.kubectl, rules.secret) or {})
+    old = release.decoded(await release.read_secret(place.kubectl, rules.secret) or {})
     given = _prepare(settings, profile, emit, old.get(DATABASE_PASSWORD, ""))
     values = _reachable(given.values, place.target, emit)
     if (name := "BETTER_AUTH_SECRET") in old and old[name] != values.get(name):

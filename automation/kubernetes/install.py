@@ -11,12 +11,12 @@ from typing import Any
 from automation.console.events import Emit, Notice, Step, step
 from automation.contract.environment import Environment
 from automation.contract.models import Kubernetes
-from automation.kubernetes import commands, ownership, values
+from automation.kubernetes import commands, release
 from automation.kubernetes.address import Address
 from automation.kubernetes.commands import ClusterError, Revision
 from automation.kubernetes.load import Loaded
+from automation.kubernetes.release import Rendered
 from automation.kubernetes.target import Place, Request
-from automation.kubernetes.values import Rendered
 from automation.kubernetes.watch import Watcher
 
 _DESCRIPTION = "inputs "
@@ -24,8 +24,6 @@ _DESCRIPTION = "inputs "
 
 @dataclass(frozen=True)
 class Installed:
-    """An installed release."""
-
     revision: int
     address: str
     """Where it answers from this machine, empty if it does not; without waiting, where it will answer."""
@@ -56,7 +54,7 @@ class Installer:
     async def check_values(self) -> Rendered:
         """Check that the chart accepts the values, before anything is changed. Raises ClusterError."""
         with step(self.emit, "values") as running:
-            rendered = await values.render(self.place.helm, self.chart, self.request)
+            rendered = await release.render(self.place.helm, self.chart, self.request)
             running.detail = "the chart accepts them"
         return rendered
 
@@ -75,14 +73,14 @@ class Installer:
         origin, leaving = await asyncio.gather(
             address.current(rendered.node_port), self._leaves_database(environment, rendered.database)
         )
-        given = values.of_release(environment, images, origin, version, leaving=leaving)
+        given = release.values(environment, images, origin, version, leaving=leaving)
         changed, revision = await self._deploy(given, before)
         if not self.request.wait:
             return Installed(revision, await address.current(), changed, time.monotonic() - began)
         await self._wait(revision, before, updating=changed and bool(before.revisions))
         actual = await address.current()
         # Known only now: the port that the cluster chose, and that the pods use another database.
-        final = values.of_release(environment, images, actual, version, leaving=False)
+        final = release.values(environment, images, actual, version, leaving=False)
         if final != given:
             _, revision = await self._deploy(final, before)
             await self._wait(revision, before, updating=True)
@@ -98,14 +96,14 @@ class Installer:
         kubectl, name, own = self.place.kubectl, self.request.namespace, self.rules.chart
         namespace, old_secret, _ = await asyncio.gather(
             kubectl.json("get", "namespace", name, "--ignore-not-found"),
-            ownership.read_secret(kubectl, self.rules.secret),
-            ownership.check_chart(self.place.helm, own),
+            release.read_secret(kubectl, self.rules.secret),
+            release.check_chart(self.place.helm, own),
         )
-        password = environment.values.get(ownership.DATABASE_PASSWORD, "")
-        data = ownership.secret_data(environment.values, rendered.database_url(password))
-        documents = [ownership.secret(self.rules.secret, name, data)]
-        if not namespace or ownership.created_here(namespace, own):
-            documents.insert(0, ownership.namespace(name, own))
+        password = environment.values.get(release.DATABASE_PASSWORD, "")
+        data = release.secret_data(environment.values, rendered.database_url(password))
+        documents = [release.secret(self.rules.secret, name, data)]
+        if not namespace or release.created_here(namespace, own):
+            documents.insert(0, release.namespace(name, own))
         applied, revisions = await asyncio.gather(kubectl.apply(*documents), self._recover(running))
         running.detail = f"{name}, with its Secret"
         healthy = namespace.get("metadata", {}).get("annotations", {}).get(self._healthy, "0")
@@ -144,7 +142,7 @@ class Installer:
         With `atomic`, undo an upgrade that fails halfway.
         """
         helm, request = self.place.helm, self.request
-        digest = values.fingerprint(given, request, self.chart, helm.program.root)
+        digest = release.fingerprint(given, request, self.chart, helm.program.root)
         inputs = f"{_DESCRIPTION}{digest}"
         drift = ""
         try:
@@ -224,7 +222,7 @@ class Installer:
                 return
             if before.secret is not None:
                 running.progress("restoring the Secret")
-                document = ownership.secret(self.rules.secret, self.request.namespace, before.secret)
+                document = release.secret(self.rules.secret, self.request.namespace, before.secret)
                 await self.place.kubectl.apply(document)
             await helm.rollback(target.number)
             running.detail = f"revision {target.number} is back; it was never healthy"

@@ -24,8 +24,6 @@ _TIMEOUT_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Loaded:
-    """An image in the cluster."""
-
     service: str
     name: str
     pull_policy: str
@@ -34,7 +32,6 @@ class Loaded:
 
     @property
     def values(self) -> dict[str, str]:
-        """The chart's values that name the image."""
         repository, _, tag = self.name.rpartition(":")
         return {"repository": repository, "tag": tag, "pullPolicy": self.pull_policy}
 

@@ -24,15 +24,12 @@ _LASTING_SECONDS: Mapping[str, float] = {
 
 @dataclass(frozen=True)
 class Pod:
-    """The state of a pod."""
-
     name: str
     component: str
     """`frontend`, `backend`, `migrations`, `postgresql` or `test`."""
     state: str
     """As kubectl names it: Pending, Running, CrashLoopBackOff, …; besides these Ready and Unschedulable."""
     message: str = ""
-    """The cluster's message about the state."""
     restarts: int = 0
     image: str = ""
     owner: str = ""
@@ -47,16 +44,13 @@ class Pod:
     failure_threshold: int = 0
     """How often in a row the readiness probe may fail."""
     probe_failures: int = 0
-    """How often it has failed, if the events are known."""
 
     @property
     def pending(self) -> bool:
-        """Whether it does not serve yet."""
         return self.state not in {"Ready", "Completed", "Terminating"}
 
 
 def read_pod(document: Mapping[str, Any]) -> Pod:
-    """Read a pod's document."""
     metadata, status = document["metadata"], document.get("status", {})
     labels = metadata.get("labels", {})
     container, spec = (status.get("containerStatuses") or [{}])[0], document["spec"]["containers"][0]
@@ -172,14 +166,10 @@ def availability(rollout: Rollout, component: str) -> Availability | None:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a revision is healthy."""
-
     outcome: str
     """`healthy`, `failed` or `waiting`."""
     waiting_for: tuple[str, ...] = ()
-    """The workloads that are not complete, with their progress."""
     pod: Pod | None = None
-    """The pod that is the reason, if one is known."""
     reason: str = ""
     """Why it failed, if not because of a pod: a quota that prevents pods, for example."""
 

@@ -32,7 +32,6 @@ class KnownReleases:
     file: Path
 
     def read(self) -> list[KnownRelease]:
-        """Return the releases."""
         found = files.read_json(self.file) or {}
         with suppress(ValidationError):
             # An earlier version kept only the last release.
@@ -40,7 +39,6 @@ class KnownReleases:
         return []
 
     def find(self, release: KnownRelease) -> KnownRelease | None:
-        """Return what is known of a release."""
         return next((known for known in self.read() if known == release), None)
 
     def remember(self, release: KnownRelease) -> None:
@@ -49,7 +47,6 @@ class KnownReleases:
         self._write([*others, replace(release, since=time.time())])
 
     def forget(self, release: KnownRelease) -> None:
-        """Remove a release."""
         self._write([known for known in self.read() if known != release])
 
     def forget_context(self, context: str) -> None:

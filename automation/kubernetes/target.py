@@ -44,7 +44,6 @@ class Request:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """The values as flags of Helm."""
         files = (word for file in self.values_files for word in ("--values", file))
         return (*files, *(word for setting in self.settings for word in ("--set", setting)))
 
@@ -60,7 +59,6 @@ def kubernetes(profile: Profile) -> Kubernetes:
 
 
 def chart(settings: Settings, rules: Kubernetes) -> Path:
-    """Return the chart's directory."""
     return settings.root / "deploy" / "helm" / rules.chart
 
 
@@ -70,7 +68,6 @@ class Target:
 
     context: str
     server: str
-    """The address of the API server."""
     kind: str
     """`minikube`, `kind`, `docker-desktop`, or empty for any other."""
     cluster: str

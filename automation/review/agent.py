@@ -118,7 +118,6 @@ def _failure(text: str, code: int = 0) -> AutomationError:
 
 
 async def prompt(settings: Settings, profile: Profile, rules: Rules, service: str, present: str) -> str:
-    """Return the prompt for the service's Dockerfile."""
     requirements = "\n".join(f"- {requirement}" for requirement in _requirements(profile, rules, service))
     parts = [
         f"Write the production Dockerfile of this project's {service}. The repository's root is the context.",

@@ -23,7 +23,6 @@ _SHOWN_LINES = 8
 class Candidate:
     text: str
     source: str
-    """Its origin, for people."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,6 @@ class Remark:
     message: str
     line: int | None = None
     blocking: bool = True
-    """Whether it prevents adoption."""
     remedy: str = ""
     details: tuple[str, ...] = ()
 

@@ -47,8 +47,6 @@ _LOCATION = re.compile(r"^Dockerfile:(\d+)$")
 
 @dataclass(frozen=True)
 class Review:
-    """The result of a review."""
-
     present: str
     """The text of the project's own file when the review began; empty without one."""
     file: Path
@@ -58,7 +56,6 @@ class Review:
 
     @property
     def blocking(self) -> tuple[Remark, ...]:
-        """The findings that prevent adoption."""
         return tuple(finding for finding in self.findings if finding.blocking)
 
 
@@ -136,7 +133,6 @@ async def review(
 async def _plan(
     settings: Settings, profile: Profile, service: str, text: str, own: str, given: Mapping[str, str]
 ) -> Plan:
-    """Return the plan of the trial build."""
     file = parse(text)
     arguments = {name: value for name, value in given.items() if name in file.arguments}
     used = {expand(stage.base, file.preset(arguments)) for stage in file.stages}
@@ -180,7 +176,6 @@ class _Reviewer:
     findings: list[Remark] = field(default_factory=list)
 
     def has(self, rule: str) -> bool:
-        """Return whether there is a finding of this rule."""
         return any(finding.rule == rule for finding in self.findings)
 
     async def work(self, own: str, given: Mapping[str, str], limit: float) -> None:

@@ -18,17 +18,17 @@ async def doctor(run: Run, profile: flags.Profile = "") -> int:
 @task
 async def env_init(run: Run, profile: flags.Profile = "", dry_run: flags.DryRun = False) -> None:
     """Create .env from .env.example with generated secrets."""
-    from automation.contract import env_file
+    from automation.contract import environment
 
-    await env_file.initialise(*run, profile=profile, dry_run=dry_run)
+    await environment.initialise_file(*run, profile=profile, dry_run=dry_run)
 
 
 @task
 async def env_check(run: Run, profile: flags.Profile = "") -> None:
     """Validate .env and report every problem, without values."""
-    from automation.contract import env_file
+    from automation.contract import environment
 
-    await env_file.check(*run, profile=profile)
+    await environment.check_file(*run, profile=profile)
 
 
 @task

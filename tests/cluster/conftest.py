@@ -15,10 +15,10 @@ from automation.console.events import Line
 from automation.contract import profiles
 from automation.contract.environment import Environment
 from automation.contract.models import Kubernetes
-from automation.kubernetes import delivery, values
+from automation.kubernetes import delivery
 from automation.kubernetes.install import Installed, Installer
 from automation.kubernetes.load import Loaded
-from automation.kubernetes.ownership import DATABASE_PASSWORD
+from automation.kubernetes.release import DATABASE_PASSWORD, render
 from automation.kubernetes.target import PROFILE as PROFILE_NAME
 from automation.kubernetes.target import Place, Request, chart, kubernetes
 
@@ -111,7 +111,7 @@ def images(cluster: Place) -> Mapping[str, Loaded]:
     async def load() -> Mapping[str, Loaded]:
         current = settings.load()
         loaded = await delivery.load(current, PROFILE, cluster.target, print)
-        rendered = await values.render(cluster.helm, CHART, Request(""))
+        rendered = await render(cluster.helm, CHART, Request(""))
         await delivery.load_database(current, cluster.target, RULES, rendered.database_image, print)
         return loaded
 

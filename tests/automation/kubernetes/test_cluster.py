@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from automation.kubernetes import commands, failures, pods
+from automation.kubernetes import commands, pods, watch
 from automation.kubernetes.commands import ClusterError, ClusterUnavailableError, Kubectl
 from automation.kubernetes.pods import FAILED, HEALTHY, WAITING, Availability, Judge, Pod, Verdict
 from automation.process.programs import Program
@@ -38,10 +38,10 @@ def explained(case: str, *lines: str, revision: int = 1) -> ClusterError:
     verdict = judged(case, revision, seconds=60)
     assert verdict.outcome == FAILED
     assert verdict.pod is not None
-    events = failures.read_events(
+    events = watch.read_events(
         [each for each in RECORDED[case]["events"] if each["involvedObject"]["name"] == verdict.pod.name]
     )
-    return failures.explain(verdict.pod, events, lines, kubectl=KUBECTL, release="todo")
+    return watch.explain(verdict.pod, events, lines, kubectl=KUBECTL, release="todo")
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_a_failure_is_told_with_its_pod_its_state_its_output_the_cause_and_a_rem
 )
 def test_what_a_state_says_names_the_cause(message: str, why: str) -> None:
     pod = Pod("todo-backend-1", "backend", "CreateContainerConfigError", message)
-    assert why in failures.find_cause(pod, (), (), kubectl=KUBECTL, release="todo").why
+    assert why in watch.find_cause(pod, (), (), kubectl=KUBECTL, release="todo").why
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_what_a_state_says_names_the_cause(message: str, why: str) -> None:
 )
 def test_what_a_program_said_names_the_cause(line: str, why: str) -> None:
     pod = Pod("todo-backend-1", "backend", "CrashLoopBackOff", exit_code=1)
-    assert why in failures.find_cause(pod, (), [line], kubectl=KUBECTL, release="todo").why
+    assert why in watch.find_cause(pod, (), [line], kubectl=KUBECTL, release="todo").why
 
 
 @pytest.mark.parametrize(
