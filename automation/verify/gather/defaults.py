@@ -1,9 +1,7 @@
-"""Finds default values for secrets: in Python by its syntax, elsewhere by patterns."""
+"""Finds default values for secrets, by the patterns of each language."""
 
-import ast
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Mapping
 
 from automation.verify.gather.leaks import SECRET_NAME
 
@@ -37,6 +35,26 @@ _KEY = (
 _NAME_AND_VALUE = (
     r"""\bname:[ \t]*["']?(?P<name>\w+)["']?(?:,|[ \t]*\n)\s*value:[ \t]*["']?(?P<value>[^\s"'{$][^\s"'}]*)"""
 )
+_LITERAL = (
+    r"""(?:(?:Field|SecretStr|str|bytes)\(\s*(?:default\s*=\s*)?)*"""
+    r"""(?:(?P<prefix>[bfru]{0,2})(?P<quote>["'])(?P<value>(?:(?!(?P=quote)).)+)(?P=quote)(?!\s*\*)"""
+    r"""|(?P<constant>[A-Za-z_]\w*)\b(?![.(\[]))"""
+)
+"""A text in Python, however it is wrapped, or the name of a constant."""
+_NAME = r"""(?<![\w-])(?P<name>\w+)["'\])]*"""
+_IN_PYTHON = [
+    re.compile(pattern + _LITERAL)
+    for pattern in (
+        r"""\w\(\s*["'](?P<name>[A-Z][A-Z0-9_]+)["']\s*,\s*""",  # os.environ.get("NAME", …
+        r"""\w\(\s*["'](?P<name>\w+)["'][^)]*?,\s*default\s*=\s*""",
+        rf"{_NAME}\s+or\s+",
+        rf"{_NAME}\s+if\s[^\n]*?\selse\s+",
+        rf"\sif\s[^\n]*?{_NAME}\s+else\s+",
+        rf"{_NAME}\s*(?::[\w.| ]+(?:\[[^\]\n]*\])?[\w.| ]*)?=\s*",
+        r"""["'](?P<name>\w+)["']\s*:\s*""",
+    )
+]
+_CONSTANT = re.compile(r"""^(\w+)(?:\s*:[^=\n]+)?\s*=\s*[bfru]{0,2}["'](?!["'])""", re.MULTILINE)
 _IN_SCRIPTS, _IN_YAML = (
     [re.compile(pattern, re.MULTILINE) for pattern in (_GET, _OR, _SHELL, _LINE, *more)]
     for more in ([_ASSIGNMENT], [_KEY, _NAME_AND_VALUE])
@@ -47,17 +65,16 @@ _VARIABLE = re.compile(r"\$\{[^}]*\}|\{\{.*?\}\}")
 
 def lines(name: str, text: str) -> list[int]:
     """Return the numbers of the lines of a file that give a secret a value."""
-    if name.endswith(".py"):
-        with suppress(SyntaxError):
-            return sorted({*_in_python(ast.parse(text))})
-    is_script = name.endswith(_SCRIPTS)
+    is_python, is_script = name.endswith(".py"), name.endswith(_SCRIPTS)
+    patterns = _IN_PYTHON if is_python else _IN_SCRIPTS if is_script else _IN_YAML
+    constants = {*_CONSTANT.findall(text)} if is_python else set()
     found = {
         text.count("\n", 0, match.start("name")) + 1
-        for pattern in (_IN_SCRIPTS if is_script else _IN_YAML)
+        for pattern in patterns
         for match in pattern.finditer(text)
-        if _is_secret(match["name"]) and not match["value"].strip("\"'").startswith(("$", "{", "?"))
+        if _is_secret(match["name"]) and _is_value(match.groupdict(), constants)
     }
-    if not is_script:
+    if not is_script and not is_python:
         found |= {
             number
             for number, line in enumerate(text.splitlines(), 1)
@@ -72,86 +89,11 @@ def _is_secret(name: str) -> bool:
     return bool(_SECRET_WORD.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)))
 
 
-def _in_python(tree: ast.Module) -> Iterator[int]:
-    constants = {
-        name: node.value.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
-        for target in node.targets
-        for name in _names(target)
-        if isinstance(node.value.value, str)
-    }
-    for node in ast.walk(tree):
-        for name, value in _given(node, constants):
-            if _is_secret(name) and _is_literal(value, constants):
-                yield value.lineno
-
-
-def _given(node: ast.AST, constants: Mapping[str, str]) -> Iterator[tuple[str, ast.expr]]:
-    """Yield the names that a node gives values to, including defaults."""
-    match node:
-        case ast.Call(args=args, keywords=keywords):
-            yield from ((keyword.arg, keyword.value) for keyword in keywords if keyword.arg)
-            match args:
-                case [ast.Constant(value=str(name)), *rest]:
-                    pass
-                case [ast.Name(id=known), *rest]:
-                    name = constants.get(known, "")
-                case _:
-                    return
-            yield from ((name, keyword.value) for keyword in keywords if keyword.arg == "default")
-            yield from ((name, value) for value in rest[:1] if name.isupper())
-        case ast.Assign(targets=targets, value=value):
-            yield from ((name, value) for target in targets for name in _names(target))
-        case ast.AnnAssign(target=target, value=ast.expr() as value):
-            yield from ((name, value) for name in _names(target))
-        case ast.Dict(keys=keys, values=values):
-            yield from (
-                (key.value, value)
-                for key, value in zip(keys, values, strict=True)
-                if isinstance(key, ast.Constant) and isinstance(key.value, str)
-            )
-        case ast.BoolOp(op=ast.Or(), values=[*first, last]):
-            yield from ((name, last) for operand in first for name in _mentioned(operand))
-        case ast.IfExp(test=test, body=body, orelse=last):
-            yield from ((name, last) for operand in (test, body) for name in _mentioned(operand))
-        case ast.arguments():
-            names = [argument.arg for argument in (*node.posonlyargs, *node.args, *node.kwonlyargs)]
-            pairs = zip(reversed(names), reversed([*node.defaults, *node.kw_defaults]), strict=False)
-            yield from ((name, default) for name, default in pairs if default is not None)
-
-
-def _names(node: ast.AST) -> Iterator[str]:
-    match node:
-        case (
-            ast.Name(id=name) | ast.Attribute(attr=name) | ast.Subscript(slice=ast.Constant(value=str(name)))
-        ):
-            yield name
-
-
-def _mentioned(node: ast.AST) -> Iterator[str]:
-    for part in ast.walk(node):
-        yield from _names(part)
-        if isinstance(part, ast.Constant) and isinstance(part.value, str):
-            yield part.value
-
-
-def _is_literal(node: ast.expr, constants: Mapping[str, str]) -> bool:
-    """Whether an expression is a text in the source, however it is wrapped: `SecretStr("…")`."""
-    match node:
-        case ast.Constant(value=str(value) | bytes(value)):
-            return bool(value)
-        case ast.Name(id=name):
-            return bool(constants.get(name))
-        case ast.JoinedStr(values=values):
-            return bool(values) and all(isinstance(value, ast.Constant) for value in values)
-        case ast.BinOp(left=left, right=right, op=ast.Add()):
-            return _is_literal(left, constants) and _is_literal(right, constants)
-        case ast.Call(func=ast.Attribute(value=inner, attr="encode")):
-            return _is_literal(inner, constants)
-        case ast.Call(
-            func=ast.Name(id="Field" | "SecretStr" | "str" | "bytes"), args=args, keywords=keywords
-        ):
-            defaults = [keyword.value for keyword in keywords if keyword.arg == "default"]
-            return any(_is_literal(value, constants) for value in [*args[:1], *defaults])
-    return False
+def _is_value(found: Mapping[str, str | None], constants: Collection[str]) -> bool:
+    """Whether a text, or the name of a constant, is a value and no expression."""
+    if constant := found.get("constant"):
+        return constant in constants
+    value = found["value"] or ""
+    if (prefix := found.get("prefix")) is not None:
+        return not ("f" in prefix and "{" in value)
+    return not value.strip("\"'").startswith(("$", "{", "?"))
