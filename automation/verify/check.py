@@ -2,13 +2,13 @@
 
 The parameters of a check say what it needs, its docstring is its summary in `invoke verify --list`:
 
-    @check("port", IMAGE)
-    def port(contract: Contract, config: Config) -> Finding:
+    @check("port", IMAGE, remedy="EXPOSE {service.port}")
+    def port(contract: Contract, config: Config) -> Comparison:
         '''The image exposes the contract's port and no other.'''
-        wanted = contract.service.port
-        return equal(f"{wanted}/tcp", listed(config.ports), remedy=f"EXPOSE {wanted}")
+        return f"{contract.service.port}/tcp", listed(config.ports)
 
 `Contract` is what is required. Every other parameter is a fact, gathered only when a chosen check needs it.
+A check returns a finding, or what is required and what is observed. Its remedy may name figures, as here.
 """
 
 import importlib
@@ -18,6 +18,7 @@ import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from automation.console.values import unknown
@@ -26,11 +27,16 @@ from automation.contract.contract import Contract
 STATIC, IMAGE, LIVE = "static", "image", "live"
 """What a check looks at: the files, what was built from them, and what runs."""
 
+_FIGURE = re.compile(r"\{((?:profile|rules|service|name)\b[\w.]*)\}")
 _LONGEST = 60  # characters of a value in a finding
 _MODULES = (
     *("builds", "exposure", "compose", "image_config", "image_contents"),
     *("health", "containers", "journeys", "cluster"),
 )
+
+
+Comparison = tuple[Any, Any]
+"""A required document, whose values may be patterns or `Maybe`, and the one that is observed."""
 
 
 class Outcome(StrEnum):
@@ -64,7 +70,9 @@ class Check:
     group: str
     summary: str
     takes: tuple[type[Any], ...]
-    function: Callable[..., Finding]
+    function: Callable[..., "Finding | Comparison"]
+    remedy: str = ""
+    """How to fix what the function finds, unless its finding says it."""
     per_service: bool = True
     only: str = ""
     """The one service that it is about; empty for both."""
@@ -85,21 +93,24 @@ class Check:
                 finding = not_applicable(self.summary, absent)
                 break
             if failure := getattr(fact, "failure", ""):
-                finding = judge(self.summary, failure, holds=False, remedy=fact.remedy)
+                finding = Finding(self.summary, failure, Outcome.FAILED, fact.remedy)
                 break
         else:
-            finding = self.function(*(contract if kind is Contract else facts[kind] for kind in self.takes))
+            found = self.function(*(contract if kind is Contract else facts[kind] for kind in self.takes))
+            finding = found if isinstance(found, Finding) else compare(*found)
+            if finding.outcome is Outcome.FAILED and not finding.remedy:
+                finding = replace(finding, remedy=filled(self.remedy, contract))
         return replace(
             finding, required=finding.required or self.summary, rule=self.name, service=contract.name
         )
 
 
 _registered: dict[str, Check] = {}
-_Function = typing.TypeVar("_Function", bound=Callable[..., Finding])
+_Function = typing.TypeVar("_Function", bound=Callable[..., Finding | Comparison])
 
 
 def check(
-    name: str, group: str, *, per_service: bool = True, only: str = ""
+    name: str, group: str, *, remedy: str = "", per_service: bool = True, only: str = ""
 ) -> Callable[[_Function], _Function]:
     """Register a function as the check of this name."""
 
@@ -107,7 +118,7 @@ def check(
         hints = typing.get_type_hints(function)
         takes = tuple(hints[parameter] for parameter in inspect.signature(function).parameters)
         summary = " ".join((function.__doc__ or "").split())
-        register(Check(name, group, summary, takes, function, per_service, only))
+        register(Check(name, group, summary, takes, function, remedy, per_service, only))
         return function
 
     return decorate
@@ -136,11 +147,9 @@ def chosen(names: Sequence[str]) -> tuple[Check, ...]:
     return tuple(check for check in known.values() if not names or check.name in names)
 
 
-def judge(required: str, observed: str, *, holds: bool, remedy: str) -> Finding:
+def judge(required: str, observed: str, *, holds: bool, remedy: str = "") -> Finding:
     """Return a finding that passes if the rule holds."""
-    if holds:
-        return Finding(required, observed, Outcome.PASSED)
-    return Finding(required, observed, Outcome.FAILED, remedy)
+    return Finding(required, observed, Outcome.PASSED if holds else Outcome.FAILED, "" if holds else remedy)
 
 
 def not_applicable(required: str, why: str) -> Finding:
@@ -148,13 +157,14 @@ def not_applicable(required: str, why: str) -> Finding:
     return Finding(required, why, Outcome.NOT_APPLICABLE)
 
 
-def equal(required: str, observed: str, *, remedy: str) -> Finding:
-    """Require exactly this text."""
-    return judge(required, observed, holds=observed == required, remedy=remedy)
-
-
 def at_most(
-    limit: float, observed: float | None, unit: str, *, remedy: str, missing: str = "never", digits: int = 0
+    limit: float,
+    observed: float | None,
+    unit: str,
+    *,
+    digits: int = 0,
+    missing: str = "never",
+    remedy: str = "",
 ) -> Finding:
     """Require a number within a limit; where there is no number, `missing` says what happened instead."""
     text = missing if observed is None else f"{observed:.{digits}f} {unit}"
@@ -163,11 +173,21 @@ def at_most(
 
 
 def no_problem(
-    problems: Iterable[str], *, remedy: str, required: str = "", passing: str = "as required", most: int = 5
+    problems: Iterable[str],
+    *,
+    required: str = "",
+    passing: str = "as required",
+    most: int = 5,
+    remedy: str = "",
 ) -> Finding:
     """Require that there is no problem; an empty text is none."""
     found = list(dict.fromkeys(filter(None, problems)))
     return judge(required, listed(found, most) if found else passing, holds=not found, remedy=remedy)
+
+
+def filled(text: str, contract: Contract) -> str:
+    """Return a text with the figures of the contract that it names, as in `{service.port}`."""
+    return _FIGURE.sub(lambda found: str(attrgetter(found[1])(contract)), text)
 
 
 def listed(names: Iterable[str], most: int = 5) -> str:
@@ -199,6 +219,14 @@ class Difference:
         return f"{self.path} is {_brief(self.observed)}, not {_brief(wanted)}"
 
 
+def compare(required: Any, observed: Any) -> Finding:
+    """Require exactly a text, or that a document is as required, key by key."""
+    if isinstance(required, str):
+        return judge(required, observed, holds=observed == required)
+    figures = ", ".join(dict.fromkeys(_figures(required)))
+    return no_problem(map(str, differences(required, observed)), required=figures)
+
+
 def differences(required: Any, observed: Any, path: str = "") -> Iterator[Difference]:
     """Yield every place where a document is not as required, also each unknown key.
 
@@ -216,6 +244,16 @@ def differences(required: Any, observed: Any, path: str = "") -> Iterator[Differ
             yield Difference(path, required, observed)
     elif required != observed or type(required) is not type(observed):
         yield Difference(path, required, observed)
+
+
+def _figures(value: Any, name: str = "") -> Iterator[str]:
+    """Yield the values that are required, each with its key."""
+    if isinstance(value, Mapping):
+        for key, own in value.items():
+            yield from _figures(own, str(key))
+    elif not isinstance(value, Maybe | re.Pattern):
+        text = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        yield f"{name} {text}".strip()
 
 
 def _brief(value: Any) -> str:

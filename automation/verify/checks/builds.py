@@ -9,10 +9,10 @@ from automation.docker.dockerfile import Dockerfile, Instruction, Stage
 from automation.verify.check import (
     IMAGE,
     STATIC,
+    Comparison,
     Finding,
     at_most,
     check,
-    equal,
     judge,
     listed,
     no_problem,
@@ -31,10 +31,16 @@ _MANIFEST = re.compile(
     r"|bun\.lockb|pyproject\.toml|setup\.cfg|Pipfile|pnpm-(?:lock|workspace)\.yaml|\.npmrc|\.yarnrc.*|uv\.toml|.*\.sh"
 )
 _WILDCARDS = re.compile(r"[*?\[\]]")
+_VERSION = "name the version: python:3.13-slim, not python or python:latest"
+_LAYERS = "order the layers by how often they change, and keep caches with RUN --mount=type=cache"
 _REMOTE = re.compile(r"[a-z]+://|git@", re.IGNORECASE)
 
 
-@check("multi-stage", STATIC)
+@check(
+    "multi-stage",
+    STATIC,
+    remedy="build in separate stages, and COPY --from= only the result into the last one",
+)
 def multi_stage(contract: Contract, source: Source) -> Finding:
     """The image is built in several stages, and the last one copies the result of the others."""
     wanted, dockerfile = contract.service.stages, source.dockerfile
@@ -45,11 +51,12 @@ def multi_stage(contract: Contract, source: Source) -> Finding:
         f"at least {len(wanted)} stages ({', '.join(wanted)})",
         observed if copies or count == 1 else f"{observed}; the last copies nothing from another",
         holds=count >= len(wanted) and copies,
-        remedy="build in separate stages, and COPY --from= only the result into the last one",
     )
 
 
-@check("builds-together", STATIC, per_service=False)
+@check(
+    "builds-together", STATIC, per_service=False, remedy="another id for the cache mount, or sharing=shared"
+)
 def builds_together(contract: Contract, sources: Sources) -> Finding:
     """Both images can be built in parallel: they share no locked cache and neither is the other's base."""
     shared = sorted(_locked_caches(sources.backend) & _locked_caches(sources.frontend))
@@ -62,43 +69,42 @@ def builds_together(contract: Contract, sources: Sources) -> Finding:
         for image in dockerfile.external
         if image.partition(":")[0] == other
     ]
-    return no_problem(
-        shared,
-        remedy="another id for the cache mount, or sharing=shared",
-    )
+    return no_problem(shared)
 
 
-@check("base", STATIC)
-def base(contract: Contract, source: Source) -> Finding:
+@check("base", STATIC, remedy="FROM {service.base}, or change base in the contract")
+def base(contract: Contract, source: Source) -> Finding | Comparison:
     """The runtime comes from the contract's base image."""
     return _requires_base(contract.service.base, source)
 
 
-@check("build-base", STATIC, only="frontend")
-def build_base(contract: Contract, source: Source) -> Finding:
+@check(
+    "build-base",
+    STATIC,
+    only="frontend",
+    remedy="FROM {profile.frontend.build_base}, or change build_base in the contract",
+)
+def build_base(contract: Contract, source: Source) -> Finding | Comparison:
     """The frontend is built in the contract's build image."""
     return _requires_base(contract.profile.frontend.build_base, source)
 
 
-@check("base-tags", STATIC)
+@check("base-tags", STATIC, remedy=_VERSION)
 def base_tags(source: Source) -> Finding:
     """Every base image has a specific tag, by default too, and what ADD downloads has a checksum."""
     return _pinned(source.dockerfile)
 
 
-@check("development-base-tags", STATIC)
+@check("development-base-tags", STATIC, remedy=_VERSION)
 def development_base_tags(development: Development) -> Finding:
     """Every base image of Dockerfile.dev has a specific tag, never `latest`."""
     return _pinned(development.dockerfile)
 
 
-@check("layer-order", STATIC)
+@check("layer-order", STATIC, remedy="COPY only the lock files before installing, and the sources afterwards")
 def layer_order(source: Source) -> Finding:
     """Dependencies are installed before the sources are copied, so a changed line reinstalls nothing."""
-    return no_problem(
-        _late_installs(source.dockerfile),
-        remedy="COPY only the lock files before installing, and the sources afterwards",
-    )
+    return no_problem(_late_installs(source.dockerfile))
 
 
 @check("build-arguments", STATIC)
@@ -107,11 +113,9 @@ def build_arguments(contract: Contract, source: Source) -> Finding:
     wanted, defaults = contract.service.environment.build_arguments, source.dockerfile.arguments
     if not wanted:
         return not_applicable("–", "the contract has no build arguments")
-    return equal(
-        " ".join(f"{name}={value}" for name, value in wanted.items()),
-        " ".join(f"{name}={defaults[name]}" if name in defaults else f"no {name}" for name in wanted),
-        remedy=" and ".join(f"ARG {name}={value}" for name, value in wanted.items()),
-    )
+    required = " ".join(f"{name}={value}" for name, value in wanted.items())
+    observed = " ".join(f"{name}={defaults[name]}" if name in defaults else f"no {name}" for name in wanted)
+    return judge(required, observed, holds=observed == required, remedy=f"ARG {required}")
 
 
 @check("development-command", STATIC)
@@ -128,24 +132,24 @@ def development_command(contract: Contract, development: Development) -> Finding
     )
 
 
-@check("development-user", STATIC)
+@check("development-user", STATIC, remedy="USER 1001:1001")
 def development_user(development: Development) -> Finding:
     """The development image does not run as root either."""
     lineage = development.dockerfile.lineage(development.dockerfile.target)
     users = [stage.expand(user.text) for stage in lineage for user in stage.all("USER")]
     user = (users or ["root"])[-1]
     holds = user.partition(":")[0] not in {"root", "0", ""}
-    return judge("not root", user, holds=holds, remedy="USER 1001:1001")
+    return judge("not root", user, holds=holds)
 
 
-@check("build-time", IMAGE)
+@check("build-time", IMAGE, remedy=_LAYERS)
 def build_time(contract: Contract, builds: Builds) -> Finding:
     """A build without any cache finishes in time."""
     how = "invoke build --no-cache measures one"
     return _recorded(contract.rules.times.build_max_s, builds.cold_s, how)
 
 
-@check("rebuild-time", IMAGE)
+@check("rebuild-time", IMAGE, remedy=_LAYERS)
 def rebuild_time(contract: Contract, builds: Builds) -> Finding:
     """A build after a change of the sources finishes in time."""
     how = "the next build after a change of the sources is measured"
@@ -155,19 +159,14 @@ def rebuild_time(contract: Contract, builds: Builds) -> Finding:
 def _recorded(limit: int, seconds: float | None, how: str) -> Finding:
     if seconds is None:
         return not_applicable(f"at most {limit} s", f"no build is recorded; {how}")
-    remedy = "order the layers by how often they change, and keep caches with RUN --mount=type=cache"
-    return at_most(limit, seconds, "s", digits=1, remedy=remedy)
+    return at_most(limit, seconds, "s", digits=1)
 
 
-def _requires_base(wanted: str, source: Source) -> Finding:
+def _requires_base(wanted: str, source: Source) -> Finding | Comparison:
     if wanted in source.replaced:
         return not_applicable(wanted, f"built on {source.replaced[wanted]} instead of {wanted}")
     external = source.dockerfile.external
-    return equal(
-        wanted,
-        wanted if wanted in external else listed(external),
-        remedy=f"FROM {wanted}, or change base in the contract",
-    )
+    return wanted, wanted if wanted in external else listed(external)
 
 
 def _pinned(dockerfile: Dockerfile) -> Finding:
@@ -180,12 +179,7 @@ def _pinned(dockerfile: Dockerfile) -> Finding:
         for address in map(stage.expand, instruction.words[:-1])
         if _REMOTE.match(address) and not instruction.flag("checksum")
     ]
-    return no_problem(
-        vague,
-        required="a tag other than latest",
-        passing=listed(dockerfile.external),
-        remedy="name the version: python:3.13-slim, not python or python:latest",
-    )
+    return no_problem(vague, required="a tag other than latest", passing=listed(dockerfile.external))
 
 
 def _is_vague(reference: str) -> bool:

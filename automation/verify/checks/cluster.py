@@ -1,175 +1,170 @@
-"""Checks of what runs in a cluster, as its API server reports it: not of what was requested."""
+"""Checks of what runs in a cluster, as its API server reports it: not of what was requested.
 
-from collections.abc import Mapping, Sequence
+Each check compares one part of what the contract requires of a workload with what is observed, key by key.
+"""
+
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from automation.contract.contract import Contract
 from automation.contract.models import Kubernetes, Probe, Workload
-from automation.verify.check import LIVE, Finding, check, equal, judge, listed, no_problem
-from automation.verify.facts import Released
+from automation.verify.check import LIVE, Comparison, Maybe, check
+from automation.verify.facts import Document, Released
 
 _REMEDY = "invoke helm-install   with the chart's default values"
-_PROBE = "{} after {} s, every {} s, timeout {} s"
-_Document = Mapping[str, Any]
+_ANY = re.compile(".+", re.DOTALL)
+_SHARED = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace")
 
 
-@check("cluster-replicas", LIVE)
-def replicas(contract: Contract, released: Released) -> Finding:
+@check("cluster-replicas", LIVE, remedy="invoke status   and   invoke logs   show what delays them")
+def replicas(contract: Contract, released: Released) -> Comparison:
     """All replicas of the contract are requested and available."""
-    wanted, deployment = _workload(contract).replicas, _deployment(contract, released)
-    available, requested = (
-        _get(deployment, "status.availableReplicas", 0),
-        _get(deployment, "spec.replicas", 0),
-    )
-    remedy = "invoke status   and   invoke logs   show what delays them"
-    return equal(f"{wanted} of {wanted}", f"{available} of {requested}", remedy=remedy)
+    count, deployment = _workload(contract).replicas, _deployment(contract, released)
+    observed = {
+        "requested": _get(deployment, "spec.replicas"),
+        "available": _get(deployment, "status.availableReplicas", 0),
+    }
+    return {"requested": count, "available": count}, observed
 
 
-@check("cluster-strategy", LIVE)
-def strategy(contract: Contract, released: Released) -> Finding:
+@check("cluster-strategy", LIVE, remedy=_REMEDY)
+def strategy(contract: Contract, released: Released) -> Comparison:
     """An update replaces pods one by one, and removes none before its replacement is available."""
-    rules, seen = _rules(contract), _get(_deployment(contract, released), "spec.strategy", {})
-    surge, unavailable = (_get(seen, f"rollingUpdate.{name}") for name in ("maxSurge", "maxUnavailable"))
-    return equal(
-        f"RollingUpdate, surge {rules.max_surge}, unavailable {rules.max_unavailable}",
-        f"{seen.get('type')}, surge {surge}, unavailable {unavailable}",
-        remedy=_REMEDY,
-    )
+    rules = _rules(contract)
+    steps = {"maxSurge": rules.max_surge, "maxUnavailable": rules.max_unavailable}
+    observed = _get(_deployment(contract, released), "spec.strategy", {})
+    return {"type": "RollingUpdate", "rollingUpdate": steps}, observed
 
 
-@check("cluster-labels", LIVE)
-def labels(contract: Contract, released: Released) -> Finding:
+@check("cluster-labels", LIVE, remedy=_REMEDY)
+def labels(contract: Contract, released: Released) -> Comparison:
     """The deployment and its pods carry the labels by which they are selected and identified."""
-    workload, rules = _workload(contract), _rules(contract)
-    selector = {"app": workload.name, "tier": workload.tier}
-    wanted = {
+    rules, deployment, selector = _rules(contract), _deployment(contract, released), _selector(contract)
+    labels = {
         **selector,
         "app.kubernetes.io/name": rules.chart,
+        "app.kubernetes.io/instance": _ANY,
         "app.kubernetes.io/version": rules.application_version,
         "app.kubernetes.io/managed-by": "Helm",
     }
-    deployment = _deployment(contract, released)
-    wrong = []
-    for name, document in ((workload.name, deployment), *_pods(contract, released)):
-        found = _get(document, "metadata.labels", {})
-        wrong += [f"{name}: {key}" for key, value in wanted.items() if found.get(key) != value]
-        wrong += [] if found.get("app.kubernetes.io/instance") else [f"{name}: instance"]
-    selected = _get(deployment, "spec.selector.matchLabels")
-    wrong += [] if selected == selector else [f"selects {selected}"]
-    return no_problem(
-        wrong,
-        required=f"app={workload.name}, tier={workload.tier}, "
-        "app.kubernetes.io/name, instance, version, managed-by",
-        remedy=_REMEDY,
-    )
+    objects = {"deployment": deployment, **_pods(contract, released)}
+    observed = {
+        name: {key: value for key, value in _get(found, "metadata.labels", {}).items() if key in labels}
+        for name, found in objects.items()
+    }
+    required: Document = dict.fromkeys(objects, labels)
+    required["selector"], observed["selector"] = selector, _get(deployment, "spec.selector.matchLabels")
+    return required, observed
 
 
-@check("cluster-probes", LIVE)
-def probes(contract: Contract, released: Released) -> Finding:
+@check("cluster-probes", LIVE, remedy=_REMEDY)
+def probes(contract: Contract, released: Released) -> Comparison:
     """The pods have the contract's readiness and liveness probes."""
     workload = _workload(contract)
     container = _container(_get(_deployment(contract, released), "spec.template", {}))
-    readiness, liveness = (
-        _observed_probe(_get(container, f"{kind}Probe")) for kind in ("readiness", "liveness")
-    )
-    return equal(
-        f"readiness {_required_probe(workload.readiness)}; liveness {_required_probe(workload.liveness)}",
-        f"readiness {readiness}; liveness {liveness}",
-        remedy=_REMEDY,
-    )
+    required = {"readiness": _probe(workload.readiness), "liveness": _probe(workload.liveness)}
+    return required, {kind: container.get(f"{kind}Probe") for kind in required}
 
 
-@check("cluster-resources", LIVE)
-def resources(contract: Contract, released: Released) -> Finding:
+@check("cluster-resources", LIVE, remedy=_REMEDY)
+def resources(contract: Contract, released: Released) -> Comparison:
     """Every pod has the contract's resource requests and limits."""
-    requests, limits = _rules(contract).requests, _rules(contract).limits
-    wanted = {
-        "requests": {"cpu": requests.cpu, "memory": requests.memory},
-        "limits": {"cpu": limits.cpu, "memory": limits.memory},
-    }
-    pods = _pods(contract, released)
-    return no_problem(
-        [name for name, pod in pods if _container(pod).get("resources") != wanted] if pods else ["no pod"],
-        required=f"requests {requests.cpu} {requests.memory}, at most {limits.cpu} {limits.memory}",
-        remedy=_REMEDY,
-    )
+    rules, pods = _rules(contract), _pods(contract, released)
+    required = {"requests": rules.requests.model_dump(), "limits": rules.limits.model_dump()}
+    return _each(required, pods), {name: _container(pod).get("resources") for name, pod in pods.items()}
 
 
-@check("cluster-images", LIVE)
-def images(contract: Contract, released: Released) -> Finding:
+@check("cluster-images", LIVE, remedy=_REMEDY)
+def images(contract: Contract, released: Released) -> Comparison:
     """The pods run an image of the contract, by a tag that changes with its content."""
-    wanted = contract.service.image
-    running = sorted({str(_container(pod).get("image")) for _, pod in _pods(contract, released)})
-    named = (reference.rpartition("/")[2].partition(":") for reference in running)
-    return judge(
-        f"{wanted}, by the tag of its content",
-        listed(running) if running else "no pod",
-        holds=bool(running) and all(name == wanted and tag not in {"", "latest"} for name, _, tag in named),
-        remedy=_REMEDY,
-    )
+    image = re.compile(rf"(.*/)?{re.escape(contract.service.image)}:(?!latest$)[\w.-]+")
+    pods = _pods(contract, released)
+    return _each(image, pods), {name: _container(pod).get("image") for name, pod in pods.items()}
 
 
-@check("cluster-restricted", LIVE)
-def restricted(contract: Contract, released: Released) -> Finding:
+@check("cluster-restricted", LIVE, remedy=_REMEDY)
+def restricted(contract: Contract, released: Released) -> Comparison:
     """The pods run as the contract's user, with a read-only root, no capabilities and no token."""
     user, pods = contract.service.user, _pods(contract, released)
-    return no_problem(
-        [f"{name}: {right}" for name, pod in pods for right in _rights(pod, user.uid, user.gid)]
-        if pods
-        else ["no pod"],
-        required=f"{user.uid}:{user.gid}, read-only root, no capabilities, seccomp, no token",
-        remedy=_REMEDY,
-    )
+    required = {
+        "pod": {
+            "runAsNonRoot": True,
+            "runAsUser": user.uid,
+            "runAsGroup": user.gid,
+            "fsGroup": Maybe(user.gid),
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "container": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "containers": 1,
+        "token": False,
+        **dict.fromkeys(_SHARED, False),
+    }
+    observed = {
+        name: {
+            "pod": _get(pod, "spec.securityContext", {}),
+            "container": _container(pod).get("securityContext", {}),
+            "containers": len(_get(pod, "spec.containers", [])),
+            "token": _get(pod, "spec.automountServiceAccountToken") is not False,
+            **{key: bool(_get(pod, f"spec.{key}")) for key in _SHARED},
+        }
+        for name, pod in pods.items()
+    }
+    return _each(required, pods), observed
 
 
-@check("cluster-service", LIVE)
-def service(contract: Contract, released: Released) -> Finding:
+@check("cluster-service", LIVE, remedy=_REMEDY)
+def service(contract: Contract, released: Released) -> Comparison:
     """The service has the contract's type and port and selects the workload's pods."""
     workload = _workload(contract)
     spec = _get(released.find("Service", workload.service), "spec", {})
-    selector = _get(spec, "selector", {})
-    tier = "" if selector == {"app": workload.name, "tier": workload.tier} else f" with {selector}"
-    return equal(
-        f"{workload.service_type} {workload.service_port} to {workload.name}",
-        f"{spec.get('type')} {listed(str(port.get('port')) for port in spec.get('ports', ()))}"
-        f" to {selector.get('app')}{tier}",
-        remedy=_REMEDY,
-    )
+    required = {
+        "type": workload.service_type,
+        "ports": [workload.service_port],
+        "selector": _selector(contract),
+    }
+    return required, {
+        "type": spec.get("type"),
+        "selector": spec.get("selector"),
+        "ports": [port.get("port") for port in spec.get("ports", ())],
+    }
 
 
-@check("cluster-policies", LIVE)
-def policies(contract: Contract, released: Released) -> Finding:
+@check("cluster-policies", LIVE, remedy=_REMEDY)
+def policies(contract: Contract, released: Released) -> Comparison:
     """A network policy restricts who may connect, and a disruption budget lets nodes be drained."""
-    workload = _workload(contract)
-    pods = {"app": workload.name, "tier": workload.tier}
+    pods = _selector(contract)
     policed = any(
         _get(policy, "spec.podSelector.matchLabels") == pods for policy in released.of_kind("NetworkPolicy")
     )
-    stuck = [
-        f"{budget['metadata']['name']} allows no disruption"
+    budgets = {
+        budget["metadata"]["name"]: bool(_get(budget, "status.disruptionsAllowed"))
         for budget in released.of_kind("PodDisruptionBudget")
-        if _get(budget, "spec.selector.matchLabels") == pods and not _get(budget, "status.disruptionsAllowed")
-    ]
-    return no_problem(
-        ["" if policed else "no network policy", *stuck],
-        remedy=_REMEDY,
-    )
+        if _get(budget, "spec.selector.matchLabels") == pods
+    }
+    return {"policed": True, **dict.fromkeys(budgets, True)}, {"policed": policed, **budgets}
 
 
-@check("cluster-configuration", LIVE, per_service=False)
-def configuration(contract: Contract, released: Released) -> Finding:
+@check("cluster-configuration", LIVE, remedy=_REMEDY, per_service=False)
+def configuration(contract: Contract, released: Released) -> Comparison:
     """The cluster has the contract's ConfigMap and Secret, each with its own keys."""
     rules = _rules(contract)
     found = _get(released.find("ConfigMap", rules.config_map), "data", {})
-    return no_problem(
-        [
-            *(name for name, value in rules.config.items() if found.get(name) != value),
-            *(name for name in rules.secret_keys if name not in released.secret_keys),
-            *(f"{name} is in the ConfigMap" for name in rules.secret_keys if name in found),
-        ],
-        required=f"{', '.join(rules.config)} in {rules.config_map}; {', '.join(rules.secret_keys)} secret",
-        remedy=_REMEDY,
-    )
+    config = {name: value for name, value in found.items() if name in {*rules.config, *rules.secret_keys}}
+    secret = [name for name in rules.secret_keys if name in released.secret_keys]
+    return {"config": dict(rules.config), "secret": list(rules.secret_keys)}, {
+        "config": config,
+        "secret": secret,
+    }
+
+
+def _each(required: Any, pods: Mapping[str, Document]) -> Document:
+    """Require the same of every pod, and that there is one."""
+    return dict.fromkeys(pods, required) or {"pod": "one"}
 
 
 def _rules(contract: Contract) -> Kubernetes:
@@ -184,15 +179,19 @@ def _workload(contract: Contract) -> Workload:
     return rules.frontend if contract.name == "frontend" else rules.backend
 
 
-def _deployment(contract: Contract, released: Released) -> _Document:
+def _selector(contract: Contract) -> dict[str, str]:
+    return {"app": _workload(contract).name, "tier": _workload(contract).tier}
+
+
+def _deployment(contract: Contract, released: Released) -> Mapping[str, Any]:
     return released.find("Deployment", _workload(contract).name)
 
 
-def _pods(contract: Contract, released: Released) -> Sequence[tuple[str, _Document]]:
-    return [(pod["metadata"]["name"], pod) for pod in released.pods(_workload(contract).name)]
+def _pods(contract: Contract, released: Released) -> dict[str, Document]:
+    return {pod["metadata"]["name"]: dict(pod) for pod in released.pods(_workload(contract).name)}
 
 
-def _get(document: _Document, path: str, default: Any = None) -> Any:
+def _get(document: Mapping[str, Any], path: str, default: Any = None) -> Any:
     """Return the value at a path as in `spec.replicas`."""
     found: Any = document
     for key in path.split("."):
@@ -200,31 +199,17 @@ def _get(document: _Document, path: str, default: Any = None) -> Any:
     return default if found is None else found
 
 
-def _container(pod: _Document) -> _Document:
-    found: _Document = (_get(pod, "spec.containers") or [{}])[0]
+def _container(pod: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = (_get(pod, "spec.containers") or [{}])[0]
     return found
 
 
-def _required_probe(probe: Probe) -> str:
-    return _PROBE.format(probe.path, probe.initial_delay_s, probe.period_s, probe.timeout_s)
-
-
-def _observed_probe(probe: _Document) -> str:
-    fields = (("httpGet.path", ""), ("initialDelaySeconds", 0), ("periodSeconds", 10), ("timeoutSeconds", 1))
-    return _PROBE.format(*(_get(probe, *field) for field in fields)) if probe else "none"
-
-
-def _rights(pod: _Document, uid: int, gid: int) -> list[str]:
-    """Return the rights of a pod that the contract does not allow."""
-    spec = pod.get("spec", {})
-    own, container = spec.get("securityContext", {}), _container(pod).get("securityContext", {})
-    rules = {
-        "another user": (own.get("runAsUser"), own.get("runAsGroup")) == (uid, gid),
-        "may be root": bool(own.get("runAsNonRoot")),
-        "no seccomp": _get(own, "seccompProfile.type") == "RuntimeDefault",
-        "writable root": bool(container.get("readOnlyRootFilesystem")),
-        "may gain privileges": container.get("allowPrivilegeEscalation") is False,
-        "capabilities": _get(container, "capabilities.drop") == ["ALL"],
-        "a token": spec.get("automountServiceAccountToken") is False,
+def _probe(probe: Probe) -> Document:
+    return {
+        "httpGet": {"path": probe.path, "port": "http", "scheme": Maybe("HTTP")},
+        "initialDelaySeconds": probe.initial_delay_s,
+        "periodSeconds": probe.period_s,
+        "timeoutSeconds": probe.timeout_s,
+        "failureThreshold": 3,
+        "successThreshold": Maybe(1),
     }
-    return [right for right, holds in rules.items() if not holds]

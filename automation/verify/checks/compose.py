@@ -7,15 +7,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from operator import attrgetter
 
 from automation.contract.contract import Contract
-from automation.verify.check import STATIC, Check, Difference, Finding, differences, no_problem, register
+from automation.verify.check import (
+    STATIC,
+    Check,
+    Difference,
+    Finding,
+    differences,
+    filled,
+    no_problem,
+    register,
+)
 from automation.verify.checks.compose_model import required
 from automation.verify.facts import Composition, Compositions
 
 _PRODUCTION, _DEVELOPMENT, _BOTH = (False,), (True,), (False, True)
-_FIGURE = re.compile(r"\{((?:profile|rules)\.[\w.]+)\}")
 _SERVICE = r"services\.\w+"
 
 
@@ -142,17 +149,10 @@ def _judge(row: _Row, contract: Contract, compositions: Compositions) -> Finding
             for owner, difference in found(contract, composition)
             if owner is row
         ),
-        required=_filled(row.required, contract),
-        remedy=_filled(row.remedy, contract),
+        required=filled(row.required, contract),
     )
 
 
-def _filled(text: str, contract: Contract) -> str:
-    """Return a text with the figures of the contract that it names."""
-    return _FIGURE.sub(lambda found: str(attrgetter(found[1])(contract)), text)
-
-
 for _row in _ROWS:
-    function = partial(_judge, _row)
-    takes = (Contract, Compositions)
-    register(Check(_row.name, STATIC, _row.summary, takes, function, per_service=False))
+    function, takes = partial(_judge, _row), (Contract, Compositions)
+    register(Check(_row.name, STATIC, _row.summary, takes, function, _row.remedy, per_service=False))

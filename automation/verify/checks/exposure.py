@@ -1,7 +1,7 @@
 """Checks that no secret and no address ends up in files, build contexts or images."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from automation.contract.contract import Contract
 from automation.docker.dockerfile import Dockerfile
@@ -24,10 +24,15 @@ _UNWANTED = {
         r"(?:^|/)(?:tests?|__tests__)/|(?:^|/)(?:test_[^/]+\.py|[^/]+\.(?:test|spec)\.[cm]?[jt]sx?)$"
     ),
 }
+_EXPOSED = "replace the secret, it is exposed; then RUN --mount=type=secret, or set it at run time"
 _ADDRESS = re.compile(r"NEXT_PUBLIC_\w+|\w*_URL|\w*_HOST")
 
 
-@check("no-secret-arguments", STATIC)
+@check(
+    "no-secret-arguments",
+    STATIC,
+    remedy="set it when the container starts, or RUN --mount=type=secret in a build",
+)
 def no_secret_arguments(source: Source) -> Finding:
     """No ARG or ENV holds a secret: both stay in the image's config and history."""
     found = [
@@ -40,44 +45,48 @@ def no_secret_arguments(source: Source) -> Finding:
         for name in source.dockerfile.arguments
         if SECRET_NAME.search(name) and not any(place.startswith(f"ARG {name} ") for place in found)
     ]
-    return no_problem(found, remedy="set it when the container starts, or RUN --mount=type=secret in a build")
+    return no_problem(found)
 
 
-@check("no-secret-instructions", STATIC)
+@check(
+    "no-secret-instructions",
+    STATIC,
+    remedy="RUN --mount=type=secret for what a build needs, environment variables for the rest",
+)
 def no_secret_instructions(source: Source) -> Finding:
     """No instruction contains a secret or copies a file of secrets."""
-    remedy = "RUN --mount=type=secret for what a build needs, environment variables for the rest"
-    return no_problem(_secret_instructions(source.dockerfile), remedy=remedy)
+    return no_problem(_secret_instructions(source.dockerfile))
 
 
-@check("context", STATIC)
-def context(contract: Contract, context: Context) -> Finding:
+@check(
+    "context",
+    STATIC,
+    remedy="exclude them in {name}/Dockerfile.dockerignore and Dockerfile.dev.dockerignore",
+)
+def context(context: Context) -> Finding:
     """The build context has no settings, keys, history, tests or installed packages."""
     found = [
         f"{file} ({what})" for file in context.files for what, form in _UNWANTED.items() if form.search(file)
     ]
-    return no_problem(
-        [*found, *context.leaks],
-        passing=f"none among {len(context.files)} files",
-        most=3,
-        remedy=f"exclude them in {contract.name}/Dockerfile.dockerignore and Dockerfile.dev.dockerignore",
-    )
+    return no_problem([*found, *context.leaks], passing=f"none among {len(context.files)} files", most=3)
 
 
-@check("no-baked-addresses", STATIC)
+@check("no-baked-addresses", STATIC, remedy="read it from the environment when the container starts")
 def no_baked_addresses(source: Source) -> Finding:
     """No ARG or ENV of the Dockerfile sets an address."""
     return no_problem(
-        (
-            place
-            for place, name, value in _variables(source.dockerfile)
-            if _ADDRESS.fullmatch(name) and (value or place.startswith("ARG"))
-        ),
-        remedy="read it from the environment when the container starts",
+        place
+        for place, name, value in _variables(source.dockerfile)
+        if _ADDRESS.fullmatch(name) and (value or place.startswith("ARG"))
     )
 
 
-@check("settings-template", STATIC, per_service=False)
+@check(
+    "settings-template",
+    STATIC,
+    per_service=False,
+    remedy="a line .env in .gitignore, and NAME= in .env.example",
+)
 def settings_template(contract: Contract, template: Template) -> Finding:
     """git ignores .env, and .env.example names every required variable without a secret."""
     environment = contract.profile.backend.environment
@@ -89,17 +98,20 @@ def settings_template(contract: Contract, template: Template) -> Finding:
             *template.leaks,
         ],
         required=f".env ignored; {', '.join(wanted)} in .env.example, without values",
-        remedy="a line .env in .gitignore, and NAME= in .env.example",
     )
 
 
-@check("no-default-secrets", STATIC, per_service=False)
+@check("no-default-secrets", STATIC, per_service=False, remedy="refuse to start without it")
 def no_default_secrets(template: Template) -> Finding:
     """Code, Compose files and the chart have no default value for a secret."""
-    return no_problem(template.defaults, most=3, remedy="refuse to start without it")
+    return no_problem(template.defaults, most=3)
 
 
-@check("open-environment", IMAGE)
+@check(
+    "open-environment",
+    IMAGE,
+    remedy="remove it from the image's ENV, and set it when the container starts",
+)
 def open_environment(contract: Contract, config: Config) -> Finding:
     """The image sets no secret and no address: those come when a container starts."""
     environment = contract.service.environment
@@ -109,18 +121,17 @@ def open_environment(contract: Contract, config: Config) -> Finding:
             name
             for name, value in config.environment.items()
             if value and (SECRET_NAME.search(name) or (name in settable and name.endswith(("_URL", "_KEY"))))
-        ),
-        remedy="remove it from the image's ENV, and set it when the container starts",
+        )
     )
 
 
-@check("no-secret-in-layers", IMAGE)
+@check("no-secret-in-layers", IMAGE, remedy=_EXPOSED)
 def no_secret_in_layers(content: Content) -> Finding:
     """No layer holds a secret, not even one that a later layer deletes."""
-    return _no_leak(f"{leak.kind} in {leak.place}" for leak in content.leaks)
+    return no_problem((f"{leak.kind} in {leak.place}" for leak in content.leaks), most=3)
 
 
-@check("no-secret-in-config", IMAGE)
+@check("no-secret-in-config", IMAGE, remedy=_EXPOSED)
 def no_secret_in_config(config: Config, search: Search) -> Finding:
     """The image's variables, labels, commands and health check hold no secret."""
     variables = {**config.environment, **config.labels}
@@ -128,10 +139,10 @@ def no_secret_in_config(config: Config, search: Search) -> Finding:
     health = config.health.test if config.health is not None else ()
     for words in (config.entrypoint, config.command, health, config.on_build):
         found += search.in_text(" ".join(words))
-    return _no_leak(found)
+    return no_problem(found, most=3)
 
 
-@check("no-secret-in-history", IMAGE)
+@check("no-secret-in-history", IMAGE, remedy=_EXPOSED)
 def no_secret_in_history(content: Content, search: Search) -> Finding:
     """The commands and arguments in the image's history hold no secret."""
     found: list[str] = []
@@ -142,12 +153,7 @@ def no_secret_in_history(content: Content, search: Search) -> Finding:
             name, assigned, value = word.partition("=")
             if assigned and name.isidentifier():
                 found += search.in_variable(name, value)
-    return _no_leak(found)
-
-
-def _no_leak(found: Iterable[str]) -> Finding:
-    remedy = "replace the secret, it is exposed; then RUN --mount=type=secret, or set it at run time"
-    return no_problem(found, most=3, remedy=remedy)
+    return no_problem(found, most=3)
 
 
 def _variables(dockerfile: Dockerfile) -> Iterator[tuple[str, str, str]]:

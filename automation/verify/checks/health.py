@@ -9,10 +9,10 @@ from automation.contract.contract import Contract
 from automation.verify.check import (
     IMAGE,
     LIVE,
+    Comparison,
     Finding,
     at_most,
     check,
-    equal,
     judge,
     no_problem,
     not_applicable,
@@ -25,34 +25,32 @@ _ABSENT = "there is no HEALTHCHECK"
 _PROGRAMS = '["python", "-m", "app.healthcheck"]   or   ["node", "healthcheck.mjs"]   or   ["healthcheck"]'
 
 
-@check("health-check", IMAGE)
+@check("health-check", IMAGE, remedy=f"HEALTHCHECK … CMD {_PROGRAMS}")
 def health_check(config: Config) -> Finding:
     """The image has a health check."""
     test = config.health.test if config.health is not None else ("NONE",)
-    return judge(
-        "HEALTHCHECK",
-        " ".join(test[1:]) or "none",
-        holds=test[:1] != ("NONE",),
-        remedy=f"HEALTHCHECK … CMD {_PROGRAMS}",
-    )
+    return judge("HEALTHCHECK", " ".join(test[1:]) or "none", holds=test[:1] != ("NONE",))
 
 
-@check("health-check-times", IMAGE)
-def health_check_times(contract: Contract, config: Config) -> Finding:
+@check(
+    "health-check-times",
+    IMAGE,
+    remedy="HEALTHCHECK --interval={service.health.interval_s}s --timeout={service.health.timeout_s}s"
+    " --start-period={service.health.start_period_s}s --retries={service.health.retries}",
+)
+def health_check_times(contract: Contract, config: Config) -> Finding | Comparison:
     """The health check has the contract's interval, timeout, start period and retries."""
-    wanted, seen = contract.service.health, config.health
-    required = _times(wanted.interval_s, wanted.timeout_s, wanted.start_period_s, wanted.retries)
-    if seen is None:
-        return not_applicable(required, _ABSENT)
-    return equal(
-        required,
-        _times(seen.interval_s, seen.timeout_s, seen.start_period_s, seen.retries),
-        remedy=f"HEALTHCHECK --interval={wanted.interval_s}s --timeout={wanted.timeout_s}s"
-        f" --start-period={wanted.start_period_s}s --retries={wanted.retries}",
+    required, observed = (
+        f"{health.interval_s:g} s, timeout {health.timeout_s:g} s, start {health.start_period_s:g} s,"
+        f" {health.retries} retries"
+        if health is not None
+        else ""
+        for health in (contract.service.health, config.health)
     )
+    return (required, observed) if observed else not_applicable(required, _ABSENT)
 
 
-@check("health-check-program", IMAGE)
+@check("health-check-program", IMAGE, remedy=f"HEALTHCHECK CMD {_PROGRAMS}")
 def health_check_program(config: Config) -> Finding:
     """The health check works without a shell, curl or wget, so the image needs none of them."""
     required = "exec form, without curl"
@@ -61,81 +59,62 @@ def health_check_program(config: Config) -> Finding:
     form, *words = config.health.test
     used = {PurePosixPath(word).name for word in re.split(r"[\s;&|]+", " ".join(words))}
     shell = bool(words) and PurePosixPath(words[0]).name in SHELLS
-    return judge(
-        required,
-        f"{'shell form: ' if form == 'CMD-SHELL' else ''}{' '.join(words)}",
-        holds=form == "CMD" and not shell and not used & _HTTP_CLIENTS,
-        remedy=f"HEALTHCHECK CMD {_PROGRAMS}",
-    )
+    observed = f"{'shell form: ' if form == 'CMD-SHELL' else ''}{' '.join(words)}"
+    return judge(required, observed, holds=form == "CMD" and not shell and not used & _HTTP_CLIENTS)
 
 
-@check("health-check-path", IMAGE)
+@check("health-check-path", IMAGE, remedy=f"ENV HEALTH_PATH={{service.health.path}}, and {_PROGRAMS}")
 def health_check_path(contract: Contract, config: Config) -> Finding:
     """The health check is the project's own program and asks for the contract's path."""
     wanted = contract.service.health.path
     if config.health is None:
         return not_applicable(wanted, _ABSENT)
     words = " ".join(config.health.test[1:])
-    addresses = re.findall(r"https?://[^\s\"']+", words)
-    paths = [urlsplit(address).path or "/" for address in addresses]
+    paths = [urlsplit(address).path or "/" for address in re.findall(r"https?://[^\s\"']+", words)]
     paths = paths or [config.environment.get("HEALTH_PATH", "")]
     own = _is_own_program(config.health.test[1:])
-    observed = ", ".join(filter(None, paths)) or "neither an address nor HEALTH_PATH"
-    return judge(
-        wanted,
-        observed if own else f"{words}: not the project's own program",
-        holds=own and {*paths} == {wanted},
-        remedy=f"ENV HEALTH_PATH={wanted}, and {_PROGRAMS}",
-    )
+    asked = ", ".join(filter(None, paths)) or "neither an address nor HEALTH_PATH"
+    observed = asked if own else f"{words}: not the project's own program"
+    return judge(wanted, observed, holds=own and {*paths} == {wanted})
 
 
-@check("healthy", LIVE)
+@check(
+    "healthy",
+    LIVE,
+    remedy="docker inspect --format '{{json .State.Health}}'   shows the output of the health check",
+)
 def healthy(contract: Contract, container: Container) -> Finding:
     """Docker reports the container healthy in time, by the image's own health check."""
-    remedy = "docker inspect --format '{{json .State.Health}}'   shows the output of the health check"
-    return at_most(contract.rules.times.start_max_s, container.healthy_s, "s", digits=2, remedy=remedy)
+    return at_most(contract.rules.times.start_max_s, container.healthy_s, "s", digits=2)
 
 
-@check("health-answer", LIVE)
+@check("health-answer", LIVE, remedy="serve it without calling anything that may be slow or absent")
 def health_answer(contract: Contract, container: Container) -> Finding:
     """The health path answers 200 every time."""
     wrong = [answer.status or "no answer" for answer in container.health if answer.status != 200]
-    return judge(
-        f"GET {contract.service.health.path} 200",
-        f"{wrong[0]}" if wrong else f"200, {len(container.health)} times",
-        holds=bool(container.health) and not wrong,
-        remedy="serve it without calling anything that may be slow or absent",
-    )
+    observed = f"{wrong[0]}" if wrong else f"200, {len(container.health)} times"
+    holds = bool(container.health) and not wrong
+    return judge(f"GET {contract.service.health.path} 200", observed, holds=holds)
 
 
-@check("health-time", LIVE)
+@check("health-time", LIVE, remedy="call nothing slow there, or give it a shorter timeout")
 def health_time(contract: Contract, container: Container) -> Finding:
     """The health path answers in time every time."""
     slowest = max((answer.milliseconds for answer in container.health), default=0.0)
-    remedy = "call nothing slow there, or give it a shorter timeout"
-    return at_most(contract.rules.times.health_max_ms, slowest, "ms", remedy=remedy)
+    return at_most(contract.rules.times.health_max_ms, slowest, "ms")
 
 
-@check("health-json", LIVE)
+@check("health-json", LIVE, remedy="answer with application/json")
 def health_json(contract: Contract, container: Container) -> Finding:
     """The service reports its health as JSON under every health path of the rules."""
-    answers = container.health_pages
-    return no_problem(
-        [
-            *(f"{path} was not asked" for path in contract.rules.health_pages if path not in answers),
-            *(
-                f"{path}: {answer.status or 'no answer'} {answer.content_type}".rstrip()
-                for path, answer in answers.items()
-                if answer.status != 200 or not answer.is_json
-            ),
-        ],
-        required=" ".join(f"{path} JSON" for path in contract.rules.health_pages),
-        remedy="answer with application/json",
-    )
-
-
-def _times(interval: float, timeout: float, start_period: float, retries: int) -> str:
-    return f"{interval:g} s, timeout {timeout:g} s, start {start_period:g} s, {retries} retries"
+    pages, answers = contract.rules.health_pages, container.health_pages
+    silent = [f"{path} was not asked" for path in pages if path not in answers]
+    wrong = [
+        f"{path}: {answer.status or 'no answer'} {answer.content_type}".rstrip()
+        for path, answer in answers.items()
+        if answer.status != 200 or not answer.is_json
+    ]
+    return no_problem([*silent, *wrong], required=" ".join(f"{path} JSON" for path in pages))
 
 
 def _is_own_program(words: Sequence[str]) -> bool:

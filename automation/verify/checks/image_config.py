@@ -9,11 +9,10 @@ from automation.contract import formats
 from automation.contract.contract import Contract
 from automation.verify.check import (
     IMAGE,
+    Comparison,
     Finding,
     Maybe,
     check,
-    differences,
-    equal,
     judge,
     listed,
     no_problem,
@@ -24,7 +23,6 @@ from automation.verify.gather.content import Content, accounts
 
 SHELLS = {"sh", "bash", "dash", "ash", "zsh", "busybox"}
 _INITS = {"tini", "tini-static", "dumb-init", "catatonit"}
-_RELOADING = {"--reload", "dev", "--watch"}
 _PREPARING = {"nginx": ["launch"]}
 """What the entry point runs before a program."""
 _START_INTERVAL_SECONDS = 0.5
@@ -32,31 +30,30 @@ _FIRST_YEAR = 2020
 """No source of this project is older; an earlier time comes from a clock that was never set."""
 
 
-@check("user", IMAGE)
-def user(contract: Contract, config: Config, content: Content) -> Finding:
+@check(
+    "user",
+    IMAGE,
+    remedy="USER {service.user.uid}:{service.user.gid}, and these names in /etc/passwd and /etc/group",
+)
+def user(contract: Contract, config: Config, content: Content) -> Comparison:
     """The image runs as the contract's account, under its names in /etc/passwd and /etc/group."""
     wanted = contract.service.user
     names, groups = accounts(content.text("/etc/passwd")), accounts(content.text("/etc/group"))
     uid, gid = _ids(config.user, names, groups, content.text("/etc/passwd"))
-    return equal(
-        f"{wanted.name}:{wanted.group} ({wanted.uid}:{wanted.gid})",
-        f"{names.get(uid, '?')}:{groups.get(gid, '?')} ({uid}:{gid})" if uid else "root (0)",
-        remedy=f"USER {wanted.uid}:{wanted.gid}, and these names in /etc/passwd and /etc/group",
-    )
+    observed = f"{names.get(uid, '?')}:{groups.get(gid, '?')} ({uid}:{gid})" if uid else "root (0)"
+    return f"{wanted.name}:{wanted.group} ({wanted.uid}:{wanted.gid})", observed
 
 
-@check("port", IMAGE)
-def port(contract: Contract, config: Config) -> Finding:
+@check("port", IMAGE, remedy="EXPOSE {service.port}")
+def port(contract: Contract, config: Config) -> Comparison:
     """The image exposes the contract's port and no other."""
-    wanted = contract.service.port
-    return equal(f"{wanted}/tcp", listed(config.ports), remedy=f"EXPOSE {wanted}")
+    return f"{contract.service.port}/tcp", listed(config.ports)
 
 
-@check("workdir", IMAGE)
-def workdir(contract: Contract, config: Config) -> Finding:
+@check("workdir", IMAGE, remedy="WORKDIR {service.workdir}")
+def workdir(contract: Contract, config: Config) -> Comparison:
     """The image's working directory is the contract's."""
-    wanted = contract.service.workdir.rstrip("/")
-    return equal(wanted, config.workdir.rstrip("/") or "/", remedy=f"WORKDIR {wanted}")
+    return contract.service.workdir.rstrip("/"), config.workdir.rstrip("/") or "/"
 
 
 @check("command", IMAGE)
@@ -67,37 +64,30 @@ def command(contract: Contract, config: Config) -> Finding:
     # An entry point may prepare something and then start what it is given.
     starts = wanted in {words, config.command}
     indirect = {PurePosixPath(word).name for word in words[:1]} & SHELLS
-    return judge(
-        " ".join(wanted),
-        " ".join(words) or "nothing",
-        holds=starts and not indirect and not _RELOADING & {*words},
-        remedy="CMD [" + ", ".join(f'"{word}"' for word in wanted) + "]",
-    )
+    remedy = "CMD [" + ", ".join(f'"{word}"' for word in wanted) + "]"
+    return judge(" ".join(wanted), " ".join(words) or "nothing", holds=starts and not indirect, remedy=remedy)
 
 
-@check("init", IMAGE)
+@check("init", IMAGE, remedy='ENTRYPOINT ["/usr/bin/tini", "--"]')
 def init(config: Config) -> Finding:
     """The first process reaps orphans and forwards signals."""
     first = PurePosixPath(config.entrypoint[0]).name if config.entrypoint else "none"
-    return judge("tini", first, holds=first in _INITS, remedy='ENTRYPOINT ["/usr/bin/tini", "--"]')
+    return judge("tini", first, holds=first in _INITS)
 
 
-@check("labels", IMAGE)
+@check("labels", IMAGE, remedy="invoke build   sets them; without it   docker build --label NAME=VALUE")
 def labels(contract: Contract, config: Config) -> Finding:
     """The image's labels give its version, source, revision and creation time."""
     values = {name.rpartition(".")[2]: config.labels.get(name, "") for name in contract.rules.labels}
-    return no_problem(
-        (
-            f"{label} is {value or 'missing'}"
-            for label, value in values.items()
-            if not _WELL_FORMED.get(label, str.strip)(value)
-        ),
-        required=", ".join(values),
-        remedy="invoke build   sets them; without it   docker build --label NAME=VALUE",
+    wrong = (
+        f"{label} is {value or 'missing'}"
+        for label, value in values.items()
+        if not _WELL_FORMED.get(label, str.strip)(value)
     )
+    return no_problem(wrong, required=", ".join(values))
 
 
-@check("tags", IMAGE)
+@check("tags", IMAGE, remedy="invoke build")
 def tags(contract: Contract, config: Config, names: Names) -> Finding:
     """The image has the contract's name and tags."""
     image = contract.service.image
@@ -107,7 +97,7 @@ def tags(contract: Contract, config: Config, names: Names) -> Finding:
     contested = [tag for tag in missing if f"{image}:{tag}" not in names.planned]
     if missing and missing == contested:
         return not_applicable(required, f"{', '.join(contested)} belongs to another profile here")
-    return judge(required, " ".join(config.tags) or "no name", holds=not missing, remedy="invoke build")
+    return judge(required, " ".join(config.tags) or "no name", holds=not missing)
 
 
 @check("fixed-environment", IMAGE)
@@ -118,21 +108,22 @@ def fixed_environment(contract: Contract, config: Config) -> Finding:
         return not_applicable("–", "the contract has no fixed variables")
     observed = {name: config.environment.get(name, "unset") for name in wanted}
     changes = {name: value for name, value in wanted.items() if observed[name] != value}
-    return equal(_assignments(wanted), _assignments(observed), remedy=f"ENV {_assignments(changes)}")
+    remedy = f"ENV {_assignments(changes)}"
+    return judge(_assignments(wanted), _assignments(observed), holds=not changes, remedy=remedy)
 
 
-@check("path", IMAGE, only="backend")
-def path(contract: Contract, config: Config) -> Finding:
+@check("path", IMAGE, only="backend", remedy="ENV PATH={profile.backend.packages}/bin:…")
+def path(contract: Contract, config: Config) -> Finding | Comparison:
     """The programs of the contract's virtual environment come first in PATH."""
     packages = contract.profile.backend.packages
     if packages == "system":
         return not_applicable("–", "the packages are the interpreter's own")
     first = config.environment.get("PATH", "").partition(":")[0]
-    return equal(f"{packages}/bin", first or "no PATH", remedy=f"ENV PATH={packages}/bin:…")
+    return f"{packages}/bin", first or "no PATH"
 
 
-@check("image-config", IMAGE)
-def image_config(contract: Contract, config: Config, names: Names) -> Finding:
+@check("image-config", IMAGE, remedy="correct the Dockerfile, or if it is right, checks/image_config.py")
+def image_config(contract: Contract, config: Config, names: Names) -> Comparison:
     """The image's configuration holds nothing else: every variable, label and key is a known one."""
     preparing = [word for word in config.entrypoint[1:] if word != "--"]
     observed = {
@@ -156,10 +147,7 @@ def image_config(contract: Contract, config: Config, names: Names) -> Finding:
         "OnBuild": [],
         "StartInterval": _START_INTERVAL_SECONDS,
     }
-    return no_problem(
-        map(str, differences(required, observed)),
-        remedy="correct the Dockerfile, or if it is right, checks/image_config.py",
-    )
+    return required, observed
 
 
 def _variables(contract: Contract, names: Names) -> Mapping[str, str]:

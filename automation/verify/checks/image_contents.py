@@ -31,30 +31,24 @@ _TEMPORARY = ("/tmp", "/var/tmp", "/run", "/dev", "/proc", "/sys")  # noqa: S108
 _SIZE_REMEDY = "invoke size-check   shows the largest files"
 
 
-@check("size", IMAGE)
+@check("size", IMAGE, remedy=_SIZE_REMEDY)
 def size(contract: Contract, content: Content) -> Finding:
     """The unpacked image stays within its size budget."""
     limit, aim = contract.service.size_max_mb, contract.service.size_aim_mb
     over = content.size - limit * _MB
     note = f", {over} bytes over" if 0 < over < _MB else ", above the aim" if content.size > aim * _MB else ""
-    return judge(
-        f"at most {limit} MB (aim {aim})",
-        f"{content.size / _MB:.1f} MB{note}",
-        holds=over <= 0,
-        remedy=_SIZE_REMEDY,
-    )
+    observed = f"{content.size / _MB:.1f} MB{note}"
+    return judge(f"at most {limit} MB (aim {aim})", observed, holds=over <= 0)
 
 
-@check("size-together", IMAGE, per_service=False)
+@check("size-together", IMAGE, per_service=False, remedy=_SIZE_REMEDY)
 def size_together(contract: Contract, contents: Contents) -> Finding:
     """Both unpacked images together stay within the budget of the rules."""
     together = (contents.backend.size + contents.frontend.size) / _MB
-    return at_most(
-        contract.rules.memory.images_together_max_mb, together, "MB", digits=1, remedy=_SIZE_REMEDY
-    )
+    return at_most(contract.rules.memory.images_together_max_mb, together, "MB", digits=1)
 
 
-@check("packages", IMAGE, only="backend")
+@check("packages", IMAGE, only="backend", remedy="install only into it, and leave pip out of the image")
 def packages(contract: Contract, content: Content) -> Finding:
     """The Python packages are in the contract's virtual environment, or in the interpreter's own folder."""
     wanted = contract.profile.backend.packages
@@ -66,81 +60,53 @@ def packages(contract: Contract, content: Content) -> Finding:
     else:
         required = wanted
         holds = bool(folders) and all(folder.startswith(f"{wanted}/") for folder in folders)
-    return judge(
-        required,
-        listed([*(folder.rstrip("/") for folder in sorted(folders)), *environments]),
-        holds=holds,
-        remedy="install only into it, and leave pip out of the image",
-    )
+    observed = listed([*(folder.rstrip("/") for folder in sorted(folders)), *environments])
+    return judge(required, observed, holds=holds)
 
 
-@check("application", IMAGE, only="backend")
+@check("application", IMAGE, only="backend", remedy="COPY backend/src {service.workdir}")
 def application(contract: Contract, content: Content, context: Context) -> Finding:
     """The backend's sources are in the working directory, with the agent and the MCP server."""
     workdir = contract.profile.backend.workdir
     sources = [file for file in context.files if file.startswith(_SOURCES) and file.endswith(".py")]
     missing = [file for file in sources if f"{workdir}/{file.removeprefix(_SOURCES)}" not in content.files]
-    return judge(
-        f"{_SOURCES} in {workdir}",
-        f"no {listed(missing, 3)}" if missing else f"{len(sources)} files",
-        holds=bool(sources) and not missing,
-        remedy=f"COPY {_SOURCES.rstrip('/')} {workdir}",
-    )
+    observed = f"no {listed(missing, 3)}" if missing else f"{len(sources)} files"
+    return judge(f"{_SOURCES} in {workdir}", observed, holds=bool(sources) and not missing)
 
 
-@check("output", IMAGE, only="frontend")
+@check("output", IMAGE, only="frontend", remedy="copy the {profile.frontend.output} output of Next.js")
 def output(contract: Contract, content: Content) -> Finding:
     """The frontend is a Node server or files for nginx, as in the contract."""
     frontend = contract.profile.frontend
-    page, program, built = (
-        ("server.js", "node", "standalone output")
-        if frontend.output == "server"
-        else ("index.html", "nginx", "exported files")
-    )
+    is_server = frontend.output == "server"
+    page, program = ("server.js", "node") if is_server else ("index.html", "nginx")
     wanted = f"{frontend.workdir}/{page}"
     runs = any(file.endswith(f"bin/{program}") and content.is_executable(file) for file in content.files)
-    return no_problem(
-        [
-            "" if wanted in content.files else f"no {wanted}",
-            "" if runs else f"no program {program}",
-        ],
-        required=f"{wanted} and {program}",
-        remedy=f"copy the {built} of Next.js",
-    )
+    problems = ["" if wanted in content.files else f"no {wanted}", "" if runs else f"no program {program}"]
+    return no_problem(problems, required=f"{wanted} and {program}")
 
 
-@check("programs", IMAGE)
+@check("programs", IMAGE, remedy="assemble the image without them")
 def programs(contract: Contract, content: Content) -> Finding:
     """The image has no shell, compiler, package manager or HTTP client."""
     forbidden = {*contract.rules.forbidden_programs, *_RELATED}
-    return no_problem(
-        sorted(
-            path
-            for path, file in content.files.items()
-            if file.kind in {"file", "link"}
-            and _program_names(path) & forbidden
-            and content.is_executable(path)
-        ),
-        remedy="assemble the image without them",
-    )
+    links = (path for path, file in content.files.items() if file.kind in {"file", "link"})
+    found = (path for path in links if _program_names(path) & forbidden and content.is_executable(path))
+    return no_problem(sorted(found))
 
 
-@check("caches", IMAGE)
+@check("caches", IMAGE, remedy="RUN --mount=type=cache for caches, or remove them in the same RUN")
 def caches(content: Content) -> Finding:
     """No layer has package manager caches or temporary files."""
-    return no_problem(
-        sorted(
-            file.path
-            for layer in content.layers
-            for file in layer.files
-            if file.kind == "file" and _CACHES.match(file.path)
-        ),
-        most=3,
-        remedy="RUN --mount=type=cache for caches, or remove them in the same RUN",
-    )
+    files = (file for layer in content.layers for file in layer.files if file.kind == "file")
+    return no_problem(sorted(file.path for file in files if _CACHES.match(file.path)), most=3)
 
 
-@check("development-packages", IMAGE)
+@check(
+    "development-packages",
+    IMAGE,
+    remedy="install from backend/requirements.txt, or with   npm ci --omit=dev   and copy no tests",
+)
 def development_packages(contract: Contract, content: Content, locks: Locks) -> Finding:
     """The image has no development packages of the locks and no tests of the project."""
     python = {
@@ -152,30 +118,32 @@ def development_packages(contract: Contract, content: Content, locks: Locks) -> 
     return no_problem(
         [*sorted((python & locks.python) | (node & locks.node)), *tests],
         passing=f"none among {len(python) + len(node)} packages",
-        remedy="install from backend/requirements.txt, or with   npm ci --omit=dev   and copy no tests",
     )
 
 
-@check("package-database", IMAGE)
+@check(
+    "package-database",
+    IMAGE,
+    remedy="keep the entries of the packages in use: /var/lib/dpkg/status.d or /lib/apk/db/installed",
+)
 def package_database(content: Content) -> Finding:
     """The image keeps its base's package database, in which scanners look up vulnerabilities."""
     count = sum(1 for file in content.files if _PACKAGE_DATABASE.match(file))
-    return judge(
-        "entries of dpkg or apk",
-        f"{count} files" if count else "none",
-        holds=bool(count),
-        remedy="keep the entries of the packages in use: /var/lib/dpkg/status.d or /lib/apk/db/installed",
-    )
+    return judge("entries of dpkg or apk", f"{count} files" if count else "none", holds=bool(count))
 
 
-@check("privileged-files", IMAGE)
+@check("privileged-files", IMAGE, remedy="chmod ug-s, or remove them")
 def privileged_files(content: Content) -> Finding:
     """No program raises privileges: none is setuid or setgid."""
     files = (path for path, file in content.files.items() if file.kind == "file" and file.mode & 0o6000)
-    return no_problem(sorted(files), remedy="chmod ug-s, or remove them")
+    return no_problem(sorted(files))
 
 
-@check("writable-places", IMAGE)
+@check(
+    "writable-places",
+    IMAGE,
+    remedy="let root own the files, readable by all; give the user only the contract's folders",
+)
 def writable_places(contract: Contract, content: Content, config: Config) -> Finding:
     """The process may write only to the contract's folders."""
     service, places = contract.service, contract.writable
@@ -192,11 +160,7 @@ def writable_places(contract: Contract, content: Content, config: Config) -> Fin
         and not _is_within(path, (*places, *_TEMPORARY))
     )
     volumes = (f"VOLUME {place}" for place in config.volumes if not _is_within(place.rstrip("/"), places))
-    return no_problem(
-        [*missing, *extra, *volumes],
-        required=listed(places),
-        remedy="let root own the files, readable by all; give the user only the contract's folders",
-    )
+    return no_problem([*missing, *extra, *volumes], required=listed(places))
 
 
 def _program_names(path: str) -> set[str]:
