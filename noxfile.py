@@ -135,7 +135,7 @@ def cluster(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure builds, starts and memory beside a floor. Requires Docker; not part of CI."""
+    """Measure requests, builds, starts and memory beside a floor. Options: -- api. Not part of CI."""
     install(session, "test")
     session.run("python", "-m", "tests.bench", *session.posargs)
 

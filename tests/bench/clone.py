@@ -34,7 +34,7 @@ class Measured:
     def row(self) -> str:
         """The line of the table."""
         median = statistics.median(self.values)
-        line = f"{self.name:<28} {median:7.2f} {self.unit:<2} {min(self.values):7.2f} {len(self.values):>5}"
+        line = f"{self.name:<36} {median:7.2f} {self.unit:<2} {min(self.values):7.2f} {len(self.values):>5}"
         if not self.floor_values:
             return line
         floor = statistics.median(self.floor_values)
