@@ -11,6 +11,7 @@ from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalErr
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from app.database import is_missing_table
 from app.errors import RefusalError
 
 log = structlog.get_logger(__name__)
@@ -115,8 +116,7 @@ def install(app: FastAPI) -> None:
 
 
 def _database_problem(error: DBAPIError) -> Problem:
-    # PostgreSQL's error code and SQLite's message for a missing table.
-    if getattr(error.orig, "sqlstate", None) == "42P01" or "no such table" in str(error.orig):
+    if is_missing_table(error):
         log.error("database not migrated", error=str(error.orig))
         return Problem(
             503,

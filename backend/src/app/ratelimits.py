@@ -2,15 +2,15 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, RowMapping, Text, delete, text
+from sqlalchemy import BigInteger, Integer, Text, delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import Base, Database
+from app.database import Base, Call, Database, Statement
 
 LONGEST_WINDOW_S = 60
 
@@ -40,8 +40,9 @@ class RateLimit(Base):
 
 # Both databases support this statement. As one statement it is atomic across servers. A window that starts
 # in the future was written before a clock was set back, and counts as expired.
-_COUNT = text(
-    """
+_COUNT = Statement(
+    text(
+        """
     INSERT INTO "rateLimit" AS counted (id, key, count, "lastRequest") VALUES (:key, :key, 1, :now)
     ON CONFLICT (key) DO UPDATE SET
         count = CASE WHEN counted."lastRequest" > :now - :window AND counted."lastRequest" < :now + :window
@@ -50,6 +51,7 @@ _COUNT = text(
             AND counted."lastRequest" < :now + :window THEN counted."lastRequest" ELSE :now END
     RETURNING count, "lastRequest"
     """
+    ).columns(count=Integer, lastRequest=BigInteger)
 )
 
 
@@ -72,16 +74,14 @@ class RateLimiter:
             SQLAlchemyError, TimeoutError: when the database is unavailable.
         """
         now = self._now()
-        return self._wait(
-            await self._database.execute_alone(_COUNT, _parameters(key, limit, now)), limit, now
-        )
+        [[counted]] = await self._database.execute(Call(_COUNT, _parameters(key, limit, now)))
+        return self._wait(counted, limit, now)
 
     async def retry_after_in(self, session: AsyncSession, key: str, limit: Limit) -> int | None:
         """Like `retry_after`, within a transaction: a rollback also reverts the count."""
         now = self._now()
-        return self._wait(
-            (await session.execute(_COUNT, _parameters(key, limit, now))).mappings().one(), limit, now
-        )
+        result = await session.execute(_COUNT.core, _parameters(key, limit, now))
+        return self._wait(dict(result.mappings().one()), limit, now)
 
     async def forget_past(self) -> None:
         """Delete the counts of expired windows."""
@@ -93,7 +93,7 @@ class RateLimiter:
         return int(self._clock() * 1000)
 
     @staticmethod
-    def _wait(counted: RowMapping, limit: Limit, now: int) -> int | None:
+    def _wait(counted: Mapping[str, Any], limit: Limit, now: int) -> int | None:
         if counted["count"] <= limit.calls:
             return None
         left = limit.window_s + (int(counted["lastRequest"]) - now) / 1000

@@ -5,16 +5,16 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.accounts.cookies import SessionCookies
-from app.accounts.models import User
 from app.accounts.origins import is_trusted
 from app.accounts.service import Accounts
-from app.dependencies import DatabaseDep, SettingsDep
+from app.dependencies import get_database, get_settings
 from app.problems import Problem
 
 
-def get_accounts(settings: SettingsDep, database: DatabaseDep) -> Accounts:
+async def get_accounts(request: Request) -> Accounts:
+    settings = get_settings(request)
     return Accounts(
-        database,
+        get_database(request),
         secret=settings.better_auth_secret.get_secret_value(),
         issuer=settings.public_url,
         shared_secret=(settings.jwt_secret or settings.better_auth_secret).get_secret_value(),
@@ -24,36 +24,36 @@ def get_accounts(settings: SettingsDep, database: DatabaseDep) -> Accounts:
 AccountsDep = Annotated[Accounts, Depends(get_accounts)]
 
 
-async def get_current_user(request: Request, accounts: AccountsDep) -> User:
-    """Return the user of a session cookie, a bearer session token or a JSON Web Token.
+async def get_current_user_id(request: Request, accounts: AccountsDep) -> str:
+    """Return the id of the user of a session cookie, a bearer session token or a JSON Web Token.
 
-    Authentication runs in its own transaction, which ends before the endpoint starts: an endpoint that
-    streams or opens its own transaction must not wait for this one.
+    Authentication has ended its work with the database before the endpoint starts: an endpoint that streams
+    or opens a transaction must not wait for it.
 
     Raises:
         Problem: 401 without valid credentials; 403 when another site's page uses the cookie.
     """
-    user = await _bearer(request, accounts)
-    if user is None:
-        signed_in = await accounts.find(SessionCookies.of(request).token(request))
-        if signed_in is None:
+    cookies = SessionCookies.of(request)
+    user_id = await _bearer(request, cookies, accounts)
+    if user_id is None:
+        user_id = await accounts.user_of_session(cookies.token(request))
+        if user_id is None:
             raise Problem(
                 401, "Not signed in", "Sign in first.", "unauthorized", headers={"WWW-Authenticate": "Bearer"}
             )
         _check_origin(request)
-        user = signed_in.user
-    return user
+    return user_id
 
 
-CurrentUser = Annotated[User, Depends(get_current_user)]
+CurrentUserId = Annotated[str, Depends(get_current_user_id)]
 
 
-async def _bearer(request: Request, accounts: Accounts) -> User | None:
+async def _bearer(request: Request, cookies: SessionCookies, accounts: Accounts) -> str | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return None
-    signed_in = await accounts.find(SessionCookies.of(request).bearer_token(request))
-    return signed_in.user if signed_in else await accounts.find_by_token(token.strip())
+    user_id = await accounts.user_of_session(cookies.bearer_token(request))
+    return user_id or await accounts.user_of_token(token.strip())
 
 
 def _check_origin(request: Request) -> None:

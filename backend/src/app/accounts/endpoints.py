@@ -65,14 +65,14 @@ async def read_body(request: Request) -> Any:
 Body = Annotated[Any, Depends(read_body)]
 
 
-def get_cookies(request: Request) -> SessionCookies:
+async def get_cookies(request: Request) -> SessionCookies:
     return SessionCookies.of(request)
 
 
 Cookies = Annotated[SessionCookies, Depends(get_cookies)]
 
 
-def get_device(request: Request) -> Device:
+async def get_device(request: Request) -> Device:
     """Return the client's address and user agent."""
     user_agent = request.headers.get("user-agent", "")[:MAXIMUM_USER_AGENT]
     return Device(request.client.host if request.client else "", user_agent)

@@ -1,6 +1,7 @@
 """Better Auth's tables, with its names, so that accounts can be migrated to and from its servers."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import ForeignKey, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -22,6 +23,18 @@ class User(Base):
     updated_at: Mapped[datetime] = mapped_column("updatedAt", UtcDateTime, default=utc_now, onupdate=utc_now)
 
 
+class UserRow(NamedTuple):
+    """A user as read from the database."""
+
+    id: str
+    name: str
+    email: str
+    email_verified: bool
+    image: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
 class Session(Base):
     """A sign-in on one device."""
 
@@ -35,6 +48,19 @@ class Session(Base):
     ip_address: Mapped[str | None] = mapped_column("ipAddress", Text)
     user_agent: Mapped[str | None] = mapped_column("userAgent", Text)
     user_id: Mapped[str] = mapped_column("userId", ForeignKey("user.id", ondelete="CASCADE"), index=True)
+
+
+class SessionRow(NamedTuple):
+    """A session as read from the database."""
+
+    id: str
+    expires_at: datetime
+    token: str
+    created_at: datetime
+    updated_at: datetime
+    ip_address: str | None
+    user_agent: str | None
+    user_id: str
 
 
 class Account(Base):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from app.accounts.errors import AccountError
-from app.accounts.models import Session, User
+from app.accounts.models import Session, SessionRow, User, UserRow
 
 MISSING = object()
 """Represents JavaScript's undefined."""
@@ -174,7 +174,7 @@ def instant(value: datetime) -> str:
     return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def user_json(user: User) -> dict[str, Any]:
+def user_json(user: User | UserRow) -> dict[str, Any]:
     """Return a user as JSON."""
     return {
         "name": user.name,
@@ -187,7 +187,7 @@ def user_json(user: User) -> dict[str, Any]:
     }
 
 
-def session_json(session: Session) -> dict[str, Any]:
+def session_json(session: Session | SessionRow) -> dict[str, Any]:
     """Return a session as JSON."""
     return {
         "expiresAt": instant(session.expires_at),

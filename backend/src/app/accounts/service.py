@@ -5,20 +5,39 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import passwords, tokens
 from app.accounts.errors import AccountError
-from app.accounts.models import Account, Session, SigningKey, User
+from app.accounts.models import Account, Session, SessionRow, SigningKey, User, UserRow
 from app.accounts.schemas import EMAIL, user_json
-from app.database import Database, new_id, utc_now
+from app.database import Database, Row, Statement, new_id, utc_now
 
 REMEMBERED = timedelta(days=7)
 NOT_REMEMBERED = timedelta(days=1)
 EXTEND_AFTER = timedelta(days=1)
 FRESH = timedelta(days=1)
+
+_OF_TOKEN = Session.token == bindparam("token")
+_SESSION = Statement(
+    select(Session.user_id.label("user_id"), Session.expires_at.label("expires_at")).where(_OF_TOKEN)
+)
+_SESSION_WITH_USER = Statement(
+    select(
+        *(getattr(Session, name).label(name) for name in SessionRow._fields),
+        *(getattr(User, name).label(f"user_{name}") for name in UserRow._fields if name != "id"),
+    )
+    .join(User, Session.user_id == User.id)
+    .where(_OF_TOKEN)
+)
+_USER = Statement(select(User.id).where(User.id == bindparam("id")))
+_SIGNING_KEYS = Statement(
+    select(
+        *(attribute.class_attribute.label(attribute.key) for attribute in SigningKey.__mapper__.column_attrs)
+    ).order_by(SigningKey.created_at.desc())
+)
 
 
 @dataclass(frozen=True)
@@ -33,8 +52,8 @@ class Device:
 class SignedIn:
     """A user and the current session."""
 
-    user: User
-    session: Session
+    user: User | UserRow
+    session: Session | SessionRow
     extended: bool = False
 
     @property
@@ -81,7 +100,7 @@ class Accounts:
                 transaction.add(
                     Account(account_id=user.id, provider_id="credential", user_id=user.id, password=hashed)
                 )
-                _log_as(user)
+                _log_as(user.id)
                 return SignedIn(user, _begin(transaction, user.id, remember=remember, device=device))
         except IntegrityError:
             # Another request registered the address while this one hashed its password.
@@ -116,7 +135,7 @@ class Accounts:
             )
             if not await transaction.scalar(select(User.id).where(User.id == user.id).with_for_update()):
                 raise AccountError("INVALID_EMAIL_OR_PASSWORD")
-            _log_as(user)
+            _log_as(user.id)
             return SignedIn(user, _begin(transaction, user.id, remember=remember, device=device))
 
     async def find(self, token: str | None, *, extend: bool = False) -> SignedIn | None:
@@ -126,24 +145,14 @@ class Accounts:
             token: the session token; its signature has been verified.
             extend: whether to extend the session by a week if the last extension is over a day old.
         """
-        if token is None or "\0" in token:
-            return None
-        now = utc_now()
-        async with self._database.transaction(read_only=True) as transaction:
-            row = (
-                await transaction.execute(
-                    select(User, Session)
-                    .join(Session, Session.user_id == User.id)
-                    .where(Session.token == token)
-                )
-            ).first()
+        row = await self._active(_SESSION_WITH_USER, token)
         if row is None:
             return None
-        found = SignedIn(row[0], row[1])
-        _log_as(found.user)
-        if found.session.expires_at <= now:
-            await self.sign_out(token)
-            return None
+        found = SignedIn(
+            UserRow(**{name: row[f"user_{name}"] for name in UserRow._fields}),
+            SessionRow(**{name: row[name] for name in SessionRow._fields}),
+        )
+        now = utc_now()
         if extend and found.session.expires_at - REMEMBERED + EXTEND_AFTER <= now:
             async with self._database.transaction() as transaction:
                 extended = await transaction.execute(
@@ -158,21 +167,25 @@ class Accounts:
             found = SignedIn(found.user, session, extended=True)
         return found
 
-    async def find_by_token(self, token: str) -> User | None:
-        """Return the user of a valid JSON Web Token, or None if the account no longer exists."""
-        name = tokens.key_id(token)
-        async with self._database.transaction(read_only=True) as transaction:
-            key = await transaction.get(SigningKey, name) if name else None
-            about = tokens.subject(token, self._issuer, shared_secret=self._shared_secret, key=key)
-            user = await transaction.get(User, about) if about else None
-        if user is not None:
-            _log_as(user)
-        return user
+    async def user_of_session(self, token: str | None) -> str | None:
+        """Return the id of the user of the active session with this token, or None."""
+        row = await self._active(_SESSION, token)
+        return row["user_id"] if row else None
 
-    async def issue_token(self, user: User) -> str:
+    async def user_of_token(self, token: str) -> str | None:
+        """Return the id of the user of a valid JSON Web Token, or None if the account no longer exists."""
+        name = tokens.key_id(token)
+        keys = [key for key in await self._signing_keys() if key.id == name] if name else []
+        key = keys[0] if keys else None
+        about = tokens.subject(token, self._issuer, shared_secret=self._shared_secret, key=key)
+        if about is None or not await self._database.fetch(_USER, {"id": about}):
+            return None
+        _log_as(about)
+        return about
+
+    async def issue_token(self, user: User | UserRow) -> str:
         """Create a JSON Web Token for a user, valid for 15 minutes."""
-        async with self._database.transaction(read_only=True) as transaction:
-            keys = await _signing_keys(transaction)
+        keys = await self._signing_keys()
         for key in keys or [await self._add_signing_key()]:
             private = tokens.private_key(key, self._secret)
             if private is not None:
@@ -183,11 +196,10 @@ class Accounts:
 
     async def web_keys(self) -> list[dict[str, Any]]:
         """Return the public keys that verify this server's tokens."""
-        async with self._database.transaction(read_only=True) as transaction:
-            keys = await _signing_keys(transaction)
+        keys = await self._signing_keys()
         return [tokens.public_web_key(key) for key in keys or [await self._add_signing_key()]]
 
-    async def update_user(self, user: User, changes: dict[str, Any]) -> None:
+    async def update_user(self, user: User | UserRow, changes: dict[str, Any]) -> None:
         """Update a user's name or image."""
         async with self._database.transaction() as transaction:
             await transaction.execute(
@@ -231,7 +243,7 @@ class Accounts:
         async with self._database.transaction() as transaction:
             await transaction.execute(delete(User).where(User.id == signed_in.user.id))
 
-    async def sessions(self, user: User) -> list[Session]:
+    async def sessions(self, user: User | UserRow) -> list[Session]:
         """Return a user's active sessions."""
         async with self._database.transaction(read_only=True) as transaction:
             found = await transaction.scalars(
@@ -241,7 +253,9 @@ class Accounts:
             )
             return list(found)
 
-    async def revoke(self, user: User, *, only: str | None = None, all_but: str | None = None) -> None:
+    async def revoke(
+        self, user: User | UserRow, *, only: str | None = None, all_but: str | None = None
+    ) -> None:
         """Revoke a user's sessions: all of them, only one, or all but one (by token)."""
         statement = delete(Session).where(Session.user_id == user.id)
         if only is not None:
@@ -256,6 +270,20 @@ class Accounts:
         async with self._database.transaction() as transaction:
             await transaction.execute(delete(Session).where(Session.token == token))
 
+    async def _active(self, statement: Statement, token: str | None) -> Row | None:
+        """Return the row of the session with this token. End the session when it has expired."""
+        if token is None or "\0" in token:
+            return None
+        rows = await self._database.fetch(statement, {"token": token})
+        if not rows:
+            return None
+        [row] = rows
+        _log_as(row["user_id"])
+        if row["expires_at"] > utc_now():
+            return row
+        await self.sign_out(token)
+        return None
+
     async def _check_password(self, user_id: str, password: str) -> None:
         _check_length(password, minimum=0)
         async with self._database.transaction(read_only=True) as transaction:
@@ -268,6 +296,9 @@ class Accounts:
             raise AccountError("CREDENTIAL_ACCOUNT_NOT_FOUND")
         if not await passwords.verify_password(password, hashed):
             raise AccountError("INVALID_PASSWORD")
+
+    async def _signing_keys(self) -> list[SigningKey]:
+        return [SigningKey(**row) for row in await self._database.fetch(_SIGNING_KEYS)]
 
     async def _add_signing_key(self) -> SigningKey:
         key = tokens.new_signing_key(self._secret)
@@ -292,13 +323,9 @@ def _begin(transaction: AsyncSession, user_id: str, *, remember: bool, device: D
     return session
 
 
-def _log_as(user: User) -> None:
+def _log_as(user_id: str) -> None:
     """Add the user to all further log lines of this request."""
-    structlog.contextvars.bind_contextvars(user_id=user.id)
-
-
-async def _signing_keys(transaction: AsyncSession) -> list[SigningKey]:
-    return list(await transaction.scalars(select(SigningKey).order_by(SigningKey.created_at.desc())))
+    structlog.contextvars.bind_contextvars(user_id=user_id)
 
 
 def _check_length(password: str, *, minimum: int = passwords.MINIMUM_LENGTH) -> None:

@@ -10,6 +10,7 @@ import json
 import secrets
 import struct
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -45,10 +46,15 @@ def private_key(key: SigningKey, secret: str) -> Ed25519PrivateKey | None:
     if key.alg not in {"EdDSA", None} or (key.expires_at and key.expires_at <= datetime.now(UTC)):
         return None
     try:
-        web_key = json.loads(decrypt(json.loads(key.private_key), secret))
-        return Ed25519PrivateKey.from_private_bytes(_from_base64url(web_key["d"]))
+        return _private_key(key.private_key, secret)
     except (InvalidTag, ValueError, TypeError, KeyError):
         return None
+
+
+@lru_cache(maxsize=16)
+def _private_key(encrypted: str, secret: str) -> Ed25519PrivateKey:
+    web_key = json.loads(decrypt(json.loads(encrypted), secret))
+    return Ed25519PrivateKey.from_private_bytes(_from_base64url(web_key["d"]))
 
 
 def public_web_key(key: SigningKey) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
-from app.accounts.dependencies import CurrentUser
+from app.accounts.dependencies import CurrentUserId
 from app.agents.selection import choose_agent
 from app.chat import service
 from app.chat.models import Message
@@ -37,7 +37,7 @@ _STREAM_HEADERS = {
 
 @router.post("/chat", response_class=StreamingResponse)
 async def chat(
-    request: Request, user: CurrentUser, settings: SettingsDep, database: DatabaseDep, body: ChatRequest
+    request: Request, user_id: CurrentUserId, settings: SettingsDep, database: DatabaseDep, body: ChatRequest
 ) -> StreamingResponse:
     """Send a message to the agent and stream its reply as server-sent events.
 
@@ -50,25 +50,25 @@ async def chat(
     limits = service.ChatLimits(
         request.app.state.rate_limiter, settings.chat_messages_per_minute, settings.chat_streams
     )
-    accepted = await service.accept_message(database, user.id, body, agent, limits)
+    accepted = await service.accept_message(database, user_id, body, agent, limits)
     if isinstance(accepted, service.StoredReply):
         stream = stream_stored(accepted)
     else:
         replies: RunningReplies = request.app.state.replies
         time_zone = ZoneInfo(body.time_zone)
-        stream = replies.stream(RunningReply(database, agent, user.id, body.message, time_zone, accepted))
+        stream = replies.stream(RunningReply(database, agent, user_id, body.message, time_zone, accepted))
     return StreamingResponse(stream, media_type="text/event-stream", headers=_STREAM_HEADERS)
 
 
 @router.get("/conversations")
 async def list_conversations(
-    user: CurrentUser,
+    user_id: CurrentUserId,
     database: DatabaseDep,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Cursor = None,
 ) -> ConversationPage:
     """List your conversations, most recently used first."""
-    items, next_cursor = await service.list_conversations(database, user.id, limit=limit, cursor=cursor)
+    items, next_cursor = await service.list_conversations(database, user_id, limit=limit, cursor=cursor)
     return ConversationPage(
         items=[ConversationOut.model_validate(item) for item in items], next_cursor=next_cursor
     )
@@ -76,11 +76,11 @@ async def list_conversations(
 
 @router.get("/conversations/{conversation_id}")
 async def get_conversation(
-    user: CurrentUser, database: DatabaseDep, conversation_id: ConversationId, cursor: Cursor = None
+    user_id: CurrentUserId, database: DatabaseDep, conversation_id: ConversationId, cursor: Cursor = None
 ) -> ConversationDetail:
     """Retrieve a conversation with its latest messages. Use the cursor to retrieve earlier messages."""
     conversation, messages, previous_cursor = await service.read_conversation(
-        database, user.id, conversation_id, cursor=cursor
+        database, user_id, conversation_id, cursor=cursor
     )
     return ConversationDetail(
         **ConversationOut.model_validate(conversation).model_dump(mode="python"),
@@ -101,16 +101,19 @@ def _message_out(message: Message) -> MessageOut:
 
 @router.patch("/conversations/{conversation_id}")
 async def rename_conversation(
-    user: CurrentUser, database: DatabaseDep, conversation_id: ConversationId, changes: ConversationUpdate
+    user_id: CurrentUserId,
+    database: DatabaseDep,
+    conversation_id: ConversationId,
+    changes: ConversationUpdate,
 ) -> ConversationOut:
     """Rename a conversation."""
-    conversation = await service.rename_conversation(database, user.id, conversation_id, changes.title)
+    conversation = await service.rename_conversation(database, user_id, conversation_id, changes.title)
     return ConversationOut.model_validate(conversation)
 
 
 @router.delete("/conversations/{conversation_id}", status_code=204)
 async def delete_conversation(
-    user: CurrentUser, database: DatabaseDep, conversation_id: ConversationId
+    user_id: CurrentUserId, database: DatabaseDep, conversation_id: ConversationId
 ) -> None:
     """Delete a conversation. The tasks it created are kept."""
-    await service.delete_conversation(database, user.id, conversation_id)
+    await service.delete_conversation(database, user_id, conversation_id)

@@ -25,6 +25,7 @@ from app.database import Database
 from app.tasks import service
 from app.tasks.idempotency import Once
 from app.tasks.models import DESCRIPTION_LENGTH, TAG_LENGTH, TAGS_PER_TASK, TITLE_LENGTH, Priority
+from app.tasks.queries import Overdue
 from app.tasks.schemas import TaskCreate, TaskOut, TaskQuery, TaskUpdate
 
 LIST_LIMIT = 100
@@ -234,7 +235,7 @@ async def list_tasks(
     )
     present = person.now()
     midnight = present.astimezone(person.time_zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    passed = service.Overdue(now=present, today=midnight.astimezone(UTC)) if overdue else None
+    passed = Overdue(now=present, today=midnight.astimezone(UTC)) if overdue else None
     found, total = await service.find_tasks(person.database, person.user_id, task_query, overdue=passed)
     return TasksResult(tasks=found, total=total)
 

@@ -5,9 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
-from app.accounts.dependencies import CurrentUser
+from app.accounts.dependencies import CurrentUserId
 from app.dependencies import DatabaseDep
 from app.problems import Problem
+from app.responses import json_response
 from app.tasks import service
 from app.tasks.idempotency import Once
 from app.tasks.schemas import TaskCreate, TaskOut, TaskPage, TaskQuery, TaskUpdate
@@ -17,22 +18,22 @@ router = APIRouter(prefix="/api/tasks", tags=["tasks"])
 TaskId = Annotated[str, Path(max_length=64)]
 
 
-@router.get("")
+@router.get("", response_model=TaskPage)
 async def list_tasks(
-    user: CurrentUser, database: DatabaseDep, query: Annotated[TaskQuery, Query()]
-) -> TaskPage:
+    user_id: CurrentUserId, database: DatabaseDep, query: Annotated[TaskQuery, Query()]
+) -> Response:
     """List your tasks. Supports filters, sorting and pagination."""
-    return await service.list_tasks(database, user.id, query)
+    page = await service.list_tasks(database, user_id, query)
+    return json_response(page._asdict())
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, response_model=TaskOut)
 async def create_task(
-    user: CurrentUser,
+    user_id: CurrentUserId,
     database: DatabaseDep,
     new: TaskCreate,
-    response: Response,
     idempotency_key: Annotated[str | None, Header()] = None,
-) -> TaskOut:
+) -> Response:
     """Create a task.
 
     To retry safely, send an `Idempotency-Key` header with a unique value, such as a UUID
@@ -43,9 +44,8 @@ async def create_task(
     once = None
     if idempotency_key is not None:
         once = Once(f"{router.prefix} {_idempotency_key(idempotency_key)}", new.model_dump(mode="json"))
-    task = await service.create_task(database, user.id, new, once=once)
-    response.headers["Location"] = f"{router.prefix}/{task.id}"
-    return task
+    task = await service.create_task(database, user_id, new, once=once)
+    return json_response(task, 201, {"Location": f"{router.prefix}/{task.id}"})
 
 
 def _idempotency_key(header: str) -> str:
@@ -61,33 +61,33 @@ def _idempotency_key(header: str) -> str:
     return quoted[1] or quoted[2]
 
 
-@router.get("/{task_id}")
-async def get_task(user: CurrentUser, database: DatabaseDep, task_id: TaskId) -> TaskOut:
+@router.get("/{task_id}", response_model=TaskOut)
+async def get_task(user_id: CurrentUserId, database: DatabaseDep, task_id: TaskId) -> Response:
     """Retrieve a task."""
-    return await service.get_task(database, user.id, task_id)
+    return json_response(await service.get_task(database, user_id, task_id))
 
 
 @router.patch("/{task_id}")
 async def update_task(
-    user: CurrentUser, database: DatabaseDep, task_id: TaskId, changes: TaskUpdate
+    user_id: CurrentUserId, database: DatabaseDep, task_id: TaskId, changes: TaskUpdate
 ) -> TaskOut:
     """Update a task. Only the given fields change."""
-    return await service.update_task(database, user.id, task_id, changes)
+    return await service.update_task(database, user_id, task_id, changes)
 
 
 @router.delete("/{task_id}", status_code=204)
-async def delete_task(user: CurrentUser, database: DatabaseDep, task_id: TaskId) -> None:
+async def delete_task(user_id: CurrentUserId, database: DatabaseDep, task_id: TaskId) -> None:
     """Delete a task. This cannot be undone."""
-    await service.delete_task(database, user.id, task_id)
+    await service.delete_task(database, user_id, task_id)
 
 
 @router.post("/{task_id}/complete")
-async def complete_task(user: CurrentUser, database: DatabaseDep, task_id: TaskId) -> TaskOut:
+async def complete_task(user_id: CurrentUserId, database: DatabaseDep, task_id: TaskId) -> TaskOut:
     """Mark a task as done. Has no effect on a task that is already done."""
-    return await service.set_completed(database, user.id, task_id, completed=True)
+    return await service.set_completed(database, user_id, task_id, completed=True)
 
 
 @router.post("/{task_id}/reopen")
-async def reopen_task(user: CurrentUser, database: DatabaseDep, task_id: TaskId) -> TaskOut:
+async def reopen_task(user_id: CurrentUserId, database: DatabaseDep, task_id: TaskId) -> TaskOut:
     """Mark a task as not done. Has no effect on an open task."""
-    return await service.set_completed(database, user.id, task_id, completed=False)
+    return await service.set_completed(database, user_id, task_id, completed=False)

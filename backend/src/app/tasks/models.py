@@ -1,10 +1,15 @@
 """The tables of tasks and tags."""
 
+import json
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Dialect, ForeignKey, Index, SmallInteger, String, Text
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement, GenericFunction
 from sqlalchemy.types import TypeDecorator
 
 from app.database import Base, UtcDateTime, new_id, utc_now
@@ -89,6 +94,33 @@ class Task(Base):
     def tags(self) -> list[str]:
         """The tags, in the user's order."""
         return [row.name for row in self.tag_rows]
+
+
+class TagNames(TypeDecorator[list[str]]):
+    """The tags of a task in one column of a list: an array on PostgreSQL, JSON on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> list[str]:  # noqa: ARG002
+        return json.loads(value) if isinstance(value, str) else value or []
+
+
+class tag_names(GenericFunction[list[str]]):  # noqa: N801 - SQLAlchemy's convention for functions
+    """Aggregates the names of tags."""
+
+    type = TagNames()
+    inherit_cache = True
+
+
+@compiles(tag_names, "sqlite")
+def _json_group_array(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_group_array({compiler.process(element.clauses, **options)})"
+
+
+@compiles(tag_names, "postgresql")
+def _array_agg(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
+    return f"array_agg({compiler.process(element.clauses, **options)})"
 
 
 class TaskTag(Base):

@@ -5,32 +5,32 @@ same error as a missing task. Every function runs its own transaction, which has
 returns.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
 
-from app.database import Database, utc_now
+from app.database import Call, Database, Statement, new_id, utc_now
 from app.errors import RefusalError
-from app.instants import iso_instant
-from app.pagination import CursorValue, InvalidCursorError, cursor_instant, decode_cursor, encode_cursor
 from app.tasks import idempotency
 from app.tasks.idempotency import Once
-from app.tasks.models import TITLE_LENGTH, Priority, Task, TaskTag
-from app.tasks.schemas import TaskCreate, TaskOut, TaskPage, TaskQuery, TaskUpdate
+from app.tasks.models import Status, Task, TaskTag
+from app.tasks.queries import (
+    ONE,
+    Overdue,
+    Page,
+    count_statement,
+    cursor_after,
+    folded,
+    page_statement,
+    shape_of,
+    title_key,
+)
+from app.tasks.schemas import TaskCreate, TaskOut, TaskQuery, TaskUpdate
 
-_SORTS: dict[str, tuple[InstrumentedAttribute[Any], str]] = {
-    "created": (Task.created_at, "desc"),
-    "due": (Task.due_at, "asc"),
-    "priority": (Task.priority, "desc"),
-    "title": (Task.title_key, "asc"),
-}
-_RANKS = (Priority.LOW, Priority.MEDIUM, Priority.HIGH)
+_INSERT = Statement(insert(Task))
+_INSERT_TAG = Statement(insert(TaskTag))
 
 
 class TaskNotFoundError(RefusalError):
@@ -42,23 +42,10 @@ class TaskNotFoundError(RefusalError):
     detail = "You have no task with this id."
 
 
-@dataclass(frozen=True, slots=True)
-class Overdue:
-    """Overdue: due before `now`; for a whole day, before the day that starts at `today`."""
-
-    now: datetime
-    today: datetime
-
-
-def _folded(text: str) -> str:
-    return text.casefold()
-
-
-def _index(task: Task) -> None:
-    """Update the columns for sorting and searching from the text."""
-    task.title_key = _folded(task.title)[:TITLE_LENGTH]
-    tags = " ".join(f"#{tag}" for tag in task.tags)
-    task.search_text = _folded("\n".join(part for part in (task.title, task.description, tags) if part))
+def _search_text(title: str, description: str, tags: Sequence[str]) -> str:
+    """Return the column that a search reads."""
+    names = " ".join(f"#{tag}" for tag in tags)
+    return folded("\n".join(part for part in (title, description, names) if part))
 
 
 async def _change(
@@ -80,21 +67,31 @@ async def create_task(
         KeyReusedError: when the key of `once` belongs to a different request.
     """
 
+    now = utc_now()
+    values = {
+        "id": new_id(),
+        "user_id": user_id,
+        "title": new.title,
+        "description": new.description,
+        "priority": new.priority,
+        "due_at": new.due_at,
+        "all_day": new.all_day and new.due_at is not None,
+        "completed_at": None,
+        "created_at": now,
+        "updated_at": now,
+        "title_key": title_key(new.title),
+        "search_text": _search_text(new.title, new.description, new.tags),
+    }
+    tags = [
+        {"task_id": values["id"], "name": name, "position": position}
+        for position, name in enumerate(new.tags)
+    ]
+    if once is None:
+        await database.execute(Call(_INSERT, values), *([Call(_INSERT_TAG, tags)] if tags else ()))
+        return TaskOut.model_validate({**values, "tags": new.tags, "status": Status.OPEN})
+
     async def create(session: AsyncSession) -> Task:
-        now = utc_now()
-        task = Task(
-            user_id=user_id,
-            title=new.title,
-            description=new.description,
-            priority=new.priority,
-            due_at=new.due_at,
-            all_day=new.all_day and new.due_at is not None,
-            completed_at=None,
-            created_at=now,
-            updated_at=now,
-            tag_rows=[TaskTag(name=name, position=position) for position, name in enumerate(new.tags)],
-        )
-        _index(task)
+        task = Task(**values, tag_rows=[TaskTag(**tag) for tag in tags])
         session.add(task)
         await session.flush()
         return task
@@ -102,12 +99,12 @@ async def create_task(
     return await _change(database, user_id, once, create)
 
 
-async def _find(session: AsyncSession, user_id: str, task_id: str, *, for_update: bool = False) -> Task:
-    """Return one task; with `for_update`, lock it until the transaction ends."""
+async def _find(session: AsyncSession, user_id: str, task_id: str) -> Task:
+    """Return one task, locked until the transaction ends."""
     task = None
     if "\0" not in task_id:
-        statement = select(Task).where(Task.id == task_id, Task.user_id == user_id)
-        task = await session.scalar(statement.with_for_update() if for_update else statement)
+        statement = select(Task).where(Task.id == task_id, Task.user_id == user_id).with_for_update()
+        task = await session.scalar(statement)
     if task is None:
         raise TaskNotFoundError
     return task
@@ -119,8 +116,9 @@ async def get_task(database: Database, user_id: str, task_id: str) -> TaskOut:
     Raises:
         TaskNotFoundError: when the user has no task with this id.
     """
-    async with database.transaction(read_only=True) as session:
-        return TaskOut.of(await _find(session, user_id, task_id))
+    if "\0" not in task_id and (rows := await database.fetch(ONE, {"user_id": user_id, "id": task_id})):
+        return TaskOut.model_validate(rows[0])
+    raise TaskNotFoundError
 
 
 async def update_task(
@@ -134,7 +132,7 @@ async def update_task(
     """
 
     async def update(session: AsyncSession) -> Task:
-        task = await _find(session, user_id, task_id, for_update=True)
+        task = await _find(session, user_id, task_id)
         values = changes.model_dump(exclude_unset=True)
         tags = values.pop("tags", None)
         for name, value in values.items():
@@ -147,7 +145,8 @@ async def update_task(
         if task.due_at is None:
             task.all_day = False
         if changes.model_fields_set:
-            _index(task)
+            task.title_key = title_key(task.title)
+            task.search_text = _search_text(task.title, task.description, task.tags)
             task.updated_at = utc_now()
         await session.flush()
         return task
@@ -166,7 +165,7 @@ async def set_completed(
     """
 
     async def mark(session: AsyncSession) -> Task:
-        task = await _find(session, user_id, task_id, for_update=True)
+        task = await _find(session, user_id, task_id)
         if completed != (task.completed_at is not None):
             task.updated_at = utc_now()
             task.completed_at = task.updated_at if completed else None
@@ -185,7 +184,7 @@ async def delete_task(database: Database, user_id: str, task_id: str, *, once: O
     """
 
     async def remove(session: AsyncSession) -> Task:
-        task = await _find(session, user_id, task_id, for_update=True)
+        task = await _find(session, user_id, task_id)
         await session.execute(delete(Task).where(Task.id == task.id))
         session.expunge(task)
         return task
@@ -193,106 +192,30 @@ async def delete_task(database: Database, user_id: str, task_id: str, *, once: O
     return await _change(database, user_id, once, remove)
 
 
-def _matching(user_id: str, query: TaskQuery, overdue: Overdue | None) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [Task.user_id == user_id]
-    if query.status != "all":
-        done = Task.completed_at.is_not(None)
-        conditions.append(done if query.status == "completed" else ~done)
-    if query.priority is not None:
-        conditions.append(Task.priority == query.priority)
-    if query.tag is not None:
-        conditions.append(exists().where(TaskTag.task_id == Task.id, TaskTag.name == query.tag))
-    if query.due_after is not None:
-        conditions.append(Task.due_at >= query.due_after)
-    if query.due_before is not None:
-        conditions.append(Task.due_at < query.due_before)
-    if overdue is not None:
-        conditions.append(
-            or_(
-                and_(Task.all_day.is_(True), Task.due_at < overdue.today),
-                and_(Task.all_day.is_(False), Task.due_at < overdue.now),
-            )
-        )
-    # Every word must occur, in any order.
-    conditions += [Task.search_text.contains(word, autoescape=True) for word in _folded(query.q).split()]
-    return conditions
-
-
-def _cursor_key(column: InstrumentedAttribute[Any], task: Task) -> CursorValue:
-    value = getattr(task, column.key)
-    if isinstance(value, Priority):
-        return _RANKS.index(value)
-    return iso_instant(value) if isinstance(value, datetime) else value
-
-
-def _sort_value(column: InstrumentedAttribute[Any], key: CursorValue) -> Any:
-    """Return the value of a sort column from a cursor.
-
-    Raises:
-        InvalidCursorError: when the value is invalid for the column.
-    """
-    try:
-        if column is Task.priority:
-            return _RANKS[int(str(key))]
-        if column is Task.title_key:
-            if isinstance(key, str) and "\0" not in key:
-                return key.encode().decode()
-            raise ValueError(key)
-    except (ValueError, IndexError):
-        raise InvalidCursorError from None
-    return None if key is None and column is Task.due_at else cursor_instant(key)
-
-
-def _after(
-    column: InstrumentedAttribute[Any], key: Any, task_id: str, *, descending: bool
-) -> ColumnElement[bool]:
-    """Return the condition for the rows after this one. Rows without a value come last in both directions."""
-    id_behind = Task.id < task_id if descending else Task.id > task_id
-    if key is None:
-        return and_(column.is_(None), id_behind)
-    behind = or_(column < key if descending else column > key, and_(column == key, id_behind))
-    return or_(behind, column.is_(None)) if column is Task.due_at else behind
-
-
 async def list_tasks(
     database: Database, user_id: str, query: TaskQuery, *, overdue: Overdue | None = None
-) -> TaskPage:
+) -> Page:
     """Return a page of the user's tasks.
 
     Raises:
         InvalidCursorError: when the cursor does not belong to this order.
     """
-    async with database.transaction(read_only=True) as session:
-        return await _page(session, user_id, query, overdue)
+    shape, parameters = shape_of(query, overdue)
+    rows = await database.fetch(page_statement(shape), {"user_id": user_id, **parameters})
+    if len(rows) <= query.limit:
+        return Page(rows, None)
+    del rows[query.limit :]
+    return Page(rows, cursor_after(shape, rows[-1]))
 
 
 async def find_tasks(
     database: Database, user_id: str, query: TaskQuery, *, overdue: Overdue | None = None
 ) -> tuple[list[TaskOut], int]:
     """Return the first tasks that match a query, and the total number of matches."""
-    async with database.transaction(read_only=True) as session:
-        page = await _page(session, user_id, query, overdue)
-        if page.next_cursor is None:
-            return page.items, len(page.items)
-        statement = select(func.count()).select_from(Task).where(*_matching(user_id, query, overdue))
-        return page.items, await session.scalar(statement) or 0
-
-
-async def _page(session: AsyncSession, user_id: str, query: TaskQuery, overdue: Overdue | None) -> TaskPage:
-    column, usual = _SORTS[query.sort]
-    descending = (query.order or usual) == "desc"
-    order = f"{query.sort} {'desc' if descending else 'asc'}"
-    statement: Select[Task] = select(Task).where(*_matching(user_id, query, overdue))
-    if query.cursor is not None:
-        key, task_id = decode_cursor(query.cursor, order)
-        statement = statement.where(_after(column, _sort_value(column, key), task_id, descending=descending))
-    direction = column.desc() if descending else column.asc()
-    statement = statement.order_by(
-        direction.nulls_last() if column is Task.due_at else direction,
-        Task.id.desc() if descending else Task.id.asc(),
-    )
-    rows = list(await session.scalars(statement.limit(query.limit + 1)))
-    items, cursor = rows[: query.limit], None
-    if len(rows) > query.limit:
-        cursor = encode_cursor(order, _cursor_key(column, items[-1]), items[-1].id)
-    return TaskPage(items=[TaskOut.of(task) for task in items], next_cursor=cursor)
+    page = await list_tasks(database, user_id, query, overdue=overdue)
+    total = len(page.items)
+    if page.next_cursor is not None:
+        shape, parameters = shape_of(query, overdue)
+        [counted] = await database.fetch(count_statement(shape), {"user_id": user_id, **parameters})
+        total = counted["total"]
+    return [TaskOut.model_validate(row) for row in page.items], total

@@ -1,0 +1,151 @@
+"""Connections to PostgreSQL: an engine for transactions, and a driver for single statements."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import URL, event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from app.database.statements import DriverCall
+
+if TYPE_CHECKING:
+    import psycopg
+
+TRANSACTIONS = 4
+STATEMENTS = 6
+"""The connections per process: for transactions, and for single statements. PostgreSQL accepts 97 by
+default, enough for nine processes."""
+CONNECT_TIMEOUT_S = 5
+"""A suspended serverless PostgreSQL takes a few seconds to wake up."""
+STATEMENT_TIMEOUT_MS = 5_000
+LONGEST_USE_S = 300
+"""A connection is replaced after this time."""
+_OPTIONS = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    # Poolers in transaction mode (PgBouncer, Neon's pooled address) may run the next statement on another
+    # connection, which lacks the prepared statement.
+    "prepare_threshold": None,
+    "application_name": "todo-backend",
+    # Detects a host that has disappeared without closing the connection.
+    "tcp_user_timeout": STATEMENT_TIMEOUT_MS,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+}
+
+
+def postgresql_engine(url: URL) -> AsyncEngine:
+    """Return an engine whose statements have a timeout."""
+    engine = create_async_engine(
+        url,
+        connect_args=_OPTIONS,
+        pool_size=TRANSACTIONS,
+        max_overflow=0,
+        pool_pre_ping=True,
+        pool_recycle=LONGEST_USE_S,
+        # The transaction timeout already limits the wait.
+        pool_timeout=CONNECT_TIMEOUT_S,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def limit_statements(connection: Any, _: object) -> None:
+        # Not a startup option, because poolers reject those.
+        connection.autocommit = True
+        connection.cursor().execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
+        connection.autocommit = False
+
+    return engine
+
+
+class PostgresqlDriver:
+    """Executes statements on a few connections that stay open."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        # Importing this takes 0.1 s, which SQLite does not need.
+        import psycopg
+
+        self.errors = psycopg.Error
+        self.dialect = engine.dialect
+        self._connection_type = psycopg.AsyncConnection
+        self._arguments = engine.dialect.create_connect_args(engine.url)
+        self._turns = asyncio.Semaphore(STATEMENTS)
+        self._idle: list[tuple[psycopg.AsyncConnection, float]] = []
+
+    async def run(self, calls: Sequence[DriverCall], *, read_only: bool) -> list[list[Any]]:  # noqa: ARG002 - SQLite's
+        """Execute all calls in one transaction and return their rows."""
+        async with self._turns:
+            connection, opened_at = await self._connection()
+            try:
+                if len(calls) == 1:
+                    return [await _execute(connection, calls[0])]
+                async with connection.transaction():
+                    return [await _execute(connection, call) for call in calls]
+            finally:
+                if _is_idle(connection):
+                    self._idle.append((connection, opened_at))
+                else:
+                    await connection.close()
+
+    async def close(self) -> None:
+        """Close all connections. The next call opens new ones."""
+        while self._idle:
+            await self._idle.pop()[0].close()
+
+    async def _connection(self) -> tuple["psycopg.AsyncConnection", float]:
+        while self._idle:
+            connection, opened_at = self._idle.pop()
+            if time.monotonic() - opened_at < LONGEST_USE_S and _is_open(connection):
+                return connection, opened_at
+            await connection.close()
+        return await self._connect(), time.monotonic()
+
+    async def _connect(self) -> "psycopg.AsyncConnection":
+        words, options = self._arguments
+        connection = await self._connection_type.connect(*words, **{**options, **_OPTIONS}, autocommit=True)
+        try:
+            cursor = await connection.execute(
+                "SELECT pg_backend_pid(), set_config('statement_timeout', %s, false),"
+                " set_config('TimeZone', 'UTC', false)",
+                [str(STATEMENT_TIMEOUT_MS)],
+            )
+            [[process, *_]] = await cursor.fetchall()
+            # A pooler answers with a number of its own.
+            if process == connection.info.backend_pid:
+                connection.prepare_threshold = 0
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+
+async def _execute(connection: "psycopg.AsyncConnection", call: DriverCall) -> list[Any]:
+    cursor = connection.cursor()
+    if isinstance(call.arguments, list):
+        await cursor.executemany(call.compiled.sql.encode(), call.arguments)
+        return []
+    await cursor.execute(call.compiled.sql.encode(), call.arguments)
+    return await cursor.fetchall() if cursor.description else []
+
+
+def _is_idle(connection: "psycopg.AsyncConnection") -> bool:
+    from psycopg.pq import TransactionStatus
+
+    return connection.info.transaction_status == TransactionStatus.IDLE
+
+
+def _is_open(connection: "psycopg.AsyncConnection") -> bool:
+    """Return whether the server has not closed an idle connection, without asking it.
+
+    The first call reads the server's last words, if there are any, and the second the end of the connection.
+    """
+    import psycopg
+
+    try:
+        connection.pgconn.consume_input()
+        connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        return False
+    return not connection.broken

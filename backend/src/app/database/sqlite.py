@@ -1,0 +1,124 @@
+"""Connections to SQLite: an engine for transactions, and a driver for single statements."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
+
+from app.database.statements import DriverCall
+
+LOCK_TIMEOUT_S = 10
+"""The time that one writer waits for another."""
+THREADS = 4
+_PAUSE_S = 0.005
+
+
+def sqlite_engine(url: URL) -> AsyncEngine:
+    """Return an engine whose transactions take the write lock at their start, unless they only read."""
+    engine = create_async_engine(
+        url,
+        connect_args={"timeout": LOCK_TIMEOUT_S},
+        pool_timeout=LOCK_TIMEOUT_S,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: DBAPIConnection, _: object) -> None:
+        # Prevent the driver from starting transactions by itself: see `begin`.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        while not _configured(cursor):
+            await_only(asyncio.sleep(_PAUSE_S))
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE"))
+
+    return engine
+
+
+class SqliteDriver:
+    """Executes statements in a few threads, each with a connection of its own."""
+
+    errors = sqlite3.Error
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.dialect = SQLiteDialect_aiosqlite(paramstyle="named")
+        self._path = engine.url.database or ""
+        self._idle: list[sqlite3.Connection] = []
+        self._threads: ThreadPoolExecutor | None = None
+
+    async def run(self, calls: Sequence[DriverCall], *, read_only: bool) -> list[list[Any]]:
+        """Execute all calls in one transaction and return their rows."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sqlite")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, calls, read_only)
+
+    async def close(self) -> None:
+        """Close all connections. The next call opens new ones."""
+        if self._threads is not None:
+            await asyncio.to_thread(self._threads.shutdown)
+            self._threads = None
+        while self._idle:
+            self._idle.pop().close()
+
+    def _run(self, calls: Sequence[DriverCall], read_only: bool) -> list[list[Any]]:
+        connection = self._idle.pop() if self._idle else self._connect()
+        try:
+            if read_only and len(calls) == 1:
+                return [_execute(connection, calls[0])]
+            connection.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
+            try:
+                rows = [_execute(connection, call) for call in calls]
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            return rows
+        finally:
+            self._idle.append(connection)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+        try:
+            while not _configured(connection):
+                time.sleep(_PAUSE_S)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+
+def _execute(connection: sqlite3.Connection, call: DriverCall) -> list[Any]:
+    if isinstance(call.arguments, list):
+        connection.executemany(call.compiled.sql, call.arguments)
+        return []
+    return connection.execute(call.compiled.sql, call.arguments).fetchall()
+
+
+def _configured(connection: Any) -> bool:
+    """Configure a connection; return False when that has to be repeated.
+
+    Only the first connections to a new file change its journal. SQLite lets none of them wait for another
+    and fails all but one.
+    """
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    return True

@@ -1,0 +1,220 @@
+"""The statements that read tasks.
+
+A list has filters, an order and a cursor. What differs between two lists is either a value, which is a bound
+parameter, or the shape of the statement. Each shape is made and compiled only once.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import BindParameter, ColumnElement, Text, and_, bindparam, case, exists, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.database import Row, Statement
+from app.instants import iso_instant
+from app.pagination import CursorValue, InvalidCursorError, cursor_instant, decode_cursor, encode_cursor
+from app.tasks.models import TITLE_LENGTH, Priority, Status, Task, TaskTag, tag_names
+from app.tasks.schemas import TaskQuery
+
+_SORTS: dict[str, tuple[InstrumentedAttribute[Any], str]] = {
+    "created": (Task.created_at, "desc"),
+    "due": (Task.due_at, "asc"),
+    "priority": (Task.priority, "desc"),
+    "title": (Task.title_key, "asc"),
+}
+_RANKS = (Priority.LOW, Priority.MEDIUM, Priority.HIGH)
+_SHAPES = 512
+"""The shapes whose statements are kept. People use a few dozen."""
+
+_ordered_tags = (
+    select(TaskTag.name)
+    .where(TaskTag.task_id == Task.id)
+    .order_by(TaskTag.position)
+    .correlate(Task)
+    .subquery()
+)
+_COLUMNS: tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...] = (
+    Task.id,
+    Task.title,
+    Task.description,
+    Task.priority,
+    select(tag_names(_ordered_tags.c.name)).scalar_subquery().label("tags"),
+    Task.due_at,
+    Task.all_day,
+    case((Task.completed_at.is_(None), Status.OPEN.value), else_=Status.COMPLETED.value).label("status"),
+    Task.created_at,
+    Task.updated_at,
+    Task.completed_at,
+)
+_MINE = Task.user_id == bindparam("user_id")
+ONE = Statement(select(*_COLUMNS).where(_MINE, Task.id == bindparam("id")))
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """Overdue: due before `now`; for a whole day, before the day that starts at `today`."""
+
+    now: datetime
+    today: datetime
+
+
+class Page(NamedTuple):
+    """A page of tasks, with the fields of `TaskPage`."""
+
+    items: list[Row]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The parts of a query that change the text of its statement."""
+
+    sort: str
+    descending: bool
+    status: Literal["open", "completed", "all"]
+    filters: frozenset[str]
+    words: int
+    overdue: bool
+    cursor: Literal["none", "value", "null"]
+
+    @property
+    def order(self) -> str:
+        """The name of the order, which a cursor contains."""
+        return f"{self.sort} {'desc' if self.descending else 'asc'}"
+
+
+def shape_of(query: TaskQuery, overdue: Overdue | None) -> tuple[Shape, dict[str, Any]]:
+    """Return the shape of a query, and its values.
+
+    Raises:
+        InvalidCursorError: when the cursor does not belong to this order.
+    """
+    values: dict[str, Any] = {
+        name: value
+        for name in ("priority", "tag", "due_after", "due_before")
+        if (value := getattr(query, name)) is not None
+    }
+    filters = frozenset(values)
+    values["rows"] = query.limit + 1
+    words = folded(query.q).split()
+    for number, word in enumerate(words):
+        values[f"word{number}"] = f"%{_escaped(word)}%"
+    if overdue is not None:
+        values |= {"now": overdue.now, "today": overdue.today}
+    descending = (query.order or _SORTS[query.sort][1]) == "desc"
+    shape = Shape(query.sort, descending, query.status, filters, len(words), overdue is not None, "none")
+    if query.cursor is None:
+        return shape, values
+    key, values["id"] = decode_cursor(query.cursor, shape.order)
+    if (value := _sort_value(query.sort, key)) is None:
+        return replace(shape, cursor="null"), values
+    return replace(shape, cursor="value"), values | {"key": value}
+
+
+@lru_cache(_SHAPES)
+def page_statement(shape: Shape) -> Statement:
+    """Return the statement of a page. It reads one row more than the page has."""
+    column = _SORTS[shape.sort][0]
+    statement = select(*_COLUMNS).where(*_matching(shape))
+    if shape.cursor != "none":
+        statement = statement.where(_after(column, shape))
+    direction = column.desc() if shape.descending else column.asc()
+    statement = statement.order_by(
+        direction.nulls_last() if column is Task.due_at else direction,
+        Task.id.desc() if shape.descending else Task.id.asc(),
+    )
+    return Statement(statement.limit(bindparam("rows")))
+
+
+@lru_cache(_SHAPES)
+def count_statement(shape: Shape) -> Statement:
+    """Return the statement that counts all tasks on all pages."""
+    return Statement(select(func.count().label("total")).select_from(Task).where(*_matching(shape)))
+
+
+def cursor_after(shape: Shape, row: Row) -> str:
+    """Return the cursor of the page after a row."""
+    key: CursorValue
+    if shape.sort == "title":
+        key = title_key(row["title"])
+    elif shape.sort == "priority":
+        key = _RANKS.index(row["priority"])
+    else:
+        instant = row[_SORTS[shape.sort][0].key]
+        key = None if instant is None else iso_instant(instant)
+    return encode_cursor(shape.order, key, row["id"])
+
+
+def folded(text: str) -> str:
+    """Return text for searching, which ignores case."""
+    return text.casefold()
+
+
+def title_key(title: str) -> str:
+    """Return the text that sorts a title."""
+    return folded(title)[:TITLE_LENGTH]
+
+
+def _escaped(word: str) -> str:
+    for character in ("/", "%", "_"):
+        word = word.replace(character, f"/{character}")
+    return word
+
+
+def _matching(shape: Shape) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [_MINE]
+    if shape.status != "all":
+        done = Task.completed_at.is_not(None)
+        conditions.append(done if shape.status == "completed" else ~done)
+    if "priority" in shape.filters:
+        conditions.append(Task.priority == bindparam("priority"))
+    if "tag" in shape.filters:
+        conditions.append(exists().where(TaskTag.task_id == Task.id, TaskTag.name == bindparam("tag")))
+    if "due_after" in shape.filters:
+        conditions.append(Task.due_at >= bindparam("due_after"))
+    if "due_before" in shape.filters:
+        conditions.append(Task.due_at < bindparam("due_before"))
+    if shape.overdue:
+        conditions.append(
+            or_(
+                and_(Task.all_day.is_(True), Task.due_at < bindparam("today")),
+                and_(Task.all_day.is_(False), Task.due_at < bindparam("now")),
+            )
+        )
+    # Every word must occur, in any order.
+    conditions += [
+        Task.search_text.like(bindparam(f"word{number}", type_=Text), escape="/")
+        for number in range(shape.words)
+    ]
+    return conditions
+
+
+def _sort_value(sort: str, key: CursorValue) -> Any:
+    """Return the value of a sort column from a cursor.
+
+    Raises:
+        InvalidCursorError: when the value is invalid for the column.
+    """
+    try:
+        if sort == "priority":
+            return _RANKS[int(str(key))]
+        if sort == "title":
+            if isinstance(key, str) and "\0" not in key:
+                return key.encode().decode()
+            raise ValueError(key)
+    except (ValueError, IndexError):
+        raise InvalidCursorError from None
+    return None if key is None and sort == "due" else cursor_instant(key)
+
+
+def _after(column: InstrumentedAttribute[Any], shape: Shape) -> ColumnElement[bool]:
+    """Return the condition for the rows after a cursor. Rows without a value come last in both directions."""
+    row_id: BindParameter[Any] = bindparam("id")
+    key: BindParameter[Any] = bindparam("key")
+    id_behind = Task.id < row_id if shape.descending else Task.id > row_id
+    if shape.cursor == "null":
+        return and_(column.is_(None), id_behind)
+    behind = or_(column < key if shape.descending else column > key, and_(column == key, id_behind))
+    return or_(behind, column.is_(None)) if column is Task.due_at else behind
