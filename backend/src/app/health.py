@@ -2,18 +2,19 @@
 
 import asyncio
 import time
-from typing import Annotated, Any
+from typing import Any
 
 import structlog
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.agents.selection import choose_agent
 from app.database import Database
 from app.database.migrations import head
-from app.dependencies import DatabaseDep, SettingsDep
+from app.dependencies import get_database, get_settings
 from app.metrics import Metrics
+from app.responses import json_response
 
 DATABASE_TIMEOUT_S = 0.8
 """A health check must respond within a second, even when the database does not."""
@@ -52,41 +53,42 @@ class DatabaseProbe:
         return "ok" if revision is not None and revision >= head() else "not migrated"
 
 
-async def get_database_health(request: Request, database: DatabaseDep) -> dict[str, Any]:
+async def database_health(request: Request) -> dict[str, Any]:
     """Return the database's type, state and response time."""
     probe: DatabaseProbe = request.app.state.database_probe
     started = time.perf_counter()
     status = await probe.ask()
     latency = round((time.perf_counter() - started) * 1000, 1)
-    return {"kind": database.kind, "status": status, "latency_ms": latency}
+    return {"kind": get_database(request).kind, "status": status, "latency_ms": latency}
 
 
-DatabaseHealth = Annotated[dict[str, Any], Depends(get_database_health)]
-
-
-@router.get("/health")
+@router.get("/health", response_model=dict[str, Any])
 @router.get("/api/health", include_in_schema=False)
-async def get_health(settings: SettingsDep, database: DatabaseHealth) -> dict[str, Any]:
+async def get_health(request: Request) -> Response:
     """Check that the server is alive.
 
     Returns 200 even when the database is unavailable, because a restart would not fix that.
     """
+    settings, database = get_settings(request), await database_health(request)
     agent = choose_agent(settings)
-    return {
-        "status": "ok" if database["status"] == "ok" else "degraded",
-        "version": settings.version,
-        "database": database,
-        "agent": {"name": agent.name, "model": agent.model},
-    }
+    return json_response(
+        {
+            "status": "ok" if database["status"] == "ok" else "degraded",
+            "version": settings.version,
+            "database": database,
+            "agent": {"name": agent.name, "model": agent.model},
+        }
+    )
 
 
 @router.get("/ready")
-async def get_readiness(request: Request, database: DatabaseHealth) -> JSONResponse:
+async def get_readiness(request: Request) -> JSONResponse:
     """Check whether the server accepts requests.
 
     Returns 200 when the database is available and migrated, and the server is not shutting down; otherwise
     503.
     """
+    database = await database_health(request)
     status = "draining" if request.app.state.draining else f"database {database['status']}"
     ready = status == "database ok"
     return JSONResponse({"status": "ready" if ready else status}, 200 if ready else 503)

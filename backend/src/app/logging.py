@@ -1,10 +1,17 @@
 """Logging as one JSON object a line, including the logs of libraries."""
 
+import json
 import logging
 import sys
 from typing import Literal
 
 import structlog
+
+_encode = json.JSONEncoder(default=repr).encode
+
+
+def _json(event: object, **_: object) -> str:
+    return _encode(event)
 
 
 def configure(level: str, form: Literal["json", "console"]) -> None:
@@ -21,7 +28,11 @@ def configure(level: str, form: Literal["json", "console"]) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -29,7 +40,7 @@ def configure(level: str, form: Literal["json", "console"]) -> None:
     rendering: list[structlog.typing.Processor]
     if form == "json":
         # Tracebacks omit the values of variables, which may be secret.
-        rendering = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        rendering = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_json)]
     else:
         rendering = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     handler = logging.StreamHandler(sys.stdout)

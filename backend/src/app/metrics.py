@@ -31,12 +31,19 @@ class Metrics:
             ("method", "route"),
             registry=self._registry,
         )
+        # Finding a series by its labels takes longer than counting.
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.in_flight = Gauge("http_requests_in_flight", "Requests being answered.", registry=self._registry)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a completed request."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._duration.labels(method, route).observe(seconds)
+        key = (method, route, status)
+        if (series := self._series.get(key)) is None:
+            counter = self._requests.labels(method, route, str(status))
+            series = self._series[key] = counter, self._duration.labels(method, route)
+        counter, duration = series
+        counter.inc()
+        duration.observe(seconds)
 
     def exposition(self) -> bytes:
         """Return all metrics in the Prometheus text format."""

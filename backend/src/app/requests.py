@@ -6,7 +6,7 @@ import uuid
 from typing import Final
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,6 +19,11 @@ CLIENT_GONE: Final = 499
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 QUIET = {"/health", "/api/health", "/ready", "/metrics"}
 """Paths that machines poll; logged at debug level unless the request fails."""
+_SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 
 log = structlog.get_logger(__name__)
@@ -57,14 +62,12 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                answer = MutableHeaders(scope=message)
-                answer["x-request-id"] = request_id
-                answer["x-content-type-options"] = "nosniff"
-                answer["content-security-policy"] = "default-src 'none'; frame-ancestors 'none'"
-                answer["referrer-policy"] = "no-referrer"
-                answer.setdefault("cache-control", "no-store")
+                answer: list[tuple[bytes, bytes]] = message["headers"]
+                answer += ((b"x-request-id", request_id.encode()), *_SECURITY)
+                if all(name != b"cache-control" for name, _ in answer):
+                    answer.append((b"cache-control", b"no-store"))
                 if scope["app"].state.draining:
-                    answer["connection"] = "close"
+                    answer.append((b"connection", b"close"))
             await send(message)
 
         try:

@@ -11,7 +11,8 @@ from app.dependencies import get_database, get_settings
 from app.problems import Problem
 
 
-async def get_accounts(request: Request) -> Accounts:
+def accounts_of(request: Request) -> Accounts:
+    """Return the accounts with the settings of the application."""
     settings = get_settings(request)
     return Accounts(
         get_database(request),
@@ -21,10 +22,14 @@ async def get_accounts(request: Request) -> Accounts:
     )
 
 
-AccountsDep = Annotated[Accounts, Depends(get_accounts)]
+async def _accounts(request: Request) -> Accounts:
+    return accounts_of(request)
 
 
-async def get_current_user_id(request: Request, accounts: AccountsDep) -> str:
+AccountsDep = Annotated[Accounts, Depends(_accounts)]
+
+
+async def get_current_user_id(request: Request) -> str:
     """Return the id of the user of a session cookie, a bearer session token or a JSON Web Token.
 
     Authentication has ended its work with the database before the endpoint starts: an endpoint that streams
@@ -33,7 +38,7 @@ async def get_current_user_id(request: Request, accounts: AccountsDep) -> str:
     Raises:
         Problem: 401 without valid credentials; 403 when another site's page uses the cookie.
     """
-    cookies = SessionCookies.of(request)
+    accounts, cookies = accounts_of(request), SessionCookies.of(request)
     user_id = await _bearer(request, cookies, accounts)
     if user_id is None:
         user_id = await accounts.user_of_session(cookies.token(request))

@@ -2,7 +2,9 @@
 
 import secrets
 import string
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import DateTime, Dialect, MetaData, String
 from sqlalchemy.orm import DeclarativeBase
@@ -10,6 +12,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from typing_extensions import override
 
 _ALPHANUMERICS = string.ascii_letters + string.digits
+_ID_LENGTH = 32
 
 
 class Base(DeclarativeBase):
@@ -55,15 +58,26 @@ class UtcDateTime(TypeDecorator[datetime]):
         return instant
 
     @override
-    def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:
-        if isinstance(value, str):
-            value = datetime.fromisoformat(value)
-        return None if value is None else value.astimezone(UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        # Instead of process_result_value, which is slower: a page of tasks has up to 800 instants.
+        return _from_text if dialect.name == "sqlite" else _in_utc
+
+
+def _from_text(value: str | None) -> datetime | None:
+    return None if value is None else _in_utc(datetime.fromisoformat(value))
+
+
+def _in_utc(value: datetime | None) -> datetime | None:
+    return value if value is None or value.tzinfo is UTC else value.astimezone(UTC)
 
 
 def new_id() -> str:
     """Return 32 random letters and digits (190 bits), the format of Better Auth's ids and tokens."""
-    return "".join(secrets.choice(_ALPHANUMERICS) for _ in range(32))
+    text = ""
+    while len(text) < _ID_LENGTH:
+        # The bytes from 248 on would make some characters more frequent than others.
+        text += "".join(_ALPHANUMERICS[byte % 62] for byte in secrets.token_bytes(_ID_LENGTH) if byte < 248)
+    return text[:_ID_LENGTH]
 
 
 def utc_now() -> datetime:

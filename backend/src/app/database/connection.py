@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Literal, Protocol
 
 from sqlalchemy import Dialect, String, literal, select, text
@@ -107,7 +108,7 @@ class Database:
         """
         sessions = self._read_only_sessions if read_only else self._sessions
         turn = nullcontext() if read_only else self._writer
-        async with _time_limit(), turn, sessions() as session, session.begin():
+        async with _TimeLimit(), turn, sessions() as session, session.begin():
             yield session
 
     async def ping(self) -> None:
@@ -141,7 +142,7 @@ class Database:
         prepared = [DriverCall.of(call, driver.dialect) for call in calls]
         turn = nullcontext() if read_only else self._writer
         try:
-            async with _time_limit(), turn:
+            async with _TimeLimit(), turn:
                 found = await driver.run(prepared, read_only=read_only)
         except driver.errors as error:
             raise _translated(error, driver) from error
@@ -161,18 +162,30 @@ def _translated(error: Exception, driver: Driver) -> Exception:
     )  # fmt: skip
 
 
-@asynccontextmanager
-async def _time_limit() -> AsyncIterator[None]:
+class _TimeLimit:
     """Raise TimeoutError when the block exceeds TRANSACTION_TIMEOUT_S.
 
     The first cancellation makes the driver ask the server to cancel the statement. A frozen server ignores
     that too, so a second cancellation makes the driver close the connection.
     """
-    async with (
-        asyncio.timeout(TRANSACTION_TIMEOUT_S + CANCEL_TIMEOUT_S),
-        asyncio.timeout(TRANSACTION_TIMEOUT_S),
-    ):
-        yield
+
+    def __init__(self) -> None:
+        self._outer = asyncio.timeout(TRANSACTION_TIMEOUT_S + CANCEL_TIMEOUT_S)
+        self._inner = asyncio.timeout(TRANSACTION_TIMEOUT_S)
+
+    async def __aenter__(self) -> None:
+        await self._outer.__aenter__()
+        await self._inner.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            await self._inner.__aexit__(kind, error, traceback)
+        except TimeoutError as timed_out:
+            await self._outer.__aexit__(type(timed_out), timed_out, timed_out.__traceback__)
+            raise
+        await self._outer.__aexit__(kind, error, traceback)
 
 
 _READ_ONLY_OPTIONS: dict[str, Any] = {"postgresql_readonly": True, "sqlite_begin": "BEGIN"}

@@ -127,7 +127,7 @@ async def _execute(connection: "psycopg.AsyncConnection", call: DriverCall) -> l
         await cursor.executemany(call.compiled.sql.encode(), call.arguments)
         return []
     await cursor.execute(call.compiled.sql.encode(), call.arguments)
-    return await cursor.fetchall() if cursor.description else []
+    return await cursor.fetchall() if call.compiled.columns else []
 
 
 def _is_idle(connection: "psycopg.AsyncConnection") -> bool:
