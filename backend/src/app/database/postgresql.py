@@ -74,33 +74,42 @@ class PostgresqlDriver:
         self._turns = asyncio.Semaphore(STATEMENTS)
         self._idle: list[tuple[psycopg.AsyncConnection, float]] = []
 
-    async def run(self, calls: Sequence[DriverCall], *, read_only: bool) -> list[list[Any]]:  # noqa: ARG002 - SQLite's
-        """Execute all calls in one transaction and return their rows."""
+    async def run(self, calls: Sequence[DriverCall], *, read_only: bool) -> list[list[Any]]:
+        """Execute all calls in one transaction and return their rows.
+
+        Calls that only read are repeated when the server had closed the connection before they arrived.
+        """
         async with self._turns:
-            connection, opened_at = await self._connection()
-            try:
-                if len(calls) == 1:
-                    return [await _execute(connection, calls[0])]
-                async with connection.transaction():
-                    return [await _execute(connection, call) for call in calls]
-            finally:
-                if _is_idle(connection):
-                    self._idle.append((connection, opened_at))
-                else:
-                    await connection.close()
+            while True:
+                connection, opened_at = await self._connection()
+                is_new = opened_at is None
+                try:
+                    if len(calls) == 1:
+                        return [await _execute(connection, calls[0])]
+                    async with connection.transaction():
+                        return [await _execute(connection, call) for call in calls]
+                except self.errors:
+                    if is_new or not read_only or not connection.closed:
+                        raise
+                finally:
+                    if _is_idle(connection):
+                        self._idle.append((connection, opened_at or time.monotonic()))
+                    else:
+                        await connection.close()
 
     async def close(self) -> None:
         """Close all connections. The next call opens new ones."""
         while self._idle:
             await self._idle.pop()[0].close()
 
-    async def _connection(self) -> tuple["psycopg.AsyncConnection", float]:
+    async def _connection(self) -> tuple["psycopg.AsyncConnection", float | None]:
+        """Return a connection, and when it was opened; None when it is new."""
         while self._idle:
             connection, opened_at = self._idle.pop()
             if time.monotonic() - opened_at < LONGEST_USE_S and _is_open(connection):
                 return connection, opened_at
             await connection.close()
-        return await self._connect(), time.monotonic()
+        return await self._connect(), None
 
     async def _connect(self) -> "psycopg.AsyncConnection":
         words, options = self._arguments
