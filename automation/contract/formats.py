@@ -14,15 +14,15 @@ from automation.contract.models import TAG
 
 SECRET_LENGTH = 32
 """Characters that a secret has at least."""
-_VERSION = re.compile(
-    r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
-    r"(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?",
-    re.ASCII,
+# A version is also an image's tag, of at most 128 characters.
+_VERSION = (
+    r"(?=.{1,128}$)v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
+    r"(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?"
 )
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:\d)|\[[0-9a-fA-F:]+\])(?::\d{1,5})?"
 _REGISTRY = re.compile(rf"(?:{_HOST}|{_COMPONENT})(?:/{_COMPONENT})*")
-_IMAGE = re.compile(rf"(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*(?::{TAG})?(?:@sha256:[0-9a-f]{{64}})?")
+_IMAGE = rf"(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*(?::{TAG})?(?:@sha256:[0-9a-f]{{64}})?"
 _PLACEHOLDER = re.compile(
     r"|[*x.]{3,}|(.)\1{2,}|<.*>|\$?\{.*|\$\w+|%.*"
     r"|(?:your|my|the|example|sample|dummy|fake|test|insert|some)[-_ ].*"
@@ -43,24 +43,25 @@ _PARAMETERS = {
 Format = Callable[[str], str]
 
 
-def version(value: str) -> str:
-    # A version is also an image's tag, of at most 128 characters.
-    well_formed = _VERSION.fullmatch(value) and len(value) <= 128
-    return "" if well_formed else "is not a semantic version; write it as in v1.0.0"
+def _matching(expression: str, problem: str) -> Format:
+    pattern = re.compile(expression, re.ASCII)
+    return lambda value: "" if pattern.fullmatch(value) else problem
+
+
+version = _matching(_VERSION, "is not a semantic version; write it as in v1.0.0")
+tag = _matching(TAG, "is not a tag: letters, digits, dots, dashes and underscores, at most 128")
+image = _matching(_IMAGE, "is not the name of an image")
+model_key = _matching("[!-~]+", "contains a space or a character outside ASCII, which no key has")
+# It becomes a part of a URL as it is.
+database_password = _matching(
+    "[A-Za-z0-9._~-]+", "contains something other than letters, digits, dots, dashes, _ and ~"
+)
+anything = _matching("(?s:.*)", "")
 
 
 def version_tag(value: str) -> str:
     """Return the image tag of a version: a tag has no +, and Helm writes _ for it, too."""
     return value.replace("+", "_")
-
-
-def tag(value: str) -> str:
-    problem = "is not a tag: letters, digits, dots, dashes and underscores, at most 128"
-    return "" if re.fullmatch(TAG, value) else problem
-
-
-def image(value: str) -> str:
-    return "" if _IMAGE.fullmatch(value) else "is not the name of an image"
 
 
 def registry(value: str) -> str:
@@ -76,17 +77,6 @@ def registry(value: str) -> str:
 def secret(value: str) -> str:
     enough = len(value) >= SECRET_LENGTH
     return "" if enough else f"has {len(value)} characters; at least {SECRET_LENGTH} are needed"
-
-
-def database_password(value: str) -> str:
-    # It becomes a part of a URL as it is.
-    valid = re.fullmatch(r"[A-Za-z0-9._~-]+", value)
-    return "" if valid else "contains something other than letters, digits, dots, dashes, _ and ~"
-
-
-def model_key(value: str) -> str:
-    valid = re.fullmatch(r"[!-~]+", value)
-    return "" if valid else "contains a space or a character outside ASCII, which no key has"
 
 
 def openai_key(value: str) -> str:
@@ -115,10 +105,6 @@ def one_of(*allowed: str) -> Format:
 
 def log_level(value: str) -> str:
     return one_of("debug", "info", "warning", "error")(value.lower())
-
-
-def anything(_: str) -> str:
-    return ""
 
 
 def database_url(value: str) -> str:

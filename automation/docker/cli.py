@@ -9,13 +9,13 @@ import json
 import re
 import subprocess
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import IO, Any, Self, TypeVar
 
 from automation.console import causes
 from automation.console.errors import AutomationError
-from automation.process import logs, processes, programs
+from automation.process import logs, programs
 from automation.process.programs import Completed, Program
 from automation.settings import Settings
 
@@ -41,29 +41,28 @@ class Engine:
     operating_system: str
 
 
-@dataclass(frozen=True)
-class Docker:
-    """The program, and the settings that choose its daemon."""
+@dataclass(frozen=True, kw_only=True)
+class Docker(Program):
+    """The program, and the settings that choose its daemon.
 
-    program: Program
+    A caller of `running` reads `processes.lines`, awaits `wait()` and raises what `explain` returns.
+    """
+
     settings: Settings
 
     @classmethod
     def find(cls, settings: Settings) -> Self:
         """Return the program on PATH. Raises DockerUnavailableError if there is none."""
-        program = programs.find("docker", settings.environ, settings.root)
-        if program is None:
+        found = programs.find("docker", settings.environ, settings.root)
+        if found is None:
             raise DockerUnavailableError(
                 "Docker is not installed",
                 why="there is no program docker on PATH",
                 remedies=["install it as https://docs.docker.com/get-docker/ says"],
             )
         # Docker's hints would end up in error messages.
-        return cls(replace(program, environ={**settings.environ, "DOCKER_CLI_HINTS": "false"}), settings)
-
-    @property
-    def environ(self) -> Mapping[str, str]:
-        return self.program.environ
+        environ = {**settings.environ, "DOCKER_CLI_HINTS": "false"}
+        return cls(path=found.path, environ=environ, root=settings.root, settings=settings)
 
     async def engine(self) -> Engine:
         """Return the daemon. Raises DockerUnavailableError if it does not respond."""
@@ -72,11 +71,15 @@ class Docker:
         return Engine(version["Version"], version["Os"])
 
     async def complete(
-        self, *arguments: str, seconds: float = TIMEOUT_SECONDS, environ: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        seconds: float = TIMEOUT_SECONDS,
+        stdin: str = "",
+        environ: Mapping[str, str] | None = None,
     ) -> Completed:
         """Run a short command, whatever its exit code. Raises DockerUnavailableError if it takes too long."""
         try:
-            return await self.program.complete(*arguments, seconds=seconds, environ=environ)
+            return await super().complete(*arguments, seconds=seconds, stdin=stdin, environ=environ)
         except TimeoutError:
             raise DockerUnavailableError(
                 f"Docker does not respond: docker {' '.join(arguments[:2])} took more than {seconds:.0f} s",
@@ -107,15 +110,6 @@ class Docker:
                 remedies=["docker version"],
             ) from error
 
-    def running(
-        self, *arguments: str, environ: Mapping[str, str] | None = None, grace: float = 5.0
-    ) -> AbstractAsyncContextManager[processes.Guarded]:
-        """Run a long command for as long as the block lasts; its errors are part of its output.
-
-        The caller reads `processes.lines`, awaits `wait()` and raises what `explain` returns.
-        """
-        return self.program.running(*arguments, environ=environ, grace=grace)
-
     async def images(self, *references: str) -> dict[str, dict[str, Any]]:
         """Return the output of `docker image inspect` for the images that exist."""
         if not references:
@@ -137,8 +131,8 @@ class Docker:
         """
         # It needs no guard: it ends when the reader of its pipe is gone.
         process = subprocess.Popen(  # noqa: ASYNC220 - starting it takes no time
-            [self.program.path, "image", "save", reference],
-            cwd=self.settings.root,
+            [self.path, "image", "save", reference],
+            cwd=self.root,
             env=dict(self.environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -186,14 +186,12 @@ class Dockerfile:
         if stage is None:
             known = ", ".join(self.names) or "without names"
             raise DockerfileError(f"the Dockerfile has no target {target!r}", why=f"its stages are {known}")
-        needed: dict[int, Stage] = {}
-        waiting: list[Stage | None] = [stage]
-        while waiting:
-            stage = waiting.pop()
-            if stage is not None and stage.number not in needed:
-                needed[stage.number] = stage
-                waiting += [self.stage(name, stage.number) for name in stage.references]
-        return tuple(needed[number] for number in sorted(needed))
+        needed = {stage.number}
+        for later in reversed(self.stages):
+            if later.number in needed:
+                found = (self.stage(name, later.number) for name in later.references)
+                needed |= {earlier.number for earlier in found if earlier is not None}
+        return tuple(stage for stage in self.stages if stage.number in needed)
 
     def preset(self, given: Mapping[str, str]) -> dict[str, str]:
         """Return the arguments that a FROM may use: as given, or else their defaults."""
@@ -237,25 +235,24 @@ class Dockerfile:
 
 def parse(text: str) -> Dockerfile:
     """Return the Dockerfile as written, whatever the text is."""
-    preamble: list[Instruction] = []
-    stages: list[Stage] = []
-    arguments: dict[str, str | None] = {}
-    bodies: list[list[Instruction]] = []
     directives = _directives(text)
+    groups: list[list[Instruction]] = [[]]
+    arguments: dict[str, str | None] = {}
     for instruction in _instructions(text, directives.get("escape", (0, ""))[1]):
         if instruction.keyword == "FROM":
-            words = instruction.text.split()
-            name = words[2] if len(words) == 3 and words[1].upper() == "AS" else ""
-            stages.append(Stage(len(stages), name, "".join(words[:1]), instruction, ()))
-            bodies.append([])
-        else:
-            (bodies[-1] if bodies else preamble).append(instruction)
+            groups.append([])
+        groups[-1].append(instruction)
         for word in instruction.words if instruction.keyword == "ARG" else ():
             name, assigned, default = word.partition("=")
             if arguments.get(name) is None:
                 arguments[name] = default if assigned else None
-    filled = (replace(stage, instructions=tuple(body)) for stage, body in zip(stages, bodies, strict=True))
-    return Dockerfile(text, directives, tuple(preamble), tuple(filled), arguments)
+    preamble, *bodies = groups
+    stages = []
+    for number, (head, *body) in enumerate(bodies):
+        words = head.text.split()
+        name = words[2] if len(words) == 3 and words[1].upper() == "AS" else ""
+        stages.append(Stage(number, name, "".join(words[:1]), head, tuple(body)))
+    return Dockerfile(text, directives, tuple(preamble), tuple(stages), arguments)
 
 
 def load(root: Path, name: str) -> Dockerfile:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -181,7 +181,12 @@ async def _plan(
     images = {
         name: wanted.get(name, default or "") for name, default in read.arguments.items() if name in used
     }
-    replaced = dict(_replacements(images, service, contract.base, (*settings.bases, *options.bases)))
+    replaced = {}
+    for replacement in (*settings.bases, *options.bases):
+        old, _, new = replacement.partition("=")
+        old = contract.base if old == service else old
+        if old in images.values() and new != old:
+            replaced[old] = new
     arguments = {
         **{name: value for name, value in wanted.items() if name in read.arguments and name not in _IMAGES},
         **{name: replaced.get(value, value) for name, value in images.items()},
@@ -214,17 +219,6 @@ async def _plan(
 
 def _hash(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:_CONTENT_LENGTH]
-
-
-def _replacements(
-    images: Mapping[str, str], service: str, runtime: str, given: Sequence[str]
-) -> Iterator[tuple[str, str]]:
-    """Yield each base image that is replaced with its replacement; the last one wins."""
-    for replacement in given:
-        old, _, new = replacement.partition("=")
-        old = runtime if old == service else old
-        if old in images.values() and new != old:
-            yield old, new
 
 
 def _check(options: Options, settings: Settings, services: Sequence[str]) -> None:

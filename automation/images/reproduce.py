@@ -95,32 +95,29 @@ def _difference(plan: Plan, found: Sequence[str]) -> AutomationError:
 
 def differences(first: Archive[str], second: Archive[str]) -> Iterator[str]:
     """Yield the differences between two images: files by layer, then the configuration."""
-    for number, (one, other) in enumerate(zip_longest(first.layers, second.layers), 1):
-        if one is None or other is None:
-            yield f"layer {number}: only in the {'second' if one is None else 'first'}"
-        else:
-            yield from (f"layer {number}: {difference}" for difference in _between(one, other))
+    for number, layers in enumerate(zip_longest(first.layers, second.layers), 1):
+        mine, theirs = map(_descriptions, layers)
+        for path in sorted({*mine, *theirs}):
+            if path not in theirs or path not in mine:
+                yield f"layer {number}: {path} is only in the {'first' if path in mine else 'second'}"
+            elif differing := dict(mine[path].items() ^ theirs[path].items()):
+                pairs = (f"{key} {mine[path][key]} and {theirs[path][key]}" for key in sorted(differing))
+                yield f"layer {number}: {path}   {', '.join(pairs)}"
+        if mine == theirs and list(mine) != list(theirs):
+            yield f"layer {number}: the same files in another order"
     for key in sorted({*first.config, *second.config} - {"rootfs"}):  # rootfs is the hashes of the layers
-        mine, theirs = first.config.get(key), second.config.get(key)
-        if mine != theirs:
-            yield f"configuration, {key}: {json.dumps(mine)} and {json.dumps(theirs)}"
+        one, other = first.config.get(key), second.config.get(key)
+        if one != other:
+            yield f"configuration, {key}: {json.dumps(one)} and {json.dumps(other)}"
 
 
-def _between(one: Layer[str], other: Layer[str]) -> Iterator[str]:
-    mine, theirs = _descriptions(one), _descriptions(other)
-    for path in sorted({*mine, *theirs}):
-        if path not in theirs or path not in mine:
-            yield f"{path} is only in the {'first' if path in mine else 'second'}"
-        elif differing := [key for key in mine[path] if mine[path][key] != theirs[path][key]]:
-            pairs = (f"{key} {mine[path][key]} and {theirs[path][key]}" for key in differing)
-            yield f"{path}   {', '.join(pairs)}"
-    if mine == theirs and list(mine) != list(theirs):
-        yield "the same files in another order"
-
-
-def _descriptions(layer: Layer[str]) -> dict[str, dict[str, Any]]:
+def _descriptions(layer: Layer[str] | None) -> dict[str, dict[str, Any]]:
     """Return what the digest of a layer depends on, by path."""
-    return {
-        file.path: {**asdict(file), "mode": f"{file.mode:o}", "content": layer.found.get(file.path)}
-        for file in layer.files
-    }
+    return (
+        {
+            file.path: {**asdict(file), "mode": f"{file.mode:o}", "content": layer.found.get(file.path)}
+            for file in layer.files
+        }
+        if layer
+        else {}
+    )

@@ -75,7 +75,7 @@ async def ask(docker: Docker, prompt: str, running: Step, *, seconds: float = _A
     lines: list[str] = []
     size = 0
     with tempfile.TemporaryDirectory(prefix="review-") as empty:
-        async with replace(docker.program, root=Path(empty)).running("ai", prompt) as process:
+        async with replace(docker, root=Path(empty)).running("ai", prompt) as process:
             try:
                 async with asyncio.timeout(seconds):
                     running.progress("thinking")
