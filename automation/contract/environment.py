@@ -142,14 +142,8 @@ def initialise(settings: Settings, profile: Profile, *, dry_run: bool = False) -
     target = settings.env_file
     if target.exists() or target.is_symlink():
         return ()
-    try:
-        text = (settings.root / TEMPLATE).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise AutomationError(
-            f"{settings.env_file_name} cannot be created: {TEMPLATE} is unreadable",
-            why=errors.reason(error),
-            remedies=[f"git checkout -- {TEMPLATE}"],
-        ) from error
+    what = f"{settings.env_file_name} cannot be created: {TEMPLATE} is unreadable"
+    text = files.read_text(settings.root, TEMPLATE, what)
     wanted = _required_secrets(profile)
     for name in wanted:
         text = _with_secret(text, name)

@@ -9,7 +9,7 @@ import json
 import re
 import unicodedata
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,6 @@ from automation.contract import profiles
 from automation.contract.models import Profile
 from automation.docker.cli import Docker
 from automation.process import logs, processes
-from automation.process.processes import Guarded
 from automation.settings import Settings
 
 FILE = "docker-compose.yml"
@@ -197,12 +196,12 @@ class Project:
         rows = [line.split() for line in done.output.splitlines()[1:]]
         return sum(int(row[1]) * 1024 for row in rows if len(row) == 2 and row[1].isdecimal())
 
-    @asynccontextmanager
-    async def follow(self, services: Sequence[str], lines: int, *, on: bool) -> AsyncIterator[Guarded]:
+    def follow(
+        self, services: Sequence[str], lines: int, *, on: bool
+    ) -> AbstractAsyncContextManager[processes.Guarded]:
         """Read the last lines of the services' output, and with `on` new lines until all have ended."""
         words = (*self.command, "logs", "--no-color", "--tail", str(lines), *(("--follow",) if on else ()))
-        async with self.docker.running(*words, *services, environ=self.environ, grace=1.0) as process:
-            yield process
+        return self.docker.running(*words, *services, environ=self.environ, grace=1.0)
 
     async def _run(self, *words: str) -> str:
         return await self.docker.run(*self.command, *words, seconds=_STOP_SECONDS, environ=self.environ)

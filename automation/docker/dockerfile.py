@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from automation.console import errors
 from automation.console.errors import AutomationError
+from automation.process import files
 
 KEYWORDS = frozenset({
     "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER",
@@ -257,12 +257,7 @@ def parse(text: str) -> Dockerfile:
 
 def load(root: Path, name: str) -> Dockerfile:
     """Return the Dockerfile at a path relative to the root. Raises AutomationError."""
-    try:
-        return parse((root / name).read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise AutomationError(
-            f"{name} cannot be read", why=errors.reason(error), remedies=[f"git checkout -- {name}"]
-        ) from error
+    return parse(files.read_text(root, name))
 
 
 def expand(text: str, values: Mapping[str, str], missing: str = "") -> str:

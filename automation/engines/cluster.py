@@ -13,8 +13,16 @@ from automation.engines.engine import Engine, ServiceStatus, Status, UpOptions
 from automation.kubernetes import delivery, pods, release, watch
 from automation.kubernetes.commands import ClusterError, NoContextError
 from automation.kubernetes.install import Installed
-from automation.kubernetes.records import KnownRelease, KnownReleases
-from automation.kubernetes.target import PROFILE, Confirm, Place, Request, chart, kubernetes
+from automation.kubernetes.target import (
+    PROFILE,
+    Confirm,
+    KnownRelease,
+    KnownReleases,
+    Place,
+    Request,
+    chart,
+    kubernetes,
+)
 from automation.process import files, processes
 from automation.process.instance import State
 from automation.settings import Settings

@@ -1,16 +1,21 @@
-"""The release that a command works on, and its cluster with the programs that talk to it."""
+"""The release that a command works on, its cluster, and the releases that this clone has installed."""
 
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
+
+from pydantic import TypeAdapter, ValidationError
 
 from automation.console.errors import UsageError
 from automation.console.events import Emit, step
 from automation.contract.models import Kubernetes, Profile
 from automation.kubernetes import commands
 from automation.kubernetes.commands import ClusterUnavailableError, Helm, Kubectl
+from automation.process import files
 from automation.settings import Settings
 
 PROFILE = "cluster"
@@ -44,8 +49,8 @@ class Request:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        files = (word for file in self.values_files for word in ("--values", file))
-        return (*files, *(word for setting in self.settings for word in ("--set", setting)))
+        values = (word for file in self.values_files for word in ("--values", file))
+        return (*values, *(word for setting in self.settings for word in ("--set", setting)))
 
 
 def kubernetes(profile: Profile) -> Kubernetes:
@@ -129,3 +134,52 @@ class Place:
         """Ask before changing a cluster that does not run on this machine."""
         if ask is not None and not self.target.local:
             await ask(f"{self.target} is not a cluster on this machine. Change it?")
+
+
+@dataclass(frozen=True)
+class KnownRelease:
+    """A release, and where it is reached; equal if it has the same name in the same cluster."""
+
+    context: str
+    namespace: str
+    release: str
+    profile: str = field(default=PROFILE, compare=False)
+    address: str = field(default="", compare=False)
+    since: float = field(default=0, compare=False)
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class KnownReleases:
+    """The file of the releases that were installed and not yet uninstalled, the newest last."""
+
+    file: Path
+
+    def read(self) -> list[KnownRelease]:
+        found = files.read_json(self.file) or {}
+        with suppress(ValidationError):
+            # An earlier version kept only the last release.
+            return TypeAdapter(list[KnownRelease]).validate_python(found.get("installed", [found]))
+        return []
+
+    def find(self, release: KnownRelease) -> KnownRelease | None:
+        return next((known for known in self.read() if known == release), None)
+
+    def remember(self, release: KnownRelease) -> None:
+        """Add or replace a release; it becomes the newest."""
+        others = [known for known in self.read() if known != release]
+        self._write([*others, replace(release, since=time.time())])
+
+    def forget(self, release: KnownRelease) -> None:
+        self._write([known for known in self.read() if known != release])
+
+    def forget_context(self, context: str) -> None:
+        """Remove the releases of a cluster that no longer exists."""
+        self._write([known for known in self.read() if known.context != context])
+
+    def _write(self, releases: Sequence[KnownRelease]) -> None:
+        if not releases:
+            self.file.unlink(missing_ok=True)
+            return
+        files.make_directory(self.file.parent)
+        files.write_json(self.file, {"installed": [asdict(release) for release in releases]})

@@ -44,6 +44,16 @@ def make_directory(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
 
 
+def read_text(root: Path, name: str, what: str = "") -> str:
+    """Return the text of a file of the project. Raises AutomationError, by default `NAME cannot be read`."""
+    try:
+        return (root / name).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.AutomationError(
+            what or f"{name} cannot be read", why=errors.reason(error), remedies=[f"git checkout -- {name}"]
+        ) from error
+
+
 def write_text(target: Path, text: str) -> None:
     """Write the whole file or nothing; it keeps its permissions. Raises AutomationError."""
     _write(target, text, target.stat().st_mode & 0o777 if target.exists() else 0o644)

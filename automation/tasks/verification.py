@@ -54,6 +54,6 @@ async def profiles(
     schema: Annotated[bool, Flag("Write the JSON Schemas for editors instead.")] = False,
 ) -> None:
     """Compare the requirements of the profiles side by side."""
-    from automation.contract import comparison
+    from automation.contract import profiles as contracts
 
-    await comparison.show(*run, profile=profile, schema=schema)
+    await contracts.show(*run, profile=profile, schema=schema)

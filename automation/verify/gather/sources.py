@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from automation import paths
-from automation.console import errors
 from automation.console.errors import AutomationError
 from automation.contract import environment
 from automation.contract.models import Profile
 from automation.docker import context, dockerfile
 from automation.images.plan import Plan
+from automation.process.files import read_text
 from automation.project import git
 from automation.settings import Settings
 from automation.verify.facts import Context, Development, Locks, Source, Template
@@ -52,7 +52,7 @@ def locks(root: Path) -> Locks:
     shipped = _python_packages(root, ["backend/requirements.txt"])
     python = _python_packages(root, [f"requirements/{name}.txt" for name in _PYTHON_LOCKS])
     try:
-        lock = json.loads(_text(root, paths.readable(paths.frontend(root) / "package-lock.json", root)))
+        lock = json.loads(read_text(root, paths.readable(paths.frontend(root) / "package-lock.json", root)))
         packages = [
             (key.rpartition("node_modules/")[2], "dev" in package)
             for key, package in lock["packages"].items()
@@ -74,11 +74,11 @@ def search(settings: Settings, profile: Profile) -> Search:
 async def template(settings: Settings, search: Search) -> Template:
     """Return what the checkout says about settings, and where it has secrets."""
     root = settings.root
-    text = _text(root, environment.TEMPLATE)
+    text = read_text(root, environment.TEMPLATE)
     if await git.ask(settings, "rev-parse", "--git-dir"):
         ignored = bool(await git.ask(settings, "check-ignore", "--no-index", ".env"))
     else:  # a copy without its history
-        ignored = ".env" in _text(root, ".gitignore").splitlines()
+        ignored = ".env" in read_text(root, ".gitignore").splitlines()
     files = {root / name for file in _DOCKERFILES for name in context.load(root, file).files()}
     files |= {file for pattern in _DEPLOYMENT for file in root.glob(pattern)}
     names = [file.relative_to(root).as_posix() for file in sorted(files) if file.suffix in defaults.SUFFIXES]
@@ -87,20 +87,11 @@ async def template(settings: Settings, search: Search) -> Template:
         names=tuple(re.findall(r"^([A-Z][A-Z0-9_]*)=", text, re.MULTILINE)),
         leaks=tuple(f"{kind} in {environment.TEMPLATE}" for kind in dict.fromkeys(search.in_text(text))),
         defaults=tuple(
-            f"{name}:{number}" for name in names for number in defaults.lines(name, _text(root, name))
+            f"{name}:{number}" for name in names for number in defaults.lines(name, read_text(root, name))
         ),
     )
 
 
 def _python_packages(root: Path, names: Iterable[str]) -> frozenset[str]:
-    found = {name for file in names for name in _LOCKED.findall(_text(root, file))}
+    found = {name for file in names for name in _LOCKED.findall(read_text(root, file))}
     return frozenset(name.lower().replace("_", "-") for name in found)
-
-
-def _text(root: Path, name: str) -> str:
-    try:
-        return (root / name).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise AutomationError(
-            f"{name} cannot be read", why=errors.reason(error), remedies=[f"git checkout -- {name}"]
-        ) from error

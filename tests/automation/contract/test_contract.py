@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from automation.console.errors import UsageError
-from automation.contract import comparison, models, profiles
+from automation.contract import models, profiles
 from tests.automation.conftest import ROOT
 
 GOOD = (ROOT / "deploy" / "profiles" / "standalone.toml").read_text(encoding="utf-8")
@@ -131,7 +131,7 @@ def test_a_mistake_in_the_common_rules_is_named_too(root: Path) -> None:
 )
 def test_the_schema_that_editors_read_is_the_one_of_the_code(file: str, kind: type[models.Model]) -> None:
     # When this fails: invoke profiles --schema
-    assert (ROOT / file).read_text(encoding="utf-8") == comparison.schema_text(kind)
+    assert (ROOT / file).read_text(encoding="utf-8") == profiles.schema_text(kind)
 
 
 def test_the_schema_knows_every_key_of_every_file() -> None:
@@ -153,16 +153,16 @@ def test_the_schema_knows_every_key_of_every_file() -> None:
 
 def test_the_profiles_stand_side_by_side() -> None:
     names = profiles.names()
-    rows = comparison.compare([profiles.load(name) for name in names])
+    rows = profiles.compare([profiles.load(name) for name in names])
     table = {row.key: dict(zip(names, row.values, strict=True)) for row in rows}
     assert table["backend.port"] == {
         "cluster": "8080", "gordon": "8000", "standalone": "8000", "taskflow": "8000", "uv": "8000",
     }  # fmt: skip
     assert table["frontend.output"]["taskflow"] == "static"
     assert table["kubernetes.backend.replicas"] == {
-        name: "1" if name == "cluster" else comparison.ABSENT for name in names
+        name: "1" if name == "cluster" else profiles.ABSENT for name in names
     }
-    lines = comparison.as_table(rows, names, 120)
+    lines = profiles.as_table(rows, names, 120)
     assert all(name.upper() in lines[0] for name in names)
     assert max(map(len, lines)) <= 200
     assert any(line.startswith("backend.user.uid") and line.endswith("1001") for line in lines)
