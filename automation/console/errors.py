@@ -32,6 +32,11 @@ class AutomationError(Exception):
         self.shown = False
         """Whether a failed step has already shown the error."""
 
+    @property
+    def parts(self) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
+        """What happened, why, the details, and what to try."""
+        return self.what, self.why, self.details, self.remedies
+
 
 class UsageError(AutomationError):
     """A flag or a value is wrong."""

@@ -6,7 +6,7 @@ event can be written to and read from a plain mapping.
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, get_args
@@ -99,24 +99,14 @@ class Result:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-Event = (
-    StepStarted
-    | StepProgress
-    | StepFinished
-    | StepFailed
-    | StepStopped
-    | Line
-    | Notice
-    | Difference
-    | Failed
-    | Result
-)
+Steps = StepStarted | StepProgress | StepFinished | StepFailed | StepStopped
+Event = Steps | Line | Notice | Difference | Failed | Result
 Emit = Callable[[Event], None]
 
-_NAMES: Mapping[type[Any], str] = {
-    kind: re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower() for kind in get_args(Event)
+_KINDS: Mapping[str, type[Any]] = {
+    re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower(): kind for kind in get_args(Event)
 }
-_KINDS = {name: kind for kind, name in _NAMES.items()}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
 _TASK = re.compile(r"\binvoke (?=[a-z-])")
 
 
@@ -130,40 +120,39 @@ def from_mapping(mapping: Mapping[str, Any]) -> Event:
     """Read what `to_mapping` wrote. Raises KeyError or TypeError for anything else."""
     fields = dict(mapping)
     kind = _KINDS[fields.pop("event")]
-    if kind is Result:
-        return Result(fields)
     # JSON has no tuples.
-    event: Event = kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    event: Event = Result(fields) if kind is Result else kind(**given)
     return event
 
 
 def as_typed(event: Event, command: str) -> Event:
     """Return the event with the commands in it as the person types them: `./dev up` for `invoke up`."""
 
-    def typed(lines: Iterable[str]) -> tuple[str, ...]:
+    def typed(*lines: str) -> tuple[str, ...]:
         return tuple(_TASK.sub(f"{command} ", line) for line in lines)
 
     match event:
         case Notice(lines):
-            return replace(event, lines=typed(lines))
+            return Notice(typed(*lines))
         case StepFailed(why=why, remedies=remedies) | Failed(why=why, remedies=remedies):
-            return replace(event, why=typed([why])[0], remedies=typed(remedies))
+            return replace(event, why=typed(why)[0], remedies=typed(*remedies))
         case _:
             return event
 
 
+@dataclass
 class Step:
     """A running step, as the work inside it sees it."""
 
-    def __init__(self, name: str, emit: Emit) -> None:
-        self.name = name
-        self.detail = ""
-        """Shown when the step is complete."""
-        self._emit = emit
+    name: str
+    emit: Emit
+    detail: str = ""
+    """Shown when the step is complete."""
 
     def progress(self, detail: str, done: int | None = None, total: int | None = None) -> None:
         """Report the state of the work."""
-        self._emit(StepProgress(self.name, detail, done, total))
+        self.emit(StepProgress(self.name, detail, done, total))
 
 
 @contextmanager
@@ -175,7 +164,7 @@ def step(emit: Emit, name: str) -> Iterator[Step]:
     try:
         yield running
     except AutomationError as error:
-        emit(StepFailed(name, time.monotonic() - began, error.what, error.why, error.details, error.remedies))
+        emit(StepFailed(name, time.monotonic() - began, *error.parts))
         error.shown = True
         raise
     except BaseException:

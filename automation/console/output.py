@@ -69,7 +69,10 @@ class Console(ABC):
                     raise
                 # The reader has gone, as `head` does, or the terminal was closed.
                 self._closed = True
-                _discard_output()
+                # Python's own flush at exit has to succeed.
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, sys.stdout.fileno())
+                os.close(nowhere)
                 raise OutputClosedError from error
 
     @abstractmethod
@@ -117,20 +120,20 @@ class PlainConsole(Console):
         stream.flush()
 
 
-class EventStream(Console):
-    """Each event as one line of JSON, for another process of this library to show."""
+class JsonConsole(Console):
+    """Each event as one line of JSON, for a program, which takes the result instead of the notices.
+
+    With `notices`, another process of this library can show them all.
+    """
+
+    def __init__(self, output: TextIO, *, notices: bool = False) -> None:
+        super().__init__(output)
+        self._notices = notices
 
     def _show(self, event: Event) -> None:
-        self._output.write(json.dumps(to_mapping(event)) + "\n")
-        self._output.flush()
-
-
-class JsonConsole(EventStream):
-    """The same for a program, which takes the result instead of the notices."""
-
-    def _show(self, event: Event) -> None:
-        if not isinstance(event, Notice | Difference):
-            super()._show(event)
+        if self._notices or not isinstance(event, Notice | Difference):
+            self._output.write(json.dumps(to_mapping(event)) + "\n")
+            self._output.flush()
 
 
 def explanation(event: StepFailed | Failed) -> list[str]:
@@ -147,10 +150,3 @@ def marks(stream: TextIO) -> tuple[str, str, str]:
     except (UnicodeEncodeError, LookupError):
         return "+", "x", "-"
     return "✓", "✗", "-"
-
-
-def _discard_output() -> None:
-    """Redirect the output, so that Python's own flush at exit succeeds."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)

@@ -57,7 +57,7 @@ def perform(console: Console, work: Coroutine[Any, Any, int | None], *, debug: b
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - every error becomes a message here
         explained = explain(error)
-        event: Event = Failed(explained.what, explained.why, explained.details, explained.remedies)
+        event: Event = Failed(*explained.parts)
         if isinstance(error, InterruptedBySignalError):
             event = Notice(("", f"Stopped by {error.signal_name}."))
         elif debug:
@@ -90,11 +90,6 @@ async def confirm(question: str, otherwise: str = "nothing was removed") -> None
             loop.remove_reader(sys.stdin)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise AutomationError(otherwise, why="the answer was not yes")
-
-
-def _trace(error: Exception, *, debug: bool) -> None:
-    if debug:
-        traceback.print_exception(error)
 
 
 async def _until_signal(work: Coroutine[Any, Any, int | None]) -> int | None:

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from automation import settings
 from automation.console.errors import AutomationError
 from automation.console.events import Emit, Failed, Result, StepFailed, from_mapping
-from automation.console.output import EventStream
+from automation.console.output import JsonConsole
 from automation.console.runner import perform
 from automation.engines.engine import UpOptions
 from automation.settings import Settings
@@ -58,7 +58,7 @@ def main() -> int:
     from automation.engines.native import NativeEngine
 
     options = UpOptions(**json.loads(sys.argv[1]))
-    console = EventStream(sys.stdout)
+    console = JsonConsole(sys.stdout, notices=True)
     return perform(console, NativeEngine(settings.load()).supervise(options, console), debug=False)
 
 
