@@ -8,6 +8,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import replace
+from functools import partial
 
 from automation.console.errors import AutomationError
 from automation.console.events import Emit, Line, Notice, Result, step
@@ -15,13 +17,13 @@ from automation.contract import environment, profiles
 from automation.contract.models import SERVICES, Profile
 from automation.docker import compose_project
 from automation.docker.cli import Docker, DockerError
-from automation.docker.compose_project import DATABASE, DATABASE_PASSWORD, Container, Project
+from automation.docker.compose_project import DATABASE, DATABASE_PASSWORD, Container, Project, holder
 from automation.engines import compose_failure
 from automation.engines.compose_start import ComposeRun, ComposeStart
 from automation.engines.engine import Engine, ServiceStatus, Status, UpOptions, open_first_page
 from automation.images import build
 from automation.images.plan import Options, Plan, plan_all
-from automation.process import files, locking, processes
+from automation.process import files, processes
 from automation.process.files import Store
 from automation.process.instance import State
 from automation.process.processes import Guarded
@@ -42,30 +44,33 @@ class ComposeEngine(Engine):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._store = Store(settings.state_dir / "compose.json", ComposeRun)
-        self._end_mark = settings.state_dir / "compose.ended"
+
+    @property
+    def _run(self) -> ComposeRun | None:
+        """What containers were started with from here, unless they were taken down since."""
+        run = self._store.read()
+        return None if run is None or run.ended else run
 
     @property
     def recorded(self) -> bool:
         """Whether containers were started from here and not taken down since."""
-        return self._store.read() is not None
+        return self._run is not None
 
     @property
     def written(self) -> float:
-        return max(files.modified(self._store.file), files.modified(self._end_mark))
+        return files.modified(self._store.file)
 
     @property
     def services(self) -> tuple[str, ...]:
-        run = self._store.read()
-        return (*SERVICES, DATABASE) if run and run.database == DATABASE else SERVICES
+        return (*SERVICES, DATABASE) if self._run and self._run.database == DATABASE else SERVICES
 
     @property
     def project_name(self) -> str:
         """The name that the containers and volumes of this clone carry."""
-        run = self._store.read()
-        return run.project if run else compose_project.project_name(self._settings)
+        return self._run.project if self._run else compose_project.project_name(self._settings)
 
     async def data(self, *, ask: bool = True) -> str:
-        run = self._store.read()
+        run = self._run
         own = (run.database.replace("sqlite", "") or "data",) if run else _DATA_VOLUMES
         if ask:
             with suppress(DockerError, TimeoutError):
@@ -107,11 +112,11 @@ class ComposeEngine(Engine):
         """Delete the volumes and the data in them. Raises DockerError."""
         with step(emit, "data") as current:
             await Docker.find(self._settings).run("volume", "rm", *names)
-            self._end_mark.unlink(missing_ok=True)
+            self._store.remove()
             current.detail = f"{', '.join(names)} deleted"
 
     async def status(self) -> Status:
-        run, project = self._store.read(), self._project()
+        run, project = self._run, self._project()
         containers = await project.containers()
         found = {name: containers[name] for name in self.services if name in containers}
         if run is None or not any(found[name].up for name in SERVICES if name in found):
@@ -128,7 +133,7 @@ class ComposeEngine(Engine):
         return Status(self.name, state, run.mode, run.address, run.since, services=services)
 
     async def logs(self, services: Sequence[str], lines: int, emit: Emit, *, follow: bool) -> None:
-        if self._end_mark.exists():
+        if self.written and not self.recorded:
             emit(Notice((f"The containers' output was removed with them. {_START}",)))
         elif not await self._project().containers():
             emit(Notice((f"Nothing has been written yet. {_START}",)))
@@ -137,8 +142,7 @@ class ComposeEngine(Engine):
                 await _show(process, emit)
 
     def address(self) -> str | None:
-        run = self._store.read()
-        return run.address if run else None
+        return self._run.address if self._run else None
 
     async def plan(self, options: UpOptions) -> tuple[str, ...]:
         compose_project.check_database(options.database)
@@ -150,7 +154,8 @@ class ComposeEngine(Engine):
             return tuple(f"Start the {name}, which is paused." for name in paused) or (nothing,)
         profile = profiles.load(options.profile, self._settings.root)
         settings = self._plan_settings(profile)
-        wanted = await self._settled(docker, self._wanted(profile, options, None), options)
+        wanted = self._wanted(profile, options, None)
+        wanted = await wanted.settled(search=options.auto_port, holder=partial(holder, docker))
         plans = await self._plans(profile, options)
         work = zip(plans, await build.look(docker, plans), strict=True)
         return (
@@ -162,7 +167,7 @@ class ComposeEngine(Engine):
 
     async def _start(self, docker: Docker, options: UpOptions, emit: Emit) -> bool:
         """Start what is missing; return whether there was anything to do."""
-        running = self._store.read() if await self.running() else None
+        running = self._run if await self.running() else None
         name = options.profile or (running.profile if running else "")
         profile = profiles.load(name, self._settings.root)
         wanted = self._wanted(profile, options, running)
@@ -178,7 +183,8 @@ class ComposeEngine(Engine):
         configured = environment.prepare(self._settings, profile, emit, also=also)
         if not running:
             # Before the build, so that nobody waits for a build to learn of a taken port.
-            wanted = await self._settled(docker, wanted, options, emit)
+            held = partial(holder, docker)
+            wanted = await wanted.settled(search=options.auto_port, emit=emit, holder=held)
         plans = await self._plans(profile, options)
         if any(state.missing_work for state in await build.look(docker, plans)):
             for outcome in await build.converge(docker, plans, emit):
@@ -190,7 +196,7 @@ class ComposeEngine(Engine):
             emit(Result((await self.status()).to_mapping()))
             return False
         try:
-            wanted = await start.run(wanted, self._write)
+            wanted = await start.run(wanted, self._store.write)
             if not options.production:
                 await open_first_page(wanted.address, emit)
         except asyncio.CancelledError:
@@ -246,13 +252,6 @@ class ComposeEngine(Engine):
             self._forget()
             current.detail = "everything has stopped, the data stays"
 
-    async def _settled(
-        self, docker: Docker, wanted: ComposeRun, options: UpOptions, emit: Emit | None = None
-    ) -> ComposeRun:
-        return await wanted.settled(
-            search=options.auto_port, emit=emit, holder=lambda port: compose_project.holder(docker, port)
-        )
-
     async def _plans(self, profile: Profile, options: UpOptions) -> tuple[Plan, ...]:
         development = Options(development=not options.production)
         return await plan_all(self._settings, [profile], SERVICES, development)
@@ -274,23 +273,18 @@ class ComposeEngine(Engine):
 
     def _project(self) -> Project:
         """Return the project as it was last started, to look at it or to stop it. Raises DockerError."""
-        run, docker = self._store.read(), Docker.find(self._settings)
+        run, docker = self._run, Docker.find(self._settings)
         return Project(run.project, docker, run.files) if run else Project(self.project_name, docker)
 
-    def _write(self, run: ComposeRun) -> None:
-        self._store.write(run)
-        self._end_mark.unlink(missing_ok=True)
-
     def _forget(self) -> None:
-        """Remove the record, and keep when that was."""
-        if self.recorded:
-            self._end_mark.touch()
-        self._store.remove()
+        """Keep only when the containers were taken down."""
+        if run := self._run:
+            self._store.write(replace(run, ended=True))
 
     def _alone(self, emit: Emit) -> AbstractAsyncContextManager[None]:
         """Hold off every other start and stop of this project for a block."""
         waiting = Notice(("Waiting for another command that starts or stops the application.",))
-        return locking.locked(self._settings.state_dir / "compose.lock", lambda: emit(waiting))
+        return files.locked(self._settings.state_dir / "compose.lock", lambda: emit(waiting))
 
 
 def _service_status(container: Container, run: ComposeRun, memory: int) -> ServiceStatus:

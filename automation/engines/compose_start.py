@@ -41,6 +41,8 @@ class ComposeRun(Published):
     network_prefix: str
     since: float
     """Seconds since the epoch."""
+    ended: bool = False
+    """Whether the containers were taken down since, and their output with them."""
 
     @property
     def fixed(self) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 import sqlite3
 import tempfile
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 from automation.console.errors import AutomationError, UsageError
@@ -14,7 +15,7 @@ from automation.engines import selection
 from automation.engines.compose import ComposeEngine
 from automation.engines.native import NativeEngine
 from automation.images import build
-from automation.images.plan import Options, plan_all
+from automation.images.plan import Options, Plan, plan_all
 from automation.process import files
 from automation.settings import Settings
 
@@ -56,19 +57,25 @@ async def copy(settings: Settings, emit: Emit, *, source: str, target: str, yes:
         await confirm(question, otherwise="nothing was copied")
     docker = Docker.find(settings)
     profile = profiles.load("", settings.root)
-    plans = await plan_all(settings, [profile], ["backend"], Options(development=True))
-    if any(state.missing_work for state in await build.look(docker, plans)):
-        await build.converge(docker, plans, emit)
-    volume = f"{ComposeEngine(settings).project_name}_data"
-    with step(emit, "data") as current, tempfile.TemporaryDirectory() as folder:
+    [plan] = await plan_all(settings, [profile], ["backend"], Options(development=True))
+    if any(state.missing_work for state in await build.look(docker, [plan])):
+        await build.converge(docker, [plan], emit)
+    project = ComposeEngine(settings).project_name
+    with step(emit, "data") as current, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         if source == NativeEngine.name:
-            copied = _snapshot(settings.data_dir, Path(folder, "copy"))
-            await _put(docker, plans[0].reference, copied, volume)
+            copied = _snapshot(settings.data_dir, folder / "copy")
+            labels = ("--label", f"{_LABEL}.project={project}", "--label", f"{_LABEL}.volume=data")
+            await docker.run("volume", "create", *labels, f"{project}_data")
+            async with _container(docker, plan, project) as container:
+                await docker.run("container", "cp", str(copied), f"{container}:/data/{_DATABASE}")
+                await docker.run("container", "start", "--attach", container)
         else:
-            await _get(docker, plans[0].reference, volume, Path(folder))
-            copied = _snapshot(Path(folder), settings.data_dir / ".copy")
-            for name in _JOURNALS:
-                (settings.data_dir / name).unlink(missing_ok=True)
+            async with _container(docker, plan, project) as container:
+                await docker.run("container", "cp", f"{container}:/data/.", name)
+            copied = _snapshot(folder, settings.data_dir / ".copy")
+            for journal in _JOURNALS:
+                (settings.data_dir / journal).unlink(missing_ok=True)
             copied.replace(settings.data_dir / _DATABASE)
         current.detail = f"copied from the {source} engine to the {target} engine"
     emit(Result({"from": source, "to": target}))
@@ -87,28 +94,13 @@ def _snapshot(source: Path, target: Path) -> Path:
     return target
 
 
-async def _put(docker: Docker, image: str, database: Path, volume: str) -> None:
-    project = volume.removesuffix("_data")
-    labels = ("--label", f"{_LABEL}.project={project}", "--label", f"{_LABEL}.volume=data")
-    await docker.run("volume", "create", *labels, volume)
-    container = await _container(docker, image, volume)
-    try:
-        await docker.run("container", "cp", str(database), f"{container}:/data/{_DATABASE}")
-        await docker.run("container", "start", "--attach", container)
-    finally:
-        await docker.run("container", "rm", "--force", container)
-
-
-async def _get(docker: Docker, image: str, volume: str, folder: Path) -> None:
-    container = await _container(docker, image, volume)
-    try:
-        await docker.run("container", "cp", f"{container}:/data/.", str(folder))
-    finally:
-        await docker.run("container", "rm", "--force", container)
-
-
-async def _container(docker: Docker, image: str, volume: str) -> str:
+@asynccontextmanager
+async def _container(docker: Docker, plan: Plan, project: str) -> AsyncIterator[str]:
     """Create a container on the volume, which gives a new volume the owner that the image says."""
-    mount = ("--volume", f"{volume}:/data")
-    words = ("--user", "0", "--entrypoint", "python", *mount, image, "-c", _ADOPT)
-    return (await docker.run("container", "create", *words)).strip()
+    mount = ("--volume", f"{project}_data:/data")
+    words = ("--user", "0", "--entrypoint", "python", *mount, plan.reference, "-c", _ADOPT)
+    container = (await docker.run("container", "create", *words)).strip()
+    try:
+        yield container
+    finally:
+        await docker.run("container", "rm", "--force", container)

@@ -14,11 +14,6 @@ _CONTAINER_NETWORKS = ("br-", "docker", "veth")
 _THIS_MACHINE = {"localhost", LOOPBACK, "::1", "0.0.0.0"}  # noqa: S104 - recognised here, not chosen
 
 
-def published(host: str) -> dict[str, str]:
-    """Return the host that each service listens on. Only the frontend is for others: it proxies /api."""
-    return {"backend": LOOPBACK, "frontend": host}
-
-
 def public(host: str, port: int) -> str:
     """Return the address that people of this machine open, for a server that listens on `host`."""
     name = "localhost" if host in {LOOPBACK, *EVERYWHERE} else bracketed(host)

@@ -1,13 +1,14 @@
-"""Files that a reader never sees half-written, and errors that name what the file system refuses."""
+"""Files that a reader never sees half-written, locks, and errors that name what the file system refuses."""
 
 import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Generic, TypeVar
 
+from filelock import AsyncFileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from automation.console import errors
@@ -101,3 +102,22 @@ def modified(file: Path) -> float:
     with suppress(OSError):
         return file.stat().st_mtime
     return 0.0
+
+
+@asynccontextmanager
+async def locked(file: Path, waiting: Callable[[], None]) -> AsyncIterator[None]:
+    """Hold the lock on the file for the block. Calls `waiting` once when another process has it.
+
+    The system releases the lock when its owner dies, however it dies.
+    """
+    make_directory(file.parent)
+    lock = AsyncFileLock(file, run_in_executor=False)
+    try:
+        await lock.acquire(timeout=0)
+    except Timeout:
+        waiting()
+        await lock.acquire()
+    try:
+        yield
+    finally:
+        await lock.release()

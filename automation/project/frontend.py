@@ -15,7 +15,7 @@ from automation import paths
 from automation.console import errors
 from automation.console.errors import AutomationError
 from automation.console.events import Emit, Step, step
-from automation.process import files, locking, logs, processes
+from automation.process import files, logs, processes
 from automation.project import node
 
 _LAST_LINES = 12
@@ -37,7 +37,7 @@ async def install_packages(root: Path, environ: Mapping[str, str], emit: Emit) -
             current.detail = "up to date"
             return
         lock = root / ".run" / "packages.lock"
-        async with locking.locked(lock, lambda: current.progress("another run is installing them")):
+        async with files.locked(lock, lambda: current.progress("another run is installing them")):
             if packages_current(root):
                 current.detail = "another run has installed them"
                 return
@@ -106,7 +106,7 @@ async def build(root: Path, environ: Mapping[str, str], emit: Emit) -> Path:
         if target.is_dir():
             current.detail = "already built"
             return target
-        async with locking.locked(builds / "lock", lambda: current.progress("another run is building")):
+        async with files.locked(builds / "lock", lambda: current.progress("another run is building")):
             while not (target := builds / _source_hash(root)).is_dir():
                 await _build_once(root, environ, current)
                 # Sources that changed during the build belong to another build.
