@@ -107,10 +107,8 @@ async def _end(transport: asyncio.SubprocessTransport, collected: _Collected) ->
 
 def _kill_all(pid: int) -> None:
     """Kill a program that leads a session, and all that it has started, also where it has ended itself."""
-    tree = processes.children(pid)
     with suppress(psutil.Error):
-        tree.append(psutil.Process(pid))
-    processes.kill(tree)
+        processes.kill([*processes.children(pid), psutil.Process(pid)])
     if sys.platform != "win32":
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)

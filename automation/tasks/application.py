@@ -14,7 +14,7 @@ async def up(
     engine: flags.Engine = "",
     prod: Annotated[bool, Flag("Run the built frontend and a backend without reload.")] = False,
     detach: flags.Detach = False,
-    host: flags.Host = "",
+    host: flags.Host = "127.0.0.1",
     frontend_port: flags.FrontendPort = 3000,
     backend_port: flags.BackendPort = 8000,
     auto_port: flags.AutoPort = False,
@@ -23,9 +23,7 @@ async def up(
     """Start the application and stream its logs until Ctrl-C."""
     from automation.engines import lifecycle
 
-    options = lifecycle.UpOptions(
-        profile, prod, host or lifecycle.UpOptions.host, frontend_port, backend_port, auto_port, not detach
-    )
+    options = lifecycle.UpOptions(profile, prod, host, frontend_port, backend_port, auto_port, not detach)
     await lifecycle.up(*run, options, engine=engine, dry_run=dry_run)
 
 

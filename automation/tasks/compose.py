@@ -14,7 +14,7 @@ async def compose_up(
     dev: Annotated[bool, Flag("Run the development images: mounted sources, reload on change.")] = False,
     database: Annotated[str, Flag("sqlite, or postgres in a container (default: by DATABASE_URL).")] = "",
     detach: flags.Detach = False,
-    host: flags.Host = "",
+    host: flags.Host = "127.0.0.1",
     frontend_port: flags.FrontendPort = 3000,
     backend_port: flags.BackendPort = 8000,
     auto_port: flags.AutoPort = False,
@@ -23,16 +23,8 @@ async def compose_up(
     """Start the containers and build missing images first."""
     from automation.engines import lifecycle
 
-    options = lifecycle.UpOptions(
-        profile,
-        not dev,
-        host or lifecycle.UpOptions.host,
-        frontend_port,
-        backend_port,
-        auto_port,
-        not detach,
-        database,
-    )
+    ports = (frontend_port, backend_port, auto_port)
+    options = lifecycle.UpOptions(profile, not dev, host, *ports, not detach, database)
     await lifecycle.up(*run, options, engine="compose", dry_run=dry_run)
 
 

@@ -19,9 +19,9 @@ class Flag:
         """Return what `--help` says."""
         return self.help
 
-    def read(self, _option: str, given: Any, _default: Any) -> Any:
+    def read(self, _option: str, given: Any, default: Any) -> Any:
         """Return what the task gets for what Invoke parsed. Raises UsageError."""
-        return tuple(given) if self.many else given
+        return given if isinstance(given, bool) else tuple(given) if self.many else given or default
 
 
 @dataclass(frozen=True)

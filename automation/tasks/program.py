@@ -103,18 +103,17 @@ class ProjectProgram(Program):
         if not near and f"--{word}" in context.flags:
             near = f"--{word}"
         what = f"there is no task {word!r}"
-        if is_flag or task:
-            what = f"{task or 'invoke'} has no flag {word}" if is_flag else f"{task} takes no {word!r}"
+        if is_flag:
+            what = f"{task or 'invoke'} has no flag {word}"
+        elif task:
+            what = f"{task} takes no {word!r}"
+        if not near:
+            return UsageError(what, remedies=[explained])
         # A word after --help is not among the words of tasks.
         given = self.core.unparsed or ["--help", word]
         corrected = [near + part[len(word) :] if part.partition("=")[0] == word else part for part in given]
-        return UsageError(
-            what,
-            why=f"did you mean {near}?" if near else "",
-            remedies=list(
-                dict.fromkeys([f"invoke {shlex.join(corrected)}", explained] if near else [explained])
-            ),
-        )
+        remedies = dict.fromkeys([f"invoke {shlex.join(corrected)}", explained])
+        return UsageError(what, why=f"did you mean {near}?", remedies=list(remedies))
 
 
 def adopt() -> None:
