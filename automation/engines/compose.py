@@ -20,7 +20,7 @@ from automation.docker.cli import Docker, DockerError
 from automation.docker.compose_project import DATABASE, DATABASE_PASSWORD, Container, Project, holder
 from automation.engines import compose_failure
 from automation.engines.compose_start import ComposeRun, ComposeStart
-from automation.engines.engine import Engine, ServiceStatus, Status, UpOptions, open_first_page
+from automation.engines.engine import Engine, ServiceStatus, Status, UpOptions
 from automation.images import build
 from automation.images.plan import Options, Plan, plan_all
 from automation.process import files, processes
@@ -198,7 +198,7 @@ class ComposeEngine(Engine):
         try:
             wanted = await start.run(wanted, self._store.write)
             if not options.production:
-                await open_first_page(wanted.address, emit)
+                await self._open_pages(wanted.address, emit)
         except asyncio.CancelledError:
             await self._take_down(emit)
             raise

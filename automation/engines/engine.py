@@ -193,6 +193,15 @@ class Engine(ABC):
         environment.read(self._settings, profile).require_valid(name)
         return ()
 
+    async def _open_pages(self, address: str, emit: Emit) -> None:
+        """Request the pages that people see first, so that nobody waits for them to be compiled."""
+        with step(emit, "pages") as current:
+            current.progress("compiling the first page")
+            async with supervisor.client() as asking:
+                for path in _FIRST_PAGES:
+                    await supervisor.answer(asking, f"{address}{path}", _PAGE_SECONDS)
+            current.detail = "the first page is ready"
+
     async def _welcome(
         self, address: str, options: UpOptions, profile: Profile, values: Environment, emit: Emit
     ) -> None:
@@ -216,14 +225,3 @@ class Engine(ABC):
         )
         emit(Notice(("", *filter(None, lines), "")))
         emit(Result((await self.status()).to_mapping()))
-
-
-async def open_first_page(address: str, emit: Emit) -> None:
-    """Request the pages that people see first, so that nobody waits for the development server to compile."""
-    with step(emit, "pages") as current:
-        current.progress("compiling the first page")
-        async with supervisor.client() as asking:
-            for path in _FIRST_PAGES:
-                # Only the compilation of the page matters here.
-                await supervisor.answer(asking, f"{address}{path}", _PAGE_SECONDS)
-        current.detail = "the first page is ready"

@@ -19,15 +19,7 @@ from automation.console.events import Emit, Line, Notice, Result, step
 from automation.contract import environment, profiles
 from automation.contract.models import SERVICES, Profile
 from automation.engines import background
-from automation.engines.engine import (
-    Engine,
-    Published,
-    ServiceStatus,
-    Status,
-    UpOptions,
-    applied,
-    open_first_page,
-)
+from automation.engines.engine import Engine, Published, ServiceStatus, Status, UpOptions, applied
 from automation.engines.native_services import NativeServices
 from automation.process import files, logs, ports, processes, supervisor
 from automation.process.instance import Instance, Record, ServiceRecord, State
@@ -171,7 +163,7 @@ class NativeEngine(Engine):
                     build = await frontend.build(root, services.environ, emit)
                 await running.start(services.frontend(build))
                 if not options.production:
-                    await open_first_page(services.places.address, emit)
+                    await self._open_pages(places.address, emit)
 
             try:
                 await running.all_of((start_backend(), start_frontend()))

@@ -19,7 +19,7 @@ FIELD_MANAGER = "todo"
 """The name under which the API server records who applied a field."""
 
 _TIMEOUT_SECONDS = 30.0
-_INSTALL = {
+INSTALL = {
     "kubectl": "https://kubernetes.io/docs/tasks/tools/",
     "helm": "https://helm.sh/docs/intro/install/",
     "minikube": "https://minikube.sigs.k8s.io/docs/start/",
@@ -50,7 +50,7 @@ def find(name: str, settings: Settings, *alternatives: str) -> Program:
         raise ClusterUnavailableError(
             f"{name} is not installed",
             why=f"PATH has no program {name}",
-            remedies=[f"install it: {_INSTALL[name]}", *alternatives],
+            remedies=[f"install it: {INSTALL[name]}", *alternatives],
         )
     return program
 
