@@ -45,7 +45,7 @@ _NAME = r"""(?<![\w-])(?P<name>\w+)["'\])]*"""
 _IN_PYTHON = [
     re.compile(pattern + _LITERAL)
     for pattern in (
-        r"""\w\(\s*["'](?P<name>[A-Z][A-Z0-9_]+)["']\s*,\s*""",  # os.environ.get("NAME", …
+        r"""\w\(\s*["'](?P<name>[A-Z][A-Z0-9_]+)["']\s*,\s*""",  # environ.get("NAME", …
         r"""\w\(\s*["'](?P<name>\w+)["'][^)]*?,\s*default\s*=\s*""",
         rf"{_NAME}\s+or\s+",
         rf"{_NAME}\s+if\s[^\n]*?\selse\s+",
