@@ -94,7 +94,9 @@ def web_address(value: str) -> str:
 
 def origins(value: str) -> str:
     for origin in filter(None, (item.strip() for item in value.split(","))):
-        if web_address(origin) or urlsplit(origin).path not in {"", "/"} or "?" in origin:
+        host = origin.removesuffix(":*")  # every port of the host
+        wrong = web_address(host) or urlsplit(host).path not in {"", "/"} or {"?", "*"} & {*host}
+        if wrong or (host != origin and (urlsplit(host).port is not None or host.endswith("/"))):
             return "is not a list of origins; write it as in https://a.example,https://b.example"
     return ""
 

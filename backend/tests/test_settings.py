@@ -151,3 +151,24 @@ def test_secrets_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = repr(load_settings())
     assert "hidden" not in shown
     assert SECRET not in shown
+
+
+def test_a_trusted_origin_can_stand_for_every_port_of_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    origins = "http://localhost:*,http://[192.0.2.1]:30080,http://[2001:db8::1]:*"
+    assert load(monkeypatch, TRUSTED_ORIGINS=origins) == []
+    settings = load_settings()
+    for trusted in (
+        "http://localhost:3001",
+        "http://localhost",
+        "http://192.0.2.1:30080",
+        "http://[2001:db8::1]:30080",
+    ):
+        assert settings.trusts(trusted)
+    for foreign in ("https://localhost:3001", "http://192.0.2.1:3000", "http://localhost.evil.example:1"):
+        assert not settings.trusts(foreign)
+
+
+@pytest.mark.parametrize("origin", ["http://*:*", "http://a.example:80:*", "*", "http://a.example/:*"])
+def test_other_wildcards_in_origins_are_refused(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+    [problem] = load(monkeypatch, TRUSTED_ORIGINS=origin)
+    assert problem.startswith("TRUSTED_ORIGINS: must be ")

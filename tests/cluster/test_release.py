@@ -1,7 +1,9 @@
 """A release passes its chart tests, shares state between replicas, and keeps its data when removed."""
 
 import asyncio
+import re
 import secrets
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from automation import settings
 from automation.engines.cluster import ClusterEngine
 from automation.kubernetes.commands import ClusterError, Helm
 from automation.kubernetes.target import Request
-from tests.cluster.conftest import RULES, Release
+from tests.cluster.conftest import CHART, RULES, Release
 from tests.cluster.load import Person
 
 MESSAGES_A_MINUTE = 30
@@ -119,3 +121,40 @@ def test_removing_a_release_keeps_its_data_and_no_pod(
     assert release.get("deployments,services,configmaps,pods", of_the_release)["items"] == []
     assert release.get("secret", RULES.secret)["data"]
     assert [claim["status"]["phase"] for claim in release.get("persistentvolumeclaims")["items"]] == ["Bound"]
+
+
+def shell(command: str) -> str:
+    """Run a command as a person pastes it."""
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_plain_helm_needs_one_more_command_and_serves_where_its_notes_say(release: Release) -> None:
+    values = [
+        f"--set={service}.image.{name}={value}"
+        for service, image in release.images.items()
+        for name, value in image.values.items()
+    ]
+    words = ("--create-namespace", "--set=frontend.service.nodePort=0", *values)
+    development = f"--values={CHART}/values-dev.yaml"
+    installed = release.place.helm.run("install", "todo", str(CHART), development, *words)
+    notes = re.sub(r"\n {4}", "\n", asyncio.run(installed))
+    secret = re.search(r"^printf (?s:.*?)--from-env-file=\S+$", notes, re.MULTILINE)
+    address = re.search(r"^echo .*$", notes, re.MULTILINE)
+    assert secret, notes
+    assert address, notes
+    shell(secret[0])
+    release.kubectl("wait", "--for=condition=Available", "deployments", "--all", "--timeout=120s")
+    page = shell(address[0])
+
+    def sign_up(origin: str) -> int:
+        person = {
+            "name": "Ada",
+            "email": f"{secrets.token_hex(6)}@example.com",
+            "password": secrets.token_hex(8),
+        }
+        url = f"{page}/api/auth/sign-up/email"
+        return httpx2.post(url, json=person, headers={"Origin": origin}, timeout=30).status_code
+
+    assert sign_up(page) == httpx2.codes.OK
+    assert sign_up("http://localhost:1234") == httpx2.codes.OK, "a forwarded port"
+    assert sign_up("http://other.example") == httpx2.codes.FORBIDDEN

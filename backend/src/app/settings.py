@@ -11,7 +11,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from app.database.address import POSTGRESQL_FORM, database_url
 
 SECRET_LENGTH = 32
+ANY_PORT = ":*"
+"""The end of a trusted origin that stands for every port of its host."""
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_BRACKETED_IPV4 = re.compile(r"\[([\d.]+)\]")
 _SEMANTIC_VERSION = re.compile(
     r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
     r"(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?",
@@ -65,11 +68,20 @@ def _http(value: str) -> str:
 
 def _http_list(value: object) -> object:
     if isinstance(value, str):
-        origins = tuple(_http(item.strip()) for item in value.split(",") if item.strip())
-        if any(urlsplit(url).path or urlsplit(url).query for url in origins):
-            raise ValueError("must be origins: scheme, host and port, without a path")
-        return origins
+        return tuple(_origin(item.strip()) for item in value.split(",") if item.strip())
     return value
+
+
+def _origin(value: str) -> str:
+    # Kubernetes gives a node's address without brackets, and the chart adds them, whatever the address is.
+    value = _BRACKETED_IPV4.sub(r"\1", value, count=1)
+    host = value.removesuffix(ANY_PORT)
+    wild = host != value
+    url = _http(host)
+    parts = urlsplit(url)
+    if parts.path or parts.query or "*" in host or (wild and (parts.port is not None or host != url)):
+        raise ValueError("must be origins: scheme, host and port, without a path")
+    return url + ANY_PORT if wild else url
 
 
 def _lower(value: object) -> object:
@@ -144,7 +156,11 @@ class Settings(BaseSettings):
             urls += [
                 f"{parts.scheme}://{host}:{parts.port or 80}" for host in ("localhost", "127.0.0.1", "[::1]")
             ]
-        return frozenset(origin(url) for url in urls)
+        return frozenset(_host(url) + ANY_PORT if url.endswith(ANY_PORT) else origin(url) for url in urls)
+
+    def trusts(self, url: str) -> bool:
+        """Return whether a browser may send its cookies from a page at this URL. Raises ValueError."""
+        return bool({origin(url), _host(url) + ANY_PORT} & self.origins)
 
     @property
     def database(self) -> str:
@@ -157,9 +173,18 @@ class Settings(BaseSettings):
 def origin(url: str) -> str:
     """Return the origin of a URL as browsers send it: scheme, host and any non-default port."""
     parts = urlsplit(url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     default = {"http": 80, "https": 443}.get(parts.scheme)
-    return f"{parts.scheme}://{host}" + ("" if parts.port in {None, default} else f":{parts.port}")
+    return _host(url) + ("" if parts.port in {None, default} else f":{parts.port}")
+
+
+def _host(url: str) -> str:
+    """Return the scheme and the host of a URL."""
+    parts = urlsplit(url)
+    return (
+        f"{parts.scheme}://[{parts.hostname}]"
+        if ":" in (parts.hostname or "")
+        else f"{parts.scheme}://{parts.hostname}"
+    )
 
 
 def load_settings() -> Settings:

@@ -81,6 +81,10 @@ VALUES = [
     ("TRUSTED_ORIGINS", "https://a.example,,"),
     ("TRUSTED_ORIGINS", "https://a.example?x=1"),
     *(
+        ("TRUSTED_ORIGINS", f"http://{host}:*")
+        for host in ("localhost", "[::1]", "*", "a.example:80", "a.example/")
+    ),
+    *(
         ("VERSION", version)
         for version in (
             "v1.0.0", "v1.2.3-rc.1+build.5", "v1.0.0-a..b", "v1.0.0+a..b", "v1.0.0-", "v1.0.0+", "1.0.0",

@@ -8,7 +8,6 @@ from fastapi import Request
 
 from app.accounts.errors import AccountError
 from app.dependencies import get_settings
-from app.settings import origin
 
 _RELATIVE_PATH = re.compile(r"/(?!/|\\|%2f|%5c)[\w\-.+/@]*(?:\?[\w\-.+/=&%@]*)?", re.ASCII | re.IGNORECASE)
 _HEADER_SAFE = re.compile(r"[!-~]+")
@@ -63,7 +62,7 @@ def is_trusted(request: Request, url: str) -> bool:
     """Return whether a URL has a trusted origin."""
     settings = get_settings(request)
     try:
-        return urlsplit(url).scheme in {"http", "https"} and origin(url) in settings.origins
+        return urlsplit(url).scheme in {"http", "https"} and settings.trusts(url)
     except ValueError:
         return False
 

@@ -6,7 +6,8 @@ import secrets
 from typing import Any
 from urllib.request import Request, urlopen
 
-headers = {"content-type": "application/json"}
+# As a browser sends it from a page of the application.
+headers = {"content-type": "application/json", "origin": os.environ["ORIGIN"]}
 
 
 def call(method: str, path: str, body: object = None) -> Any:
