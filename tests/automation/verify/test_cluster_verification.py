@@ -76,6 +76,11 @@ def probe(kind: str, **changes: Any) -> Callable[[Objects], None]:
     return change
 
 
+HARDENED = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
 BROKEN: list[tuple[str, str, Callable[[Objects], None]]] = [
     ("cluster-replicas", "more", deployment(replicas=2)),
     (
@@ -103,6 +108,26 @@ BROKEN: list[tuple[str, str, Callable[[Objects], None]]] = [
     ("cluster-images", "latest", container(image="todo-backend:latest")),
     ("cluster-images", "another", container(image="other:0123456789ab")),
     ("cluster-restricted", "no bounds", container(securityContext={})),
+    (
+        "cluster-restricted",
+        "privileged",
+        container(securityContext={"privileged": True, **HARDENED}),
+    ),
+    (
+        "cluster-restricted",
+        "a capability",
+        container(securityContext={**HARDENED, "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN"]}}),
+    ),
+    (
+        "cluster-restricted",
+        "the node's network",
+        lambda objects: objects["Pod", "todo-backend-1"]["spec"].update(hostNetwork=True),
+    ),
+    (
+        "cluster-restricted",
+        "a sidecar",
+        lambda objects: objects["Pod", "todo-backend-1"]["spec"]["containers"].append({"name": "x"}),
+    ),
     (
         "cluster-restricted",
         "a token",
