@@ -16,7 +16,7 @@ Fact = tuple[str, Any]
 """A service, or an empty name for the whole profile, and an observation of it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Observation:
     """A fact that may be unavailable."""
 
@@ -25,10 +25,10 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class Source:
+class Source(Observation):
     """The Dockerfile of a service, as it is built for a profile."""
 
-    dockerfile: Dockerfile
+    dockerfile: Dockerfile = field(default_factory=lambda: parse(""))
     replaced: Mapping[str, str] = field(default_factory=dict)  # base image -> its replacement
 
 
@@ -39,12 +39,8 @@ class Sources:
 
 
 @dataclass(frozen=True)
-class Development:
+class Development(Source):
     """The service's Dockerfile.dev."""
-
-    dockerfile: Dockerfile = field(default_factory=lambda: parse(""))
-    failure: str = ""
-    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -171,20 +167,17 @@ class Configured(Observation):
 
 
 @dataclass(frozen=True)
-class Unconfigured:
-    """A backend started without its required variables."""
-
-    exit_code: int | None  # None if it kept running
-    named: tuple[str, ...]  # the variables that its output names
-
-
-@dataclass(frozen=True)
 class Misconfigured:
     """A backend started with invalid values."""
 
     exit_code: int | None  # None if it kept running
-    given: tuple[str, ...]
     named: tuple[str, ...]  # the variables that its output names
+    given: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unconfigured(Misconfigured):
+    """A backend started without its required variables."""
 
 
 @dataclass(frozen=True)

@@ -171,7 +171,8 @@ class Verifier:
 
     def _read_development(self, profile: Profile, service: str) -> facts.Development:
         try:
-            return sources.development(self._settings.root, self._development_plan(profile, service))
+            source = sources.source(self._settings.root, self._development_plan(profile, service))
+            return facts.Development(source.dockerfile)
         except AutomationError as error:
             return facts.Development(failure=error.what, remedy=" or ".join(error.remedies))
 
@@ -223,7 +224,7 @@ class Verifier:
             missing = [own for own in plans if keys[own.service] not in self._reloaded]
             await self._build(opened.docker, missing)
         except AutomationError as error:
-            failure = facts.Reloading(error.what, " or ".join(error.remedies))
+            failure = facts.Reloading(failure=error.what, remedy=" or ".join(error.remedies))
             return [(service, self._reloaded.get(keys.get(service, ()), failure)) for service in SERVICES]
         if missing:
             with step(self._emit, "development") as running:

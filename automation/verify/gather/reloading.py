@@ -42,7 +42,7 @@ async def measure(sandbox: Sandbox, contract: Contract, plan: Plan) -> Reloading
         except AutomationError as error:
             failure = f"the development container {error.what}"
     remedy = f"docker run {plan.reference}   and read its output"
-    return Reloading(failure, remedy, plan.reference, milliseconds)
+    return Reloading(plan.reference, milliseconds, failure=failure, remedy=remedy)
 
 
 async def _change(sandbox: Sandbox, container: str, address: str, contract: Contract, folder: Path) -> float:

@@ -14,7 +14,7 @@ from automation.images.plan import Plan
 from automation.process.files import read_text
 from automation.project import git
 from automation.settings import Settings
-from automation.verify.facts import Context, Development, Locks, Source, Template
+from automation.verify.facts import Context, Locks, Source, Template
 from automation.verify.gather import content, defaults
 from automation.verify.gather.leaks import SECRET_NAME, Search
 
@@ -28,11 +28,6 @@ def source(root: Path, plan: Plan) -> Source:
     """Return the Dockerfile of a plan."""
     written = dockerfile.load(root, plan.dockerfile)
     return Source(written.resolve(target=plan.target, arguments=plan.arguments), plan.bases)
-
-
-def development(root: Path, plan: Plan) -> Development:
-    """Return the Dockerfile.dev of a plan."""
-    return Development(source(root, plan).dockerfile)
 
 
 def build_context(root: Path, file: str, search: Search) -> Context:

@@ -12,7 +12,6 @@ from automation.verify.facts import Configured, Fact, Misconfigured, Unconfigure
 from automation.verify.gather.pair import within
 from automation.verify.gather.stack import Running, Stack
 
-_START_SECONDS = 30.0
 _INVALID = {
     "BETTER_AUTH_SECRET": "31-characters-are-one-too-few--",
     "JWT_SECRET": "31-characters-are-one-too-few--",
@@ -47,8 +46,9 @@ async def _configured(stack: Stack, service: str) -> Configured:
     async with stack.run(service, given) as container:
         running = Running(contract, container, port)
         try:
+            most = stack.rules.times.start_max_s
             seen = await stack.sandbox.look_inside(
-                container, running.user, address=running.health, patience=_START_SECONDS
+                container, running.user, address=running.health, patience=most
             )
         except DockerError as error:
             last = await stack.sandbox.last_words(container)
@@ -78,7 +78,7 @@ async def _misconfigured(stack: Stack) -> Misconfigured:
     names = {*stack.contract("backend").accepted, "VERSION"}
     invalid = {name: value for name, value in _INVALID.items() if name in names}
     code, output = await _end(stack, {**stack.required, **invalid})
-    return Misconfigured(code, tuple(invalid), tuple(name for name in invalid if f"{name}:" in output))
+    return Misconfigured(code, tuple(name for name in invalid if f"{name}:" in output), tuple(invalid))
 
 
 async def _end(stack: Stack, environ: Mapping[str, str]) -> tuple[int | None, str]:
