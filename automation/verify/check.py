@@ -8,6 +8,7 @@ The parameters of a check say what it needs, its docstring is its summary in `in
         return f"{contract.service.port}/tcp", listed(config.ports)
 
 `Contract` is what is required. Every other parameter is a fact, gathered only when a chosen check needs it.
+One called `backend` or `frontend` is that service's fact, for a check of both.
 A check returns a finding, or what is required and what is observed. Its remedy may name figures, as here.
 """
 
@@ -23,6 +24,7 @@ from typing import Any
 
 from automation.console.values import unknown
 from automation.contract.contract import Contract
+from automation.contract.models import SERVICES
 
 STATIC, IMAGE, LIVE = "static", "image", "live"
 """What a check looks at: the files, what was built from them, and what runs."""
@@ -69,7 +71,8 @@ class Check:
     name: str
     group: str
     summary: str
-    takes: tuple[type[Any], ...]
+    takes: tuple[Any, ...]
+    """The types of what it looks at, with the service where it is another's."""
     function: Callable[..., "Finding | Comparison"]
     remedy: str = ""
     """How to fix what the function finds, unless its finding says it."""
@@ -80,15 +83,17 @@ class Check:
     @property
     def needs(self) -> tuple[type[Any], ...]:
         """The facts that the check looks at."""
-        return tuple(kind for kind in self.takes if kind is not Contract)
+        kinds = (key[1] if isinstance(key, tuple) else key for key in self.takes)
+        return tuple(kind for kind in kinds if kind is not Contract)
 
     def to_mapping(self) -> dict[str, str]:
         """Return the check as plain data."""
         return {"name": self.name, "group": self.group, "service": self.only, "summary": self.summary}
 
-    def evaluate(self, contract: Contract, facts: Mapping[type[Any], Any]) -> Finding:
+    def evaluate(self, contract: Contract, facts: Mapping[Any, Any]) -> Finding:
         """Check the facts; a fact with a `failure` fails the check, one that is `absent` is not judged."""
-        for fact in (facts[kind] for kind in self.needs):
+        given = {Contract: contract, **facts}
+        for fact in (given[key] for key in self.takes):
             if absent := getattr(fact, "absent", ""):
                 finding = not_applicable(self.summary, absent)
                 break
@@ -96,7 +101,7 @@ class Check:
                 finding = Finding(self.summary, failure, Outcome.FAILED, fact.remedy)
                 break
         else:
-            found = self.function(*(contract if kind is Contract else facts[kind] for kind in self.takes))
+            found = self.function(*(given[key] for key in self.takes))
             finding = found if isinstance(found, Finding) else compare(*found)
             if finding.outcome is Outcome.FAILED and not finding.remedy:
                 finding = replace(finding, remedy=filled(self.remedy, contract))
@@ -116,7 +121,8 @@ def check(
 
     def decorate(function: _Function) -> _Function:
         hints = typing.get_type_hints(function)
-        takes = tuple(hints[parameter] for parameter in inspect.signature(function).parameters)
+        names = inspect.signature(function).parameters
+        takes = tuple((name, hints[name]) if name in SERVICES else hints[name] for name in names)
         summary = " ".join((function.__doc__ or "").split())
         register(Check(name, group, summary, takes, function, remedy, per_service, only))
         return function

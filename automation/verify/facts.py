@@ -33,12 +33,6 @@ class Source(Observation):
 
 
 @dataclass(frozen=True)
-class Sources:
-    backend: Dockerfile
-    frontend: Dockerfile
-
-
-@dataclass(frozen=True)
 class Development(Source):
     """The service's Dockerfile.dev."""
 

@@ -23,14 +23,14 @@ from automation.verify import facts
 from automation.verify.check import Check, Finding, Outcome
 from automation.verify.facts import Fact
 from automation.verify.gather import composition, endurance, pair, released, reloading, sandbox, sources
-from automation.verify.gather.content import Content, Contents
+from automation.verify.gather.content import Content
 from automation.verify.gather.inspection import Inspector
 from automation.verify.gather.leaks import Search
 from automation.verify.gather.sandbox import Sandbox
 from automation.verify.gather.stack import Stack
 from automation.verify.gather.variables import try_variables
 
-_IMAGES: set[type[Any]] = {facts.Config, Content, Contents, facts.Names, facts.Builds}
+_IMAGES: set[type[Any]] = {facts.Config, Content, facts.Names, facts.Builds}
 _PAIR: set[type[Any]] = {facts.Container, facts.Pair, facts.Endurance}
 _CONTAINERS = _PAIR | {facts.Configured, facts.Unconfigured, facts.Misconfigured, facts.Reloading}
 
@@ -126,7 +126,9 @@ class Verifier:
         for check in self._checks:
             for service in SERVICES if check.per_service else ("",):
                 if check.only in {"", service}:
-                    own = {type(fact): fact for name, fact in gathered if name == service}
+                    own = {
+                        type(fact) if name == service else (name, type(fact)): fact for name, fact in gathered
+                    }
                     yield check.evaluate(Contract(profile, self._rules, service), own)
 
     async def _require_given(self) -> None:
@@ -158,9 +160,6 @@ class Verifier:
                 for service in plans
                 if kind in self._needs
             ]
-            if facts.Sources in self._needs:
-                read = (sources.source(root, plans[service]).dockerfile for service in SERVICES)
-                gathered.append(("", facts.Sources(*read)))
             if facts.Template in self._needs:
                 gathered.append(("", await sources.template(self._settings, search)))
             if facts.Compositions in self._needs:
@@ -249,12 +248,10 @@ class Verifier:
                     (service, facts.Names(own.references, own.version)),
                     (service, facts.Builds(times.get("cold_s"), times.get("rebuild_s"))),
                 ]
-            if self._needs & {Content, Contents}:
-                contents = {}
+            if Content in self._needs:
                 for service in SERVICES:
                     running.progress(f"reading the layers of {images[service]}")
-                    contents[service] = await self._inspector.content(images[service])
-                gathered += [*contents.items(), ("", Contents(**contents))]
+                    gathered.append((service, await self._inspector.content(images[service])))
             running.detail = " · ".join(images[service] for service in SERVICES)
         return gathered
 

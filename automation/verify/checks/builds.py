@@ -18,7 +18,7 @@ from automation.verify.check import (
     no_problem,
     not_applicable,
 )
-from automation.verify.facts import Builds, Development, Source, Sources
+from automation.verify.facts import Builds, Development, Source
 
 _INSTALLS = re.compile(
     r"\b(?:(?:npm|pnpm)@ (?:ci|install|i)|yarn(?: install)?$|pip3?@ install|uv@ (?:pip install|sync)"
@@ -57,16 +57,16 @@ def multi_stage(contract: Contract, source: Source) -> Finding:
 @check(
     "builds-together", STATIC, per_service=False, remedy="another id for the cache mount, or sharing=shared"
 )
-def builds_together(contract: Contract, sources: Sources) -> Finding:
+def builds_together(contract: Contract, backend: Source, frontend: Source) -> Finding:
     """Both images can be built in parallel: they share no locked cache and neither is the other's base."""
-    shared = sorted(_locked_caches(sources.backend) & _locked_caches(sources.frontend))
+    shared = sorted(_locked_caches(backend.dockerfile) & _locked_caches(frontend.dockerfile))
     shared += [
         f"the {name} is built from {image}"
-        for name, dockerfile, other in (
-            ("backend", sources.backend, contract.profile.frontend.image),
-            ("frontend", sources.frontend, contract.profile.backend.image),
+        for name, source, other in (
+            ("backend", backend, contract.profile.frontend.image),
+            ("frontend", frontend, contract.profile.backend.image),
         )
-        for image in dockerfile.external
+        for image in source.dockerfile.external
         if image.partition(":")[0] == other
     ]
     return no_problem(shared)

@@ -9,7 +9,7 @@ from automation.contract.models import User
 from automation.docker.archive import File
 from automation.verify.check import IMAGE, Finding, at_most, check, judge, listed, no_problem
 from automation.verify.facts import Config, Context, Locks
-from automation.verify.gather.content import Content, Contents
+from automation.verify.gather.content import Content
 
 _MB = 10**6
 _SOURCES = "backend/src/"
@@ -42,9 +42,9 @@ def size(contract: Contract, content: Content) -> Finding:
 
 
 @check("size-together", IMAGE, per_service=False, remedy=_SIZE_REMEDY)
-def size_together(contract: Contract, contents: Contents) -> Finding:
+def size_together(contract: Contract, backend: Content, frontend: Content) -> Finding:
     """Both unpacked images together stay within the budget of the rules."""
-    together = (contents.backend.size + contents.frontend.size) / _MB
+    together = (backend.size + frontend.size) / _MB
     return at_most(contract.rules.memory.images_together_max_mb, together, "MB", digits=1)
 
 

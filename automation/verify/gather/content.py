@@ -66,12 +66,6 @@ class Content(Archive[Searched]):
         return next(texts, "")
 
 
-@dataclass(frozen=True)
-class Contents:
-    backend: Content
-    frontend: Content
-
-
 def read(stream: IO[bytes], search: Search, known: dict[str, Layer[Searched]] | None = None) -> Content:
     """Read the archive of one image; layers that are `known` are not read again. Raises ArchiveError."""
 

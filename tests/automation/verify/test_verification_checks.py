@@ -12,7 +12,6 @@ from automation.contract import models, profiles
 from automation.contract.models import SERVICES
 from automation.verify.check import Outcome, chosen, registered
 from automation.verify.facts import Config, Container, Names, Source
-from automation.verify.gather.content import Content, Contents
 from tests.automation.verify.broken_files import COMPOSE, FILES
 from tests.automation.verify.broken_images import IMAGES
 from tests.automation.verify.broken_services import SERVICES_AT_WORK
@@ -189,8 +188,3 @@ def test_each_check_has_a_summary_and_needs_a_fact() -> None:
     for check in registered():
         assert check.summary.endswith("."), check.name
         assert check.needs, check.name
-
-
-def test_contents_are_of_both_images() -> None:
-    made = scene()
-    assert made.whole[Contents].backend is made.facts["backend"][Content]

@@ -33,13 +33,12 @@ from automation.verify.facts import (
     Released,
     Reloading,
     Source,
-    Sources,
     Stop,
     Template,
     Unconfigured,
 )
 from automation.verify.gather.composition import COMBINATIONS, SETTINGS
-from automation.verify.gather.content import Content, Contents, Searched
+from automation.verify.gather.content import Content, Searched
 from automation.verify.gather.leaks import Search
 
 Facts = dict[type[Any], Any]
@@ -66,9 +65,11 @@ class Scene:
     def findings(self) -> list[Finding]:
         """Run every check."""
         found = []
+        each = {(name, kind): fact for name in SERVICES for kind, fact in self.facts[name].items()}
+        whole: dict[Any, Any] = {**each, **self.whole}
         for check in registered():
             if not check.per_service:
-                found.append(check.evaluate(Contract(self.profile, self.rules), self.whole))
+                found.append(check.evaluate(Contract(self.profile, self.rules), whole))
             else:
                 found += [
                     check.evaluate(Contract(self.profile, self.rules, name), self.facts[name])
@@ -90,7 +91,6 @@ class Scene:
         """Put files into a further layer of an image."""
         content: Content = self.facts[service][Content]
         self.facts[service][Content] = Content((*content.layers, Layer(files)), content.config)
-        self.whole[Contents] = Contents(*(self.facts[name][Content] for name in SERVICES))
 
     def rewrite(self, service: str, change: Callable[[str], str], kind: type[Any] = Source) -> None:
         """Change the text of a Dockerfile."""
@@ -98,7 +98,6 @@ class Scene:
         changed = change(text)
         assert changed != text
         self.facts[service][kind] = kind(parse(changed).resolve())
-        self.whole[Sources] = Sources(*(self.facts[name][Source].dockerfile for name in SERVICES))
 
     def dockerfile(self, service: str) -> str:
         """Return a Dockerfile that keeps to the contract."""
@@ -160,12 +159,9 @@ def scene(name: str = "standalone") -> Scene:
     made = Scene(profile, rules, {}, {service: {} for service in SERVICES})
     for service in SERVICES:
         made.facts[service] = _facts(made, service)
-    contents = Contents(*(made.facts[service][Content] for service in SERVICES))
     made.whole = {
-        Contents: contents,
         Pair: Pair(first_page_ms=100, first_page_files=5, service_to_service_ms=3, database_connection_ms=2),
         Compositions: _compositions(profile, rules),
-        Sources: Sources(*(made.facts[service][Source].dockerfile for service in SERVICES)),
         Template: Template(
             ignored=True,
             names=(*profile.backend.environment.required, profile.backend.environment.model_key),
