@@ -26,7 +26,7 @@ assert PROFILE.kubernetes is not None
 RULES: Kubernetes = PROFILE.kubernetes
 WORKLOADS = {"frontend": RULES.frontend, "backend": RULES.backend}
 GATEWAY = "gatewayRoute.enabled=true,gatewayRoute.parentRefs[0].name=edge,gatewayRoute.hostnames={a.example}"
-EVERY_SET = sorted(each.name for each in CHART.glob("ci/*.yaml"))
+EVERY_SET = sorted(file.name for file in CHART.glob("ci/*.yaml"))
 
 
 def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -40,8 +40,8 @@ def rendered(*arguments: str) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the objects of the release, by kind and name."""
     done = helm(*arguments)
     assert done.returncode == 0, done.stderr
-    documents = [each for each in yaml.safe_load_all(done.stdout) if each]
-    return {(each["kind"], each["metadata"]["name"]): each for each in documents}
+    documents = [document for document in yaml.safe_load_all(done.stdout) if document]
+    return {(document["kind"], document["metadata"]["name"]): document for document in documents}
 
 
 def with_values(name: str) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ def container(component: str, *arguments: str) -> dict[str, Any]:
     return found
 
 
-def test_the_chart_is_described_as_the_contract_says() -> None:
+def test_the_charts_metadata_matches_the_contract() -> None:
     described = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert (described["apiVersion"], described["type"]) == ("v2", "application")
     assert described["name"] == RULES.chart
@@ -66,7 +66,7 @@ def test_the_chart_is_described_as_the_contract_says() -> None:
     assert described["maintainers"]
 
 
-def test_the_values_of_a_developer_override_and_hold_no_secret() -> None:
+def test_values_for_development_only_override_and_hold_no_secret() -> None:
     known = yaml.safe_load((CHART / "values.yaml").read_text())
 
     def paths(values: dict[str, Any], before: str = "") -> Iterator[str]:
@@ -75,11 +75,11 @@ def test_the_values_of_a_developer_override_and_hold_no_secret() -> None:
 
     overridden = set(paths(yaml.safe_load((CHART / "values-dev.yaml").read_text())))
     assert overridden < set(paths(known))
-    assert not any("password" in each.lower() or "secret" in each.lower() for each in overridden)
+    assert not any("password" in path.lower() or "secret" in path.lower() for path in overridden)
 
 
 @pytest.mark.parametrize("component", WORKLOADS)
-def test_a_deployment_is_what_the_contract_says(component: str) -> None:
+def test_a_deployment_matches_the_contract(component: str) -> None:
     rules: Workload = WORKLOADS[component]
     deployment = rendered()["Deployment", rules.name]
     spec, selector = deployment["spec"], {"app": rules.name, "tier": rules.tier}
@@ -120,7 +120,7 @@ def assert_probe(probe: dict[str, Any], rules: Probe) -> None:
 
 
 @pytest.mark.parametrize("component", WORKLOADS)
-def test_a_developers_pod_is_ready_as_soon_as_it_can_be(component: str) -> None:
+def test_a_pod_for_development_has_no_initial_delay(component: str) -> None:
     own = container(component, "--values", str(CHART / "values-dev.yaml"))
     for probe in ("startupProbe", "readinessProbe"):
         assert own[probe]["initialDelaySeconds"] == 0
@@ -128,7 +128,7 @@ def test_a_developers_pod_is_ready_as_soon_as_it_can_be(component: str) -> None:
 
 
 @pytest.mark.parametrize("component", WORKLOADS)
-def test_a_service_is_what_the_contract_says(component: str) -> None:
+def test_a_service_matches_the_contract(component: str) -> None:
     rules = WORKLOADS[component]
     spec = rendered()["Service", rules.service]["spec"]
     assert spec["type"] == rules.service_type
@@ -138,38 +138,40 @@ def test_a_service_is_what_the_contract_says(component: str) -> None:
     assert port.get("nodePort", 0) == rules.node_port
 
 
-def test_the_names_of_a_long_release_leave_room_for_what_kubernetes_adds() -> None:
+def test_names_of_a_long_release_leave_room_for_suffixes() -> None:
     name = "r" * 53
     text = subprocess.run(
         [HELM, "template", name, str(CHART), "--set", "postgresql.enabled=true"],
         capture_output=True, encoding="utf-8", check=True,
     ).stdout  # fmt: skip
-    kinds = {each["kind"]: each["metadata"]["name"] for each in yaml.safe_load_all(text) if each}
+    kinds = {
+        document["kind"]: document["metadata"]["name"] for document in yaml.safe_load_all(text) if document
+    }
     # A revision's hash with a hyphen, a label of each pod.
     assert len(kinds["StatefulSet"]) + 11 <= 63
     assert len(kinds["Job"]) + len("0000") <= 63
 
 
-def test_a_client_that_no_proxy_stands_before_does_not_choose_its_address() -> None:
+def test_forwarding_headers_are_ignored_without_a_proxy() -> None:
     assert {"name": "BEHIND_PROXY", "value": "no"} in container("frontend")["env"]
     for proxy in ("ingress.enabled=true", "gatewayRoute.enabled=true"):
         behind = container("frontend", "--set", proxy, "--set", "gatewayRoute.parentRefs[0].name=edge")
-        assert "BEHIND_PROXY" not in {each["name"] for each in behind["env"]}
+        assert "BEHIND_PROXY" not in {variable["name"] for variable in behind["env"]}
 
 
-def test_the_scripts_of_a_page_are_asked_of_the_pod_that_gave_the_page() -> None:
+def test_clients_are_pinned_to_one_pod_of_the_frontend() -> None:
     name = RULES.frontend.service
     assert rendered()["Service", name]["spec"]["sessionAffinity"] == "ClientIP"
     spread = rendered("--set", "frontend.service.sessionAffinity=None")
     assert spread["Service", name]["spec"]["sessionAffinity"] == "None"
 
 
-def test_a_node_port_of_0_is_the_clusters_choice() -> None:
+def test_the_cluster_chooses_a_node_port_of_0() -> None:
     objects = rendered("--set", "frontend.service.nodePort=0")
     assert "nodePort" not in objects["Service", RULES.frontend.service]["spec"]["ports"][0]
 
 
-def test_the_configuration_is_what_the_contract_says_and_the_secret_is_made_elsewhere() -> None:
+def test_the_configuration_matches_the_contract_and_there_is_no_secret() -> None:
     objects = rendered()
     assert RULES.config.items() <= objects["ConfigMap", RULES.config_map]["data"].items()
     assert not [name for kind, name in objects if kind == "Secret"]
@@ -182,25 +184,25 @@ def test_the_configuration_is_what_the_contract_says_and_the_secret_is_made_else
 def test_every_pod_is_restricted_and_has_no_token(values: str) -> None:
     objects = rendered(*with_values(values))
     pods = [
-        each["spec"] if each["kind"] == "Pod" else each["spec"]["template"]["spec"]
-        for each in objects.values()
-        if each["kind"] in {"Pod", "Deployment", "Job", "StatefulSet"}
+        found["spec"] if found["kind"] == "Pod" else found["spec"]["template"]["spec"]
+        for found in objects.values()
+        if found["kind"] in {"Pod", "Deployment", "Job", "StatefulSet"}
     ]
     assert len(pods) >= 5
     for pod in pods:
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert pod["automountServiceAccountToken"] is False
-        for each in pod["containers"]:
-            assert each["securityContext"] == {
+        for own in pod["containers"]:
+            assert own["securityContext"] == {
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,
                 "capabilities": {"drop": ["ALL"]},
             }
-            assert {"requests", "limits"} <= each["resources"].keys()
+            assert {"requests", "limits"} <= own["resources"].keys()
 
 
-def test_a_changed_configuration_and_a_changed_secret_roll_the_pods() -> None:
+def test_a_changed_configuration_or_secret_restarts_the_pods() -> None:
     def annotations(component: str, *arguments: str) -> dict[str, str]:
         deployment = rendered(*arguments)["Deployment", WORKLOADS[component].name]
         found: dict[str, str] = deployment["spec"]["template"]["metadata"]["annotations"]
@@ -213,7 +215,7 @@ def test_a_changed_configuration_and_a_changed_secret_roll_the_pods() -> None:
         assert annotations(component, "--set", "frontend.service.nodePort=30081") == before
 
 
-def test_the_backend_tells_where_its_metrics_are() -> None:
+def test_prometheus_finds_the_backends_metrics() -> None:
     deployment = rendered()["Deployment", RULES.backend.name]
     annotations = deployment["spec"]["template"]["metadata"]["annotations"]
     assert annotations["prometheus.io/scrape"] == "true"
@@ -233,43 +235,43 @@ def test_budgets_and_autoscalers_fit_the_replicas() -> None:
     assert not [kind for kind, _ in rendered(*with_values("minimal.yaml")) if kind == "PodDisruptionBudget"]
 
 
-def test_the_backend_takes_connections_of_its_own_release_alone() -> None:
+def test_the_backend_accepts_connections_only_from_its_release() -> None:
     policy = rendered(*with_values("everything.yaml"))["NetworkPolicy", f"shop-{RULES.chart}-backend"]["spec"]
     assert policy["podSelector"]["matchLabels"] == {"app": RULES.backend.name, "tier": RULES.backend.tier}
-    sources = [each for rule in policy["ingress"] for each in rule["from"]]
+    sources = [source for rule in policy["ingress"] for source in rule["from"]]
     assert {"podSelector": {"matchLabels": {"app": RULES.frontend.name, "tier": "frontend"}}} in sources
     assert {"namespaceSelector": {"matchLabels": {"team": "monitoring"}}} in sources
     assert len(sources) == 3
 
 
-def test_the_schema_is_migrated_once_a_release_with_the_image_of_the_backend() -> None:
-    [job] = [each for (kind, _), each in rendered().items() if kind == "Job"]
+def test_a_job_with_the_backends_image_migrates_the_schema_once_per_revision() -> None:
+    [job] = [found for (kind, _), found in rendered().items() if kind == "Job"]
     pod = job["spec"]["template"]["spec"]
     assert job["metadata"]["name"].endswith("-migrations-1")
     assert pod["containers"][0]["image"] == container("backend")["image"]
     assert pod["restartPolicy"] == "Never"
 
 
-def test_the_database_of_a_developer_keeps_its_data_and_gives_its_password_to_no_command() -> None:
+def test_the_database_keeps_its_data_and_its_password_is_on_no_command_line() -> None:
     objects = rendered("--values", str(CHART / "values-dev.yaml"))
-    [database] = [each for (kind, _), each in objects.items() if kind == "StatefulSet"]
+    [database] = [found for (kind, _), found in objects.items() if kind == "StatefulSet"]
     assert database["spec"]["volumeClaimTemplates"][0]["metadata"]["name"] == "data"
     [password] = [
-        each
-        for each in database["spec"]["template"]["spec"]["containers"][0]["env"]
-        if each["name"] == "POSTGRES_PASSWORD"
+        variable
+        for variable in database["spec"]["template"]["spec"]["containers"][0]["env"]
+        if variable["name"] == "POSTGRES_PASSWORD"
     ]
     assert password["valueFrom"]["secretKeyRef"]["name"] == RULES.secret
-    address = next(each for each in container("backend", "--values", str(CHART / "values-dev.yaml"))["env"]
-                   if each["name"] == "DATABASE_URL")  # fmt: skip
+    variables = container("backend", "--values", str(CHART / "values-dev.yaml"))["env"]
+    address = next(variable for variable in variables if variable["name"] == "DATABASE_URL")
     assert "$(POSTGRES_PASSWORD)" in address["value"]
 
 
-def test_the_tests_of_a_release_ask_for_health_and_go_from_sign_up_to_a_task() -> None:
+def test_a_release_has_tests_of_health_and_of_a_persons_first_task() -> None:
     tests = [
-        each["metadata"]["name"]
-        for each in rendered().values()
-        if each["metadata"].get("annotations", {}).get("helm.sh/hook") == "test"
+        found["metadata"]["name"]
+        for found in rendered().values()
+        if found["metadata"].get("annotations", {}).get("helm.sh/hook") == "test"
     ]
     assert sorted(tests) == [f"shop-{RULES.chart}-test-health", f"shop-{RULES.chart}-test-sign-up-to-task"]
 
@@ -297,7 +299,7 @@ def test_the_tests_of_a_release_ask_for_health_and_go_from_sign_up_to_a_task() -
         ("shutdown.drainSeconds=45", "drainSeconds: 45 leaves no time"),
     ],
 )
-def test_a_value_that_is_unknown_or_impossible_is_refused_by_its_name(setting: str, named: str) -> None:
+def test_an_unknown_or_impossible_value_is_refused_by_name(setting: str, named: str) -> None:
     refused = helm("--set", setting)
     assert refused.returncode != 0
     assert re.search(named, refused.stderr)
@@ -357,7 +359,7 @@ def test_optional_fields_reach_the_objects() -> None:
     assert service["spec"]["externalTrafficPolicy"] == "Local"
     rolling = objects["Deployment", RULES.frontend.name]["spec"]["strategy"]["rollingUpdate"]
     assert rolling == {"maxSurge": "25%", "maxUnavailable": 0}
-    [account] = [each for (kind, _), each in objects.items() if kind == "ServiceAccount"]
+    [account] = [found for (kind, _), found in objects.items() if kind == "ServiceAccount"]
     assert account["metadata"]["annotations"] == {"example.com/role": "todo"}
 
 
@@ -368,7 +370,7 @@ def test_the_helpers_have_the_names_of_the_specification() -> None:
 
 
 @pytest.mark.parametrize("component", WORKLOADS)
-def test_a_secret_among_the_values_is_refused_with_where_it_belongs(component: str) -> None:
+def test_a_secret_among_the_values_is_refused_with_its_right_place(component: str) -> None:
     refused = helm("--set", f"{component}.env.BETTER_AUTH_SECRET=mine")
     assert refused.returncode != 0
     assert re.search(rf"{component}[./]env[./]BETTER_AUTH_SECRET", refused.stderr)
@@ -386,7 +388,7 @@ def test_processors_may_be_a_number(cpu: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "text"),
     [
         ([], "address}'):30080\""),
         ([], "POSTGRES_PASSWORD=$(openssl rand -hex 32)"),
@@ -397,23 +399,23 @@ def test_processors_may_be_a_number(cpu: str) -> None:
         (["ingress.enabled=true", "ingress.host=todo.example"], "The application:   http://todo.example\n"),
     ],
 )
-def test_a_person_is_told_the_address_or_what_prints_it(
-    tmp_path: Path, settings: list[str], told: str
+def test_the_notes_have_the_address_or_the_command_that_prints_it(
+    tmp_path: Path, settings: list[str], text: str
 ) -> None:
     chart = shutil.copytree(CHART, tmp_path / "chart")
     # Without a cluster Helm renders everything but the notes: here they are the value of an object.
     notes = chart / "templates" / "NOTES.txt"
     template = '{{- define "notes" -}}\n%s{{- end -}}\nnotes: {{ include "notes" . | toJson }}\n'
     (chart / "templates" / "notes.yaml").write_text(template % notes.read_text())
-    words = [word for each in settings for word in ("--set", each)]
+    words = [word for setting in settings for word in ("--set", setting)]
     done = subprocess.run(
         [HELM, "template", "shop", str(chart), "--show-only", "templates/notes.yaml", *words],
         capture_output=True, encoding="utf-8", check=True,
     )  # fmt: skip
-    assert told in yaml.safe_load(done.stdout)["notes"]
+    assert text in yaml.safe_load(done.stdout)["notes"]
 
 
-def test_the_archive_holds_neither_the_sets_of_the_checks_nor_hidden_files(tmp_path: Path) -> None:
+def test_the_archive_has_no_values_for_checks_and_no_hidden_files(tmp_path: Path) -> None:
     done = subprocess.run(
         [HELM, "package", str(CHART), "--destination", str(tmp_path)], capture_output=True, check=True
     )
