@@ -1,59 +1,25 @@
-"""The chart, rendered by Helm, is what the contract and the specification say."""
+"""The chart's objects match the contract and the specification."""
 
 import json
-import re
-import shutil
 import subprocess
-import sys
-import tarfile
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from automation.contract import profiles
-from automation.contract.models import Kubernetes, Probe, Workload
-from tests.automation.conftest import ROOT
-
-HELM = str(Path(sys.executable).with_name("helm"))
-"""The locked one, whatever PATH has."""
-CHART = ROOT / "deploy/helm/todo-chatbot-chart"
-PROFILE = profiles.load("cluster")
-assert PROFILE.kubernetes is not None
-RULES: Kubernetes = PROFILE.kubernetes
-WORKLOADS = {"frontend": RULES.frontend, "backend": RULES.backend}
-GATEWAY = "gatewayRoute.enabled=true,gatewayRoute.parentRefs[0].name=edge,gatewayRoute.hostnames={a.example}"
-EVERY_SET = sorted(file.name for file in CHART.glob("ci/*.yaml"))
-
-
-def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Render the chart as `helm template` does."""
-    words = [HELM, "template", "shop", str(CHART), "--namespace", RULES.namespace, *arguments]
-    return subprocess.run(words, capture_output=True, encoding="utf-8", check=False)
-
-
-@cache
-def rendered(*arguments: str) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the objects of the release, by kind and name."""
-    done = helm(*arguments)
-    assert done.returncode == 0, done.stderr
-    documents = [document for document in yaml.safe_load_all(done.stdout) if document]
-    return {(document["kind"], document["metadata"]["name"]): document for document in documents}
-
-
-def with_values(name: str) -> tuple[str, ...]:
-    """Return the flags that choose a set of values of `ci`."""
-    return ("--values", str(CHART / "ci" / name))
-
-
-def container(component: str, *arguments: str) -> dict[str, Any]:
-    """Return the container of a component's pods."""
-    deployment = rendered(*arguments)["Deployment", WORKLOADS[component].name]
-    found: dict[str, Any] = deployment["spec"]["template"]["spec"]["containers"][0]
-    return found
+from automation.contract.models import Probe, Workload
+from tests.automation.kubernetes.chart import (
+    CHART,
+    EVERY_SET,
+    HELM,
+    PROFILE,
+    RULES,
+    WORKLOADS,
+    container,
+    rendered,
+    with_values,
+)
 
 
 def test_the_charts_metadata_matches_the_contract() -> None:
@@ -274,153 +240,3 @@ def test_a_release_has_tests_of_health_and_of_a_persons_first_task() -> None:
         if found["metadata"].get("annotations", {}).get("helm.sh/hook") == "test"
     ]
     assert sorted(tests) == [f"shop-{RULES.chart}-test-health", f"shop-{RULES.chart}-test-sign-up-to-task"]
-
-
-@pytest.mark.parametrize(
-    ("setting", "named"),
-    [
-        ("frontend.replicaCnt=2", "replicaCnt"),
-        ("backend.probes.liveness.periodSecond=2", "periodSecond"),
-        ("frontend.image.pullPolicy=Sometimes", "pullPolicy"),
-        ("frontend.service.nodePort=80", "nodePort"),
-        ("backend.replicaCount=-1", "replicaCount"),
-        ("postgres.enabled=true", "postgres"),
-        ("config.LOG_LEVEL=loud", "LOG_LEVEL"),
-        ("backend.resources.limits.memory=much", "memory"),
-        ("namespace=shop", "namespace.*helm install --namespace"),
-        ("frontend.service.targetPort=8080", "targetPort"),
-        ("frontend.image.digest=latest", "digest"),
-        ("hpa.enabled=true", "hpa.*frontend.autoscaling"),
-        ("frontend.image.registry=a.example", "registry.*first part of repository"),
-        ("backend.resourcesPreset=small", "resourcesPreset.*requests and limits"),
-        ("backend.autoscaling.enabled=true,backend.autoscaling.minReplicas=9", "minReplicas: 9 is more than"),
-        ("backend.resources.requests.cpu=0.6", "requests.cpu: 0.6 is more than the limit, 500m"),
-        ("backend.resources.requests.memory=1Gi", "requests.memory: 1Gi is more than the limit, 512Mi"),
-        ("shutdown.drainSeconds=45", "drainSeconds: 45 leaves no time"),
-    ],
-)
-def test_an_unknown_or_impossible_value_is_refused_by_name(setting: str, named: str) -> None:
-    refused = helm("--set", setting)
-    assert refused.returncode != 0
-    assert re.search(named, refused.stderr)
-
-
-@pytest.mark.parametrize(
-    "setting",
-    ["frontend.service.targetPort=3000", "frontend.service.nodePort=null", "backend.env.DATABASE_URL=",
-     "frontend.env.NEXT_PUBLIC_API_URL=http://todo-backend-service:8080,frontend.env.NODE_ENV=production"],
-)  # fmt: skip
-def test_the_names_of_the_specifications_values_are_accepted(setting: str) -> None:
-    assert "DATABASE_URL" not in {
-        variable["name"]
-        for variable in container("backend", "--set", f"{setting},postgresql.enabled=false")["env"]
-    }
-
-
-@pytest.mark.parametrize(
-    ("settings", "public", "trusted"),
-    [
-        ("frontend.service.nodePort=30080", None, {"http://[$(NODE_IP)]:30080", "http://localhost:*"}),
-        ("frontend.service.nodePort=0", None, {"http://[$(NODE_IP)]:*", "http://localhost:*"}),
-        ("frontend.service.type=ClusterIP", None, {"http://localhost:*"}),
-        ("config.TRUSTED_ORIGINS=https://a.example,frontend.service.type=ClusterIP", None,
-         {"https://a.example", "http://localhost:*"}),
-        ("ingress.enabled=true,ingress.host=a.example", "http://a.example", set[str]()),
-        ("ingress.enabled=true,ingress.host=a.example,ingress.tlsSecretName=tls",
-         "https://a.example", set[str]()),
-        ("config.FRONTEND_URL=https://a.example", "https://a.example", set[str]()),
-        (f"{GATEWAY},frontend.service.type=ClusterIP", None,
-         {"https://a.example", "http://a.example", "http://localhost:*"}),
-    ],
-)  # fmt: skip
-def test_the_backend_trusts_the_pages_of_the_addresses_that_people_open(
-    settings: str, public: str | None, trusted: set[str]
-) -> None:
-    given = rendered("--set", settings)["ConfigMap", RULES.config_map]["data"]
-    values = {
-        **given,
-        **{
-            variable["name"]: variable.get("value", "")
-            for variable in container("backend", "--set", settings)["env"]
-        },
-    }
-    assert values.get("FRONTEND_URL") == public
-    assert {*filter(None, values.get("TRUSTED_ORIGINS", "").split(","))} == trusted
-
-
-def test_optional_fields_reach_the_objects() -> None:
-    objects = rendered(*with_values("everything.yaml"))
-    pods = objects["Deployment", RULES.frontend.name]["spec"]["template"]
-    assert pods["metadata"]["labels"]["example.com/team"] == "todo"
-    assert pods["spec"]["priorityClassName"] == "important"
-    assert pods["spec"]["containers"][0]["image"] == f"todo-frontend@sha256:{'0' * 64}"
-    service = objects["Service", RULES.frontend.service]
-    assert service["metadata"]["annotations"] == {"example.com/balancer": "internal"}
-    assert service["spec"]["externalTrafficPolicy"] == "Local"
-    rolling = objects["Deployment", RULES.frontend.name]["spec"]["strategy"]["rollingUpdate"]
-    assert rolling == {"maxSurge": "25%", "maxUnavailable": 0}
-    [account] = [found for (kind, _), found in objects.items() if kind == "ServiceAccount"]
-    assert account["metadata"]["annotations"] == {"example.com/role": "todo"}
-
-
-def test_the_helpers_have_the_names_of_the_specification() -> None:
-    helpers = (CHART / "templates" / "_helpers.tpl").read_text()
-    names = ("fullname", "labels", "frontend.selectorLabels", "backend.selectorLabels")
-    assert all(f'define "todo-chatbot.{name}"' in helpers for name in names)
-
-
-@pytest.mark.parametrize("component", WORKLOADS)
-def test_a_secret_among_the_values_is_refused_with_its_right_place(component: str) -> None:
-    refused = helm("--set", f"{component}.env.BETTER_AUTH_SECRET=mine")
-    assert refused.returncode != 0
-    assert re.search(rf"{component}[./]env[./]BETTER_AUTH_SECRET", refused.stderr)
-    assert "belong in .env" in refused.stderr
-    assert "mine" not in refused.stderr
-    refused = helm("--set", f"{component}.env.lower=any")
-    assert re.search(rf"{component}[./]env\b.*lower", refused.stderr)
-    assert "any" in str(container(component, "--set", f"{component}.env.UPPER=any")["env"])
-
-
-@pytest.mark.parametrize("cpu", ["1", "0.5", "250m"])
-def test_processors_may_be_a_number(cpu: str) -> None:
-    own = container("backend", "--set", f"backend.resources.limits.cpu={cpu}")
-    assert str(own["resources"]["limits"]["cpu"]) == cpu
-
-
-@pytest.mark.parametrize(
-    ("settings", "text"),
-    [
-        ([], "address}'):30080\""),
-        ([], "POSTGRES_PASSWORD=$(openssl rand -hex 32)"),
-        (["postgresql.enabled=false"], "DATABASE_URL=$DATABASE_URL"),
-        (["frontend.service.nodePort=0"], "get service todo-frontend-service --output jsonpath"),
-        (["frontend.service.type=ClusterIP"], "port-forward service/todo-frontend-service 3000:80"),
-        (["frontend.service.type=LoadBalancer"], ".status.loadBalancer.ingress[0]"),
-        (["ingress.enabled=true", "ingress.host=todo.example"], "The application:   http://todo.example\n"),
-    ],
-)
-def test_the_notes_have_the_address_or_the_command_that_prints_it(
-    tmp_path: Path, settings: list[str], text: str
-) -> None:
-    chart = shutil.copytree(CHART, tmp_path / "chart")
-    # Without a cluster Helm renders everything but the notes: here they are the value of an object.
-    notes = chart / "templates" / "NOTES.txt"
-    template = '{{- define "notes" -}}\n%s{{- end -}}\nnotes: {{ include "notes" . | toJson }}\n'
-    (chart / "templates" / "notes.yaml").write_text(template % notes.read_text())
-    words = [word for setting in settings for word in ("--set", setting)]
-    done = subprocess.run(
-        [HELM, "template", "shop", str(chart), "--show-only", "templates/notes.yaml", *words],
-        capture_output=True, encoding="utf-8", check=True,
-    )  # fmt: skip
-    assert text in yaml.safe_load(done.stdout)["notes"]
-
-
-def test_the_archive_has_no_values_for_checks_and_no_hidden_files(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [HELM, "package", str(CHART), "--destination", str(tmp_path)], capture_output=True, check=True
-    )
-    assert done.stdout
-    with tarfile.open(tmp_path / f"{RULES.chart}-{RULES.chart_version}.tgz") as archive:
-        names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"Chart.yaml", "values.yaml", "values.schema.json", "tests/health.py"} <= names
-    assert not [name for name in names if name.startswith((".", "ci/"))]
