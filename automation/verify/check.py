@@ -1,8 +1,9 @@
 """The check DSL: a check is a small pure function from a contract and facts to a finding.
 
-The parameters of a check say what it needs, its docstring is its summary in `invoke verify --list`:
+A check is called as its function. Its parameters say what it needs, its docstring is its summary in
+`invoke verify --list`:
 
-    @check("port", IMAGE, remedy="EXPOSE {service.port}")
+    @check(IMAGE, remedy="EXPOSE {service.port}")
     def port(contract: Contract, config: Config) -> Comparison:
         '''The image exposes the contract's port and no other.'''
         return f"{contract.service.port}/tcp", listed(config.ports)
@@ -115,15 +116,16 @@ _Function = typing.TypeVar("_Function", bound=Callable[..., Finding | Comparison
 
 
 def check(
-    name: str, group: str, *, remedy: str = "", per_service: bool = True, only: str = ""
+    group: str, *, remedy: str = "", per_service: bool = True, only: str = ""
 ) -> Callable[[_Function], _Function]:
-    """Register a function as the check of this name."""
+    """Register a function as the check of its name, with dashes."""
 
     def decorate(function: _Function) -> _Function:
         hints = typing.get_type_hints(function)
         names = inspect.signature(function).parameters
         takes = tuple((name, hints[name]) if name in SERVICES else hints[name] for name in names)
         summary = " ".join((function.__doc__ or "").split())
+        name = function.__name__.replace("_", "-")
         register(Check(name, group, summary, takes, function, remedy, per_service, only))
         return function
 

@@ -36,11 +36,7 @@ _LAYERS = "order the layers by how often they change, and keep caches with RUN -
 _REMOTE = re.compile(r"[a-z]+://|git@", re.IGNORECASE)
 
 
-@check(
-    "multi-stage",
-    STATIC,
-    remedy="build in separate stages, and COPY --from= only the result into the last one",
-)
+@check(STATIC, remedy="build in separate stages, and COPY --from= only the result into the last one")
 def multi_stage(contract: Contract, source: Source) -> Finding:
     """The image is built in several stages, and the last one copies the result of the others."""
     wanted, dockerfile = contract.service.stages, source.dockerfile
@@ -54,9 +50,7 @@ def multi_stage(contract: Contract, source: Source) -> Finding:
     )
 
 
-@check(
-    "builds-together", STATIC, per_service=False, remedy="another id for the cache mount, or sharing=shared"
-)
+@check(STATIC, per_service=False, remedy="another id for the cache mount, or sharing=shared")
 def builds_together(contract: Contract, backend: Source, frontend: Source) -> Finding:
     """Both images can be built in parallel: they share no locked cache and neither is the other's base."""
     shared = sorted(_locked_caches(backend.dockerfile) & _locked_caches(frontend.dockerfile))
@@ -72,42 +66,39 @@ def builds_together(contract: Contract, backend: Source, frontend: Source) -> Fi
     return no_problem(shared)
 
 
-@check("base", STATIC, remedy="FROM {service.base}, or change base in the contract")
+@check(STATIC, remedy="FROM {service.base}, or change base in the contract")
 def base(contract: Contract, source: Source) -> Finding | Comparison:
     """The runtime comes from the contract's base image."""
     return _requires_base(contract.service.base, source)
 
 
 @check(
-    "build-base",
-    STATIC,
-    only="frontend",
-    remedy="FROM {profile.frontend.build_base}, or change build_base in the contract",
+    STATIC, only="frontend", remedy="FROM {profile.frontend.build_base}, or change build_base in the contract"
 )
 def build_base(contract: Contract, source: Source) -> Finding | Comparison:
     """The frontend is built in the contract's build image."""
     return _requires_base(contract.profile.frontend.build_base, source)
 
 
-@check("base-tags", STATIC, remedy=_VERSION)
+@check(STATIC, remedy=_VERSION)
 def base_tags(source: Source) -> Finding:
     """Every base image has a specific tag, by default too, and what ADD downloads has a checksum."""
     return _pinned(source.dockerfile)
 
 
-@check("development-base-tags", STATIC, remedy=_VERSION)
+@check(STATIC, remedy=_VERSION)
 def development_base_tags(development: Development) -> Finding:
     """Every base image of Dockerfile.dev has a specific tag, never `latest`."""
     return _pinned(development.dockerfile)
 
 
-@check("layer-order", STATIC, remedy="COPY only the lock files before installing, and the sources afterwards")
+@check(STATIC, remedy="COPY only the lock files before installing, and the sources afterwards")
 def layer_order(source: Source) -> Finding:
     """Dependencies are installed before the sources are copied, so a changed line reinstalls nothing."""
     return no_problem(_late_installs(source.dockerfile))
 
 
-@check("build-arguments", STATIC)
+@check(STATIC)
 def build_arguments(contract: Contract, source: Source) -> Finding:
     """The Dockerfile declares the contract's build arguments with their default values."""
     wanted, defaults = contract.service.environment.build_arguments, source.dockerfile.arguments
@@ -118,7 +109,7 @@ def build_arguments(contract: Contract, source: Source) -> Finding:
     return judge(required, observed, holds=observed == required, remedy=f"ARG {required}")
 
 
-@check("development-command", STATIC)
+@check(STATIC)
 def development_command(contract: Contract, development: Development) -> Finding:
     """Dockerfile.dev runs the contract's development server, which reloads changed files."""
     wanted = contract.service.development_command
@@ -132,7 +123,7 @@ def development_command(contract: Contract, development: Development) -> Finding
     )
 
 
-@check("development-user", STATIC, remedy="USER 1001:1001")
+@check(STATIC, remedy="USER 1001:1001")
 def development_user(development: Development) -> Finding:
     """The development image does not run as root either."""
     lineage = development.dockerfile.lineage(development.dockerfile.target)
@@ -142,14 +133,14 @@ def development_user(development: Development) -> Finding:
     return judge("not root", user, holds=holds)
 
 
-@check("build-time", IMAGE, remedy=_LAYERS)
+@check(IMAGE, remedy=_LAYERS)
 def build_time(contract: Contract, builds: Builds) -> Finding:
     """A build without any cache finishes in time."""
     how = "invoke build --no-cache measures one"
     return _recorded(contract.rules.times.build_max_s, builds.cold_s, how)
 
 
-@check("rebuild-time", IMAGE, remedy=_LAYERS)
+@check(IMAGE, remedy=_LAYERS)
 def rebuild_time(contract: Contract, builds: Builds) -> Finding:
     """A build after a change of the sources finishes in time."""
     how = "the next build after a change of the sources is measured"

@@ -17,8 +17,8 @@ _ANY = re.compile(".+", re.DOTALL)
 _SHARED = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace")
 
 
-@check("cluster-replicas", LIVE, remedy="invoke status   and   invoke logs   show what delays them")
-def replicas(contract: Contract, released: Released) -> Comparison:
+@check(LIVE, remedy="invoke status   and   invoke logs   show what delays them")
+def cluster_replicas(contract: Contract, released: Released) -> Comparison:
     """All replicas of the contract are requested and available."""
     count, deployment = _workload(contract).replicas, _deployment(contract, released)
     observed = {
@@ -28,8 +28,8 @@ def replicas(contract: Contract, released: Released) -> Comparison:
     return {"requested": count, "available": count}, observed
 
 
-@check("cluster-strategy", LIVE, remedy=_REMEDY)
-def strategy(contract: Contract, released: Released) -> Comparison:
+@check(LIVE, remedy=_REMEDY)
+def cluster_strategy(contract: Contract, released: Released) -> Comparison:
     """An update replaces pods one by one, and removes none before its replacement is available."""
     rules = _rules(contract)
     steps = {"maxSurge": rules.max_surge, "maxUnavailable": rules.max_unavailable}
@@ -37,8 +37,8 @@ def strategy(contract: Contract, released: Released) -> Comparison:
     return {"type": "RollingUpdate", "rollingUpdate": steps}, observed
 
 
-@check("cluster-labels", LIVE, remedy=_REMEDY)
-def labels(contract: Contract, released: Released) -> Comparison:
+@check(LIVE, remedy=_REMEDY)
+def cluster_labels(contract: Contract, released: Released) -> Comparison:
     """The deployment and its pods carry the labels by which they are selected and identified."""
     rules, deployment, selector = _rules(contract), _deployment(contract, released), _selector(contract)
     labels = {
@@ -58,8 +58,8 @@ def labels(contract: Contract, released: Released) -> Comparison:
     return required, observed
 
 
-@check("cluster-probes", LIVE, remedy=_REMEDY)
-def probes(contract: Contract, released: Released) -> Comparison:
+@check(LIVE, remedy=_REMEDY)
+def cluster_probes(contract: Contract, released: Released) -> Comparison:
     """The pods have the contract's readiness and liveness probes."""
     workload = _workload(contract)
     container = _container(_get(_deployment(contract, released), "spec.template", {}))
@@ -67,24 +67,24 @@ def probes(contract: Contract, released: Released) -> Comparison:
     return required, {kind: container.get(f"{kind}Probe") for kind in required}
 
 
-@check("cluster-resources", LIVE, remedy=_REMEDY)
-def resources(contract: Contract, released: Released) -> Comparison:
+@check(LIVE, remedy=_REMEDY)
+def cluster_resources(contract: Contract, released: Released) -> Comparison:
     """Every pod has the contract's resource requests and limits."""
     rules, pods = _rules(contract), _pods(contract, released)
     required = {"requests": rules.requests.model_dump(), "limits": rules.limits.model_dump()}
     return _each(required, pods), {name: _container(pod).get("resources") for name, pod in pods.items()}
 
 
-@check("cluster-images", LIVE, remedy=_REMEDY)
-def images(contract: Contract, released: Released) -> Comparison:
+@check(LIVE, remedy=_REMEDY)
+def cluster_images(contract: Contract, released: Released) -> Comparison:
     """The pods run an image of the contract, by a tag that changes with its content."""
     image = re.compile(rf"(.*/)?{re.escape(contract.service.image)}:(?!latest$)[\w.-]+")
     pods = _pods(contract, released)
     return _each(image, pods), {name: _container(pod).get("image") for name, pod in pods.items()}
 
 
-@check("cluster-restricted", LIVE, remedy=_REMEDY)
-def restricted(contract: Contract, released: Released) -> Comparison:
+@check(LIVE, remedy=_REMEDY)
+def cluster_restricted(contract: Contract, released: Released) -> Comparison:
     """The pods run as the contract's user, with a read-only root, no capabilities and no token."""
     user, pods = contract.service.user, _pods(contract, released)
     required = {
@@ -117,8 +117,8 @@ def restricted(contract: Contract, released: Released) -> Comparison:
     return _each(required, pods), observed
 
 
-@check("cluster-service", LIVE, remedy=_REMEDY)
-def service(contract: Contract, released: Released) -> Comparison:
+@check(LIVE, remedy=_REMEDY)
+def cluster_service(contract: Contract, released: Released) -> Comparison:
     """The service has the contract's type and port and selects the workload's pods."""
     workload = _workload(contract)
     spec = _get(released.find("Service", workload.service), "spec", {})
@@ -134,8 +134,8 @@ def service(contract: Contract, released: Released) -> Comparison:
     }
 
 
-@check("cluster-policies", LIVE, remedy=_REMEDY)
-def policies(contract: Contract, released: Released) -> Comparison:
+@check(LIVE, remedy=_REMEDY)
+def cluster_policies(contract: Contract, released: Released) -> Comparison:
     """A network policy restricts who may connect, and a disruption budget lets nodes be drained."""
     pods = _selector(contract)
     policed = any(
@@ -149,8 +149,8 @@ def policies(contract: Contract, released: Released) -> Comparison:
     return {"policed": True, **dict.fromkeys(budgets, True)}, {"policed": policed, **budgets}
 
 
-@check("cluster-configuration", LIVE, remedy=_REMEDY, per_service=False)
-def configuration(contract: Contract, released: Released) -> Comparison:
+@check(LIVE, remedy=_REMEDY, per_service=False)
+def cluster_configuration(contract: Contract, released: Released) -> Comparison:
     """The cluster has the contract's ConfigMap and Secret, each with its own keys."""
     rules = _rules(contract)
     found = _get(released.find("ConfigMap", rules.config_map), "data", {})

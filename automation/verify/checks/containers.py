@@ -19,13 +19,13 @@ _ORDERLY = (0, 143)
 _WRITES = "write only to the contract's folders, or add the folder to writable in the contract"
 
 
-@check("start-time", LIVE, remedy="import and connect to less at startup")
+@check(LIVE, remedy="import and connect to less at startup")
 def start_time(contract: Contract, container: Container) -> Finding:
     """The container answers soon after it starts."""
     return at_most(contract.rules.times.start_max_s, container.first_answer_s, "s", digits=2)
 
 
-@check("process-user", LIVE, remedy="USER {service.user.uid}:{service.user.gid}")
+@check(LIVE, remedy="USER {service.user.uid}:{service.user.gid}")
 def process_user(contract: Contract, container: Container) -> Comparison:
     """Every process of the container runs as the contract's account."""
     seen = sorted({(process.uid, process.gid) for process in container.processes})
@@ -33,7 +33,7 @@ def process_user(contract: Contract, container: Container) -> Comparison:
     return f"{user.uid}:{user.gid}", listed(f"{uid}:{gid}" for uid, gid in seen)
 
 
-@check("read-only-root", LIVE, remedy="give the user these folders in the image, and no other")
+@check(LIVE, remedy="give the user these folders in the image, and no other")
 def read_only_root(contract: Contract, container: Container) -> Finding:
     """The service runs with a read-only root file system and can write only to the contract's folders."""
     places = contract.writable
@@ -46,16 +46,14 @@ def read_only_root(contract: Contract, container: Container) -> Finding:
     return no_problem([*extra, *missing], required=required)
 
 
-@check("reaps-zombies", LIVE, remedy='ENTRYPOINT ["/usr/bin/tini", "--"]')
+@check(LIVE, remedy='ENTRYPOINT ["/usr/bin/tini", "--"]')
 def reaps_zombies(container: Container) -> Finding:
     """The first process reaps orphans that have ended."""
     observed = f"{container.zombies} left" if container.zombies else "none"
     return judge("no zombie left", observed, holds=not container.zombies)
 
 
-@check(
-    "graceful-stop", LIVE, remedy="forward SIGTERM (exec form, tini) and shut down in order when it arrives"
-)
+@check(LIVE, remedy="forward SIGTERM (exec form, tini) and shut down in order when it arrives")
 def graceful_stop(contract: Contract, endurance: Endurance) -> Finding:
     """After SIGTERM the service answers the request in flight and exits before Docker kills it."""
     stop, limit = endurance.stop, contract.rules.times.stop_max_s
@@ -72,7 +70,6 @@ def graceful_stop(contract: Contract, endurance: Endurance) -> Finding:
 
 
 @check(
-    "restart",
     LIVE,
     remedy="restart: {rules.production_restart}; exit when the process does, and start"
     " without what the last one left",
@@ -83,7 +80,7 @@ def restart(contract: Contract, endurance: Endurance) -> Finding:
     return at_most(limit, endurance.restarted_s, "s", digits=2, missing="stayed down")
 
 
-@check("idle-memory", LIVE, remedy="import modules only when they are used")
+@check(LIVE, remedy="import modules only when they are used")
 def idle_memory(contract: Contract, endurance: Endurance) -> Finding:
     """The idle container stays within the memory budget of the rules."""
     memory = contract.rules.memory
@@ -91,7 +88,7 @@ def idle_memory(contract: Contract, endurance: Endurance) -> Finding:
     return at_most(limit, endurance.memory_mb, "MB", digits=1)
 
 
-@check("idle-processor", LIVE, remedy="wait for events instead of polling")
+@check(LIVE, remedy="wait for events instead of polling")
 def idle_processor(contract: Contract, endurance: Endurance) -> Finding:
     """The idle container stays within the processor budget of the rules."""
     memory = contract.rules.memory
@@ -99,14 +96,14 @@ def idle_processor(contract: Contract, endurance: Endurance) -> Finding:
     return at_most(limit, endurance.cpus, "processors", digits=3)
 
 
-@check("environment", LIVE, remedy="start the process without clearing its environment")
+@check(LIVE, remedy="start the process without clearing its environment")
 def environment(contract: Contract, configured: Configured) -> Finding:
     """Every variable that the contract accepts reaches the process."""
     missing = (f"{name} does not reach it" for name in configured.missing)
     return no_problem(missing, required=", ".join(contract.accepted))
 
 
-@check("port-setting", LIVE, remedy="read PORT when the process starts")
+@check(LIVE, remedy="read PORT when the process starts")
 def port_setting(configured: Configured) -> Finding:
     """The service listens on PORT where the contract accepts that variable."""
     if not configured.port:
@@ -115,12 +112,7 @@ def port_setting(configured: Configured) -> Finding:
     return judge("listens on PORT", observed, holds=configured.answers)
 
 
-@check(
-    "model-key",
-    LIVE,
-    only="backend",
-    remedy="read {profile.backend.environment.model_key} and AGENT_PROVIDER",
-)
+@check(LIVE, only="backend", remedy="read {profile.backend.environment.model_key} and AGENT_PROVIDER")
 def model_key(contract: Contract, configured: Configured) -> Finding:
     """With the contract's model key, the provider's model answers instead of the offline agent."""
     wanted = contract.profile.backend.environment
@@ -129,12 +121,7 @@ def model_key(contract: Contract, configured: Configured) -> Finding:
     return judge(f"{wanted.model_key}: {wanted.provider}", observed, holds=holds)
 
 
-@check(
-    "required-environment",
-    LIVE,
-    only="backend",
-    remedy="check the environment before serving, and have no default for a secret",
-)
+@check(LIVE, only="backend", remedy="check the environment before serving, and have no default for a secret")
 def required_environment(contract: Contract, unconfigured: Unconfigured) -> Finding:
     """Without its required variables the backend exits and names them."""
     wanted, named = contract.profile.backend.environment.required, unconfigured.named
@@ -144,10 +131,7 @@ def required_environment(contract: Contract, unconfigured: Unconfigured) -> Find
 
 
 @check(
-    "refused-environment",
-    LIVE,
-    only="backend",
-    remedy="validate the form and length of every variable when the settings are read",
+    LIVE, only="backend", remedy="validate the form and length of every variable when the settings are read"
 )
 def refused_environment(contract: Contract, misconfigured: Misconfigured) -> Finding:
     """With invalid values the backend exits and names each of their variables."""

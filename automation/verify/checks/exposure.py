@@ -28,11 +28,7 @@ _EXPOSED = "replace the secret, it is exposed; then RUN --mount=type=secret, or 
 _ADDRESS = re.compile(r"NEXT_PUBLIC_\w+|\w*_URL|\w*_HOST")
 
 
-@check(
-    "no-secret-arguments",
-    STATIC,
-    remedy="set it when the container starts, or RUN --mount=type=secret in a build",
-)
+@check(STATIC, remedy="set it when the container starts, or RUN --mount=type=secret in a build")
 def no_secret_arguments(source: Source) -> Finding:
     """No ARG or ENV holds a secret: both stay in the image's config and history."""
     found = [
@@ -48,21 +44,13 @@ def no_secret_arguments(source: Source) -> Finding:
     return no_problem(found)
 
 
-@check(
-    "no-secret-instructions",
-    STATIC,
-    remedy="RUN --mount=type=secret for what a build needs, environment variables for the rest",
-)
+@check(STATIC, remedy="RUN --mount=type=secret for what a build needs, environment variables for the rest")
 def no_secret_instructions(source: Source) -> Finding:
     """No instruction contains a secret or copies a file of secrets."""
     return no_problem(_secret_instructions(source.dockerfile))
 
 
-@check(
-    "context",
-    STATIC,
-    remedy="exclude them in {name}/Dockerfile.dockerignore and Dockerfile.dev.dockerignore",
-)
+@check(STATIC, remedy="exclude them in {name}/Dockerfile.dockerignore and Dockerfile.dev.dockerignore")
 def context(context: Context) -> Finding:
     """The build context has no settings, keys, history, tests or installed packages."""
     found = [
@@ -71,7 +59,7 @@ def context(context: Context) -> Finding:
     return no_problem([*found, *context.leaks], passing=f"none among {len(context.files)} files", most=3)
 
 
-@check("no-baked-addresses", STATIC, remedy="read it from the environment when the container starts")
+@check(STATIC, remedy="read it from the environment when the container starts")
 def no_baked_addresses(source: Source) -> Finding:
     """No ARG or ENV of the Dockerfile sets an address."""
     return no_problem(
@@ -81,12 +69,7 @@ def no_baked_addresses(source: Source) -> Finding:
     )
 
 
-@check(
-    "settings-template",
-    STATIC,
-    per_service=False,
-    remedy="a line .env in .gitignore, and NAME= in .env.example",
-)
+@check(STATIC, per_service=False, remedy="a line .env in .gitignore, and NAME= in .env.example")
 def settings_template(contract: Contract, template: Template) -> Finding:
     """git ignores .env, and .env.example names every required variable without a secret."""
     environment = contract.profile.backend.environment
@@ -101,17 +84,13 @@ def settings_template(contract: Contract, template: Template) -> Finding:
     )
 
 
-@check("no-default-secrets", STATIC, per_service=False, remedy="refuse to start without it")
+@check(STATIC, per_service=False, remedy="refuse to start without it")
 def no_default_secrets(template: Template) -> Finding:
     """Code, Compose files and the chart have no default value for a secret."""
     return no_problem(template.defaults, most=3)
 
 
-@check(
-    "open-environment",
-    IMAGE,
-    remedy="remove it from the image's ENV, and set it when the container starts",
-)
+@check(IMAGE, remedy="remove it from the image's ENV, and set it when the container starts")
 def open_environment(contract: Contract, config: Config) -> Finding:
     """The image sets no secret and no address: those come when a container starts."""
     environment = contract.service.environment
@@ -125,13 +104,13 @@ def open_environment(contract: Contract, config: Config) -> Finding:
     )
 
 
-@check("no-secret-in-layers", IMAGE, remedy=_EXPOSED)
+@check(IMAGE, remedy=_EXPOSED)
 def no_secret_in_layers(content: Content) -> Finding:
     """No layer holds a secret, not even one that a later layer deletes."""
     return no_problem((f"{leak.kind} in {leak.place}" for leak in content.leaks), most=3)
 
 
-@check("no-secret-in-config", IMAGE, remedy=_EXPOSED)
+@check(IMAGE, remedy=_EXPOSED)
 def no_secret_in_config(config: Config, search: Search) -> Finding:
     """The image's variables, labels, commands and health check hold no secret."""
     variables = {**config.environment, **config.labels}
@@ -142,7 +121,7 @@ def no_secret_in_config(config: Config, search: Search) -> Finding:
     return no_problem(found, most=3)
 
 
-@check("no-secret-in-history", IMAGE, remedy=_EXPOSED)
+@check(IMAGE, remedy=_EXPOSED)
 def no_secret_in_history(content: Content, search: Search) -> Finding:
     """The commands and arguments in the image's history hold no secret."""
     found: list[str] = []

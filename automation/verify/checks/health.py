@@ -25,7 +25,7 @@ _ABSENT = "there is no HEALTHCHECK"
 _PROGRAMS = '["python", "-m", "app.healthcheck"]   or   ["node", "healthcheck.mjs"]   or   ["healthcheck"]'
 
 
-@check("health-check", IMAGE, remedy=f"HEALTHCHECK … CMD {_PROGRAMS}")
+@check(IMAGE, remedy=f"HEALTHCHECK … CMD {_PROGRAMS}")
 def health_check(config: Config) -> Finding:
     """The image has a health check."""
     test = config.health.test if config.health is not None else ("NONE",)
@@ -33,7 +33,6 @@ def health_check(config: Config) -> Finding:
 
 
 @check(
-    "health-check-times",
     IMAGE,
     remedy="HEALTHCHECK --interval={service.health.interval_s}s --timeout={service.health.timeout_s}s"
     " --start-period={service.health.start_period_s}s --retries={service.health.retries}",
@@ -50,7 +49,7 @@ def health_check_times(contract: Contract, config: Config) -> Finding | Comparis
     return (required, observed) if observed else not_applicable(required, _ABSENT)
 
 
-@check("health-check-program", IMAGE, remedy=f"HEALTHCHECK CMD {_PROGRAMS}")
+@check(IMAGE, remedy=f"HEALTHCHECK CMD {_PROGRAMS}")
 def health_check_program(config: Config) -> Finding:
     """The health check works without a shell, curl or wget, so the image needs none of them."""
     required = "exec form, without curl"
@@ -63,7 +62,7 @@ def health_check_program(config: Config) -> Finding:
     return judge(required, observed, holds=form == "CMD" and not shell and not used & _HTTP_CLIENTS)
 
 
-@check("health-check-path", IMAGE, remedy=f"ENV HEALTH_PATH={{service.health.path}}, and {_PROGRAMS}")
+@check(IMAGE, remedy=f"ENV HEALTH_PATH={{service.health.path}}, and {_PROGRAMS}")
 def health_check_path(contract: Contract, config: Config) -> Finding:
     """The health check is the project's own program and asks for the contract's path."""
     wanted = contract.service.health.path
@@ -78,17 +77,13 @@ def health_check_path(contract: Contract, config: Config) -> Finding:
     return judge(wanted, observed, holds=own and {*paths} == {wanted})
 
 
-@check(
-    "healthy",
-    LIVE,
-    remedy="docker inspect --format '{{json .State.Health}}'   shows the output of the health check",
-)
+@check(LIVE, remedy="docker inspect --format '{{json .State.Health}}'   shows the output of the health check")
 def healthy(contract: Contract, container: Container) -> Finding:
     """Docker reports the container healthy in time, by the image's own health check."""
     return at_most(contract.rules.times.start_max_s, container.healthy_s, "s", digits=2)
 
 
-@check("health-answer", LIVE, remedy="serve it without calling anything that may be slow or absent")
+@check(LIVE, remedy="serve it without calling anything that may be slow or absent")
 def health_answer(contract: Contract, container: Container) -> Finding:
     """The health path answers 200 every time."""
     wrong = [answer.status or "no answer" for answer in container.health if answer.status != 200]
@@ -97,14 +92,14 @@ def health_answer(contract: Contract, container: Container) -> Finding:
     return judge(f"GET {contract.service.health.path} 200", observed, holds=holds)
 
 
-@check("health-time", LIVE, remedy="call nothing slow there, or give it a shorter timeout")
+@check(LIVE, remedy="call nothing slow there, or give it a shorter timeout")
 def health_time(contract: Contract, container: Container) -> Finding:
     """The health path answers in time every time."""
     slowest = max((answer.milliseconds for answer in container.health), default=0.0)
     return at_most(contract.rules.times.health_max_ms, slowest, "ms")
 
 
-@check("health-json", LIVE, remedy="answer with application/json")
+@check(LIVE, remedy="answer with application/json")
 def health_json(contract: Contract, container: Container) -> Finding:
     """The service reports its health as JSON under every health path of the rules."""
     pages, answers = contract.rules.health_pages, container.health_pages

@@ -31,9 +31,7 @@ _FIRST_YEAR = 2020
 
 
 @check(
-    "user",
-    IMAGE,
-    remedy="USER {service.user.uid}:{service.user.gid}, and these names in /etc/passwd and /etc/group",
+    IMAGE, remedy="USER {service.user.uid}:{service.user.gid}, and these names in /etc/passwd and /etc/group"
 )
 def user(contract: Contract, config: Config, content: Content) -> Comparison:
     """The image runs as the contract's account, under its names in /etc/passwd and /etc/group."""
@@ -44,19 +42,19 @@ def user(contract: Contract, config: Config, content: Content) -> Comparison:
     return f"{wanted.name}:{wanted.group} ({wanted.uid}:{wanted.gid})", observed
 
 
-@check("port", IMAGE, remedy="EXPOSE {service.port}")
+@check(IMAGE, remedy="EXPOSE {service.port}")
 def port(contract: Contract, config: Config) -> Comparison:
     """The image exposes the contract's port and no other."""
     return f"{contract.service.port}/tcp", listed(config.ports)
 
 
-@check("workdir", IMAGE, remedy="WORKDIR {service.workdir}")
+@check(IMAGE, remedy="WORKDIR {service.workdir}")
 def workdir(contract: Contract, config: Config) -> Comparison:
     """The image's working directory is the contract's."""
     return contract.service.workdir.rstrip("/"), config.workdir.rstrip("/") or "/"
 
 
-@check("command", IMAGE)
+@check(IMAGE)
 def command(contract: Contract, config: Config) -> Finding:
     """The image runs the contract's command, without a shell around it and without reloading."""
     wanted = contract.service.command
@@ -68,14 +66,14 @@ def command(contract: Contract, config: Config) -> Finding:
     return judge(" ".join(wanted), " ".join(words) or "nothing", holds=starts and not indirect, remedy=remedy)
 
 
-@check("init", IMAGE, remedy='ENTRYPOINT ["/usr/bin/tini", "--"]')
+@check(IMAGE, remedy='ENTRYPOINT ["/usr/bin/tini", "--"]')
 def init(config: Config) -> Finding:
     """The first process reaps orphans and forwards signals."""
     first = PurePosixPath(config.entrypoint[0]).name if config.entrypoint else "none"
     return judge("tini", first, holds=first in _INITS)
 
 
-@check("labels", IMAGE, remedy="invoke build   sets them; without it   docker build --label NAME=VALUE")
+@check(IMAGE, remedy="invoke build   sets them; without it   docker build --label NAME=VALUE")
 def labels(contract: Contract, config: Config) -> Finding:
     """The image's labels give its version, source, revision and creation time."""
     values = {name.rpartition(".")[2]: config.labels.get(name, "") for name in contract.rules.labels}
@@ -87,7 +85,7 @@ def labels(contract: Contract, config: Config) -> Finding:
     return no_problem(wrong, required=", ".join(values))
 
 
-@check("tags", IMAGE, remedy="invoke build")
+@check(IMAGE, remedy="invoke build")
 def tags(contract: Contract, config: Config, names: Names) -> Finding:
     """The image has the contract's name and tags."""
     image = contract.service.image
@@ -100,7 +98,7 @@ def tags(contract: Contract, config: Config, names: Names) -> Finding:
     return judge(required, " ".join(config.tags) or "no name", holds=not missing)
 
 
-@check("fixed-environment", IMAGE)
+@check(IMAGE)
 def fixed_environment(contract: Contract, config: Config) -> Finding:
     """The image sets the contract's fixed variables."""
     wanted = contract.service.environment.fixed
@@ -112,7 +110,7 @@ def fixed_environment(contract: Contract, config: Config) -> Finding:
     return judge(_assignments(wanted), _assignments(observed), holds=not changes, remedy=remedy)
 
 
-@check("path", IMAGE, only="backend", remedy="ENV PATH={profile.backend.packages}/bin:…")
+@check(IMAGE, only="backend", remedy="ENV PATH={profile.backend.packages}/bin:…")
 def path(contract: Contract, config: Config) -> Finding | Comparison:
     """The programs of the contract's virtual environment come first in PATH."""
     packages = contract.profile.backend.packages
@@ -122,7 +120,7 @@ def path(contract: Contract, config: Config) -> Finding | Comparison:
     return f"{packages}/bin", first or "no PATH"
 
 
-@check("image-config", IMAGE, remedy="correct the Dockerfile, or if it is right, checks/image_config.py")
+@check(IMAGE, remedy="correct the Dockerfile, or if it is right, checks/image_config.py")
 def image_config(contract: Contract, config: Config, names: Names) -> Comparison:
     """The image's configuration holds nothing else: every variable, label and key is a known one."""
     preparing = [word for word in config.entrypoint[1:] if word != "--"]

@@ -31,7 +31,7 @@ _TEMPORARY = ("/tmp", "/var/tmp", "/run", "/dev", "/proc", "/sys")  # noqa: S108
 _SIZE_REMEDY = "invoke size-check   shows the largest files"
 
 
-@check("size", IMAGE, remedy=_SIZE_REMEDY)
+@check(IMAGE, remedy=_SIZE_REMEDY)
 def size(contract: Contract, content: Content) -> Finding:
     """The unpacked image stays within its size budget."""
     limit, aim = contract.service.size_max_mb, contract.service.size_aim_mb
@@ -41,14 +41,14 @@ def size(contract: Contract, content: Content) -> Finding:
     return judge(f"at most {limit} MB (aim {aim})", observed, holds=over <= 0)
 
 
-@check("size-together", IMAGE, per_service=False, remedy=_SIZE_REMEDY)
+@check(IMAGE, per_service=False, remedy=_SIZE_REMEDY)
 def size_together(contract: Contract, backend: Content, frontend: Content) -> Finding:
     """Both unpacked images together stay within the budget of the rules."""
     together = (backend.size + frontend.size) / _MB
     return at_most(contract.rules.memory.images_together_max_mb, together, "MB", digits=1)
 
 
-@check("packages", IMAGE, only="backend", remedy="install only into it, and leave pip out of the image")
+@check(IMAGE, only="backend", remedy="install only into it, and leave pip out of the image")
 def packages(contract: Contract, content: Content) -> Finding:
     """The Python packages are in the contract's virtual environment, or in the interpreter's own folder."""
     wanted = contract.profile.backend.packages
@@ -64,7 +64,7 @@ def packages(contract: Contract, content: Content) -> Finding:
     return judge(required, observed, holds=holds)
 
 
-@check("application", IMAGE, only="backend", remedy="COPY backend/src {service.workdir}")
+@check(IMAGE, only="backend", remedy="COPY backend/src {service.workdir}")
 def application(contract: Contract, content: Content, context: Context) -> Finding:
     """The backend's sources are in the working directory, with the agent and the MCP server."""
     workdir = contract.profile.backend.workdir
@@ -74,7 +74,7 @@ def application(contract: Contract, content: Content, context: Context) -> Findi
     return judge(f"{_SOURCES} in {workdir}", observed, holds=bool(sources) and not missing)
 
 
-@check("output", IMAGE, only="frontend", remedy="copy the {profile.frontend.output} output of Next.js")
+@check(IMAGE, only="frontend", remedy="copy the {profile.frontend.output} output of Next.js")
 def output(contract: Contract, content: Content) -> Finding:
     """The frontend is a Node server or files for nginx, as in the contract."""
     frontend = contract.profile.frontend
@@ -86,7 +86,7 @@ def output(contract: Contract, content: Content) -> Finding:
     return no_problem(problems, required=f"{wanted} and {program}")
 
 
-@check("programs", IMAGE, remedy="assemble the image without them")
+@check(IMAGE, remedy="assemble the image without them")
 def programs(contract: Contract, content: Content) -> Finding:
     """The image has no shell, compiler, package manager or HTTP client."""
     forbidden = {*contract.rules.forbidden_programs, *_RELATED}
@@ -95,18 +95,14 @@ def programs(contract: Contract, content: Content) -> Finding:
     return no_problem(sorted(found))
 
 
-@check("caches", IMAGE, remedy="RUN --mount=type=cache for caches, or remove them in the same RUN")
+@check(IMAGE, remedy="RUN --mount=type=cache for caches, or remove them in the same RUN")
 def caches(content: Content) -> Finding:
     """No layer has package manager caches or temporary files."""
     files = (file for layer in content.layers for file in layer.files if file.kind == "file")
     return no_problem(sorted(file.path for file in files if _CACHES.match(file.path)), most=3)
 
 
-@check(
-    "development-packages",
-    IMAGE,
-    remedy="install from backend/requirements.txt, or with   npm ci --omit=dev   and copy no tests",
-)
+@check(IMAGE, remedy="install from backend/requirements.txt, or with   npm ci --omit=dev   and copy no tests")
 def development_packages(contract: Contract, content: Content, locks: Locks) -> Finding:
     """The image has no development packages of the locks and no tests of the project."""
     python = {
@@ -122,9 +118,7 @@ def development_packages(contract: Contract, content: Content, locks: Locks) -> 
 
 
 @check(
-    "package-database",
-    IMAGE,
-    remedy="keep the entries of the packages in use: /var/lib/dpkg/status.d or /lib/apk/db/installed",
+    IMAGE, remedy="keep the entries of the packages in use: /var/lib/dpkg/status.d or /lib/apk/db/installed"
 )
 def package_database(content: Content) -> Finding:
     """The image keeps its base's package database, in which scanners look up vulnerabilities."""
@@ -132,18 +126,14 @@ def package_database(content: Content) -> Finding:
     return judge("entries of dpkg or apk", f"{count} files" if count else "none", holds=bool(count))
 
 
-@check("privileged-files", IMAGE, remedy="chmod ug-s, or remove them")
+@check(IMAGE, remedy="chmod ug-s, or remove them")
 def privileged_files(content: Content) -> Finding:
     """No program raises privileges: none is setuid or setgid."""
     files = (path for path, file in content.files.items() if file.kind == "file" and file.mode & 0o6000)
     return no_problem(sorted(files))
 
 
-@check(
-    "writable-places",
-    IMAGE,
-    remedy="let root own the files, readable by all; give the user only the contract's folders",
-)
+@check(IMAGE, remedy="let root own the files, readable by all; give the user only the contract's folders")
 def writable_places(contract: Contract, content: Content, config: Config) -> Finding:
     """The process may write only to the contract's folders."""
     service, places = contract.service, contract.writable

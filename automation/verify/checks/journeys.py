@@ -19,7 +19,7 @@ _SLOW = "invoke logs   and the container's processor limit show what takes the t
 _BACKEND_LOGS = "docker compose logs backend"
 
 
-@check("gzip", LIVE, only="frontend", remedy="gzip on;")
+@check(LIVE, only="frontend", remedy="gzip on;")
 def gzip(contract: Contract, container: Container) -> Finding | Comparison:
     """A static frontend is sent compressed to browsers that accept it."""
     if contract.profile.frontend.output != "static":
@@ -27,18 +27,13 @@ def gzip(contract: Contract, container: Container) -> Finding | Comparison:
     return "gzip", container.page_encoding or "uncompressed"
 
 
-@check(
-    "api-address",
-    LIVE,
-    per_service=False,
-    remedy="read the address when the server starts, not when it is built",
-)
+@check(LIVE, per_service=False, remedy="read the address when the server starts, not when it is built")
 def api_address(pair: Pair) -> Finding:
     """The frontend reaches the backend at the address given at start, which no build could know."""
     return no_problem([pair.address_reached])
 
 
-@check("service-to-service-time", LIVE, per_service=False, remedy=_SLOW)
+@check(LIVE, per_service=False, remedy=_SLOW)
 def service_to_service_time(contract: Contract, pair: Pair) -> Finding:
     """The backend answers the frontend's container in time."""
     limit, seen = contract.rules.times.service_to_service_max_ms, pair.service_to_service_ms
@@ -46,7 +41,7 @@ def service_to_service_time(contract: Contract, pair: Pair) -> Finding:
     return at_most(limit, seen, "ms", missing="no answer", remedy=remedy)
 
 
-@check("database-connection-time", LIVE, per_service=False, remedy=_SLOW)
+@check(LIVE, per_service=False, remedy=_SLOW)
 def database_connection_time(contract: Contract, pair: Pair) -> Finding:
     """The backend's database answers in time, as its health reports."""
     limit, seen = contract.rules.times.database_connection_max_ms, pair.database_connection_ms
@@ -54,7 +49,7 @@ def database_connection_time(contract: Contract, pair: Pair) -> Finding:
     return at_most(limit, seen, "ms", missing="its health does not report it", remedy=remedy)
 
 
-@check("first-page-time", LIVE, per_service=False, remedy=_SLOW)
+@check(LIVE, per_service=False, remedy=_SLOW)
 def first_page_time(contract: Contract, pair: Pair) -> Finding:
     """The first page with everything that it loads arrives in time."""
     finding = at_most(contract.rules.times.first_page_max_ms, pair.first_page_ms, "ms")
@@ -64,7 +59,7 @@ def first_page_time(contract: Contract, pair: Pair) -> Finding:
     return finding
 
 
-@check("end-to-end", LIVE, per_service=False, remedy=_SLOW)
+@check(LIVE, per_service=False, remedy=_SLOW)
 def end_to_end(contract: Contract, pair: Pair) -> Finding:
     """Through the frontend, a person signs up, adds a task and sees it in the list in time."""
     finding = at_most(contract.rules.times.end_to_end_max_ms, pair.end_to_end_ms, "ms")
@@ -73,13 +68,13 @@ def end_to_end(contract: Contract, pair: Pair) -> Finding:
     return finding
 
 
-@check("chat", LIVE, per_service=False, remedy=_BACKEND_LOGS)
+@check(LIVE, per_service=False, remedy=_BACKEND_LOGS)
 def chat(pair: Pair) -> Finding:
     """In the chat, the agent adds a task with a tool of the MCP server and reports which tool it called."""
     return no_problem([pair.chat])
 
 
-@check("hot-reload-time", LIVE, remedy=_SLOW)
+@check(LIVE, remedy=_SLOW)
 def hot_reload_time(contract: Contract, reloading: Reloading) -> Finding:
     """The development image serves a changed line in time."""
     finding = at_most(contract.rules.times.hot_reload_max_ms, reloading.milliseconds, "ms")
