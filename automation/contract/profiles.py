@@ -82,13 +82,9 @@ def load_rules(root: Path = paths.ROOT) -> Rules:
 def _load(kind: type[_Contract], file: Path, root: Path) -> _Contract:
     shown = paths.readable(file, root)
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        document = tomllib.loads(files.read_text(root, shown))
+    except tomllib.TOMLDecodeError as error:
         raise ContractError(f"{shown} is not valid TOML", why=str(error)) from error
-    except OSError as error:
-        raise ContractError(
-            f"{shown} cannot be read", why=error.strerror or str(error), remedies=[f"git checkout -- {shown}"]
-        ) from error
     try:
         # Strict validation takes a JSON array for a tuple, and no list of Python's.
         return kind.model_validate_json(json.dumps(document, default=str))

@@ -11,22 +11,17 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 _BLOCK_BYTES = 2**20
 _WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
-@dataclass(frozen=True)
-class _Pattern:
+class _Pattern(NamedTuple):
     text: str
+    expression: re.Pattern[str]
     includes: bool
-
-    @cached_property
-    def expression(self) -> re.Pattern[str]:
-        parts = re.findall(r"\*\*/?|\*|\?|\[[^\]]*\]|\\.|[^*?\[\\]+|.", self.text)
-        return re.compile("".join(_translate(part) for part in parts), re.DOTALL)
 
     def may_include_below(self, folder: str) -> bool:
         """Return whether it could include a path inside the folder."""
@@ -87,8 +82,9 @@ def load(root: Path, dockerfile: str) -> Context:
 
 
 def _pattern(line: str) -> _Pattern:
-    path = os.path.normpath(line.removeprefix("!").strip()).replace(os.sep, "/").lstrip("/")
-    return _Pattern(path, includes=line.startswith("!"))
+    text = os.path.normpath(line.removeprefix("!").strip()).replace(os.sep, "/").lstrip("/")
+    parts = re.findall(r"\*\*/?|\*|\?|\[[^\]]*\]|\\.|[^*?\[\\]+|.", text)
+    return _Pattern(text, re.compile("".join(map(_translate, parts)), re.DOTALL), line.startswith("!"))
 
 
 def _translate(part: str) -> str:

@@ -37,9 +37,7 @@ async def load(settings: Settings, emit: Emit, request: Request, *, service: str
         emit(Notice((f"The images of {profile.name} would be built and loaded into {target}.",)))
         emit(Result({"context": target.context, "profile": profile.name}))
         return
-    loaded = await delivery.load(
-        settings, profile, target, emit, service=service, registry=request.registry, bases=request.bases
-    )
+    loaded = await delivery.load(settings, request, target, emit, service)
     emit(Result({"images": [asdict(image) for image in loaded.values()]}))
 
 

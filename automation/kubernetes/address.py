@@ -4,7 +4,6 @@ import asyncio
 import json
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 
 import httpx2
 
@@ -19,54 +18,48 @@ _PATH = "/api/auth/ok"
 """The frontend forwards this path: an answer proves that the frontend and the backend are reached."""
 
 
-@dataclass(frozen=True)
-class Address:
-    """Where the frontend of a release is reached."""
+async def current(place: Place, frontend: Workload, port: int = 0) -> str:
+    """Return the address at a node of the cluster, empty if the frontend's service has no node port.
 
-    place: Place
-    frontend: Workload
+    0 stands for the port that the service has already.
+    """
+    found, nodes = await asyncio.gather(
+        place.kubectl.complete("get", "service", frontend.service, "--output=json"),
+        place.kubectl.items("nodes"),
+    )
+    if not port and found.code == 0:
+        port = json.loads(found.output)["spec"]["ports"][0].get("nodePort", 0)
+    internal = (
+        address["address"]
+        for node in nodes
+        for address in node["status"]["addresses"]
+        if address["type"] == "InternalIP"
+    )
+    return f"http://{addresses.bracketed(next(internal, 'localhost'))}:{port}" if port else ""
 
-    async def current(self, port: int = 0) -> str:
-        """Return the address at a node of the cluster, empty if the service has no node port.
 
-        0 stands for the port that the service has already.
-        """
-        kubectl = self.place.kubectl
-        found, nodes = await asyncio.gather(
-            kubectl.complete("get", "service", self.frontend.service, "--output=json"), kubectl.items("nodes")
-        )
-        if not port and found.code == 0:
-            port = json.loads(found.output)["spec"]["ports"][0].get("nodePort", 0)
-        internal = (
-            address["address"]
-            for node in nodes
-            for address in node["status"]["addresses"]
-            if address["type"] == "InternalIP"
-        )
-        return f"http://{addresses.bracketed(next(internal, 'localhost'))}:{port}" if port else ""
-
-    async def reach(self, origin: str, emit: Emit) -> str:
-        """Return the address that answers from this machine; if none does, suggest a way and return ""."""
-        candidates = [origin, f"http://localhost:{origin.rpartition(':')[2]}"] if origin else []
-        with step(emit, "address") as running:
-            deadline = time.monotonic() + _TIMEOUT_SECONDS
-            async with httpx2.AsyncClient(trust_env=False, timeout=2.0) as client:
-                # A node forwards to a new service only after up to a second.
-                while candidates and time.monotonic() < deadline:
-                    for address in candidates:
-                        with suppress(httpx2.HTTPError):
-                            answer = await client.get(f"{address}{_PATH}")
-                            if answer.status_code == httpx2.codes.OK:
-                                running.detail = f"{address} answers"
-                                return address
-                    await asyncio.sleep(_PAUSE_SECONDS)
-            running.detail = "not reachable from this machine"
-        service, namespace = self.frontend.service, self.place.kubectl.namespace
-        if self.place.target.kind == MINIKUBE:
-            cluster = self.place.target.cluster
-            way = f"minikube --profile {cluster} service {service} --namespace {namespace} --url"
-        else:
-            forward = f"port-forward service/{service} 3000:{self.frontend.service_port}"
-            way = f"kubectl --namespace {namespace} {forward}"
-        emit(Notice((f"The cluster's nodes cannot be reached from this machine. Run:   {way}",)))
-        return ""
+async def reach(place: Place, frontend: Workload, origin: str, emit: Emit) -> str:
+    """Return the address that answers from this machine; if none does, suggest a way and return ""."""
+    candidates = [origin, f"http://localhost:{origin.rpartition(':')[2]}"] if origin else []
+    with step(emit, "address") as running:
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        async with httpx2.AsyncClient(trust_env=False, timeout=2.0) as client:
+            # A node forwards to a new service only after up to a second.
+            while candidates and time.monotonic() < deadline:
+                for address in candidates:
+                    with suppress(httpx2.HTTPError):
+                        answer = await client.get(f"{address}{_PATH}")
+                        if answer.status_code == httpx2.codes.OK:
+                            running.detail = f"{address} answers"
+                            return address
+                await asyncio.sleep(_PAUSE_SECONDS)
+        running.detail = "not reachable from this machine"
+    service, namespace = frontend.service, place.kubectl.namespace
+    if place.target.kind == MINIKUBE:
+        cluster = place.target.cluster
+        way = f"minikube --profile {cluster} service {service} --namespace {namespace} --url"
+    else:
+        forward = f"port-forward service/{service} 3000:{frontend.service_port}"
+        way = f"kubectl --namespace {namespace} {forward}"
+    emit(Notice((f"The cluster's nodes cannot be reached from this machine. Run:   {way}",)))
+    return ""

@@ -1,7 +1,7 @@
 """From sources to a healthy release: build the images, load them, install the chart."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from automation.console.events import Emit, Notice
@@ -36,7 +36,7 @@ async def deliver(settings: Settings, request: Request, place: Place, emit: Emit
         emit(Notice((f"note: {name} has changed: everybody has to sign in again",)))
     with_database = not values.get("DATABASE_URL") and not request.registry
     loaded, _ = await asyncio.gather(
-        load(settings, profile, place.target, emit, registry=request.registry, bases=request.bases),
+        load(settings, request, place.target, emit),
         load_database(settings, place.target, rules, rendered.database_image, emit)
         if with_database
         else asyncio.sleep(0),
@@ -45,19 +45,13 @@ async def deliver(settings: Settings, request: Request, place: Place, emit: Emit
 
 
 async def load(
-    settings: Settings,
-    profile: Profile,
-    cluster: Target,
-    emit: Emit,
-    *,
-    service: str = "",
-    registry: str = "",
-    bases: Sequence[str] = (),
+    settings: Settings, request: Request, cluster: Target, emit: Emit, service: str = ""
 ) -> Mapping[str, Loaded]:
     """Build the images that are missing and load them. Raises AutomationError."""
+    profile = profiles.load(request.profile, settings.root)
     docker = Docker.find(settings)
-    loader = loading.choose(cluster, settings, docker, registry)
-    plans = await plan_all(settings, [profile], choose(service), Options(bases=tuple(bases)))
+    loader = loading.choose(cluster, settings, docker, request.registry)
+    plans = await plan_all(settings, [profile], choose(service), Options(bases=request.bases))
     for outcome in await build.converge(docker, plans, emit):
         build.record(settings, outcome)
     limit = target.kubernetes(profile).image_load_max_s

@@ -11,8 +11,7 @@ from typing import Any
 from automation.console.events import Emit, Notice, Step, step
 from automation.contract.environment import Environment
 from automation.contract.models import Kubernetes
-from automation.kubernetes import commands, release
-from automation.kubernetes.address import Address
+from automation.kubernetes import address, commands, release
 from automation.kubernetes.commands import ClusterError, Revision
 from automation.kubernetes.load import Loaded
 from automation.kubernetes.release import Rendered
@@ -67,18 +66,19 @@ class Installer:
         """
         began = time.monotonic()
         rendered = rendered or await self.check_values()
-        address = Address(self.place, self.rules.frontend)
+        frontend = (self.place, self.rules.frontend)
         with step(self.emit, "namespace") as running:
             version, before = await self._prepare(environment, rendered, running)
         origin, leaving = await asyncio.gather(
-            address.current(rendered.node_port), self._leaves_database(environment, rendered.database)
+            address.current(*frontend, rendered.node_port),
+            self._leaves_database(environment, rendered.database),
         )
         given = release.values(environment, images, origin, version, leaving=leaving)
         changed, revision = await self._deploy(given, before)
         if not self.request.wait:
-            return Installed(revision, await address.current(), changed, time.monotonic() - began)
+            return Installed(revision, await address.current(*frontend), changed, time.monotonic() - began)
         await self._wait(revision, before, updating=changed and bool(before.revisions))
-        actual = await address.current()
+        actual = await address.current(*frontend)
         # Known only now: the port that the cluster chose, and that the pods use another database.
         final = release.values(environment, images, actual, version, leaving=False)
         if final != given:
@@ -86,7 +86,7 @@ class Installer:
             await self._wait(revision, before, updating=True)
         if before.healthy != revision:
             await self._remember(revision)
-        reached = await address.reach(actual, self.emit)
+        reached = await address.reach(*frontend, actual, self.emit)
         return Installed(revision, reached, changed, time.monotonic() - began)
 
     async def _prepare(

@@ -12,10 +12,8 @@ secret and no other content of a file.
 import asyncio
 import re
 import tempfile
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from automation.console.errors import AutomationError
 from automation.console.events import Step
 from automation.contract.models import Frontend, Profile, Rules
 from automation.docker.cli import Docker
+from automation.images import revision
 from automation.process import files, logs, processes
 from automation.project import git
 from automation.settings import Settings
@@ -157,10 +156,9 @@ def _dependencies(root: Path, service: str) -> Iterator[str]:
             packages = ", ".join(f"{name} {version}" for name, version in manifest.get(part, {}).items())
             yield f"- frontend/package.json, {part}: {packages}"
         return
-    with suppress(OSError, ValueError):
-        document = tomllib.loads((root / "backend" / "pyproject.toml").read_text(encoding="utf-8"))
-        yield f"- backend/pyproject.toml: {', '.join(document.get('project', {}).get('dependencies', ()))}"
-        yield "- backend/requirements.txt: their lock, with hashes"
+    dependencies = revision.project(root / "backend").get("dependencies", ())
+    yield f"- backend/pyproject.toml: {', '.join(dependencies)}"
+    yield "- backend/requirements.txt: their lock, with hashes"
 
 
 async def _structure(settings: Settings, service: str) -> str:

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from automation import paths
-from automation.console import errors
 from automation.console.errors import AutomationError
 from automation.console.events import Emit, Step, step
 from automation.contract import profiles
@@ -68,10 +67,7 @@ def present(file: Path, root: Path) -> str:
             why="a review compares with the project's own file",
             remedies=[f"ls -l {shown}"],
         )
-    try:
-        return file.read_text(encoding="utf-8") if file.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise AutomationError(f"{shown} cannot be read", why=errors.reason(error)) from error
+    return files.read_text(root, shown) if file.exists() else ""
 
 
 async def ask(settings: Settings, docker: Docker, service: str, emit: Emit) -> Candidate:

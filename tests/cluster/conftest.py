@@ -110,7 +110,7 @@ def images(cluster: Place) -> Mapping[str, Loaded]:
 
     async def load() -> Mapping[str, Loaded]:
         current = settings.load()
-        loaded = await delivery.load(current, PROFILE, cluster.target, print)
+        loaded = await delivery.load(current, Request(""), cluster.target, print)
         rendered = await render(cluster.helm, CHART, Request(""))
         await delivery.load_database(current, cluster.target, RULES, rendered.database_image, print)
         return loaded
