@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import IO, Any, Generic, TypeVar
+from typing import IO, Any, Generic, TypeVar, cast
 
 from automation.console.errors import AutomationError
 
@@ -48,6 +48,9 @@ class File:
     """Seconds since 1970."""
     attributes: tuple[tuple[str, str], ...] = ()
     """Extended attributes; capabilities are `security.capability`."""
+
+
+_Look = Callable[[File, IO[bytes]], _T | None]
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class Archive(Generic[_T]):
 
 def read(
     stream: IO[bytes],
-    look: Callable[[File, IO[bytes]], _T | None] = lambda _file, _content: None,
+    look: _Look[_T] = lambda _file, _content: None,
     *,
     known: dict[str, Layer[_T]] | None = None,
     compressed: bool = False,
@@ -134,18 +137,19 @@ def read(
         progress(count)
 
     try:
-        with tarfile.open(fileobj=_Stream(stream, seen=advance), mode="r|") as archive:
+        with tarfile.open(fileobj=_Watched(stream, advance), mode="r|") as archive:
             for member in archive:
-                blob = archive.extractfile(member) if member.isfile() else None
-                if blob is None or member.name in layers:
+                if not member.isfile() or member.name in layers:
                     continue
-                start = blob.read(tarfile.BLOCKSIZE)
+                blob = cast("io.BufferedReader", archive.extractfile(member))
+                start = blob.peek(tarfile.BLOCKSIZE)[: tarfile.BLOCKSIZE]
                 if start[:2] == b"\x1f\x8b":
-                    layers[member.name] = _layer(_Stream(blob, start), look, member.size)
+                    layers[member.name] = _layer(blob, look, member.size)
                 elif start[257:262] == b"ustar" or (start and not any(start)):
-                    layers[member.name] = _unpacked(start, blob, look, compressed=compressed)
+                    measure = _compressed if compressed else _layer
+                    layers[member.name] = measure(blob, look)
                 elif start[:1] in {b"{", b"["}:
-                    documents[member.name] = json.loads(start + blob.read())
+                    documents[member.name] = json.load(blob)
                 elif start[:4] == b"\x28\xb5\x2f\xfd":
                     raise ArchiveError(
                         "the image's layers are compressed with zstd, which is not supported",
@@ -158,33 +162,21 @@ def read(
         ) from error
 
 
-class _Stream(io.RawIOBase):
-    """A stream whose beginning has been read already; `seen` is called with each block that is read."""
+class _Watched(io.RawIOBase):
+    """A stream of which `seen` is called with each block that is read."""
 
-    def __init__(
-        self, rest: IO[bytes], start: bytes = b"", seen: Callable[[bytes], object] = lambda _: None
-    ) -> None:
-        self._rest = rest
-        self._start = start
+    def __init__(self, stream: IO[bytes], seen: Callable[[bytes], object]) -> None:
+        self._stream = stream
         self._seen = seen
 
-    def readable(self) -> bool:
-        return True
-
     def read(self, size: int = -1) -> bytes:
-        block = self._start if size < 0 else self._start[:size]
-        self._start = self._start[len(block) :]
-        if size < 0 or len(block) < size:
-            block += self._rest.read(size if size < 0 else size - len(block))
+        block = self._stream.read(size)
         self._seen(block)
         return block
 
 
-def _unpacked(
-    start: bytes, blob: IO[bytes], look: Callable[[File, IO[bytes]], _T | None], *, compressed: bool
-) -> Layer[_T]:
-    if not compressed:
-        return _layer(_Stream(blob, start), look, 0)
+def _compressed(blob: IO[bytes], look: _Look[_T]) -> Layer[_T]:
+    """Read a layer, and measure what gzip makes of it."""
     packer = zlib.compressobj(_GZIP_LEVEL, wbits=31)
     size = 0
 
@@ -192,14 +184,14 @@ def _unpacked(
         nonlocal size
         size += len(packer.compress(block))
 
-    stream = _Stream(blob, start, pack)
-    layer = _layer(stream, look, 0)
+    stream = _Watched(blob, pack)
+    layer = _layer(stream, look)
     while stream.read(_BLOCK_BYTES):
         pass
     return replace(layer, compressed=size + len(packer.flush()))
 
 
-def _layer(stream: _Stream, look: Callable[[File, IO[bytes]], _T | None], compressed: int) -> Layer[_T]:
+def _layer(stream: IO[bytes] | _Watched, look: _Look[_T], compressed: int = 0) -> Layer[_T]:
     files: list[File] = []
     found: dict[str, _T] = {}
     with tarfile.open(fileobj=stream, mode="r|*", bufsize=_BLOCK_BYTES) as layer:
