@@ -250,21 +250,11 @@ def _read_file(
 ) -> dict[str, str] | None:
     """Return the assignments of the file, or None if it is unreadable; add its problems to the list."""
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):
-            # Opening a pipe waits for a writer, and a device may have no end.
-            raise _UnreadableError("cannot be read: it is not a regular file")
-        text = _decode(file)
-    except FileNotFoundError:
-        problems.append(Problem(shown, "does not exist; create it with   invoke env-init"))
-        return None
-    except OSError as error:
-        problems.append(Problem(shown, f"cannot be read: {errors.reason(error)}"))
-        return None
+        text = _text(file)
     except _UnreadableError as error:
         problems.append(Problem(shown, str(error), error.line))
         return None
-    if os.name == "posix" and status.st_mode & (stat.S_IRGRP | stat.S_IROTH):
+    if os.name == "posix" and file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
         message = f"can be read by other users; run   chmod 600 {shown}"
         problems.append(Problem(shown, message, blocking=False))
     values: dict[str, str] = {}
@@ -282,9 +272,17 @@ class _UnreadableError(Exception):
         self.line = line
 
 
-def _decode(file: Path) -> str:
-    with file.open("rb") as opened:
-        content = opened.read(MAX_BYTES + 1)
+def _text(file: Path) -> str:
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            # Opening a pipe waits for a writer, and a device may have no end.
+            raise _UnreadableError("cannot be read: it is not a regular file")
+        with file.open("rb") as opened:
+            content = opened.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise _UnreadableError("does not exist; create it with   invoke env-init") from None
+    except OSError as error:
+        raise _UnreadableError(f"cannot be read: {errors.reason(error)}") from None
     if len(content) > MAX_BYTES:
         raise _UnreadableError(f"is larger than {MAX_BYTES // 10**6} MB: it cannot be a settings file")
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
