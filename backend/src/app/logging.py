@@ -43,6 +43,8 @@ def configure(level: str, form: Literal["json", "console"]) -> None:
         rendering = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_json)]
     else:
         rendering = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    # What no line contains, and what takes time to find out for each.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

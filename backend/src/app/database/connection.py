@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 from sqlalchemy import Dialect, String, literal, select, text
 from sqlalchemy.exc import DBAPIError
@@ -169,23 +169,26 @@ class _TimeLimit:
     that too, so a second cancellation makes the driver close the connection.
     """
 
-    def __init__(self) -> None:
-        self._outer = asyncio.timeout(TRANSACTION_TIMEOUT_S + CANCEL_TIMEOUT_S)
-        self._inner = asyncio.timeout(TRANSACTION_TIMEOUT_S)
-
     async def __aenter__(self) -> None:
-        await self._outer.__aenter__()
-        await self._inner.__aenter__()
+        self._loop, self._cancellations = asyncio.get_running_loop(), 0
+        # There is always one while this runs.
+        self._task = cast("asyncio.Task[object]", asyncio.current_task())
+        self._timer = self._loop.call_later(TRANSACTION_TIMEOUT_S, self._cancel)
+
+    def _cancel(self) -> None:
+        self._cancellations += 1
+        self._task.cancel()
+        if self._cancellations == 1:
+            self._timer = self._loop.call_later(CANCEL_TIMEOUT_S, self._cancel)
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        try:
-            await self._inner.__aexit__(kind, error, traceback)
-        except TimeoutError as timed_out:
-            await self._outer.__aexit__(type(timed_out), timed_out, timed_out.__traceback__)
-            raise
-        await self._outer.__aexit__(kind, error, traceback)
+        self._timer.cancel()
+        for _number in range(self._cancellations):
+            self._task.uncancel()
+        if self._cancellations and kind is asyncio.CancelledError and not self._task.cancelling():
+            raise TimeoutError from error
 
 
 _READ_ONLY_OPTIONS: dict[str, Any] = {"postgresql_readonly": True, "sqlite_begin": "BEGIN"}

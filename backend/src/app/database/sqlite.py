@@ -74,7 +74,8 @@ class SqliteDriver:
     def _run(self, calls: Sequence[DriverCall], read_only: bool) -> list[list[Any]]:
         connection = self._idle.pop() if self._idle else self._connect()
         try:
-            if read_only and len(calls) == 1:
+            if len(calls) == 1 and not isinstance(calls[0].arguments, list):
+                # SQLite makes one statement a transaction, and takes the lock that it needs at its start.
                 return [_execute(connection, calls[0])]
             connection.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
             try:
