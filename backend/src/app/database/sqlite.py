@@ -35,7 +35,8 @@ def sqlite_engine(url: URL) -> AsyncEngine:
         # Prevent the driver from starting transactions by itself: see `begin`.
         connection.isolation_level = None
         cursor = connection.cursor()
-        while not _configured(cursor):
+        deadline = time.monotonic() + LOCK_TIMEOUT_S
+        while not _configured(cursor, deadline):
             await_only(asyncio.sleep(_PAUSE_S))
         cursor.close()
 
@@ -92,8 +93,9 @@ class SqliteDriver:
         connection = sqlite3.connect(
             self._path, timeout=LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
+        deadline = time.monotonic() + LOCK_TIMEOUT_S
         try:
-            while not _configured(connection):
+            while not _configured(connection, deadline):
                 time.sleep(_PAUSE_S)
         except sqlite3.Error:
             connection.close()
@@ -108,8 +110,8 @@ def _execute(connection: sqlite3.Connection, call: DriverCall) -> list[Any]:
     return connection.execute(call.compiled.sql, call.arguments).fetchall()
 
 
-def _configured(connection: Any) -> bool:
-    """Configure a connection; return False when that has to be repeated.
+def _configured(connection: Any, deadline: float) -> bool:
+    """Configure a connection; return False when that has to be repeated, which ends at a deadline.
 
     Only the first connections to a new file change its journal. SQLite lets none of them wait for another
     and fails all but one.
@@ -117,7 +119,7 @@ def _configured(connection: Any) -> bool:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
             raise
         return False
     for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import BindParameter, ColumnElement, Text, and_, bindparam, case, exists, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.database import Row, Statement
 from app.instants import iso_instant
@@ -28,28 +28,41 @@ _RANKS = (Priority.LOW, Priority.MEDIUM, Priority.HIGH)
 _SHAPES = 512
 """The shapes whose statements are kept. People use a few dozen."""
 
-_ordered_tags = (
-    select(TaskTag.name)
-    .where(TaskTag.task_id == Task.id)
-    .order_by(TaskTag.position)
-    .correlate(Task)
-    .subquery()
-)
-_COLUMNS: tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...] = (
+_STORED = (
     Task.id,
     Task.title,
     Task.description,
     Task.priority,
-    select(tag_names(_ordered_tags.c.name)).scalar_subquery().label("tags"),
     Task.due_at,
     Task.all_day,
-    case((Task.completed_at.is_(None), Status.OPEN.value), else_=Status.COMPLETED.value).label("status"),
     Task.created_at,
     Task.updated_at,
     Task.completed_at,
+    Task.title_key,
 )
 _MINE = Task.user_id == bindparam("user_id")
-ONE = Statement(select(*_COLUMNS).where(_MINE, Task.id == bindparam("id")))
+
+
+def _columns(task: type[Task]) -> tuple[Any, ...]:
+    """Return the fields of `TaskOut` for the table, or for a selection of its rows."""
+    tags = select(TaskTag.name).where(TaskTag.task_id == task.id).order_by(TaskTag.position)
+    ordered = tags.correlate(task).subquery()
+    return (
+        task.id,
+        task.title,
+        task.description,
+        task.priority,
+        select(tag_names(ordered.c.name)).scalar_subquery().label("tags"),
+        task.due_at,
+        task.all_day,
+        case((task.completed_at.is_(None), Status.OPEN.value), else_=Status.COMPLETED.value).label("status"),
+        task.created_at,
+        task.updated_at,
+        task.completed_at,
+    )
+
+
+ONE = Statement(select(*_columns(Task)).where(_MINE, Task.id == bindparam("id")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +130,22 @@ def shape_of(query: TaskQuery, overdue: Overdue | None) -> tuple[Shape, dict[str
 def page_statement(shape: Shape) -> Statement:
     """Return the statement of a page. It reads one row more than the page has."""
     column = _SORTS[shape.sort][0]
-    statement = select(*_COLUMNS).where(*_matching(shape))
+    statement = select(*_STORED).where(*_matching(shape))
     if shape.cursor != "none":
         statement = statement.where(_after(column, shape))
+    rows = statement.order_by(*_ordering(Task, shape)).limit(bindparam("rows")).subquery()
+    # Only these rows get their tags. SQLite would read the tags of all tasks before it sorts them.
+    page = aliased(Task, rows)
+    return Statement(select(*_columns(page)).order_by(*_ordering(page, shape)))
+
+
+def _ordering(task: type[Task], shape: Shape) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    column = getattr(task, _SORTS[shape.sort][0].key)
     direction = column.desc() if shape.descending else column.asc()
-    statement = statement.order_by(
-        direction.nulls_last() if column is Task.due_at else direction,
-        Task.id.desc() if shape.descending else Task.id.asc(),
+    return (
+        direction.nulls_last() if shape.sort == "due" else direction,
+        task.id.desc() if shape.descending else task.id.asc(),
     )
-    return Statement(statement.limit(bindparam("rows")))
 
 
 @lru_cache(_SHAPES)
