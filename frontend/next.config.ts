@@ -9,19 +9,10 @@
  */
 import path from "node:path";
 import type { NextConfig } from "next";
+import { securityHeaders } from "./lib/server/security-headers";
 import { sourceHash } from "./scripts/source-hash.mjs";
 
 const isStatic = process.env.BUILD_TARGET === "static";
-
-// Each page contains its own script policy (scripts/page-policy.mjs).
-const securityHeaders = [
-  { key: "Content-Security-Policy", value: "frame-ancestors 'none'; base-uri 'none'; object-src 'none'" },
-  { key: "X-Content-Type-Options", value: "nosniff" },
-  { key: "X-Frame-Options", value: "DENY" },
-  { key: "Referrer-Policy", value: "strict-origin-when-cross-origin" },
-  { key: "Cross-Origin-Opener-Policy", value: "same-origin" },
-  { key: "Permissions-Policy", value: "camera=(), microphone=(), geolocation=(), payment=(), usb=()" },
-];
 
 // Files that Next.js's tracing includes but the server never loads: half of its files.
 const next = "node_modules/next/dist";

@@ -1,9 +1,11 @@
 // @vitest-environment node
 import { once } from "node:events";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
+import net from "node:net";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { forwardToBackend, MAX_BODY_BYTES } from "./backend-proxy";
+import { answerApi, forwardToBackend, MAX_BODY_BYTES } from "./backend-proxy";
+import { securityHeaders } from "./security-headers";
 
 type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void;
 
@@ -13,7 +15,7 @@ async function startBackend(handler: Handler): Promise<URL> {
   const server = http.createServer(handler).listen(0, "127.0.0.1");
   servers.push(server);
   await once(server, "listening");
-  return new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  return new URL(`http://127.0.0.1:${(server.address() as net.AddressInfo).port}`);
 }
 
 afterEach(() => {
@@ -23,11 +25,27 @@ afterEach(() => {
   }
 });
 
-const site = "https://todo.example";
+type Init = RequestInit & { duplex?: "half" };
 
-function forward(backend: URL | (() => URL), path: string, init?: RequestInit & { duplex?: "half" }) {
-  const request = new Request(site + path, init);
-  return forwardToBackend(request, typeof backend === "function" ? backend : () => backend);
+/** Starts a server in front of the backend, and sends it a request. */
+async function forward(backend: URL | (() => URL), path: string, init?: Init): Promise<Response> {
+  const address = typeof backend === "function" ? backend : () => backend;
+  const front = await startBackend((request, response) => void forwardToBackend(request, response, address));
+  return fetch(new URL(path, front), { redirect: "manual", ...init });
+}
+
+/** Sends a request as it is: fetch resolves dots in paths, refuses some headers and decompresses. */
+async function ask(backend: URL, path: string, options: http.RequestOptions = {}, body?: string) {
+  const front = await startBackend(
+    (request, response) => void forwardToBackend(request, response, () => backend),
+  );
+  const request = http.request(front, { path, ...options });
+  if (body === undefined && options.method === "POST") request.flushHeaders();
+  else request.end(body);
+  const [response] = (await once(request, "response")) as [http.IncomingMessage];
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) };
 }
 
 async function readBody(request: http.IncomingMessage): Promise<string> {
@@ -56,7 +74,7 @@ describe("forwarding a request", () => {
 
   it("drops hop-by-hop headers and forwards the others", async () => {
     const backend = await startBackend((request, response) => response.end(JSON.stringify(request.headers)));
-    const response = await forward(backend, "/api/tasks", {
+    const response = await ask(backend, "/api/tasks", {
       headers: {
         cookie: "better-auth.session_token=abc",
         connection: "keep-alive, x-private",
@@ -67,7 +85,7 @@ describe("forwarding a request", () => {
         accept: "application/json",
       },
     });
-    const received = (await response.json()) as Record<string, string>;
+    const received = JSON.parse(String(response.body)) as Record<string, string>;
     expect(received).toMatchObject({ cookie: "better-auth.session_token=abc", accept: "application/json" });
     for (const name of ["x-private", "te", "proxy-authorization", "keep-alive"])
       expect(received).not.toHaveProperty(name);
@@ -78,8 +96,8 @@ describe("forwarding a request", () => {
     const direct = (await (await forward(backend, "/api/tasks")).json()) as Record<string, string>;
     expect(direct).toMatchObject({
       host: backend.host,
-      "x-forwarded-host": "todo.example",
-      "x-forwarded-proto": "https",
+      "x-forwarded-host": expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      "x-forwarded-proto": "http",
     });
 
     const headers = { "x-forwarded-host": "public.example", "x-forwarded-for": "203.0.113.9, 10.0.0.1" };
@@ -107,25 +125,24 @@ describe("forwarding a request", () => {
   ])("does not let %s leave /api", async (path) => {
     const handler = vi.fn<Handler>((_, response) => void response.end());
     const backend = await startBackend(handler);
-    expect((await forward(backend, path)).status).toBe(400);
+    expect((await ask(backend, path)).status).toBe(400);
     expect(handler).not.toHaveBeenCalled();
   });
 
   it("does not let a resolved path leave /api", async () => {
     const backend = await startBackend((_, response) => void response.end());
-    expect((await forward(backend, "/api/../metrics")).status).toBe(400);
+    expect((await ask(backend, "/api/../metrics")).status).toBe(400);
   });
 
   it("rejects a body by its content-length before it is sent", async () => {
     const handler = vi.fn<Handler>((_, response) => void response.end());
     const backend = await startBackend(handler);
-    const response = await forward(backend, "/api/tasks", {
+    const response = await ask(backend, "/api/tasks", {
       method: "POST",
       headers: { "content-length": String(MAX_BODY_BYTES + 1) },
-      body: "x",
     });
     expect(response.status).toBe(413);
-    expect(await response.json()).toMatchObject({
+    expect(JSON.parse(String(response.body))).toMatchObject({
       status: 413,
       detail: "A request body can be at most 1024 KiB.",
     });
@@ -164,14 +181,36 @@ describe("returning the response", () => {
   });
 
   it("returns compressed bytes unchanged", async () => {
-    const bytes = Buffer.from([0x1f, 0x8b, 0x08, 0x00, 0xff]);
+    const bytes = gzipSync("x".repeat(5000));
     const backend = await startBackend((_, response) => {
-      response.setHeader("content-encoding", "gzip");
-      response.end(bytes);
+      response.writeHead(200, { "content-encoding": "gzip", "content-type": "application/json" }).end(bytes);
     });
-    const response = await forward(backend, "/api/tasks");
-    expect(response.headers.get("content-encoding")).toBe("gzip");
-    expect(Buffer.from(await response.arrayBuffer())).toEqual(bytes);
+    const response = await ask(backend, "/api/tasks", { headers: { "accept-encoding": "gzip" } });
+    expect(response.headers["content-encoding"]).toBe("gzip");
+    expect(response.body).toEqual(bytes);
+  });
+
+  it.each([
+    ["gzip, br", "gzip"],
+    ["gzip;q=0, br", undefined],
+    [undefined, undefined],
+  ])("compresses JSON for a client that accepts %s as %s", async (accepted, encoding) => {
+    const text = JSON.stringify({ items: Array.from({ length: 200 }, () => "a task") });
+    const backend = await startBackend((_, response) => {
+      response
+        .writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(text) })
+        .end(text);
+    });
+    const headers = accepted === undefined ? {} : { "accept-encoding": accepted };
+    const response = await ask(backend, "/api/tasks", { headers });
+    expect(response.headers["content-encoding"]).toBe(encoding);
+    expect(String(encoding ? gunzipSync(response.body) : response.body)).toBe(text);
+  });
+
+  it("has the security headers of every page", async () => {
+    const backend = await startBackend((_, response) => void response.end());
+    const { headers } = await ask(backend, "/api/tasks");
+    for (const { key, value } of securityHeaders) expect(headers[key.toLowerCase()]).toBe(value);
   });
 
   it("keeps a redirect on this site and hides the backend", async () => {
@@ -217,6 +256,17 @@ describe("returning the response", () => {
   });
 });
 
+it("results in a 502 when a response that is compressed ends early", async () => {
+  vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  const backend = await startBackend((_, response) => {
+    response.writeHead(200, { "content-type": "application/json", "content-length": 5000 });
+    response.write("{", () => response.destroy());
+  });
+  const response = await ask(backend, "/api/tasks", { headers: { "accept-encoding": "gzip" } });
+  expect(response.status).toBe(502);
+  expect(JSON.parse(String(response.body))).toMatchObject({ code: "backend_unreachable" });
+});
+
 describe("a client that disconnects", () => {
   it("aborts the pending request to the backend", async () => {
     const client = new AbortController();
@@ -225,8 +275,7 @@ describe("a client that disconnects", () => {
       requests.push(request);
       client.abort();
     });
-    const response = await forward(backend, "/api/tasks", { signal: client.signal });
-    expect(response.status).toBe(499);
+    await expect(forward(backend, "/api/tasks", { signal: client.signal })).rejects.toThrow("aborted");
     await vi.waitFor(() => expect(requests[0]?.socket.destroyed).toBe(true));
   });
 
@@ -268,5 +317,37 @@ describe("a backend that does not respond", () => {
       throw new TypeError("API_URL is not an http or https address");
     }, "/api/tasks");
     expect(response.status).toBe(502);
+  });
+});
+
+describe("answering /api in front of the pages", () => {
+  const emit = http.Server.prototype.emit;
+  afterEach(() => {
+    http.Server.prototype.emit = emit;
+  });
+
+  it.each([
+    ["GET", "/api/tasks", 299],
+    ["GET", "/api/%ff", 299],
+    ["GET", "/api/%c0%af", 299],
+    ["GET", "/api/health", 200],
+    ["GET", "/api/health?full", 200],
+    ["GET", "/apis", 200],
+    ["GET", "/", 200],
+    ["TRACE", "/api/tasks", 405],
+    ["TRACE", "/", 405],
+  ])("%s %s is answered with %i", async (method, path, status) => {
+    // Not an HTTP server of this process: that would forward to itself.
+    const bare = net.createServer((socket) => {
+      socket.on("data", () => socket.end("HTTP/1.1 299 OK\r\ncontent-length: 0\r\n\r\n"));
+    });
+    await once(bare.listen(0, "127.0.0.1"), "listening");
+    const backend = new URL(`http://127.0.0.1:${(bare.address() as net.AddressInfo).port}`);
+    const pages = await startBackend((_, response) => void response.writeHead(200).end());
+    answerApi(() => backend);
+    const request = http.request(pages, { method, path }).end();
+    const [response] = (await once(request, "response")) as [http.IncomingMessage];
+    expect(response.statusCode).toBe(status);
+    bare.close();
   });
 });
