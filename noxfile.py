@@ -173,7 +173,10 @@ def answers(engine: str) -> bool:
     command = ENGINES[engine][0]
     if shutil.which(command[0]) is None:
         return False
-    return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
+    try:
+        return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def run_sessions(session: nox.Session, *arguments: str) -> None:

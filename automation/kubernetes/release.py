@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -154,6 +155,7 @@ def fingerprint(values: Mapping[str, Any], request: Request, chart: Path, root: 
     digest = hashlib.sha256(json.dumps([values, request.settings], sort_keys=True).encode())
     files = sorted(path for path in chart.rglob("*") if path.is_file())
     for file in (*files, *(root / name for name in request.values_files)):
+        digest.update(f"{os.path.relpath(file, root)}\0".encode())
         with suppress(OSError):  # Helm reports the file that it cannot read.
             digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]

@@ -285,6 +285,10 @@ async def test_lists_are_filtered(ada: httpx2.AsyncClient) -> None:
         ({"cursor": "ÿ😀"}, "cursor"),
         # Outside the supported years once converted to UTC.
         ({"cursor": encode_cursor("created desc", "0001-01-01T00:00:00+14:00", "a")}, "cursor"),
+        *(
+            ({"cursor": encode_cursor("priority desc", rank, "a"), "sort": "priority"}, "cursor")
+            for rank in (-1, 3, "high")
+        ),
         ({"cursor": encode_cursor("due asc", "9999-12-31T23:00:00-14:00", "a"), "sort": "due"}, "cursor"),
     ],
 )

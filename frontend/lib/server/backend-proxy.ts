@@ -34,7 +34,8 @@ const HOP_BY_HOP = new Set([
 ]);
 const NOT_FORWARDED = new Set([...HOP_BY_HOP, "host", "content-length", "expect"]);
 const NOT_RETURNED = new Set([...HOP_BY_HOP, "server", "x-powered-by"]);
-const COMPRESSED_FROM_BYTES = 1024;
+/** The sizes of responses that are compressed: smaller ones gain nothing, larger ones would block other requests. */
+const COMPRESSED_BYTES = { least: 1024, most: 1024 * 1024 };
 
 // Close idle connections before uvicorn does (5 s), so that no request uses a closing connection.
 const agentOptions = { keepAlive: true, timeout: 4_000 };
@@ -54,17 +55,11 @@ export function answerApi(readBackendAddress: () => URL): void {
       const [request, response] = values as [Incoming, Answer];
       if (!METHODS.has(request.method ?? "")) {
         response.setHeader("allow", [...METHODS].join(", "));
-        sendProblem(
-          response,
-          405,
-          "Method not allowed",
-          "This method is not supported.",
-          "method",
-          randomUUID(),
-        );
+        const detail = "This method is not supported.";
+        sendProblem(response, 405, "Method not allowed", detail, "method_not_allowed", requestIdOf(request));
         return true;
       }
-      if (isBackends(request.url ?? "")) {
+      if (belongsToBackend(request.url ?? "")) {
         void forwardToBackend(request, response, readBackendAddress);
         return true;
       }
@@ -82,7 +77,7 @@ export async function forwardToBackend(
   response: Answer,
   readBackendAddress: () => URL,
 ): Promise<void> {
-  const requestId = validRequestId(request.headers["x-request-id"]) ?? randomUUID();
+  const requestId = requestIdOf(request);
   const path = request.url ?? "";
   if (!staysBelowApi(path.split("?", 1)[0]!)) {
     sendProblem(response, 400, "Bad request", "This path is not part of the API.", "bad_path", requestId);
@@ -109,7 +104,7 @@ export async function forwardToBackend(
   }
 }
 
-function isBackends(path: string): boolean {
+function belongsToBackend(path: string): boolean {
   return path.startsWith("/api/") && !/^\/api\/health\/?(\?|$)/.test(path);
 }
 
@@ -236,8 +231,8 @@ function isCompressible(request: Incoming, upstream: Incoming): boolean {
   const bytes = Number(upstream.headers["content-length"] ?? 0);
   return (
     request.method !== "HEAD" &&
-    bytes >= COMPRESSED_FROM_BYTES &&
-    bytes <= MAX_BODY_BYTES &&
+    bytes >= COMPRESSED_BYTES.least &&
+    bytes <= COMPRESSED_BYTES.most &&
     !upstream.headers["content-encoding"] &&
     /\bgzip\b(?!;\s*q=0(?:[,\s]|$))/.test(String(request.headers["accept-encoding"] ?? "")) &&
     /^(text\/|application\/(.+\+)?json)/.test(upstream.headers["content-type"] ?? "")
@@ -256,8 +251,10 @@ function ownLocation(location: string, backend: URL): string {
   return target.pathname.slice(target.pathname.startsWith(prefix) ? prefix.length : 0) + target.search;
 }
 
-function validRequestId(value: string | string[] | undefined): string | undefined {
-  return typeof value === "string" && /^[\w.-]{1,128}$/.test(value) ? value : undefined;
+/** Returns the client's request id if it is valid, or a new one. */
+function requestIdOf(request: Incoming): string {
+  const value = request.headers["x-request-id"];
+  return typeof value === "string" && /^[\w.-]{1,128}$/.test(value) ? value : randomUUID();
 }
 
 /** Sends problem details that Better Auth's client also understands (`message`, `code`). */

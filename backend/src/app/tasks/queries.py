@@ -25,6 +25,7 @@ _SORTS: dict[str, tuple[InstrumentedAttribute[Any], str]] = {
     "title": (Task.title_key, "asc"),
 }
 _RANKS = (Priority.LOW, Priority.MEDIUM, Priority.HIGH)
+_BY_RANK = dict(enumerate(_RANKS))
 _SHAPES = 512
 """The shapes whose statements are kept. People use a few dozen."""
 
@@ -219,12 +220,12 @@ def _sort_value(sort: str, key: CursorValue) -> Any:
     """
     try:
         if sort == "priority":
-            return _RANKS[int(str(key))]
+            return _BY_RANK[int(str(key))]
         if sort == "title":
             if isinstance(key, str) and "\0" not in key:
                 return key.encode().decode()
             raise ValueError(key)
-    except (ValueError, IndexError):
+    except (ValueError, KeyError):
         raise InvalidCursorError from None
     return None if key is None and sort == "due" else cursor_instant(key)
 
