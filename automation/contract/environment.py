@@ -110,7 +110,7 @@ async def initialise_file(settings: Settings, emit: Emit, *, profile: str, dry_r
     name = settings.env_file_name
     text = f"{name} exists and is left as it is."
     if made:
-        done = "would be made" if dry_run else "made"
+        done = "would be created" if dry_run else "created"
         text = f"{name} {done} from {TEMPLATE}, with a generated {' and '.join(made)}."
     elif added:
         text = f"{name} exists; {' and '.join(added)} generated, the rest is left as it is."
@@ -230,7 +230,7 @@ def check(values: Mapping[str, str], profile: Profile) -> tuple[Problem, ...]:
         elif value and (message := judge(value)):
             problems.append(Problem(name, message))
         elif value and judge in _SECRETS and formats.is_placeholder(value):
-            problems.append(Problem(name, "looks like a placeholder; write the real one", blocking=False))
+            problems.append(Problem(name, "looks like a placeholder; write the real value", blocking=False))
     return tuple(problems)
 
 

@@ -54,7 +54,7 @@ async def failure(project: Project, container: Container, settings: Settings) ->
     delete = "invoke compose-down --volumes   which deletes the data"
     if container.service == MIGRATION:
         what = f"{database_kind(project)} could not be migrated"
-        remedies = [f"DATABASE_URL in {env_file}", "invoke doctor"]
+        remedies = [f"check DATABASE_URL in {env_file}", "invoke doctor"]
     if container.paused:
         remedies = [f"docker unpause {container.name}"]
     if container.out_of_memory:

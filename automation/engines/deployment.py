@@ -96,8 +96,8 @@ def _completed(settings: Settings, request: Request) -> Request:
         name: str = getattr(request, flag)
         if name and (len(name) > longest or not re.fullmatch(shape, name)):
             raise UsageError(
-                f"--{flag} {name[:80]!r} is no name in Kubernetes",
-                why=f"it has up to {longest} lower-case letters, digits and hyphens, as in todo-2",
+                f"--{flag} {name[:80]!r} is not a valid Kubernetes name",
+                why=f"it may have up to {longest} lowercase letters, digits and hyphens, as in todo-2",
             )
     if "-" in request.values_files:
         raise UsageError("--values - cannot read the standard input", remedies=["--values FILE"])

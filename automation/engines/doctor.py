@@ -139,7 +139,7 @@ def _wrong_packages(lock: Path) -> Iterator[str]:
 def _settings_file(settings: Settings, values: Environment) -> Diagnosis:
     name = settings.env_file_name
     if not settings.env_file.exists():
-        return _application("settings", f"no {name} yet", "invoke up makes it", WARNING)
+        return _application("settings", f"no {name} yet", "invoke up creates it", WARNING)
     problems = "; ".join(map(str, values.problems))
     if values.blocking:
         return _application("settings", problems, f"correct {name}")

@@ -189,7 +189,7 @@ class Engine(ABC):
         """Return the step of a plan that makes the settings file. Raises AutomationError for a wrong one."""
         name = self._settings.env_file_name
         if made := environment.initialise(self._settings, profile, dry_run=True):
-            return (f"Make {name} with a generated {' and '.join(made)}.",)
+            return (f"Create {name} with a generated {' and '.join(made)}.",)
         environment.read(self._settings, profile).require_valid(name)
         return ()
 
@@ -208,7 +208,7 @@ class Engine(ABC):
         """Greet a person once everything is healthy."""
         given, default = values.values, profile.backend.environment
         provider = given.get("AGENT_PROVIDER", default.provider)
-        agent = f"agent: offline. Put {default.model_key} into {self._settings.env_file_name} for a model."
+        agent = f"agent: offline. Set {default.model_key} in {self._settings.env_file_name} to use a model."
         if given.get(f"{provider.upper()}_API_KEY"):
             agent = f"agent: {given.get('AGENT_MODEL') or provider}"
         others = "  ".join(

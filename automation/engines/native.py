@@ -224,7 +224,7 @@ class NativeEngine(Engine):
                 raise AutomationError(
                     f"{kind} could not be migrated",
                     details=[logs.clean(line) for line in output[-20:]],
-                    remedies=[f"DATABASE_URL in {self._settings.env_file_name}", "invoke doctor"],
+                    remedies=[f"check DATABASE_URL in {self._settings.env_file_name}", "invoke doctor"],
                 )
             count = sum(line.startswith("applied ") for line in output)
             current.detail = f"{kind}, {applied(count)}"

@@ -69,7 +69,7 @@ async def for_start(settings: Settings, requested: str) -> Choice:
         )
     if obstacle:
         return Choice(NativeEngine(settings), obstacle)
-    reason = f"Docker {version} answers; --engine native does without"
+    reason = f"Docker {version} answers; --engine native runs without it"
     return Choice(ComposeEngine(settings), reason, replaceable=not holder)
 
 
@@ -125,7 +125,7 @@ async def _docker(settings: Settings) -> tuple[str, str]:
     except (DockerError, TimeoutError):
         return "Docker does not answer", ""
     if compose.code:
-        return "Docker has no Compose here", ""
+        return "Docker Compose is not installed", ""
     if engine.operating_system != "linux":
         return f"Docker runs {engine.operating_system} containers", ""
     return "", engine.version

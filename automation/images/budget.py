@@ -72,7 +72,7 @@ async def check(
     if failures:
         raise AutomationError(
             failures[0] if len(failures) == 1 else f"{len(failures)} budgets are exceeded",
-            why="the lines above show what takes the bytes",
+            why="the lines above show the largest parts and files",
             details=failures if len(failures) > 1 else [],
             remedies=["remove something from the image", "change the budget in deploy/profiles"],
         )
@@ -82,7 +82,7 @@ async def _require_built(docker: Docker, plans: Sequence[Plan]) -> None:
     for planned, state in zip(plans, await build.look(docker, plans), strict=True):
         if not state.id:
             raise AutomationError(
-                f"the {planned.service} of {planned.profile} is not built as it is now",
+                f"the {planned.service} of {planned.profile} is not built in its current state",
                 why=f"there is no image {planned.reference}",
                 remedies=[f"invoke build --profile {planned.profile}"],
             )

@@ -124,7 +124,7 @@ async def built(docker: Docker, plan: Plan, progress: Progress, seconds: float) 
     if image is None:
         raise AutomationError(
             f"{plan.reference} was built, but Docker does not list it",
-            why="the builder keeps its results to itself",
+            why="the builder does not load its results into Docker",
             remedies=["docker buildx use default"],
         )
     return Outcome(

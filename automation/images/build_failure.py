@@ -55,7 +55,7 @@ def wrong_platform(plan: Plan, lint: Lint) -> AutomationError:
     found = re.search(r"image (\S+) was pulled .*expected \"(\S+)\"", lint.text)
     base, platform = found.groups() if found else ("IMAGE", plan.platform)
     return AutomationError(
-        f"{plan.dockerfile}: the base image {base} is here for another platform than {platform}",
+        f"{plan.dockerfile}: the local base image {base} is for another platform than {platform}",
         why=lint.text.partition(": ")[2],
         remedies=[f"docker pull --platform {platform} {base}", "leave out --platform"],
     )

@@ -47,7 +47,7 @@ async def _show_plan(docker: Docker, plans: Sequence[Plan], emit: Emit) -> None:
         work = state.missing_work or "up to date"
         lines += [
             f"{planned.profile} {planned.service}: {planned.reference}   {work}",
-            f"  names      {' '.join(planned.tags) or 'only the one of its content'}",
+            f"  names      {' '.join(planned.tags) or 'only its content tag'}",
             f"  from       {planned.dockerfile}, target {planned.target or 'the last stage'}",
             f"  revision   {planned.revision.name}, {planned.revision.created}",
             *(f"  argument   {name}={value}" for name, value in planned.arguments.items()),
@@ -80,7 +80,7 @@ def _report(outcomes: Sequence[Outcome], times: Times) -> Iterator[str]:
             line = f":{lint.line}" if lint.line else ""
             yield f"note       {outcome.plan.dockerfile}{line}: {lint.text}"
     if any(outcome.plan.revision.dirty for outcome in built):
-        yield "note       built from uncommitted files: the label revision says so"
+        yield "note       built from uncommitted files, as the label revision shows"
 
 
 def _time(what: str, seconds: float, allowed: int) -> str:

@@ -61,8 +61,8 @@ async def push(
     dirty = [planned.service for planned in plans if planned.revision.dirty]
     if dirty and not force:
         raise AutomationError(
-            f"{version} would be made from files that are not committed: {', '.join(dirty)}",
-            why="nobody could build or read this version again",
+            f"{version} would be built from uncommitted files: {', '.join(dirty)}",
+            why="this version could not be reproduced later",
             remedies=["git commit", "--force"],
         )
     docker = Docker.find(settings)
@@ -100,12 +100,12 @@ async def _push_both(
     docker: Docker, planned: Plan, names: Sequence[str], emit: Emit, *, force: bool
 ) -> list[Published]:
     with step(emit, f"push {planned.service}") as running:
-        running.progress("asking the registry")
+        running.progress("querying the registry")
         own = await _own(docker, planned)
         remotes = await asyncio.gather(*(_remote(docker, name) for name in names))
         if remotes[0] and own.isdisjoint(remotes[0]) and not force:
             raise AutomationError(
-                f"{names[0]} is in the registry already, and is another image",
+                f"{names[0]} is already in the registry, with another image",
                 why=f"the registry has {remotes[0][0][:19]}; a published version does not change",
                 remedies=["--version with the next one", "--force"],
             )
@@ -119,13 +119,13 @@ async def _push_both(
             now = (*await _remote(docker, name), "nothing")[0]
             if now != digest:
                 raise AutomationError(
-                    f"the registry does not have what was pushed as {name}",
+                    f"the registry does not return the image that was pushed as {name}",
                     why=f"pushed {digest}, read back {now}",
                     remedies=["run the same command again", "check who else pushes there"],
                 )
             published.append(Published(name, digest, pushed=True))
         pushed = any(image.pushed for image in published)
-        running.detail = f"{names[0]} {'pushed and verified' if pushed else 'is in the registry already'}"
+        running.detail = f"{names[0]} {'pushed and verified' if pushed else 'is already in the registry'}"
         return published
 
 

@@ -163,9 +163,9 @@ async def converge(
     """Load an image unless the cluster has it, and verify that it arrived. Raises ClusterError."""
     with step(emit, f"load {service}") as running:
         name = loader.name(reference)
-        running.progress("asking the cluster for its images")
+        running.progress("listing the images in the cluster")
         if await loader.has(reference):
-            running.detail = f"{name} is in the cluster already"
+            running.detail = f"{name} is already in the cluster"
             return Loaded(service, name, loader.pull_policy, 0.0)
         running.progress(f"loading {reference}")
         began = time.monotonic()

@@ -189,7 +189,7 @@ class Judge:
         keys = {name: (name, pod.state, pod.readiness_seconds) for name, pod in current.items()}
         self._since = {key: self._since.get(key, now) for key in keys.values()}
         if not rollout.workloads:
-            return Verdict(FAILED, reason="none of its objects exists: it was uninstalled meanwhile")
+            return Verdict(FAILED, reason="none of its objects exist: it was uninstalled in the meantime")
         for name, job in jobs.items():
             if failure := _condition(job, "Failed"):
                 pods = [pod for pod in rollout.pods if pod.owner == name]

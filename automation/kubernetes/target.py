@@ -126,7 +126,7 @@ class Place:
     async def check(self, emit: Emit) -> None:
         """Check that the cluster answers. Raises ClusterError."""
         with step(emit, "cluster") as running:
-            running.progress(f"asking {self.target}")
+            running.progress(f"querying {self.target}")
             version = (await self.kubectl.json("version"))["serverVersion"]["gitVersion"]
             running.detail = f"{self.target}, Kubernetes {version}"
 

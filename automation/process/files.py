@@ -41,7 +41,7 @@ class Store(Generic[_T]):
 
 def make_directory(directory: Path) -> None:
     """Make the directory and its parents. Raises AutomationError."""
-    with errors.refused(f"the folder {directory} cannot be made", "set TODO_STATE_DIR to another folder"):
+    with errors.refused(f"the folder {directory} cannot be created", "set TODO_STATE_DIR to another folder"):
         directory.mkdir(parents=True, exist_ok=True)
 
 

@@ -31,7 +31,7 @@ async def review_file(
         # Invoke passes any word that follows the task as its argument.
         raise UsageError(
             f"{file} is not a Dockerfile",
-            why="the file comes first, and flags after it",
+            why="the file must precede the flags",
             remedies=["invoke dockerfile-review FILE", "invoke --help dockerfile-review"],
         )
     given = _path(file)
@@ -95,7 +95,7 @@ def adopt(text: str, file: Path, seen: str, root: Path) -> None:
     if review.present(file, root) != seen:
         raise AutomationError(
             f"{paths.readable(file, root)} has changed since the review began",
-            why="the review compared with another text",
+            why="the review applies to an earlier version",
             remedies=["the same command again"],
         )
     with suppress(FileExistsError):

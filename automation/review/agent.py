@@ -83,8 +83,8 @@ async def ask(docker: Docker, prompt: str, running: Step, *, seconds: float = _A
                         size += len(line.encode("utf-8", "replace")) + 1
                         if size > _MAX_BYTES:
                             raise AutomationError(
-                                f"{NAME} answers without end",
-                                why=f"a Dockerfile never has more than {_MAX_BYTES // 1024} kB",
+                                f"the answer of {NAME} is too long",
+                                why=f"it has more than {_MAX_BYTES // 1024} kB",
                                 remedies=[_WITHOUT],
                             )
                         running.progress(f"answering, {len(lines)} lines")

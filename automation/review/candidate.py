@@ -109,13 +109,11 @@ def _text(content: bytes, shown: str) -> str:
     if len(content) > MAX_BYTES:
         raise UsageError(f"{shown} is too large", why=f"a candidate has at most {MAX_BYTES // 1000} kB")
     if b"\0" in content:
-        raise UsageError(f"{shown} is not a text", why="it has a NUL byte")
+        raise UsageError(f"{shown} is not a text file", why="it contains a NUL byte")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{shown} is not UTF-8", why=f"byte {error.start} belongs to no character"
-        ) from error
+        raise UsageError(f"{shown} is not UTF-8", why=f"byte {error.start} is invalid") from error
     if not text.strip():
         raise UsageError(f"{shown} is empty")
     return text.replace("\r\n", "\n")

@@ -192,7 +192,7 @@ class _Reviewer:
         if not (root / ignore).is_file():
             raise AutomationError(
                 f"{ignore} is missing",
-                why="without it a build would see the whole project, with .env",
+                why="without it, a build would see the whole project, including .env",
                 remedies=[f"git checkout -- {ignore}"],
             )
         with tempfile.TemporaryDirectory(prefix="review-") as directory:
@@ -267,7 +267,7 @@ async def _build(docker: Docker, command: Sequence[str], running: Step, seconds:
             async for line in processes.lines(process):
                 size += len(line)
                 if size > _MAX_OUTPUT_BYTES:
-                    return [Remark("build", "output", "writes without end", details=_tail(progress))]
+                    return [Remark("build", "output", "the output is too long", details=_tail(progress))]
                 progress.feed(line)
                 running.progress(visible(progress.describe())[:200])
             if await process.wait() == 0:

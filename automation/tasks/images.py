@@ -18,7 +18,7 @@ async def build(
     version: flags.Version = "",
     platform: Annotated[str, Flag("Platform to build for, as in linux/arm64.", "PLATFORM")] = "",
     base: flags.Bases = (),
-    no_cache: Annotated[bool, Flag("Run every step again.")] = False,
+    no_cache: Annotated[bool, Flag("Build without the cache.")] = False,
     pull: Annotated[bool, Flag("Pull newer base images from their registries.")] = False,
     reproducible: Annotated[bool, Flag("Build twice uncached and fail if the results differ.")] = False,
     dry_run: flags.DryRun = False,
@@ -59,7 +59,7 @@ async def size_check(
 async def push(
     run: Run,
     registry: Annotated[str, Flag("Host and user, as in localhost:5000/me (default: DOCKER_REGISTRY).")] = "",
-    version: Annotated[str, Flag("Version, as in v1.2.3; required, to publish none by accident.")] = "",
+    version: Annotated[str, Flag("Version to publish, as in v1.2.3; required.")] = "",
     profile: flags.Profile = "",
     service: flags.Service = "",
     base: flags.Bases = (),

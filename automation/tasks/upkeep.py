@@ -43,7 +43,7 @@ async def install(run: Run) -> None:
 async def lock(
     run: Run,
     check: Annotated[bool, Flag("Write nothing; fail with the difference if a lock is out of date.")] = False,
-    upgrade: Annotated[str, Flag("Upgrade this package; all without a name.", optional=True)] = "",
+    upgrade: Annotated[str, Flag("Upgrade this package, or all without a name.", optional=True)] = "",
     dry_run: flags.DryRun = False,
 ) -> None:
     """Update the lock files of Python and Node packages."""

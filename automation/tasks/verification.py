@@ -13,10 +13,10 @@ async def verify(
     profile: flags.Profile = "",
     all_: flags.AllProfiles = False,
     check: Annotated[Names, Flag("Only this check; repeatable.", many=True)] = (),
-    list_: Annotated[bool, Flag("List the checks and what each looks for.")] = False,
+    list_: Annotated[bool, Flag("List the checks with a summary of each.")] = False,
     base: flags.Bases = (),
-    image_backend: Annotated[str, Flag("Examine this image as the backend's; build none.", "IMAGE")] = "",
-    image_frontend: Annotated[str, Flag("Examine this image as the frontend's; build none.", "IMAGE")] = "",
+    image_backend: Annotated[str, Flag("Check this image as the backend; build nothing.", "IMAGE")] = "",
+    image_frontend: Annotated[str, Flag("Check this image as the frontend; build nothing.", "IMAGE")] = "",
 ) -> int:
     """Check a profile's images and files against its contract."""
     from automation.verify import audit
@@ -38,7 +38,9 @@ async def dockerfile_review(
     run: Run,
     file: Annotated[str, Flag("Dockerfile to review, or `agent` to ask Docker's AI agent for one.", "FILE")],
     service: Annotated[str, Flag("backend or frontend (default: by the file's folder, else backend).")] = "",
-    adopt: Annotated[bool, Flag("Ask, then replace the project's Dockerfile if nothing blocks it.")] = False,
+    adopt: Annotated[
+        bool, Flag("Replace the project's Dockerfile after confirmation, unless a finding blocks it.")
+    ] = False,
     yes: flags.Yes = False,
 ) -> None:
     """Review a Dockerfile: lint it, build it and compare it."""

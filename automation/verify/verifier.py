@@ -211,7 +211,7 @@ class Verifier:
             if self._needs & _IMAGES:
                 works.append(self._inspect(stack.sandbox.docker, stack.profile, stack.images, plans))
             gathered += await _all_of(works)
-            running.detail = "started, asked, left idle, killed, stopped"
+            running.detail = "started, sent requests, left idle, killed, stopped"
         return gathered
 
     async def _reload(self, opened: Sandbox, profile: Profile) -> list[Fact]:

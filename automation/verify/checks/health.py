@@ -103,7 +103,7 @@ def health_time(contract: Contract, container: Container) -> Finding:
 def health_json(contract: Contract, container: Container) -> Finding:
     """The service reports its health as JSON under every health path of the rules."""
     pages, answers = contract.rules.health_pages, container.health_pages
-    silent = [f"{path} was not asked" for path in pages if path not in answers]
+    silent = [f"{path} was not requested" for path in pages if path not in answers]
     wrong = [
         f"{path}: {answer.status or 'no answer'} {answer.content_type}".rstrip()
         for path, answer in answers.items()

@@ -232,7 +232,7 @@ def test_a_dollar_sign_that_compose_expands_is_a_warning(here: Settings, value: 
 def test_an_example_s_text_in_place_of_a_secret_is_a_warning(here: Settings, line: str) -> None:
     name = line.partition("=")[0]
     secret = "" if name == "BETTER_AUTH_SECRET" else f"BETTER_AUTH_SECRET={SECRET}\n"
-    assert problems(here, f"{secret}{line}\n") == [f"{name} looks like a placeholder; write the real one"]
+    assert problems(here, f"{secret}{line}\n") == [f"{name} looks like a placeholder; write the real value"]
     assert environment.read(here, PROFILE).blocking == ()
 
 

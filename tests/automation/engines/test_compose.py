@@ -300,7 +300,7 @@ def test_a_value_that_means_nothing_is_one_clear_message(
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(project: Project, docker: Path) -> None:
     result = project.invoke("compose-up", "--dry-run", *project.ports)
     assert result.returncode == 0, result.stderr
-    assert "Make .env with a generated BETTER_AUTH_SECRET." in result.stdout
+    assert "Create .env with a generated BETTER_AUTH_SECRET." in result.stdout
     assert "build it." in result.stdout
     assert f"Start the frontend at http://localhost:{project.frontend_port}." in result.stdout
     assert not (project.root / ".env").exists()

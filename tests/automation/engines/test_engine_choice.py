@@ -88,7 +88,7 @@ def test_data_is_deleted_only_on_an_explicit_yes(project: Project, docker: Path)
 def test_up_takes_compose_where_docker_answers_and_the_others_find_it(project: Project, docker: Path) -> None:
     result = project.invoke("up", "--detach", *project.ports)
     assert result.returncode == 0, result.stderr
-    assert "compose engine: Docker 29.1.0 answers; --engine native does without" in result.stdout
+    assert "compose engine: Docker 29.1.0 answers; --engine native runs without it" in result.stdout
     assert project.status()["mode"] == "development"
     assert "backend  | the backend has started" in project.invoke("logs").stdout
     other = project.invoke("up", "--engine", "native", "--detach")
@@ -104,7 +104,7 @@ def test_up_takes_compose_where_docker_answers_and_the_others_find_it(project: P
     [
         ("absent-daemon", "Docker does not answer"),
         ("silent-daemon", "Docker does not answer"),
-        ("no-compose", "Docker has no Compose here"),
+        ("no-compose", "Docker Compose is not installed"),
     ],
 )
 def test_up_takes_processes_where_docker_is_of_no_use(

@@ -17,7 +17,7 @@ def test_up_makes_the_settings_starts_both_services_and_names_the_address(projec
     assert ".env created from .env.example, secret generated" in text
     assert "SQLite, 1 migration applied" in text
     assert f"The to-do chatbot is at http://localhost:{project.frontend_port}" in text
-    assert "agent: offline. Put OPENAI_API_KEY into .env for a model." in text
+    assert "agent: offline. Set OPENAI_API_KEY in .env to use a model." in text
     status = project.status()
     assert status["state"] == "running"
     assert status["address"] == f"http://localhost:{project.frontend_port}"
@@ -286,7 +286,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(project: Project) ->
     before = sorted(project.root.rglob("*"))
     result = project.invoke("up", "--dry-run", *project.ports)
     assert result.returncode == 0, result.stderr
-    assert "Make .env with a generated BETTER_AUTH_SECRET." in result.stdout
+    assert "Create .env with a generated BETTER_AUTH_SECRET." in result.stdout
     assert "npm ci" in result.stdout
     assert sorted(each for each in project.root.rglob("*") if "__pycache__" not in str(each)) == before
 
@@ -339,7 +339,7 @@ def test_a_state_folder_that_cannot_be_made_is_one_clear_message(project: Projec
     (project.root / "file").touch()
     result = project.invoke("up", *project.ports, TODO_STATE_DIR=str(project.root / "file" / "state"))
     assert result.returncode == 1
-    assert "cannot be made" in result.stderr
+    assert "cannot be created" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -133,7 +133,7 @@ def test_a_base_for_another_platform_ends_the_build_before_there_is_an_image(
         "build", "--platform", "linux/arm64", "--service", "backend", DOUBLE="other-platform"
     )
     assert done.returncode == 1
-    assert "the base image a:1 is here for another platform than linux/arm64" in done.stderr
+    assert "the local base image a:1 is for another platform than linux/arm64" in done.stderr
     assert "docker pull --platform linux/arm64 a:1" in done.stderr
     assert json.loads(docker.read_text())["images"] == {}
 
@@ -287,7 +287,7 @@ def test_any_image_is_weighed_by_its_name(project: Project, docker: Path) -> Non
 def test_sources_that_are_not_built_are_not_weighed(project: Project, docker: Path) -> None:
     done = project.invoke("size-check")
     assert done.returncode == 1
-    assert "the backend of standalone is not built as it is now" in done.stderr
+    assert "the backend of standalone is not built in its current state" in done.stderr
     assert "invoke build --profile standalone" in done.stderr
 
 
@@ -336,11 +336,11 @@ def test_a_version_that_people_have_is_not_replaced_unless_forced(committed: Pro
     (committed.root / "backend" / "package.json").write_text("{}")
     uncommitted = committed.invoke(*PUSH, "--service", "backend")
     assert uncommitted.returncode == 1
-    assert "not committed: backend" in uncommitted.stderr
+    assert "built from uncommitted files: backend" in uncommitted.stderr
     commit(committed)
     refused = committed.invoke(*PUSH, "--service", "backend")
     assert refused.returncode == 1
-    assert "v1.2.3 is in the registry already, and is another image" in refused.stderr
+    assert "v1.2.3 is already in the registry, with another image" in refused.stderr
     before = json.loads(docker.read_text())["registry"]
     assert committed.invoke(*PUSH, "--service", "backend", "--force").returncode == 0
     after = json.loads(docker.read_text())["registry"]
@@ -350,7 +350,7 @@ def test_a_version_that_people_have_is_not_replaced_unless_forced(committed: Pro
 @pytest.mark.parametrize(
     ("behaviour", "message", "remedy"),
     [
-        ("registry-lies", "does not have what was pushed", "check who else pushes there"),
+        ("registry-lies", "does not return the image that was pushed", "check who else pushes there"),
         ("denied", "does not allow this user to push", "docker login localhost:5000"),
         ("unauthorized", "requires a login", "docker login localhost:5000"),
     ],

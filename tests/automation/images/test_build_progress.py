@@ -173,7 +173,7 @@ DENIED = "pull access denied, repository does not exist or may require authoriza
             f"failed to resolve source metadata for docker.io/library/node:99: {LOOKUP}",
             "registry cannot be reached",
         ),
-        (f"failed to resolve source metadata: {DENIED}", "does not have it or does not show it"),
+        (f"failed to resolve source metadata: {DENIED}", "does not have it or requires a login"),
         ("docker.io/library/node:99: not found", "neither does its registry"),
         ("toomanyrequests: You have reached your pull rate limit.", "rate limit is reached"),
         ("tls: failed to verify certificate: x509: certificate signed by unknown authority", "not trusted"),

@@ -125,7 +125,7 @@ def test_a_release_is_healthy_when_all_of_its_revision_is_there() -> None:
 def test_a_release_of_which_nothing_is_there_is_not_healthy() -> None:
     verdict = Judge(1).judge(pods.Rollout(), 0)
     assert verdict.outcome == FAILED
-    assert "uninstalled meanwhile" in verdict.reason
+    assert "it was uninstalled in the meantime" in verdict.reason
 
 
 def test_a_migration_is_done_when_its_pod_is_though_the_job_says_so_later() -> None:

@@ -66,7 +66,7 @@ def test_a_second_installation_changes_nothing_and_reports_it(project: Project, 
     again = project.invoke("helm-install")
     assert again.returncode == 0, again.stdout
     assert "revision 1 is up to date" in again.stdout
-    assert again.stdout.count("is in the cluster already") == 2
+    assert again.stdout.count("is already in the cluster") == 2
     assert len(cluster.calls("helm", "upgrade")) == 1
     assert len(cluster.calls("minikube", "load")) == 2
 

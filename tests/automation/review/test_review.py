@@ -333,11 +333,14 @@ def test_with_a_file_the_agent_is_left_alone(repository: Repository) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "words"),
     [
-        ("signed out", ["nobody is signed in to Docker", "docker login", "invoke dockerfile-review FILE"]),
+        (
+            "signed out",
+            ["this user is not signed in to Docker", "docker login", "invoke dockerfile-review FILE"],
+        ),
         ("switched off", ["its AI features are switched off", "Enable Gordon"]),
         ("not running", ["Docker Desktop is not running", "start Docker Desktop"]),
         ("broken", ["failed with exit code 1", "panic: runtime error"]),
-        ("without end", ["answers without end", "more than 256 kB"]),
+        ("without end", ["the answer of Docker's AI agent is too long", "it has more than 256 kB"]),
     ],
 )
 def test_a_failing_agent_is_reported_with_a_remedy(

@@ -216,7 +216,7 @@ def test_an_answer_without_a_dockerfile_is_an_error(answer: str) -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"FROM a\0\n", "is not a text"),
+        (b"FROM a\0\n", "is not a text file"),
         (b"FROM \xff\n", "is not UTF-8"),
         (b"", "is empty"),
         (b" \n\n", "is empty"),

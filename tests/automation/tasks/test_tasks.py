@@ -269,7 +269,7 @@ def test_a_task_works_from_any_folder_of_the_project(project: Project) -> None:
         [sys.executable, "-m", "invoke", "env-init"],
         cwd=folder, env=project.environ, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert ".env made from .env.example" in result.stdout
+    assert ".env created from .env.example" in result.stdout
     assert Path(project.root, ".env").exists()
 
 
