@@ -102,7 +102,7 @@ def test_a_slow_server_is_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_invalid_port_is_reported(port: str) -> None:
     checked = check(PORT=port)
     assert (checked.returncode, checked.stderr) == (1, "")
-    assert "PORT is no port" in checked.stdout
+    assert "PORT is not a port number" in checked.stdout
 
 
 def test_the_check_imports_neither_the_application_nor_an_http_client() -> None:

@@ -150,7 +150,7 @@ def away(*_: Any, **__: Any) -> None:
 async def interrupted_then_whole(ada: Person, restore: Callable[[], None]) -> list[Part]:
     parts = await say(ada, "add buy milk", idempotency_key="k1")
     assert parts[-1]["type"] == "abort"
-    assert "nothing is done twice" in parts[-1]["reason"]
+    assert "no action runs twice" in parts[-1]["reason"]
     restore()
     again = await say(ada, "add buy milk", idempotency_key="k1")
     assert again[0] == parts[0]

@@ -141,7 +141,7 @@ def test_the_previous_release_keeps_serving_after_a_failed_migration(release: Re
         known=partial(has_failed, component="migrations"),
     )
     assert "the migrations failed" in error.what
-    assert "The migrations do not fit this database" in "\n".join(error.details)
+    assert "The migrations are incompatible with this database" in "\n".join(error.details)
     answer = httpx2.get(f"{installed.address}/api/auth/get-session", trust_env=False)
     assert answer.status_code == 200, answer.text
     ready = [

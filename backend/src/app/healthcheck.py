@@ -51,7 +51,7 @@ def main() -> int:
     if port.isascii() and port.isdecimal() and 0 < int(port) < 65536:
         wrong = problem("127.0.0.1" if host in EVERYWHERE else host, int(port), path)
     else:
-        wrong = "PORT is no port"
+        wrong = "PORT is not a port number"
     sys.stdout.write(f"{path} on port {port}: {wrong or 'ok'}\n")
     return 1 if wrong else 0
 

@@ -77,7 +77,9 @@ def database_unavailable() -> Problem:
 
 def internal_error() -> Problem:
     """Return the problem for an unexpected error. The log contains its cause under the same request id."""
-    return Problem(500, "Internal error", "The server failed. Its log says why, under the request id.")
+    return Problem(
+        500, "Internal error", "The server failed. Its log contains the cause under the request id."
+    )
 
 
 def install(app: FastAPI) -> None:
@@ -126,7 +128,9 @@ def _database_problem(error: DBAPIError) -> Problem:
             headers={"Retry-After": "5"},
         )
     if isinstance(error, DataError):
-        return Problem(422, "Invalid request", "A value cannot be stored: text must not hold NUL characters.")
+        return Problem(
+            422, "Invalid request", "A value cannot be stored: text must not contain NUL characters."
+        )
     if isinstance(error, (OperationalError, InterfaceError)) or error.connection_invalidated:
         log.error("database unavailable", error=str(error.orig))
         return database_unavailable()

@@ -145,7 +145,7 @@ async def test_dates_are_in_the_users_time_zone(signed_in: SignIn) -> None:
 
 async def test_a_list_of_thousands_shows_the_next_few(talk: Talk) -> None:
     message = "add these tasks:\n" + "\n".join(f"- errand number {number}" for number in range(25))
-    assert (await talk.say(message)).endswith("That is as many as I add at once; 5 are left.")
+    assert (await talk.say(message)).endswith("I cannot add more at once; 5 are left.")
     listed = await talk.say("list")
     assert listed.splitlines()[0] == "You have 20 open tasks:"
     assert listed.splitlines()[-1] == "and 5 more."

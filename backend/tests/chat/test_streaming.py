@@ -125,7 +125,7 @@ async def test_a_prompt_injection_reaches_no_other_user(
     answer_with("script:other-person")
     parts = await say(bob, task["id"])
     assert [part["errorText"] for part in parts if part["type"] == "tool-output-error"] == [
-        "There is no task with this id; list_tasks tells the ids.",
+        "There is no task with this id; list_tasks returns the ids.",
         "user_id: Extra inputs are not permitted",
     ]
     assert (await ada.get(f"/api/tasks/{task['id']}")).json() == task
@@ -302,7 +302,7 @@ async def test_a_reply_that_takes_too_long_is_stopped(
     monkeypatch.setattr(replies, "REPLY_LIMIT_S", 3)
     answer_with("script:act-then-hang")
     parts = await say(ada, "add it")
-    assert error_of(parts) == "This took too long, so I stopped. What was done until now is kept."
+    assert error_of(parts) == "This took too long, so I stopped. The changes made so far are kept."
     reply = await stored(ada, parts, ready=lambda parts: len(parts) == 3)
     assert reply["parts"][0]["toolName"] == "add_task"
 

@@ -88,7 +88,7 @@ async def test_another_users_task_is_not_found_by_its_id(database: Database, peo
         ):
             outcome = await tools.call(name, {"id": secret["id"], **arguments})
             assert outcome.output is None
-            assert outcome.error == "There is no task with this id; list_tasks tells the ids."
+            assert outcome.error == "There is no task with this id; list_tasks returns the ids."
     async with tools_of(database, ada) as tools:
         outcome = await tools.call("list_tasks", {"status": "all"})
         assert outcome.output == {"tasks": [secret], "total": 1}
@@ -149,8 +149,8 @@ async def test_hours_that_a_clock_skips_or_repeats_are_resolved(
         ("add_task", {"title": "x", "due": "9999-12-31"}, "due_at: must lie between the years 1900 and 9998"),
         ("list_tasks", {"due_until": "9999-12-31"}, "due: must lie between the years 1900 and 9998"),
         ("list_tasks", {"due_until": "9999-12-31T23:59Z"}, "due: must lie between the years 1900 and 9998"),
-        ("update_task", {"id": "x"}, "Nothing to change was given."),
-        ("complete_task", {"id": "a\0b"}, "There is no task with this id; list_tasks tells the ids."),
+        ("update_task", {"id": "x"}, "No field to change was given."),
+        ("complete_task", {"id": "a\0b"}, "There is no task with this id; list_tasks returns the ids."),
         ("drop_tables", {}, "Unknown tool: drop_tables"),
     ],
 )

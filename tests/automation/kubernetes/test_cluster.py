@@ -253,7 +253,7 @@ def test_pods_that_may_not_be_made_have_failed_with_the_reason() -> None:
         (
             "migration-fails",
             3,
-            ["The migrations do not fit this database: no such revision 0000"],
+            ["The migrations are incompatible with this database: no such revision 0000"],
             "the previous release continues to serve",
             "fix what its output reports",
         ),

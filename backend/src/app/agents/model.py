@@ -177,7 +177,7 @@ class ModelAgent:
                 }
             )
             messages += results
-        yield AgentError("This needed too many steps, so I stopped. What was done until now is kept.")
+        yield AgentError("This needed too many steps, so I stopped. The changes made so far are kept.")
 
     async def _ask(
         self, client: "AsyncOpenAI", messages: list[Any], tools: list[Any], said: _Round
@@ -406,7 +406,7 @@ def _explain(error: Exception, provider: Provider, model: str) -> str:
         case openai.RateLimitError():
             return f"{label} is busy, or its quota is used up. Please try again in a moment."
         case openai.NotFoundError():
-            return f"{label} does not know the model ‘{model}’. AGENT_MODEL names another one."
+            return f"{label} does not know the model ‘{model}’. Set AGENT_MODEL to another one."
         case openai.BadRequestError():
             return f"{label} refused the request. A shorter conversation or another model may help."
         case openai.APITimeoutError():
@@ -414,6 +414,6 @@ def _explain(error: Exception, provider: Provider, model: str) -> str:
         case openai.APIConnectionError():
             return f"{label} cannot be reached. Please try again."
         case openai.APIStatusError(status_code=status) if status >= 500:
-            return f"{label} has a problem of its own. Please try again."
+            return f"{label} had an internal error. Please try again."
         case _:
-            return f"{label} sent an answer that makes no sense, or broke off. Please try again."
+            return f"{label} sent an invalid or incomplete answer. Please try again."

@@ -60,8 +60,8 @@ KEEP_ALIVE_S = 15.0
 RENEWAL_S = LEASE_S / 3
 
 _SHUTDOWN = "This server is being replaced. Ask again for the rest of the reply."
-_DATABASE_AWAY = "The database does not answer. Ask again in a moment; nothing is done twice."
-_LOST = "This reply goes on elsewhere, or its conversation was deleted."
+_DATABASE_AWAY = "The database does not respond. Try again in a moment; no action runs twice."
+_LOST = "Another server continues this reply, or its conversation was deleted."
 
 log = structlog.get_logger(__name__)
 
@@ -220,7 +220,7 @@ class RunningReply:
             return _Ending(ReplyState.STOPPED, (abort_part(_LOST),))
         except TimeoutError:
             log.warning("reply timed out", agent=agent.name)
-            await self._fail("This took too long, so I stopped. What was done until now is kept.")
+            await self._fail("This took too long, so I stopped. The changes made so far are kept.")
         except Exception:
             log.exception("agent failed", agent=agent.name)
             await self._fail("Something went wrong on our side. Please try again.")

@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     """Migrate the database of the environment and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m app.database.migrate", allow_abbrev=False)
     parser.add_argument(
-        "--wait", type=float, default=0, metavar="SECONDS", help="how long to wait for the database (0)"
+        "--wait", type=float, default=0, metavar="SECONDS", help="time to wait for the database (default: 0)"
     )
     try:
         applied, revision = asyncio.run(_run(parser.parse_args(arguments).wait))
@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     except OSError as error:
         return _fail(f"The database cannot be opened: {error}", 3)
     except CommandError as error:
-        return _fail(f"The migrations do not fit this database: {error}", 1)
+        return _fail(f"The migrations are incompatible with this database: {error}", 1)
     except DBAPIError as error:
         return _fail(f"A migration failed, and nothing was changed: {_reason(error)}", 1)
     for revision in applied:

@@ -34,10 +34,8 @@ CALL_ID = "todo/callId"
 DATABASE_UNAVAILABLE = -32050
 """The error code of a call that may or may not have taken effect."""
 
-Title = Annotated[
-    str, Field(min_length=1, max_length=TITLE_LENGTH, description="What has to be done, in a few words.")
-]
-Description = Annotated[str, Field(max_length=DESCRIPTION_LENGTH, description="Details, if there are any.")]
+Title = Annotated[str, Field(min_length=1, max_length=TITLE_LENGTH, description="The task in a few words.")]
+Description = Annotated[str, Field(max_length=DESCRIPTION_LENGTH, description="Optional details.")]
 Due = Annotated[
     str,
     Field(
@@ -96,7 +94,7 @@ class _Server(MCPServer[Any]):
             if isinstance(cause, ToolError):
                 raise ToolError(str(cause)) from None
             if isinstance(cause, service.TaskNotFoundError):
-                raise ToolError("There is no task with this id; list_tasks tells the ids.") from None
+                raise ToolError("There is no task with this id; list_tasks returns the ids.") from None
             if isinstance(cause, SQLAlchemyError | TimeoutError):
                 message = "The tasks cannot be reached at the moment."
                 raise MCPError(DATABASE_UNAVAILABLE, message) from cause
@@ -261,7 +259,7 @@ async def update_task(
     title: Title | None = None,
     description: Description | None = None,
     priority: Literal["high", "medium", "low"] | None = None,
-    tags: Annotated[Tags | None, Field(description="All tags it will have; [] removes them.")] = None,
+    tags: Annotated[Tags | None, Field(description="All tags after the change; [] removes them.")] = None,
     due: Due | None = None,
     clear_due: Annotated[bool, Field(description="true removes the due date.")] = False,
 ) -> TaskResult:
@@ -278,7 +276,7 @@ async def update_task(
     elif clear_due:
         changes["due_at"] = None
     if not changes:
-        raise ToolError("Nothing to change was given.")
+        raise ToolError("No field to change was given.")
     update = TaskUpdate.model_validate(changes)
     return await _changed(person, partial(service.update_task, person.database, person.user_id, id, update))
 

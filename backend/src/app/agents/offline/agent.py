@@ -90,7 +90,7 @@ class OfflineAgent:
                 earlier = done.popleft()
                 if (earlier.name, earlier.input) != (wanted.name, wanted.input):
                     # A model, or another version of this grammar, started this reply with different calls.
-                    yield AgentError("I was interrupted, and stopped. What was done until now is kept.")
+                    yield AgentError("I was interrupted, and stopped. The changes made so far are kept.")
                     return
                 outcome = ToolOutcome(earlier.output, earlier.error)
                 continue
@@ -162,7 +162,7 @@ class _Turn:
         if len(added) == 1:
             return f"Added {wording.phrase(added[0], self._now)}."
         said = f"Added {wording.count(len(added))}:\n{wording.numbered(added, self._now)}"
-        return f"{said}\nThat is as many as I add at once; {left} are left." if left else said
+        return f"{said}\nI cannot add more at once; {left} are left." if left else said
 
     def _list(self, wish: ListTasks) -> Answer:
         values: JsonObject = {"status": wish.status, "limit": 1 if wish.count_only else LINES_SHOWN}
@@ -178,7 +178,7 @@ class _Turn:
             values["overdue"] = True
         outcome = yield Call("list_tasks", values)
         if outcome.output is None:
-            return f"I could not look: {outcome.error}"
+            return f"I could not read your tasks: {outcome.error}"
         tasks, total = outcome.output["tasks"], outcome.output["total"]
         said = wording.describe_list(wish, total)
         if wish.count_only or not tasks:
@@ -211,7 +211,11 @@ class _Turn:
             outcome = yield Call("list_tasks", {"status": "open", "sort": "due", "limit": LINES_SHOWN})
             listed = outcome.output["tasks"] if outcome.output else []
             if not listed:
-                return "Your list is empty." if outcome.output else f"I could not look: {outcome.error}"
+                return (
+                    "Your list is empty."
+                    if outcome.output
+                    else f"I could not read your tasks: {outcome.error}"
+                )
             return self._which(listed)
         if target.first is not None:
             return tasks[: target.first] if target.first > 0 else tasks[target.first :]
@@ -224,14 +228,14 @@ class _Turn:
         words = search_words(name)
         outcome = yield Call("list_tasks", {"status": "all", "query": words, "sort": "created", "limit": 50})
         if outcome.output is None:
-            return f"I could not look: {outcome.error}"
+            return f"I could not read your tasks: {outcome.error}"
         found = matches(name, outcome.output["tasks"]) or outcome.output["tasks"]
         if not found:
             # No title contains the words: one may be misspelt.
             outcome = yield Call("list_tasks", {"status": "all", "sort": "created", "limit": AT_ONCE})
             found = matches(name, outcome.output["tasks"]) if outcome.output else []
         if not found:
-            return f"I find no task like {wording.quoted(_shortened(name))}. “list” shows what there is."
+            return f"I find no task like {wording.quoted(_shortened(name))}. “list” shows your tasks."
         wanted = "completed" if isinstance(wish, Reopen) else "open"
         fitting = [task for task in found if task["status"] == wanted]
         if not fitting and isinstance(wish, Complete | Reopen) and len(found) == 1:
@@ -264,7 +268,7 @@ class _Turn:
             values["tag"] = wish.target.tag
         outcome = yield Call("list_tasks", values)
         if outcome.output is None:
-            return f"I could not look: {outcome.error}"
+            return f"I could not read your tasks: {outcome.error}"
         tasks, total = outcome.output["tasks"], outcome.output["total"]
         described = ("" if kind == "all" else f"{kind} ") + ("task" if total == 1 else "tasks")
         described += f" tagged #{wish.target.tag}" if wish.target.tag else ""

@@ -162,7 +162,7 @@ def _later(day: date, *, days: int = 0, months: int = 0) -> date:
             raise OverflowError
         return moved
     except OverflowError:
-        raise ImpossibleDateError("That date is further away than any calendar goes.") from None
+        raise ImpossibleDateError("That date is too far away.") from None
 
 
 def _shift(day: date, count: int, unit: str) -> date:
