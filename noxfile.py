@@ -44,12 +44,12 @@ ENGINES = {
     "docker": (("docker", "info"), "https://docs.docker.com/get-started/get-docker/"),
     "cluster": (("minikube", "status"), "https://minikube.sigs.k8s.io/docs/start/"),
 }
-"""How to ask whether an engine answers, and how to get it."""
+"""The command that succeeds if an engine is available, and where to get the engine."""
 ENGINE_SESSIONS = {
     "docker": (("images",), ("e2e", "--engine", "compose")),
     "cluster": (("cluster", "tests/cluster/test_release.py", "tests/cluster/test_failures.py", QUICKSTART),),
 }
-"""What CI runs where an engine answers, besides the default sessions. Tests under load take minutes more."""
+"""The sessions that CI adds to the default ones, by the engine that they require. Load tests are left out."""
 
 
 @nox.session
@@ -135,7 +135,7 @@ def cluster(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure requests, builds, starts and memory beside a floor. Options: -- api. Not part of CI."""
+    """Measure requests, builds, starts and memory. Options: -- api. Not part of CI."""
     install(session, "test")
     session.run("python", "-m", "tests.bench", *session.posargs)
 
@@ -152,20 +152,20 @@ def fmt(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def ci(session: nox.Session) -> None:
-    """Run all that this machine can run. Option: -- --require docker cluster."""
+    """Run every check that this machine can run. Option: -- --require docker cluster."""
     parser = argparse.ArgumentParser(prog="nox -s ci --")
     parser.add_argument("--require", nargs="+", choices=ENGINES, default=[], help="fail without this engine")
     required = parser.parse_args(session.posargs).require
     missing = [engine for engine in ENGINES if not answers(engine)]
     if fatal := [engine for engine in required if engine in missing]:
-        session.error(f"no answer from: {', '.join(fatal)}. Install: {ENGINES[fatal[0]][1]}")
+        session.error(f"not available: {', '.join(fatal)}. Install: {ENGINES[fatal[0]][1]}")
     run_sessions(session)
     for engine, sessions in ENGINE_SESSIONS.items():
         for name, *arguments in sessions if engine not in missing else ():
             run_sessions(session, "--session", name, *(("--", *arguments) if arguments else ()))
     for engine in missing:
         names = ", ".join(" ".join(words) for words in ENGINE_SESSIONS[engine])
-        session.warn(f"Not run, {engine} does not answer: {names}. To get it: {ENGINES[engine][1]}")
+        session.warn(f"Not run, because {engine} is not available: {names}. Install it: {ENGINES[engine][1]}")
 
 
 def answers(engine: str) -> bool:

@@ -28,7 +28,7 @@ int main(void) {
     alarm(4);
     int connection = socket(AF_INET, SOCK_STREAM, 0);
     if (connection < 0 || connect(connection, (struct sockaddr *)&here, sizeof here))
-        return fail("cannot be asked: nobody listens");
+        return fail("cannot be reached: no server is listening");
     int length = snprintf(text, sizeof text, "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n",
                           environment("HEALTH_PATH", "/health"));
     if (length >= (int)sizeof text || write(connection, text, (size_t)length) != length ||

@@ -76,7 +76,7 @@ def test_a_default_value_for_a_secret_is_found(name: str, text: str) -> None:
         ("a.yml", "  - ${AGENT_PROVIDER:-openai}"),
         ("a.yml", "JWT_SECRET: ${JWT_SECRET:?is not set}"),
         ("a.yml", "API_KEY: Key | None = None"),
-        ("a.yml", "    JWT_SECRET: ${JWT_SECRET:?is not set. Make .env}\n    API_KEY:\n    DATABASE_URL:"),
+        ("a.yml", "    JWT_SECRET: ${JWT_SECRET:?is not set. Create .env}\n    API_KEY:\n    DATABASE_URL:"),
         ("a.yml", "    url: postgresql://todo:${POSTGRES_PASSWORD:?is not set}@postgres:5432/todo"),
         ("a.yaml", "tlsSecretName: todo-chatbot-tls\nsecret: {name: todo-secrets}"),
         ("a.yaml", "automountServiceAccountToken: false"),
