@@ -1,1 +1,1 @@
-"""The library that runs and keeps the to-do chatbot; `tasks.py` and `noxfile.py` only name what is here."""
+"""The library behind the tasks and the checks, which `tasks.py` and `noxfile.py` expose."""

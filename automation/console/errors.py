@@ -1,7 +1,7 @@
-"""What can go wrong, in three parts: what happened, why, and what to try.
+"""Errors in three parts: what happened, why, and what to try.
 
-Everything that the library refuses or fails at is an `AutomationError`; `runner` turns it into one message
-and an exit code. Any other exception is a bug of this project.
+Every expected failure of the library is an `AutomationError`; `runner` turns it into one message and an exit
+code. Any other exception is a bug of this project.
 """
 
 import errno
@@ -15,7 +15,7 @@ INTERRUPTED = 130
 
 
 class AutomationError(Exception):
-    """A failure that a person can do something about."""
+    """A failure that the user can fix."""
 
     exit_code = FAILED
 

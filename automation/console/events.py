@@ -1,4 +1,4 @@
-"""What long work reports while it runs, as data: a console decides how that looks.
+"""The events that a task reports while it runs, as data; a console shows them.
 
 Work takes an `Emit` and never prints. The events of a background run cross a file as JSON lines, so each
 event can be written to and read from a plain mapping.

@@ -1,4 +1,4 @@
-"""How events look in a pipe, as plain lines, and for a program, as JSON lines; `terminal` draws them live."""
+"""Shows events as plain lines in a pipe and as JSON lines for a program; `terminal` shows them live."""
 
 import errno
 import json

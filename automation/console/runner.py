@@ -1,4 +1,4 @@
-"""Where a task's work runs: errors become messages and exit codes, and a signal ends the work in order."""
+"""Runs a task: converts errors to messages and exit codes, and shuts down in order on a signal."""
 
 import asyncio
 import signal
@@ -74,7 +74,7 @@ def can_prompt(emit: Emit) -> bool:
 
 
 async def confirm(question: str, otherwise: str = "nothing was removed") -> None:
-    """Ask a person. Raises AutomationError with what is true `otherwise`, unless the answer is yes."""
+    """Ask for confirmation. Raises AutomationError with the message `otherwise` unless the answer is yes."""
     if not sys.stdin.isatty():
         raise UsageError("Cannot prompt: standard input is not a terminal.", why=question, remedies=["--yes"])
     sys.stdout.write(f"  {question} [y/N] ")

@@ -1,4 +1,4 @@
-"""What a person typed, checked: numbers in their range, names among their choices."""
+"""Validates user input: numbers against their range, names against their choices."""
 
 import difflib
 from collections.abc import Iterable

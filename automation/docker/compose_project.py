@@ -69,7 +69,7 @@ class Container:
 
     @property
     def paused(self) -> bool:
-        """Whether its processes are frozen: it answers nobody, and keeps its ports."""
+        """Whether its processes are frozen: it answers no request, and keeps its ports."""
         return self.state == "paused"
 
 

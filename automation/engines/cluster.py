@@ -62,7 +62,7 @@ class ClusterEngine(Engine):
         return self._request.release
 
     async def running(self) -> bool:
-        # The cluster is not asked: a release runs unattended.
+        # Without a query of the cluster: a release runs unattended.
         return self.recorded
 
     async def up(self, options: UpOptions, emit: Emit) -> None:

@@ -20,7 +20,7 @@ _LAST_LINES = 20
 async def explain(
     project: Project, places: Published, settings: Settings, output: str
 ) -> tuple[str, AutomationError]:
-    """Return the service that keeps the project from starting, if it is one, and the error."""
+    """Return the service that prevents the project from starting, if there is one, and the error."""
     if name := refused_port(places, output):
         return name, await ports.taken(
             name,

@@ -1,4 +1,4 @@
-"""Bring the application to a Kubernetes cluster and remove it: what the cluster's tasks do."""
+"""Deploy the application to a Kubernetes cluster and remove it."""
 
 import re
 from dataclasses import asdict, replace
@@ -23,12 +23,12 @@ _NAMES = {
     "namespace": (63, "[a-z0-9]([-a-z0-9]*[a-z0-9])?"),
     "release": (53, "[a-z]([-a-z0-9]*[a-z0-9])?"),
 }
-"""By flag the longest name that Kubernetes takes, and its shape."""
+"""The maximum length of a Kubernetes name and its pattern, by flag."""
 _ask = partial(confirm, otherwise="nothing was changed")
 
 
 async def load(settings: Settings, emit: Emit, request: Request, *, service: str, dry_run: bool) -> None:
-    """Bring the images to the nodes of the cluster."""
+    """Load the images into the nodes of the cluster."""
     choose(service)
     request = _completed(settings, request)
     profile = profiles.load(request.profile, settings.root)

@@ -1,4 +1,4 @@
-"""The engines that run the application: one base, whatever runs it."""
+"""The base class of the engines that run the application."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence

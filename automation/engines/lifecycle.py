@@ -1,4 +1,4 @@
-"""Start, stop and observe the application, whichever engine runs it: what the tasks of that name do."""
+"""Start, stop and observe the application with any engine."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Keep this clone in order: diagnosis, packages, locks, and what can be removed."""
+"""Maintain this clone: diagnosis, packages, locks and cleanup."""
 
 from dataclasses import asdict
 
@@ -15,7 +15,7 @@ from automation.settings import Settings
 
 
 async def doctor(settings: Settings, emit: Emit, *, profile: str) -> int:
-    """Look for what keeps the application from running; return a failure when something does."""
+    """Diagnose startup problems; return a failure if there are any."""
     findings = await diagnosis.examine(settings, profiles.load(profile, settings.root))
     emit(Notice(diagnosis.describe(findings)))
     emit(Result({"findings": [asdict(finding) for finding in findings]}))

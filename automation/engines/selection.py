@@ -76,7 +76,7 @@ async def for_start(settings: Settings, requested: str) -> Choice:
 async def data(settings: Settings, *, ask: bool = True) -> dict[str, str]:
     """Return where this clone's data is, by engine, the one that ran last first.
 
-    Nothing where DATABASE_URL names a server, which every engine uses. Without `ask`, Docker is not asked.
+    Returns nothing if DATABASE_URL names a server, which every engine uses. `ask` allows querying Docker.
     """
     profile = profiles.load("", settings.root)
     if environment.read(settings, profile).values.get("DATABASE_URL"):
@@ -114,7 +114,7 @@ def _latest_first(settings: Settings) -> list[Engine]:
 
 
 async def _docker(settings: Settings) -> tuple[str, str]:
-    """Return what keeps Docker from being used, empty if nothing, and its version."""
+    """Return why Docker cannot be used, empty if it can, and its version."""
     try:
         docker = Docker.find(settings)
     except DockerError:

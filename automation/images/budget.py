@@ -1,4 +1,4 @@
-"""Check the images' sizes against their budgets: what `size-check` does."""
+"""Check the images' sizes against their budgets (`size-check`)."""
 
 import asyncio
 from collections.abc import Iterator, Sequence

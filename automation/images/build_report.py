@@ -1,4 +1,4 @@
-"""Build the images of profiles and report their names, times and notes: what `build` does."""
+"""Build the images of profiles and report their names, times and notes (`build`)."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Makes a plan from a contract and flags: everything about one image before Docker is asked."""
+"""Plans builds from a contract and flags, without calling Docker."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""Publishes images in a registry, and reads back what the registry then has: what `push` does."""
+"""Publishes images in a registry and verifies their digests there (`push`)."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""Runs one command and does not let it outlive the process that asked for it.
+"""Runs one command, which does not outlive the process that started it.
 
 The supervisor holds the other end of this process's standard input. When that closes, because the supervisor
 asks for an end or because it was killed, the command is told to stop and, `grace` seconds later, its whole
@@ -28,7 +28,7 @@ def die_with_the_guard() -> None:
 
 
 def kill_group(child: subprocess.Popen[bytes]) -> None:
-    """Kill whatever is left of the command and of what it started."""
+    """Kill the remaining processes of the command."""
     if POSIX:
         with contextlib.suppress(OSError):
             os.killpg(child.pid, signal.SIGKILL)

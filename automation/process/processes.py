@@ -24,7 +24,7 @@ _GUARD = Path(__file__).with_name("guard.py")
 
 @dataclass(frozen=True)
 class Identity:
-    """A process that can be told from a later one with the same number."""
+    """The identity of a process, which a later one with the same id does not have."""
 
     pid: int
     started: float
@@ -141,7 +141,7 @@ async def start(
 ) -> Guarded:
     """Start the command under a guard. Its errors go where its output goes.
 
-    `grace` is the time in seconds from being asked to end until being made to.
+    `grace` is the time in seconds between SIGTERM and SIGKILL.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-I", "-S", str(_GUARD), str(grace), *command,

@@ -96,7 +96,7 @@ class Program:
 
 
 async def _end(transport: asyncio.SubprocessTransport, collected: _Collected) -> None:
-    """Leave nothing of a program: neither a process, nor a pipe of which the event loop would be told."""
+    """Kill the remaining processes of a program and close its pipes."""
     if not collected.closed.is_set():
         _kill_all(transport.get_pid())
         await collected.exited.wait()

@@ -1,4 +1,4 @@
-"""How Invoke lists the tasks, explains one, and answers a word that it does not know.
+"""Changes how Invoke lists the tasks, explains one and reports an unknown word.
 
 Invoke's own program is already running when it loads `tasks.py`, and it has no setting for any of this:
 `adopt` gives that one program the class below, which overrides the methods that Invoke documents.

@@ -22,7 +22,7 @@ _COMMON = {
 
 
 class Run(NamedTuple):
-    """What every work function takes first: the settings of this moment, and where its events go."""
+    """The first arguments of every work function: the current settings, and the receiver of its events."""
 
     settings: "Settings"
     emit: "Emit"

@@ -1,4 +1,4 @@
-"""Verify profiles against their contracts and report the findings: what `verify` does."""
+"""Verify profiles against their contracts and report the findings (`verify`)."""
 
 import shutil
 from collections.abc import Sequence
