@@ -90,8 +90,8 @@ def _load(kind: type[_Contract], file: Path, root: Path) -> _Contract:
         return kind.model_validate_json(json.dumps(document, default=str))
     except ValidationError as error:
         schema = kind.model_json_schema()
-        unknown_first = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        problems = [_explain(one, schema) for one in unknown_first]
+        unknown_first = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+        problems = [_explain(problem, schema) for problem in unknown_first]
         (what, why), *others = problems
         raise ContractError(
             f"{shown}: {what}", why=why, details=[f"{what}; {why}" for what, why in others]

@@ -182,5 +182,7 @@ def explain(output: str, command: str, environ: Mapping[str, str]) -> DockerErro
         error = DockerUnavailableError if cause.kind == "unavailable" else DockerError
         return error(cause.what, why=cause.why, remedies=cause.remedies)
     lines = [logs.clean(line) for line in output.splitlines() if line.strip()]
-    said = [re.sub(r"^(ERROR|Error response from daemon|Error): ", "", line) for line in lines[-_LAST_LINES:]]
-    return DockerError(f"{command} failed", why="Docker reports:" if said else "", details=said)
+    details = [
+        re.sub(r"^(ERROR|Error response from daemon|Error): ", "", line) for line in lines[-_LAST_LINES:]
+    ]
+    return DockerError(f"{command} failed", why="Docker reports:" if details else "", details=details)

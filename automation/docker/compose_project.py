@@ -209,7 +209,7 @@ class Project:
     async def _list(self, kind: str, label: str = "", *words: str) -> list[str]:
         """Return the project's containers or volumes, which may also have to have a label of Compose."""
         labels = (f"project={self.name}", *((label,) if label else ()))
-        filters = (word for one in labels for word in ("--filter", f"label={_LABEL}.{one}"))
+        filters = (word for text in labels for word in ("--filter", f"label={_LABEL}.{text}"))
         return (await self.docker.run(kind, "ls", "--quiet", *words, *filters)).split()
 
 

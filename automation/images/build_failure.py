@@ -87,7 +87,7 @@ def _instead_of(path: str, plan: Plan, root: Path) -> tuple[str, ...]:
 def _named(name: str, root: Path) -> Iterator[str]:
     """Yield the paths of the project's files and folders of this name."""
     for folder, folders, files in os.walk(root):
-        folders[:] = [each for each in folders if not each.startswith(".") and each not in _GENERATED]
+        folders[:] = [child for child in folders if not child.startswith(".") and child not in _GENERATED]
         if name in files or name in folders:
             yield Path(folder, name).relative_to(root).as_posix()
 

@@ -93,9 +93,9 @@ class Client:
         if done.code:
             # `helm lint` writes the reason to its output.
             lint = done.output if "lint" in arguments else ""
-            said = "\n".join(filter(None, (lint, done.errors))) or done.output
+            output = "\n".join(filter(None, (lint, done.errors))) or done.output
             place = {"release": self.release, "namespace": self.namespace}
-            raise explain(said, self._command(arguments), self.program.environ, place)
+            raise explain(output, self._command(arguments), self.program.environ, place)
         return done.output
 
     def _command(self, arguments: Sequence[str]) -> str:
@@ -225,7 +225,7 @@ def objects(text: str) -> list[dict[str, Any]]:
 
 
 def explain(
-    said: str, command: str, environ: Mapping[str, str], place: Mapping[str, str] | None = None
+    output: str, command: str, environ: Mapping[str, str], place: Mapping[str, str] | None = None
 ) -> ClusterError:
     """Return the error for the output of a failed command, with cause and fix where they are known.
 
@@ -233,9 +233,9 @@ def explain(
     """
     named = {"release": "", "namespace": "", **(place or {})}
     configuration = environ.get("KUBECONFIG", "~/.kube/config")
-    if cause := causes.find(causes.CLUSTER, said, **named, where=flags(named), configuration=configuration):
+    if cause := causes.find(causes.CLUSTER, output, **named, where=flags(named), configuration=configuration):
         return _ERRORS[cause.kind](cause.what, why=cause.why, remedies=cause.remedies)
-    lines = [logs.clean(line) for line in said.splitlines() if line.strip()]
+    lines = [logs.clean(line) for line in output.splitlines() if line.strip()]
     details = [re.sub(r"^(error|Error)( from server)?: ", "", line) for line in lines[-_LAST_LINES:]]
     return ClusterError(f"{command} failed", why="its last lines:" if details else "", details=details)
 

@@ -81,9 +81,9 @@ def _packages_wanted(root: Path) -> dict[str, str]:
 def npm_failed(output: list[str]) -> AutomationError:
     """Return the error for npm's output."""
     # npm reports the cause first, and then its usage.
-    said = [line.removeprefix("npm error").strip() for line in output if line.startswith("npm error")]
+    messages = [line.removeprefix("npm error").strip() for line in output if line.startswith("npm error")]
     # Without npm's own stack trace.
-    shown = [line for line in said if line and not line.startswith("at ")][:_LAST_LINES]
+    shown = [line for line in messages if line and not line.startswith("at ")][:_LAST_LINES]
     shown = shown or output[-_LAST_LINES:]
     text = "\n".join(shown)
     remedies = ["check the network and npm's settings, then retry"]

@@ -136,13 +136,13 @@ def required_environment(contract: Contract, unconfigured: Unconfigured) -> Find
 def refused_environment(contract: Contract, misconfigured: Misconfigured) -> Finding:
     """With invalid values the backend exits and names each of their variables."""
     silent = [name for name in misconfigured.given if name not in misconfigured.named]
-    told = f"does not name {listed(silent)}" if silent else "names all of them"
-    observed = _exit(contract, misconfigured.exit_code, told)
+    named = f"does not name {listed(silent)}" if silent else "names all of them"
+    observed = _exit(contract, misconfigured.exit_code, named)
     holds = bool(misconfigured.exit_code) and not silent
     return judge(f"exits with an invalid {', '.join(misconfigured.given)}", observed, holds=holds)
 
 
-def _exit(contract: Contract, code: int | None, told: str) -> str:
+def _exit(contract: Contract, code: int | None, named: str) -> str:
     if code is None:
         return f"still running after {contract.rules.times.start_max_s} s"
-    return f"exit code {code}, {told}"
+    return f"exit code {code}, {named}"

@@ -72,8 +72,8 @@ def health_check_path(contract: Contract, config: Config) -> Finding:
     paths = [urlsplit(address).path or "/" for address in re.findall(r"https?://[^\s\"']+", words)]
     paths = paths or [config.environment.get("HEALTH_PATH", "")]
     own = _is_own_program(config.health.test[1:])
-    asked = ", ".join(filter(None, paths)) or "neither an address nor HEALTH_PATH"
-    observed = asked if own else f"{words}: not the project's own program"
+    requested = ", ".join(filter(None, paths)) or "neither an address nor HEALTH_PATH"
+    observed = requested if own else f"{words}: not the project's own program"
     return judge(wanted, observed, holds=own and {*paths} == {wanted})
 
 

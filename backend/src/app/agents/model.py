@@ -139,21 +139,21 @@ class ModelAgent:
             messages += _assistant_messages(turn.begun, self.name)
             spoken, used = len(turn.begun.text), {call.id for call in turn.begun.calls}
         for _ in range(ROUNDS):
-            said = _Round()
-            async with aclosing(self._ask(client, messages, tools, said)) as deltas:
+            answer = _Round()
+            async with aclosing(self._ask(client, messages, tools, answer)) as deltas:
                 async for text in deltas:
                     spoken += len(text)
                     if spoken > REPLY_CHARACTERS:
                         yield AgentError("The answer became too long, so I stopped it.")
                         return
                     yield TextDelta(text)
-            if not said.calls:
-                error = _unfinished(said)
+            if not answer.calls:
+                error = _unfinished(answer)
                 if error:
                     yield AgentError(error)
                 return
             results: list[Any] = []
-            for call in said.calls:
+            for call in answer.calls:
                 # Some servers restart their ids in every answer, or send none.
                 if not re.fullmatch(r"[\w.:-]{1,64}", call.id, re.ASCII) or call.id in used:
                     call.id = f"call_{secrets.token_hex(8)}"
@@ -170,9 +170,9 @@ class ModelAgent:
             messages.append(
                 {
                     "role": "assistant",
-                    "content": said.text or None,
+                    "content": answer.text or None,
                     "tool_calls": [
-                        _echo(call.id, call.name, call.arguments, call.extra) for call in said.calls
+                        _echo(call.id, call.name, call.arguments, call.extra) for call in answer.calls
                     ],
                 }
             )
@@ -180,9 +180,9 @@ class ModelAgent:
         yield AgentError("This needed too many steps, so I stopped. The changes made so far are kept.")
 
     async def _ask(
-        self, client: "AsyncOpenAI", messages: list[Any], tools: list[Any], said: _Round
+        self, client: "AsyncOpenAI", messages: list[Any], tools: list[Any], answer: _Round
     ) -> AsyncGenerator[str, None]:
-        """Send one request to the model; yield its text and collect the whole answer in `said`.
+        """Send one request to the model; yield its text and collect the whole answer in `answer`.
 
         Raises:
             OpenAIError: when the provider refuses the request, fails or times out.
@@ -204,12 +204,12 @@ class ModelAgent:
                         # A character outside the basic multilingual plane may arrive in two halves.
                         text, pending = _whole_characters(pending + text)
                         if text:
-                            said.text += text
+                            answer.text += text
                             yield text
                     for fragment in getattr(delta, "tool_calls", None) or []:
-                        _collect(said.calls, fragment)
-                    said.finish_reason = getattr(choice, "finish_reason", None) or said.finish_reason
-        if said.finish_reason is None:
+                        _collect(answer.calls, fragment)
+                    answer.finish_reason = getattr(choice, "finish_reason", None) or answer.finish_reason
+        if answer.finish_reason is None:
             raise MalformedAnswerError("no finish_reason")
 
 
@@ -281,13 +281,13 @@ def _arguments(call: _Call) -> JsonObject | None:
     return arguments if isinstance(arguments, dict) and nested < 20 else None
 
 
-def _unfinished(said: _Round) -> str | None:
+def _unfinished(answer: _Round) -> str | None:
     """Return the error message for an incomplete answer without tool calls."""
-    if said.finish_reason == "length":
+    if answer.finish_reason == "length":
         return "The answer became too long and was cut off."
-    if said.finish_reason == "content_filter":
+    if answer.finish_reason == "content_filter":
         return "The model declined to answer that."
-    return None if said.text.strip() else "The model gave an empty answer. Please try again."
+    return None if answer.text.strip() else "The model gave an empty answer. Please try again."
 
 
 def _echo(call_id: str, name: str, arguments: str, extra: Mapping[str, Any]) -> JsonObject:

@@ -98,16 +98,16 @@ async def _run(wait_s: float) -> tuple[list[str], str | None]:
 
 async def _reach(database: Database, wait_s: float) -> None:
     """Wait until the database is available; log the reason for the wait once."""
-    deadline, told = time.monotonic() + wait_s, False
+    deadline, reported = time.monotonic() + wait_s, False
     while True:
         try:
             return await database.ping()
         except (OperationalError, InterfaceError, TimeoutError) as error:
             if time.monotonic() + PAUSE_S > deadline:
                 raise
-            if not told:
+            if not reported:
                 sys.stderr.write(f"Waiting for the database: {_reason(error)}\n")
-                told = True
+                reported = True
         await asyncio.sleep(PAUSE_S)
 
 
