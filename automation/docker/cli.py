@@ -157,8 +157,8 @@ class Docker(Program):
 def _read_archive(
     process: subprocess.Popen[bytes], read: Callable[[IO[bytes]], _T]
 ) -> tuple[_T | Exception, int, str]:
-    assert process.stdout is not None  # noqa: S101 - opened as pipes
-    assert process.stderr is not None  # noqa: S101
+    assert process.stdout is not None  # noqa: S101 - opened as a pipe
+    assert process.stderr is not None  # noqa: S101 - opened as a pipe
     result: _T | Exception
     with process.stdout, process.stderr:
         try:

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -153,9 +152,10 @@ def values(
 def fingerprint(values: Mapping[str, Any], request: Request, chart: Path, root: Path) -> str:
     """Return a hash of everything that a release is made from."""
     digest = hashlib.sha256(json.dumps([values, request.settings], sort_keys=True).encode())
-    files = sorted(path for path in chart.rglob("*") if path.is_file())
-    for file in (*files, *(root / name for name in request.values_files)):
-        digest.update(f"{os.path.relpath(file, root)}\0".encode())
+    # Helm gives the names of a chart's files a meaning, as in _helpers.tpl.
+    files = {path.relative_to(chart).as_posix(): path for path in sorted(chart.rglob("*")) if path.is_file()}
+    digest.update(json.dumps([*files]).encode())
+    for file in (*files.values(), *(root / name for name in request.values_files)):
         with suppress(OSError):  # Helm reports the file that it cannot read.
             digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]

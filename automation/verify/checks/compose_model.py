@@ -12,7 +12,7 @@ from automation.verify.facts import Composition, Document
 from automation.verify.gather.composition import PROJECT
 
 _PREFIX = "198.19.0"
-_PASSWORD = "-"  # noqa: S105 - what the gatherer gives
+_PASSWORD = "-"  # noqa: S105 - no secret: the gatherer renders the files with it
 _VERSION = "v0.0.0"
 _TOOLS = "python:3.13-slim"
 _SECRETS = ("aptconf", "ca", "npmrc", "pipconf")

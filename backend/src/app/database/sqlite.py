@@ -96,6 +96,7 @@ class SqliteDriver:
         deadline = time.monotonic() + LOCK_TIMEOUT_S
         try:
             while not _configured(connection, deadline):
+                # In a thread of this driver. SQLite reports no event to wait for.
                 time.sleep(_PAUSE_S)
         except sqlite3.Error:
             connection.close()
