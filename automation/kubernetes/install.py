@@ -11,7 +11,7 @@ from typing import Any
 from automation.console.events import Emit, Notice, Step, step
 from automation.contract.environment import Environment
 from automation.contract.models import Kubernetes
-from automation.kubernetes import address, commands, release
+from automation.kubernetes import address, commands, pods, release
 from automation.kubernetes.commands import ClusterError, Revision
 from automation.kubernetes.load import Loaded
 from automation.kubernetes.release import Rendered
@@ -35,8 +35,8 @@ class _Before:
     """What a failed installation is rolled back to."""
 
     revisions: tuple[Revision, ...]
-    healthy: int
-    """The last revision that was seen healthy, 0 if none was."""
+    serving: Revision | None
+    """The revision whose pods are ready; None if there is none."""
     secret: Mapping[str, str] | None
 
 
@@ -84,8 +84,6 @@ class Installer:
         if final != given:
             _, revision = await self._deploy(final, before)
             await self._wait(revision, before, updating=True)
-        if before.healthy != revision:
-            await self._remember(revision)
         reached = await address.reach(*frontend, actual, self.emit)
         return Installed(revision, reached, changed, time.monotonic() - began)
 
@@ -106,8 +104,7 @@ class Installer:
             documents.insert(0, release.namespace(name, own))
         applied, revisions = await asyncio.gather(kubectl.apply(*documents), self._recover(running))
         running.detail = f"{name}, with its Secret"
-        healthy = namespace.get("metadata", {}).get("annotations", {}).get(self._healthy, "0")
-        before = _Before(revisions, int(healthy), old_secret)
+        before = _Before(revisions, await self._serving(revisions), old_secret)
         return str(applied[-1]["metadata"]["resourceVersion"]), before
 
     async def _leaves_database(self, environment: Environment, database: str) -> bool:
@@ -130,7 +127,7 @@ class Installer:
         if not revisions or not revisions[-1].status.startswith("pending"):
             return revisions
         running.progress("cleaning up an interrupted run")
-        if good := _last_deployed(revisions):
+        if good := await self._serving(revisions) or _last_deployed(revisions):
             await helm.rollback(good.number)
         else:
             await helm.uninstall()
@@ -212,10 +209,7 @@ class Installer:
         """Roll a failed revision back, with its Secret."""
         helm = self.place.helm
         with step(self.emit, "roll back") as running:
-            good = next(
-                (revision for revision in before.revisions if revision.number == before.healthy), None
-            )
-            target = good or _last_deployed(before.revisions)
+            target = before.serving or _last_deployed(before.revisions)
             if target is None:
                 await helm.uninstall()
                 running.detail = "the release was not installed before, and is removed"
@@ -225,25 +219,34 @@ class Installer:
                 document = release.secret(self.rules.secret, self.request.namespace, before.secret)
                 await self.place.kubectl.apply(document)
             await helm.rollback(target.number)
-            running.detail = f"revision {target.number} is back; it was never healthy"
-            if good:
+            running.detail = f"revision {target.number} is back; it did not serve"
+            if before.serving:
                 await self._watch(target.number, running)
-                await self._remember((await helm.history())[-1].number)
                 running.detail = f"revision {target.number} serves again"
 
     async def _watch(self, revision: int, running: Step) -> None:
         watcher = Watcher(self.place.kubectl, self.request.release, revision, self.emit)
         await watcher.wait(running, self.request.timeout_seconds)
 
-    async def _remember(self, revision: int) -> None:
-        """Record in the cluster that a revision is healthy. Helm does not know, because it does not wait."""
-        note = f"{self._healthy}={revision}"
-        await self.place.kubectl.run("annotate", "namespace", self.request.namespace, note, "--overwrite")
+    async def _serving(self, revisions: Sequence[Revision]) -> Revision | None:
+        """Return the newest revision with the content that serves, None if nothing serves.
+
+        Helm does not know it: a revision is deployed before its pods are ready, if they ever are.
+        """
+        number = pods.serving(await self.place.kubectl.items("replicasets", self._own)) if revisions else 0
+        # `helm rollback` makes a new revision with the content, and so the number, of an old one.
+        return next(
+            (
+                revision
+                for revision in reversed(revisions)
+                if revision.number == number or revision.description == f"Rollback to {number}"
+            ),
+            None,
+        )
 
     @property
-    def _healthy(self) -> str:
-        """The annotation of the namespace with the last healthy revision."""
-        return f"{self.rules.chart}/healthy-{self.request.release}"
+    def _own(self) -> str:
+        return f"--selector=app.kubernetes.io/instance={self.request.release}"
 
 
 def _last_deployed(revisions: Sequence[Revision]) -> Revision | None:

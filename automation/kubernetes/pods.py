@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+_REVISION = "todo-chatbot/revision"
+"""The chart's annotation of Deployments with the number of the release's revision."""
 HEALTHY, FAILED, WAITING = "healthy", "failed", "waiting"
 
 # States that a pod does not leave by itself, and how long a temporary cause of each may last.
@@ -134,6 +136,19 @@ def with_probe_failures(rollout: Rollout, events: Iterable[Mapping[str, Any]]) -
             failures[event["involvedObject"]["name"]] += event.get("count") or 1
     pods = (replace(pod, probe_failures=failures[pod.name]) for pod in rollout.pods)
     return replace(rollout, pods=tuple(pods))
+
+
+def serving(replica_sets: Iterable[Mapping[str, Any]]) -> int:
+    """Return the oldest revision of Helm whose pods are ready, 0 if there is none.
+
+    A ReplicaSet keeps the annotations that its Deployment had when its pods were the current ones.
+    """
+    revisions = (
+        int(found["metadata"].get("annotations", {}).get(_REVISION, 0))
+        for found in replica_sets
+        if found.get("status", {}).get("readyReplicas")
+    )
+    return min(revisions, default=0)
 
 
 @dataclass(frozen=True)

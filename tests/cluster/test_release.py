@@ -18,6 +18,11 @@ from tests.cluster.conftest import CHART, RULES, Release
 from tests.cluster.load import Person
 
 MESSAGES_A_MINUTE = 30
+READY_SOON = tuple(
+    f"{service}.probes.{probe}.initialDelaySeconds=0"
+    for service in ("backend", "frontend")
+    for probe in ("startup", "readiness")
+)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +73,22 @@ def test_a_database_that_failed_to_start_is_recreated(shared: tuple[Release, str
     with pytest.raises(ClusterError, match="is CreateContainerConfigError"):
         release.install("backend.replicaCount=2", "secret.name=nosuch")
     assert release.install("backend.replicaCount=2").address
+
+
+def test_a_failing_atomic_upgrade_ends_on_the_revision_rolled_back_to_by_hand(release: Release) -> None:
+    small = ("frontend.replicaCount=1", *READY_SOON)
+    first = release.install(*small)
+    release.install(*small, "config.LOG_LEVEL=debug")
+    asyncio.run(release.place.helm.rollback(first.revision))
+    by_hand = asyncio.run(release.place.helm.history())[-1]
+    release.kubectl("rollout", "status", f"deployment/{RULES.backend.name}", "--timeout=60s")
+    release.kubectl("rollout", "status", f"deployment/{RULES.frontend.name}", "--timeout=60s")
+    with pytest.raises(ClusterError):
+        release.install(*small, "frontend.env.NODE_OPTIONS=--require=/app/absent.cjs", atomic=True)
+    assert release.get("configmap", RULES.config_map)["data"]["LOG_LEVEL"] == "info"
+    last = asyncio.run(release.place.helm.history())[-1]
+    assert last.description == f"Rollback to {by_hand.number}"
+    release.kubectl("wait", "--for=condition=Available", "deployments", "--all", "--timeout=28s")
 
 
 def test_a_key_used_concurrently_on_both_replicas_adds_one_task(shared: tuple[Release, str]) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import subprocess
 
 import pytest
 
@@ -173,6 +174,19 @@ def test_a_failure_rolls_back_to_the_last_healthy_revision_and_its_secret(
     assert cluster.calls("helm", "rollback", "1")
     assert not cluster.calls("helm", "rollback", "2"), "it was deployed, and never healthy"
     assert cluster.told()["objects"]["Secret/todo-app-secrets"]["data"] == before
+
+
+def test_a_failure_rolls_back_to_the_revision_that_was_rolled_back_to_by_hand(
+    project: Project, cluster: Cluster
+) -> None:
+    assert project.invoke("helm-install").returncode == 0
+    assert project.invoke("helm-install", "--set", "backend.replicaCount=2").returncode == 0
+    rolled_back = [str(cluster.programs / "helm"), "rollback", "todo", "1"]
+    subprocess.run(rolled_back, env=project.environ, check=True)
+    failed = project.invoke("helm-install", "--atomic", "--set", "backend.replicaCount=3", CASE="crash")
+    assert failed.returncode == 1
+    assert cluster.calls("helm", "rollback", "3")
+    assert not cluster.calls("helm", "rollback", "2"), "it served until it was rolled back"
 
 
 def test_an_upgrade_that_fails_halfway_is_rolled_back(project: Project, cluster: Cluster) -> None:
