@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx2
 
+from tests.ports import unused_port
+
 SOURCE = Path(__file__).parents[1] / "src"
 
 
@@ -18,8 +20,7 @@ class Server:
     """A uvicorn process and the port it listens on."""
 
     def __init__(self, directory: Path, *command: str, source: Path = SOURCE, **environment: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = unused_port()
         # Write to files, not pipes: nobody reads pipes during a test, and a full pipe blocks the server.
         self._output, self._errors = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115 - ended() does
         self._said: list[str] = []

@@ -15,6 +15,7 @@ import pytest
 
 from app import healthcheck
 from backend.tests.browsers import SECRET
+from tests.ports import unused_port
 
 SOURCE = Path(__file__).parents[1] / "src"
 
@@ -116,8 +117,7 @@ def test_the_check_imports_neither_the_application_nor_an_http_client() -> None:
 
 
 def test_the_server_listens_on_the_address_in_its_environment(migrated_sqlite: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
+    port = str(unused_port())
     environment = {"HOST": "127.0.0.1", "PORT": port, "HEALTH_PATH": "/ready"}
     server = subprocess.Popen(
         [sys.executable, "-m", "app"],

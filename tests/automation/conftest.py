@@ -7,14 +7,13 @@ import pty
 import select
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import sys
 import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,8 @@ from typing import Any
 import httpx2
 import psutil
 import pytest
+
+from tests.ports import unused_port
 
 ROOT = Path(__file__).resolve().parents[2]
 MINIATURE = Path(__file__).with_name("miniature")
@@ -35,15 +36,6 @@ def eventually(condition: Callable[[], Any], what: str) -> Any:
         assert time.monotonic() < deadline, f"waited in vain until {what}"
         time.sleep(0.02)
     return value
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
 
 
 def on_terminal(
@@ -238,7 +230,6 @@ def project(tmp_path: Path) -> Iterator[Project]:
     (root / "requirements").mkdir()
     for name in ("tasks.py", ".env.example", "pyproject.toml", "requirements/dev.txt"):
         shutil.copy(ROOT / name, root / name)
-    backend_port, frontend_port = free_ports(2)
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
     environ = {
         **kept,
@@ -247,7 +238,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
         "TODO_ENGINE": "native",
         "npm_config_cache": str(tmp_path / "npm"),
     }
-    made = Project(root, backend_port, frontend_port, environ)
+    made = Project(root, unused_port(), unused_port(), environ)
     yield made
     for running in made.started:
         if running.process.poll() is None:
@@ -262,13 +253,15 @@ def project(tmp_path: Path) -> Iterator[Project]:
 def taken_port() -> Iterator[int]:
     """Give a port that another process listens on."""
     program = (
-        "import socket, time\n"
-        "s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()\n"
-        "print(s.getsockname()[1], flush=True); time.sleep(600)\n"
+        "import socket, sys, time\n"
+        "s = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+        "print('listens', flush=True); time.sleep(600)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    port = unused_port()
+    process = subprocess.Popen([sys.executable, "-c", program, str(port)], stdout=subprocess.PIPE)
     assert process.stdout is not None
     with closing(process.stdout):
-        yield int(process.stdout.readline())
+        assert process.stdout.readline() == b"listens\n"
+        yield port
     process.kill()
     process.wait()

@@ -2,7 +2,6 @@
 
 import http.client
 import re
-import socket
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 
 from tests.bench.clone import SOURCES, Clone, Measured, timed
 from tests.images.containers import HARDENED, SECRET, docker, migrate, volume
+from tests.ports import unused_port
 
 PATIENCE_S = 120.0
 SETTLED_S = 3.0
@@ -112,8 +112,7 @@ class Images:
 
     def _first_answer(self, name: str, image: str, service: str, options: Sequence[str]) -> float:
         each = self._profile.service(service)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = unused_port()
         given = ("--publish", f"127.0.0.1:{port}:{each.port}", "--env", f"BETTER_AUTH_SECRET={SECRET}")
         began = time.perf_counter()
         docker("run", "--detach", "--name", name, *HARDENED, *given, *options, image)

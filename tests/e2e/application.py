@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.ports import unused_port
+
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 300
 
@@ -62,7 +64,7 @@ def own_application(
             check=False,
         )
 
-    ports = [f"--{service}-port={free_port()}" for service in ("frontend", "backend")]
+    ports = [f"--{service}-port={unused_port()}" for service in ("frontend", "backend")]
     start = ["up", "--engine", engine, "--profile", profile, *flags, "--detach", "--auto-port", *ports]
     stop = ["compose-down", "--volumes", "--yes"] if engine == "compose" else ["down"]
     if engine == "cluster":
@@ -127,11 +129,3 @@ def address_for_pods() -> str:
         probe.connect((node, 9))
         address: str = probe.getsockname()[0]
         return address
-
-
-def free_port() -> int:
-    """Return a port that is currently free."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

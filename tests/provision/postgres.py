@@ -10,7 +10,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from tests.ports import unused_port
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
@@ -129,8 +130,7 @@ def _initialise(programs: Path, data: Path, password: str) -> None:
 
 
 def _start(programs: Path, data: Path) -> tuple[subprocess.Popen[bytes], int]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
+    port = unused_port()
     options = {
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import socket
 import subprocess
 import sys
 from inspect import getsource
@@ -20,6 +19,7 @@ from app.database.migrate import configuration, main, migrate
 from app.database.migrations import head
 from backend.tests.network import Network
 from backend.tests.servers import SOURCE
+from tests.ports import unused_port
 
 
 async def test_the_models_equal_the_migrated_schema(database: Database) -> None:
@@ -134,8 +134,7 @@ def test_an_unavailable_database_is_reported_in_one_message(
 @pytest.mark.parametrize("database_kind", ["postgresql"])
 async def test_the_command_waits_for_a_database_that_is_starting(empty_database_url: str) -> None:
     address = make_url(empty_database_url)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = unused_port()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "app.database.migrate", "--wait", "60"),
         cwd=SOURCE,

@@ -14,7 +14,7 @@ from automation.console.events import Event, Line, StepFinished
 from automation.process import processes
 from automation.process.instance import Instance
 from automation.process.supervisor import Service, ServiceStoppedError, Supervisor
-from tests.automation.conftest import free_ports
+from tests.ports import unused_port
 
 SERVER = """
 import http.server, sys
@@ -32,7 +32,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_
 
 def service(name: str, program: str = SERVER, **changes: Any) -> Service:
     """Return a service that runs a Python program with its port as the argument."""
-    [port] = free_ports(1)
+    port = unused_port()
     address = f"http://127.0.0.1:{port}"
     settings: dict[str, Any] = {
         "name": name,
