@@ -33,7 +33,7 @@ STATIC, IMAGE, LIVE = "static", "image", "live"
 _FIGURE = re.compile(r"\{((?:profile|rules|service|name)\b[\w.]*)\}")
 _LONGEST = 60  # characters of a value in a finding
 _MODULES = (
-    *("builds", "exposure", "compose", "image_config", "image_contents"),
+    *("builds", "exposure", "compose", "image_config", "image_contents", "image_files"),
     *("health", "containers", "journeys", "cluster"),
 )
 

@@ -11,7 +11,7 @@ from automation.docker.dockerfile import parse
 from automation.settings import Settings
 from automation.verify.check import Finding, registered
 from automation.verify.facts import Config, Source
-from automation.verify.gather import inspection, sources
+from automation.verify.gather import inspection, origins, sources
 from automation.verify.gather.content import Content, Searched
 from automation.verify.gather.inspection import Inspector
 
@@ -48,7 +48,7 @@ async def examine(
     contract = Contract(profile, profiles.load_rules(settings.root), service)
     if image:
         inspector = Inspector(docker, search)
-        facts += [await inspector.config(image), await inspector.content(image), sources.locks(settings.root)]
+        facts += [await inspector.config(image), await inspector.content(image), origins.locks(settings.root)]
     else:
         facts += [inspection.declared_config(source.dockerfile), _accounts(contract)]
     observed = {type(fact): fact for fact in facts}

@@ -54,6 +54,14 @@ class Locks:
 
 
 @dataclass(frozen=True)
+class Packages:
+    """The packages that the lock files have for the images."""
+
+    files: frozenset[str]  # of Python packages, as `origins.plain` names them
+    node: frozenset[str]
+
+
+@dataclass(frozen=True)
 class HealthCheck:
     test: tuple[str, ...]
     interval_s: float
@@ -88,6 +96,8 @@ class Names:
 
     planned: tuple[str, ...]
     version: str
+    source: str = ""  # the address of this repository
+    has_revision: bool = False  # whether this repository has the commit of the image's label
 
 
 @dataclass(frozen=True)
@@ -114,6 +124,7 @@ class Process:
     uid: int
     gid: int
     command: str
+    groups: tuple[int, ...] = ()  # besides its own
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,21 @@ from automation.contract.models import SERVICES, Profile
 from automation.docker.cli import Docker
 from automation.images import build, plan
 from automation.images.plan import Options, Plan
+from automation.project import git
 from automation.settings import Settings
 from automation.verify import facts
 from automation.verify.check import Check, Finding, Outcome
 from automation.verify.facts import Fact
-from automation.verify.gather import composition, endurance, pair, released, reloading, sandbox, sources
+from automation.verify.gather import (
+    composition,
+    endurance,
+    origins,
+    pair,
+    released,
+    reloading,
+    sandbox,
+    sources,
+)
 from automation.verify.gather.content import Content
 from automation.verify.gather.inspection import Inspector
 from automation.verify.gather.leaks import Search
@@ -149,7 +159,8 @@ class Verifier:
             search = sources.search(self._settings, profile)
             gatherers: Mapping[type[Any], Callable[[str], Any]] = {
                 Search: lambda _: search,
-                facts.Locks: lambda _: sources.locks(root),
+                facts.Locks: lambda _: origins.locks(root),
+                facts.Packages: lambda _: origins.packages(root),
                 facts.Source: lambda service: sources.source(root, plans[service]),
                 facts.Context: lambda service: sources.build_context(root, plans[service].dockerfile, search),
                 facts.Development: lambda service: self._read_development(profile, service),
@@ -243,9 +254,12 @@ class Verifier:
             gathered: list[Fact] = []
             for service, own in plans.items():
                 times = build.recorded(self._settings, own)
+                config = await self._inspector.config(images[service])
+                revision = config.labels.get("org.opencontainers.image.revision", "").removesuffix("-dirty")
+                known = await git.ask(self._settings, "cat-file", "-t", f"{revision}^{{commit}}")
                 gathered += [
-                    (service, await self._inspector.config(images[service])),
-                    (service, facts.Names(own.references, own.version)),
+                    (service, config),
+                    (service, facts.Names(own.references, own.version, own.revision.source, bool(known))),
                     (service, facts.Builds(times.get("cold_s"), times.get("rebuild_s"))),
                 ]
             if Content in self._needs:

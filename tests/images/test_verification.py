@@ -20,7 +20,7 @@ from automation.docker.cli import Docker
 from automation.docker.dockerfile import parse
 from automation.verify.check import Finding, Outcome, registered
 from automation.verify.facts import Config, Locks, Source
-from automation.verify.gather import sandbox, sources
+from automation.verify.gather import origins, sandbox
 from automation.verify.gather.content import Content
 from automation.verify.gather.inspection import Inspector
 from automation.verify.gather.leaks import Search
@@ -129,7 +129,7 @@ def look(image: str) -> Facts:
         search = Search({})
         inspector = Inspector(Docker.find(settings.load()), search)
         config, content = await inspector.config(image), await inspector.content(image)
-        return {Config: config, Content: content, Locks: sources.locks(ROOT), Search: search}
+        return {Config: config, Content: content, Locks: origins.locks(ROOT), Search: search}
 
     return asyncio.run(gather())
 

@@ -27,10 +27,10 @@ def start_time(contract: Contract, container: Container) -> Finding:
 
 @check(LIVE, remedy="USER {service.user.uid}:{service.user.gid}")
 def process_user(contract: Contract, container: Container) -> Comparison:
-    """Every process of the container runs as the contract's account."""
-    seen = sorted({(process.uid, process.gid) for process in container.processes})
+    """Every process of the container runs as the contract's account, and is in no further group."""
+    seen = sorted({(process.uid, process.gid, *process.groups) for process in container.processes})
     user = contract.service.user
-    return f"{user.uid}:{user.gid}", listed(f"{uid}:{gid}" for uid, gid in seen)
+    return f"{user.uid}:{user.gid}", listed(":".join(map(str, ids)) for ids in seen)
 
 
 @check(LIVE, remedy="give the user these folders in the image, and no other")

@@ -34,11 +34,14 @@ _FIRST_YEAR = 2020
     IMAGE, remedy="USER {service.user.uid}:{service.user.gid}, and these names in /etc/passwd and /etc/group"
 )
 def user(contract: Contract, config: Config, content: Content) -> Comparison:
-    """The image runs as the contract's account, under its names in /etc/passwd and /etc/group."""
+    """The image runs as the contract's account, which has the right names and no further group."""
     wanted = contract.service.user
     names, groups = accounts(content.text("/etc/passwd")), accounts(content.text("/etc/group"))
     uid, gid = _ids(config.user, names, groups, content.text("/etc/passwd"))
     observed = f"{names.get(uid, '?')}:{groups.get(gid, '?')} ({uid}:{gid})" if uid else "root (0)"
+    lines = [line.split(":") for line in content.text("/etc/group").splitlines()]
+    if further := [fields[0] for fields in lines if names.get(uid) in fields[-1].split(",") if uid]:
+        observed += f", also in {listed(further)}"
     return f"{wanted.name}:{wanted.group} ({wanted.uid}:{wanted.gid})", observed
 
 
@@ -83,6 +86,20 @@ def labels(contract: Contract, config: Config) -> Finding:
         if not _WELL_FORMED.get(label, str.strip)(value)
     )
     return no_problem(wrong, required=", ".join(values))
+
+
+@check(IMAGE, remedy="build from a commit of this repository:   invoke build")
+def label_values(config: Config, names: Names) -> Finding:
+    """The image's labels are true: this repository has their commit, and their address is its own."""
+    revision, source = (
+        config.labels.get(f"org.opencontainers.image.{name}", "") for name in ("revision", "source")
+    )
+    return no_problem(
+        [
+            "" if names.has_revision else f"the commit {revision or 'of no label'} is not in this repository",
+            "" if source == names.source else f"source is {source or 'missing'}, not {names.source}",
+        ]
+    )
 
 
 @check(IMAGE, remedy="invoke build")

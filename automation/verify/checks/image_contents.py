@@ -12,7 +12,7 @@ from automation.verify.facts import Config, Context, Locks
 from automation.verify.gather.content import Content
 
 _MB = 10**6
-_SOURCES = "backend/src/"
+SOURCES = "backend/src/"
 _RELATED = {
     *("mksh", "ksh", "ksh93", "yash", "fish", "tcsh", "csh", "rbash", "toybox"),
     *("cc1", "cc1plus", "collect2", "tcc"),
@@ -68,10 +68,10 @@ def packages(contract: Contract, content: Content) -> Finding:
 def application(contract: Contract, content: Content, context: Context) -> Finding:
     """The backend's sources are in the working directory, with the agent and the MCP server."""
     workdir = contract.profile.backend.workdir
-    sources = [file for file in context.files if file.startswith(_SOURCES) and file.endswith(".py")]
-    missing = [file for file in sources if f"{workdir}/{file.removeprefix(_SOURCES)}" not in content.files]
+    sources = [file for file in context.files if file.startswith(SOURCES) and file.endswith(".py")]
+    missing = [file for file in sources if f"{workdir}/{file.removeprefix(SOURCES)}" not in content.files]
     observed = f"no {listed(missing, 3)}" if missing else f"{len(sources)} files"
-    return judge(f"{_SOURCES} in {workdir}", observed, holds=bool(sources) and not missing)
+    return judge(f"{SOURCES} in {workdir}", observed, holds=bool(sources) and not missing)
 
 
 @check(IMAGE, only="frontend", remedy="copy the {profile.frontend.output} output of Next.js")
@@ -126,11 +126,14 @@ def package_database(content: Content) -> Finding:
     return judge("entries of dpkg or apk", f"{count} files" if count else "none", holds=bool(count))
 
 
-@check(IMAGE, remedy="chmod ug-s, or remove them")
+@check(IMAGE, remedy="chmod ug-s, setcap -r, or remove them")
 def privileged_files(content: Content) -> Finding:
-    """No program raises privileges: none is setuid or setgid."""
-    files = (path for path, file in content.files.items() if file.kind == "file" and file.mode & 0o6000)
-    return no_problem(sorted(files))
+    """No program raises privileges: none is setuid or setgid, or has capabilities."""
+    return no_problem(
+        f"{path} {' '.join(name for name, _ in file.attributes)}".rstrip()
+        for path, file in sorted(content.files.items())
+        if file.kind == "file" and (file.mode & 0o6000 or file.attributes)
+    )
 
 
 @check(IMAGE, remedy="let root own the files, readable by all; give the user only the contract's folders")

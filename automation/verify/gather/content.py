@@ -15,7 +15,7 @@ from automation.verify.gather.leaks import Search
 _BLOCK_BYTES = 2**24
 _OVERLAP_BYTES = 2**12
 _LARGEST_SETTINGS_BYTES = 2**18
-_KEPT = re.compile(r"/etc/(passwd|group)")
+_KEPT = re.compile(r"/etc/(passwd|group)|/var/lib/dpkg/status\.d/.+\.md5sums|/(usr/)?lib/apk/db/installed")
 """Files whose text is kept, because checks read it."""
 SETTINGS = re.compile(
     r"(?:^|/)(?:\.env[^/]*|\.npmrc|\.pypirc|\.netrc|pip\.conf|[^/]+\.(?:env|ini|cfg|conf|toml|ya?ml|properties))$"
@@ -60,8 +60,13 @@ class Content(Archive[Searched]):
             for kind in searched.kinds
         )
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """The texts of the files that checks read."""
+        return {path: self.text(path) for layer in self.layers for path in layer.found if path in self.files}
+
     def text(self, path: str) -> str:
-        """Return the text of `/etc/passwd` or `/etc/group`, empty if there is none."""
+        """Return the text of a file that checks read, empty if there is none."""
         texts = (layer.found[path].text for layer in reversed(self.layers) if path in layer.found)
         return next(texts, "")
 

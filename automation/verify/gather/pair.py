@@ -55,7 +55,13 @@ async def _look(stack: Stack, running: Running) -> Container:
         page_encoding=encoding,
         # A process without a parent in the container was started by Docker, such as a health check.
         processes=tuple(
-            Process(process["pid"], process["uid"], process["gid"], process["command"])
+            Process(
+                process["pid"],
+                process["uid"],
+                process["gid"],
+                process["command"],
+                tuple(group for group in process["groups"] if group != process["gid"]),
+            )
             for process in seen["processes"]
             if process["pid"] == 1 or process["parent"]
         ),

@@ -41,6 +41,7 @@ def processes() -> list[dict[str, Any]]:
                     "parent": int(status["PPid"]),
                     "uid": int(status["Uid"].split()[1]),
                     "gid": int(status["Gid"].split()[1]),
+                    "groups": [int(group) for group in status["Groups"].split()],
                     "command": " ".join(strings(folder / "cmdline")).strip() or status["Name"],
                     "environ": dict(
                         pair.split("=", 1) for pair in strings(folder / "environ") if "=" in pair

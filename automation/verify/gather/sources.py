@@ -1,12 +1,8 @@
 """Reads what the files of a checkout say; nothing is run."""
 
-import json
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
-from automation import paths
-from automation.console.errors import AutomationError
 from automation.contract import environment
 from automation.contract.models import Profile
 from automation.docker import context, dockerfile
@@ -14,12 +10,10 @@ from automation.images.plan import Plan
 from automation.process.files import read_text
 from automation.project import git
 from automation.settings import Settings
-from automation.verify.facts import Context, Locks, Source, Template
+from automation.verify.facts import Context, Source, Template
 from automation.verify.gather import content, defaults
 from automation.verify.gather.leaks import SECRET_NAME, Search
 
-_PYTHON_LOCKS = ("dev", "lint", "test")
-_LOCKED = re.compile(r"^([A-Za-z0-9][\w.-]*)==", re.MULTILINE)
 _DOCKERFILES = ("backend/Dockerfile", "frontend/Dockerfile")
 _DEPLOYMENT = ("docker-compose*.yml", "deploy/compose/*", "deploy/helm/**/*")
 
@@ -40,24 +34,6 @@ def build_context(root: Path, file: str, search: Search) -> Context:
     if (root / f"{file}.dev").is_file():
         files |= {*context.load(root, f"{file}.dev").files()}
     return Context(tuple(sorted(files)), tuple(leaks))
-
-
-def locks(root: Path) -> Locks:
-    """Return the packages that the lock files have for development only."""
-    shipped = _python_packages(root, ["backend/requirements.txt"])
-    python = _python_packages(root, [f"requirements/{name}.txt" for name in _PYTHON_LOCKS])
-    try:
-        lock = json.loads(read_text(root, paths.readable(paths.frontend(root) / "package-lock.json", root)))
-        packages = [
-            (key.rpartition("node_modules/")[2], "dev" in package)
-            for key, package in lock["packages"].items()
-            if key
-        ]
-    except (ValueError, KeyError, AttributeError) as error:
-        raise AutomationError("frontend/package-lock.json is not an npm lock file", why=str(error)) from error
-    # One version of a package may be for development, and another not.
-    kept = {name for name, for_development in packages if not for_development}
-    return Locks(python - shipped, frozenset(name for name, _ in packages) - kept)
 
 
 def search(settings: Settings, profile: Profile) -> Search:
@@ -85,8 +61,3 @@ async def template(settings: Settings, search: Search) -> Template:
             f"{name}:{number}" for name in names for number in defaults.lines(name, read_text(root, name))
         ),
     )
-
-
-def _python_packages(root: Path, names: Iterable[str]) -> frozenset[str]:
-    found = {name for file in names for name in _LOCKED.findall(read_text(root, file))}
-    return frozenset(name.lower().replace("_", "-") for name in found)

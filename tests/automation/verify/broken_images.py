@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from automation.docker.archive import File, Layer
-from automation.verify.facts import Builds, Config, HealthCheck
+from automation.verify.facts import Builds, Config, HealthCheck, Names
 from automation.verify.gather.content import Content, Searched
 from tests.automation.verify.verified import (
     KEY,
@@ -26,6 +26,43 @@ TOKEN = "npm_" + "a1B2c3D4e" * 4
 HOME = "/root"
 """Where a build step of an image, which root runs, leaves its caches."""
 SITE = "/opt/venv/lib/python3.11/site-packages"
+
+
+CAPABILITY = (("security.capability", "\1\0\0\2"),)
+UNKNOWN = [
+    file(f"{SITE}/fastapi/other.pyc"),
+    file(f"{SITE}/other.pth"),
+    file("/usr/local/lib/python3.11/other.pyc"),
+    file("/usr/local/lib/python3.11/lib-dynload/other.so"),
+    file("/app/app/other.py"),
+    file("/app/app/__pycache__/other.cpython-311.pyc"),
+    file("/app/app/main.so"),
+    file("/app/node_modules/other/index.js"),
+    file("/app/.next/server/other.sh"),
+    file("/etc/ld.so.preload"),
+    file("/etc/cron.d/other"),
+    file("/usr/lib/x86_64-linux-gnu/other"),
+    file("/etc/nginx/other.conf"),
+    file("/opt/other"),
+    file("/dev/other", kind="other"),
+]
+UNUSUAL = [
+    file("/etc/passwd", mode=0o600),
+    file("/etc/group", mode=0o755),
+    file("/app/app/main.py", owner=1),
+    replace(file("/app/app/main.py"), gid=1001),
+    file("/app/app", kind="directory", mode=0o711),
+    file("/data", kind="directory", mode=0o700, owner=1001),
+]
+
+
+def text(path: str, content: str) -> Break:
+    def change(broken: Scene) -> None:
+        now: Content = broken.facts["backend"][Content]
+        layer = Layer((file(path),), {path: Searched(text=content)})
+        broken.facts["backend"][Content] = Content((*now.layers, layer), now.config)
+
+    return change
 
 
 def config(**changes: Any) -> Break:
@@ -76,6 +113,7 @@ IMAGES: list[Example] = [
     ("size", "one byte over", size("backend", 150 * MB + 1)),
     ("user", "root", config(user="")),
     ("user", "root by name", config(user="root")),
+    ("user", "one more group", text("/etc/group", "root:x:0:appuser\nappuser:x:1001:\n")),
     ("user", "another", config(user="1002:1002")),
     ("port", "another", config(ports=("8080/tcp",))),
     ("port", "one more", config(ports=("22/tcp", "8000/tcp"))),
@@ -115,6 +153,12 @@ IMAGES: list[Example] = [
     ("labels", "missing", config(labels={k: v for k, v in LABELS.items() if not k.endswith("revision")})),
     ("labels", "no version", config(labels={**LABELS, "org.opencontainers.image.version": "newest"})),
     ("labels", "no time", config(labels={**LABELS, "org.opencontainers.image.created": "today"})),
+    ("label-values", "another commit", lambda b: b.change("backend", Names, has_revision=False)),
+    (
+        "label-values",
+        "another repository",
+        config(labels={**LABELS, "org.opencontainers.image.source": "https://example.com/other"}),
+    ),
     ("tags", "latest", config(tags=("todo-backend:v1.0.0",))),
     ("fixed-environment", "lost", lost("NODE_ENV")),
     ("open-environment", "an address", environment(DATABASE_URL="postgresql://db.internal/todo")),
@@ -135,6 +179,9 @@ IMAGES: list[Example] = [
     ("development-packages", "tsc", files(file(TYPESCRIPT), service="frontend")),
     ("package-database", "gone", without("/var/lib/dpkg/status.d/libc6", "backend")),
     ("privileged-files", "setuid", files(file("/usr/bin/su", mode=0o4755))),
+    ("privileged-files", "a capability", files(replace(file("/usr/bin/tini"), attributes=CAPABILITY))),
+    *(("file-origins", f"an unknown {found.path}", files(found)) for found in UNKNOWN),
+    *(("file-origins", f"another mode or owner of {found.path}", files(found)) for found in UNUSUAL),
     ("writable-places", "the application", files(file("/app/app/x.py", owner=1001))),
     ("writable-places", "everybody's", files(file("/app", kind="directory", mode=0o777))),
     ("no-secret-in-layers", "deleted later", leak),

@@ -38,6 +38,7 @@ SERVICES_AT_WORK: list[Example] = [
     ("health-time", "over a second", container(health=(OK, replace(OK, milliseconds=1000.5)))),
     ("health-json", "text", container(health_pages={"/health": OK, "/api/health": TEXT})),
     ("process-user", "root", container(processes=(Process(1, 0, 0, "uvicorn"),))),
+    ("process-user", "one more group", container(processes=(Process(1, 1001, 1001, "uvicorn", (0,)),))),
     ("read-only-root", "writes", container(read_only="Read-only file system: /app/state")),
     ("read-only-root", "may write", container(writable=("/data", "/app"))),
     ("reaps-zombies", "left", container(zombies=1)),

@@ -28,6 +28,7 @@ from automation.verify.facts import (
     Locks,
     Misconfigured,
     Names,
+    Packages,
     Pair,
     Process,
     Released,
@@ -49,7 +50,7 @@ LABELS = {
     "org.opencontainers.image.version": "v1.0.0",
     "org.opencontainers.image.created": "2026-11-21T12:00:00+00:00",
     "org.opencontainers.image.revision": "0123456789ab",
-    "org.opencontainers.image.source": "https://example.com/todo",
+    "org.opencontainers.image.source": "https://github.com/todo-chatbot/todo-chatbot",
 }
 
 
@@ -194,7 +195,8 @@ def _facts(made: Scene, service: str) -> Facts:
         Context: Context((f"{service}/src/app/main.py", f"{service}/.env.example")),
         Search: Search({}),
         Locks: Locks(frozenset({"pytest"}), frozenset({"typescript"})),
-        Names: Names(references, "v1.0.0"),
+        Names: Names(references, "v1.0.0", LABELS["org.opencontainers.image.source"], has_revision=True),
+        Packages: Packages(frozenset({"fastapi-0.165.0.dist-info/METADATA"}), frozenset({"next"})),
         Builds: Builds(100, 10),
         Config: Config(
             reference=references[0],
