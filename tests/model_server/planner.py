@@ -27,7 +27,8 @@ def plan(messages: list[dict[str, Any]]) -> Completion:
     """Return the next answer of the model: tool calls until the wish is fulfilled, then words."""
     place = max(number for number, message in enumerate(messages) if message["role"] == "user")
     wish = str(messages[place]["content"]).strip().rstrip(".!")
-    results = [json.loads(message["content"]) for message in messages[place:] if message["role"] == "tool"]
+    answers = [json.loads(message["content"]) for message in messages[place:] if message["role"] == "tool"]
+    results = [answer.get("untrusted_data", answer) for answer in answers]
     refused = next((result["error"] for result in results if "error" in result), None)
     if refused is not None:
         return Completion(f"That did not work: {refused}")
@@ -87,6 +88,8 @@ def _change(
     """Find a task by its name, then call a tool with its id."""
     if not results:
         return Completion(calls=(FunctionCall("list_tasks", {"query": name.strip()}),))
+    if "confirmation" in results[-1]:
+        return Completion("One moment.")
     if len(results) > 1:
         return Completion(f"{said}: {_titles(results[1:])}.")
     if not results[0]["tasks"]:

@@ -3,6 +3,7 @@
 Asked for as the model `script:<name>`. Each script writes raw bytes, so that it can break any rule.
 """
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -164,6 +165,27 @@ def _split_emoji(messages: list[dict[str, Any]], closing: threading.Event) -> It
     yield b'data: {"choices": [{"index": 0, "delta": {"content": "\\udd5b ok"}}]}\n\n'
     yield _piece({}, "stop")
     yield DONE
+
+
+@script
+def _obey(messages: list[dict[str, Any]], closing: threading.Event) -> Iterator[bytes]:
+    """Make all the calls that the message contains as JSON, as an injected text would have it."""
+    if _tools_answered(messages):
+        yield from stream(Completion("I did as I was told."), "script", 2, usage=False)
+        return
+    try:
+        wanted = json.loads(str(messages[-1]["content"]))
+    except ValueError:
+        wanted = []
+    calls = tuple(FunctionCall(name, arguments) for name, arguments in wanted)
+    yield from stream(Completion(calls=calls, text="" if calls else "Nothing."), "script", 1, usage=False)
+
+
+@script
+def _endless_empty(messages: list[dict[str, Any]], closing: threading.Event) -> Iterator[bytes]:
+    """Keep the stream alive and say nothing."""
+    while not closing.is_set():
+        yield _piece({}) * 100
 
 
 @script

@@ -35,6 +35,7 @@ class ModelServer(ThreadingHTTPServer):
     def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
         super().__init__((host, port), _Handler)
         self.requests: list[dict[str, Any]] = []
+        self.connections = 0
         self.closing = threading.Event()
 
     @property
@@ -64,6 +65,11 @@ def model_server(host: str = "127.0.0.1") -> Iterator[ModelServer]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: ModelServer
+
+    def setup(self) -> None:
+        """Count the connection."""
+        super().setup()
+        self.server.connections += 1
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Keep quiet."""
@@ -132,6 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
         if model.startswith("fail-"):
             status = int(model.removeprefix("fail-"))
             refuse(status, f"Failure {status} on demand, with key {key}.", "on_demand")
+        if model.startswith("wait-"):
+            refuse(429, model.removeprefix("wait-"), "wait")
         if model.startswith("script:") and model.removeprefix("script:") not in SCRIPTS:
             refuse(404, f"The model `{model}` does not exist.", "model_not_found")
         if not request.get("stream"):
@@ -147,6 +155,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
+        if isinstance(body, dict) and body.get("error", {}).get("code") == "wait":
+            self.send_header("Retry-After", body["error"]["message"])
         self.end_headers()
         self.wfile.write(data)
 

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.agents.selection import choose_agent
 from app.database import Database
 from app.database.migrations import head
 from app.dependencies import get_database, get_settings
@@ -70,7 +69,7 @@ async def get_health(request: Request) -> Response:
     Returns 200 even when the database is unavailable, because a restart would not fix that.
     """
     settings, database = get_settings(request), await database_health(request)
-    agent = choose_agent(settings)
+    agent = request.app.state.agents.choose(settings)
     return json_response(
         {
             "status": "ok" if database["status"] == "ok" else "degraded",

@@ -16,6 +16,7 @@ from app import health, logging, problems
 from app.accounts.endpoints import account_error_response
 from app.accounts.endpoints import router as accounts_router
 from app.accounts.errors import AccountError
+from app.agents.selection import Agents
 from app.chat.endpoints import router as chat_router
 from app.chat.replies import RunningReplies
 from app.database import Database
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.database_probe = health.DatabaseProbe(app.state.database)
     app.state.metrics = Metrics()
     app.state.rate_limiter = RateLimiter(app.state.database)
+    app.state.agents = Agents()
     app.state.replies = RunningReplies()
     app.state.draining = False
     app.add_middleware(RequestMiddleware, metrics=app.state.metrics)
@@ -63,6 +65,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with expiring((limiter.forget_past, partial(idempotency.forget_past, database))):
         with _draining_on_signals(app):
             yield
+    await app.state.agents.close()
     await database.close()
     log.info("stopped")
 

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
+from app.agents.messages import UNTRUSTED
 from app.agents.model import ModelAgent
 from app.agents.protocol import (
     AgentError,
@@ -89,13 +90,17 @@ async def answer(
     history: Sequence[HistoryMessage] = (),
     notebook: Notebook | None = None,
     silence_s: float = 10,
+    retries: int = 0,
 ) -> list[AgentEvent]:
     agent = ModelAgent(
-        ModelChoice(provider, model, url or server.url, SecretStr(key)), retries=0, silence_s=silence_s
+        ModelChoice(provider, model, url or server.url, SecretStr(key)), retries=retries, silence_s=silence_s
     )
     now = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
     turn = Turn(message, history, notebook or Notebook(), now, ZoneInfo("Europe/Berlin"))
-    return [event async for event in agent.answer(turn)]
+    try:
+        return [event async for event in agent.answer(turn)]
+    finally:
+        await agent.close()
 
 
 def said(events: list[AgentEvent]) -> str:
@@ -279,6 +284,40 @@ async def test_a_silent_model_times_out(server: ModelServer) -> None:
     events = await answer(server, "hello", model="script:hang", silence_s=0.2)
     assert said(events) == "Let me think"
     assert error(events) == "OpenAI did not answer in time. Please try again."
+
+
+async def test_empty_chunks_count_as_silence(server: ModelServer) -> None:
+    events = await answer(server, "hello", model="script:endless-empty", silence_s=0.2)
+    assert error(events) == "OpenAI did not answer in time. Please try again."
+
+
+async def test_a_long_wait_that_the_provider_asks_for_is_reported_at_once(server: ModelServer) -> None:
+    events = await answer(server, "hello", model="wait-50", retries=2)
+    assert error(events) == "OpenAI is busy, or its quota is used up. Please try again in a moment."
+    assert len(server.requests) == 1
+
+
+async def test_a_failure_that_passes_is_retried(server: ModelServer) -> None:
+    events = await answer(server, "hello", model="wait-0", retries=2)
+    assert error(events) == "OpenAI is busy, or its quota is used up. Please try again in a moment."
+    assert len(server.requests) == 3
+
+
+async def test_all_turns_share_one_client(server: ModelServer) -> None:
+    agent = ModelAgent(ModelChoice(OPENAI, "local", server.url, SecretStr(KEY)))
+    turn = Turn("hello", (), Notebook(), datetime(2026, 11, 21, tzinfo=UTC), UTC)
+    connections = server.connections
+    for _ in range(3):
+        assert said([event async for event in agent.answer(turn)])
+    await agent.close()
+    assert server.connections == connections + 1
+
+
+async def test_what_a_tool_returns_is_marked_as_data(server: ModelServer) -> None:
+    await answer(server, "list", notebook=Notebook())
+    prompt, *_, result = server.requests[-1]["messages"]
+    assert json.loads(result["content"]) == {UNTRUSTED: {"tasks": [], "total": 0}}
+    assert UNTRUSTED in prompt["content"]
 
 
 async def test_a_slow_answer_arrives_completely(server: ModelServer) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import app
-from app.agents.selection import choose_agent
+from app.agents.selection import Agents
 from app.settings import Settings
 
 SECRET = "x" * 32
@@ -38,17 +38,17 @@ def settings(**values: Any) -> Settings:
 def test_the_first_configured_key_selects_the_agent(
     values: dict[str, str], name: str, model: str | None
 ) -> None:
-    agent = choose_agent(settings(**values))
+    agent = Agents().choose(settings(**values))
     assert (agent.name, agent.model) == (name, model)
 
 
 def test_startup_and_selection_import_neither_openai_nor_mcp() -> None:
     """The imports take a second and 35 MB, so they happen on the first chat message."""
     program = (
-        "import sys; import app.main; from app.agents.selection import choose_agent; "
+        "import sys; import app.main; from app.agents.selection import Agents; "
         "from app.settings import Settings; "
         f"settings = {{'better_auth_secret': '{SECRET}', 'openai_api_key': 'sk-1'}}; "
-        "choose_agent(Settings.model_validate(settings)); "
+        "Agents().choose(Settings.model_validate(settings)); "
         "sys.exit(', '.join({'openai', 'mcp'} & set(sys.modules)) or 0)"
     )
     source = str(Path(app.__path__[0]).parent)

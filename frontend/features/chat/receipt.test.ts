@@ -37,6 +37,15 @@ describe("the receipt of a tool call", () => {
     expect(receiptOf(call("delete_task", { output: { task } }), now).text).toBe("Deleted ‘Rent’");
   });
 
+  it("shows a call that changes nothing before the user says yes", () => {
+    const output = { confirmation: "Delete ‘Rent’", note: "Not done." };
+    expect(receiptOf(call("delete_task", { output }), now)).toEqual({
+      state: "waiting",
+      text: "Needs your yes: Delete ‘Rent’",
+      task: null,
+    });
+  });
+
   it("shows the number of tasks that were found", () => {
     expect(receiptOf(call("list_tasks", { output: { tasks: [sampleTask()], total: 31 } }), now).text).toBe(
       "Found 31 tasks",

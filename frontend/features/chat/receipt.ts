@@ -4,7 +4,8 @@ import { isTask, type Task } from "@/lib/task";
 import type { ToolPart } from "./conversation";
 
 export type Receipt = {
-  state: "running" | "done" | "failed";
+  /** A waiting call has changed nothing yet: it needs the user's yes. */
+  state: "running" | "done" | "failed" | "waiting";
   text: string;
   /** The task that the tool returned, if any. */
   task: Task | null;
@@ -35,7 +36,11 @@ export function receiptOf(part: ToolPart, now: Date): Receipt {
     task?: unknown;
     tasks?: unknown;
     total?: unknown;
+    confirmation?: unknown;
   };
+  if (typeof output.confirmation === "string") {
+    return { state: "waiting", text: `Needs your yes: ${output.confirmation}`, task: null };
+  }
   if (isTask(output.task)) {
     return {
       state: "done",

@@ -10,6 +10,8 @@ from datetime import datetime, tzinfo
 from typing import Any, Literal, Protocol
 
 JsonObject = dict[str, Any]
+Effect = Literal["reads", "adds", "changes", "removes"]
+"""What a tool may do at most to the tasks that exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,7 @@ class ToolDescription:
     name: str
     description: str
     parameters: JsonObject
+    effect: Effect = "removes"
 
 
 @dataclass(frozen=True, slots=True)

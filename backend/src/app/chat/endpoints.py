@@ -7,7 +7,6 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
 from app.accounts.dependencies import CurrentUserId
-from app.agents.selection import choose_agent
 from app.chat import service
 from app.chat.models import Message
 from app.chat.parts import readable
@@ -46,7 +45,7 @@ async def chat(
     the existing parts and continues, and no action runs twice. Returns 409 while the reply is still in
     progress on another connection.
     """
-    agent = choose_agent(settings)
+    agent = request.app.state.agents.choose(settings)
     limits = service.ChatLimits(
         request.app.state.rate_limiter, settings.chat_messages_per_minute, settings.chat_streams
     )

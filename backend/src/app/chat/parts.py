@@ -127,10 +127,17 @@ class Reply:
     @property
     def open_calls(self) -> list[ToolPart]:
         """The tool calls without an outcome."""
-        parts = _history_parts(
-            part for part in self._calls.values() if not {"output", "errorText"} & part.keys()
-        )
-        return [part for part in parts if isinstance(part, ToolPart)]
+        return [call for call in self.calls if call.output is None and call.error is None]
+
+    @property
+    def calls(self) -> list[ToolPart]:
+        """All tool calls."""
+        return [part for part in _history_parts(self._calls.values()) if isinstance(part, ToolPart)]
+
+    @property
+    def ends_in_text(self) -> bool:
+        """Whether the last part is a run of text, to which the next text belongs."""
+        return self._text_open
 
     @property
     def _text_id(self) -> str:

@@ -20,10 +20,12 @@ import anyio
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.agents.confirmation import ConfirmedChanges, confirmed_calls, held_calls, question
 from app.agents.protocol import (
     Agent,
     AgentError,
     AgentEvent,
+    TextDelta,
     ToolCall,
     ToolResult,
     Tools,
@@ -54,6 +56,7 @@ from app.chat.service import (
 )
 from app.database import Database, utc_now
 from app.mcp.client import task_tools
+from app.mcp.guard import GuardedTools
 
 KEEP_ALIVE_S = 15.0
 """Proxies close idle connections, most of them after 60 seconds."""
@@ -204,8 +207,14 @@ class RunningReply:
                 asyncio.timeout(REPLY_LIMIT_S),
                 task_tools(
                     self._database, self._user_id, self._time_zone, utc_now, self._accepted.reply_id
-                ) as tools,
+                ) as all_tools,
             ):
+                tools: Tools = all_tools
+                confirmed = confirmed_calls(self._message, self._accepted.history)
+                if confirmed:
+                    agent = ConfirmedChanges(agent, confirmed)
+                elif agent.model is not None:
+                    tools = GuardedTools(all_tools, self._database, self._user_id, reply.calls)
                 await self._finish_calls(tools)
                 begun = begun_message(reply.stored, self._accepted.begun_by)
                 accepted = self._accepted
@@ -213,6 +222,8 @@ class RunningReply:
                 async with aclosing(agent.answer(turn)) as events:
                     async for event in events:
                         await self._take(event)
+                if held := held_calls(reply.calls):
+                    await self._take(TextDelta(("\n\n" if reply.ends_in_text else "") + question(held)))
         except (_DatabaseAwayError, ToolsUnavailableError):
             log.warning("reply interrupted", reason="database unavailable", agent=agent.name)
             return _Ending(ReplyState.STOPPED, (abort_part(_DATABASE_AWAY),))

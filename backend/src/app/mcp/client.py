@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from app.agents.protocol import JsonObject, ToolDescription, ToolOutcome, Tools, ToolsUnavailableError
+from app.agents.protocol import Effect, JsonObject, ToolDescription, ToolOutcome, Tools, ToolsUnavailableError
 from app.database import Database
 
 if TYPE_CHECKING:
     from mcp.client import Client
+    from mcp_types import ToolAnnotations
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +30,8 @@ class ClientTools:
         """Return every tool with its JSON schema."""
         listed = await self._client.list_tools()
         return [
-            ToolDescription(tool.name, tool.description or "", tool.input_schema) for tool in listed.tools
+            ToolDescription(tool.name, tool.description or "", tool.input_schema, _effect(tool.annotations))
+            for tool in listed.tools
         ]
 
     async def call(self, name: str, arguments: JsonObject, call_id: str | None = None) -> ToolOutcome:
@@ -56,6 +58,15 @@ class ClientTools:
         if isinstance(result.structured_content, dict):
             return ToolOutcome(output=result.structured_content)
         return ToolOutcome(output=json.loads(text))
+
+
+def _effect(annotations: "ToolAnnotations | None") -> Effect:
+    """Return the effect of a tool; without a statement, the worst, as MCP defines it."""
+    if annotations is not None and annotations.read_only_hint:
+        return "reads"
+    if annotations is None or annotations.destructive_hint is not False:
+        return "removes"
+    return "changes" if annotations.idempotent_hint else "adds"
 
 
 @asynccontextmanager

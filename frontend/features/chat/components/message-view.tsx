@@ -1,6 +1,6 @@
 "use client";
 
-import { memo } from "react";
+import { memo, useEffect, useState } from "react";
 import type { Task } from "@/lib/task";
 import type { Message } from "../conversation";
 import { ReceiptView } from "./receipt-view";
@@ -53,7 +53,7 @@ export const MessageView = memo(function MessageView({
           />
         ),
       )}
-      {isStreaming && <Waiting />}
+      {isStreaming && <Waiting progress={message} />}
       {wasStopped && <p className="text-small text-text-2">Stopped.</p>}
     </div>
   );
@@ -72,10 +72,23 @@ export function agentLabel(agent: string): string {
   return [providerNames[provider] ?? provider, ...model].join(" · ");
 }
 
-/** Shown while the agent writes. The chat pane announces the same to screen readers. */
-export function Waiting() {
+const PATIENCE_SECONDS = 15;
+
+/**
+ * Shown while the agent writes. The chat pane announces the same to screen readers.
+ * `progress` changes with every piece of the reply; words appear when it does not change for long.
+ */
+export function Waiting({ progress }: { progress?: unknown }) {
+  const [stuckAt, setStuckAt] = useState<{ progress: unknown }>();
+  useEffect(() => {
+    const timer = setTimeout(() => setStuckAt({ progress }), PATIENCE_SECONDS * 1000);
+    return () => clearTimeout(timer);
+  }, [progress]);
   return (
     <div className="flex h-[22px] items-center gap-1" aria-hidden="true">
+      {stuckAt && stuckAt.progress === progress && (
+        <span className="mr-1 text-small text-text-2">Still waiting for an answer</span>
+      )}
       {[0, 1, 2].map((dot) => (
         <span
           key={dot}

@@ -1,6 +1,6 @@
 "use client";
 
-import { Check, CircleAlert, LoaderCircle } from "lucide-react";
+import { Check, CircleAlert, CircleHelp, LoaderCircle } from "lucide-react";
 import { useState } from "react";
 import { classNames } from "@/components/ui/class-names";
 import type { Task } from "@/lib/task";
@@ -31,6 +31,7 @@ export function ReceiptView({ part, onShowTask, undo }: ReceiptViewProps) {
       <LoaderCircle className="mt-0.5 size-3.5 shrink-0 animate-spin text-text-2" aria-hidden="true" />
     ),
     done: <Check className="mt-0.5 size-3.5 shrink-0 text-done" strokeWidth={3} aria-hidden="true" />,
+    waiting: <CircleHelp className="mt-0.5 size-3.5 shrink-0 text-text-2" aria-hidden="true" />,
     failed: <CircleAlert className="mt-0.5 size-3.5 shrink-0 text-danger" aria-hidden="true" />,
   };
 
