@@ -24,6 +24,7 @@ from operator import attrgetter
 from typing import Any
 
 from automation.console.values import unknown
+from automation.contract.comparison import Maybe, differences
 from automation.contract.contract import Contract
 from automation.contract.models import SERVICES
 
@@ -31,7 +32,6 @@ STATIC, IMAGE, LIVE = "static", "image", "live"
 """What a check looks at: the files, what was built from them, and what runs."""
 
 _FIGURE = re.compile(r"\{((?:profile|rules|service|name)\b[\w.]*)\}")
-_LONGEST = 60  # characters of a value in a finding
 _MODULES = (
     *("builds", "exposure", "compose", "image_config", "image_contents", "image_files"),
     *("health", "containers", "journeys", "cluster"),
@@ -205,53 +205,12 @@ def listed(names: Iterable[str], most: int = 5) -> str:
     return f"{shown} and {len(every) - most} more" if len(every) > most else shown
 
 
-@dataclass(frozen=True)
-class Maybe:
-    """A required value of a key that may be absent."""
-
-    value: Any
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A place where a document is not as required."""
-
-    path: str
-    required: Any
-    observed: Any
-
-    def __str__(self) -> str:
-        if self.required is None:
-            return f"{self.path} is unknown: {_brief(self.observed)}"
-        wanted = self.required.pattern if isinstance(self.required, re.Pattern) else self.required
-        return f"{self.path} is {_brief(self.observed)}, not {_brief(wanted)}"
-
-
 def compare(required: Any, observed: Any) -> Finding:
     """Require exactly a text, or that a document is as required, key by key."""
     if isinstance(required, str):
         return judge(required, observed, holds=observed == required)
     figures = ", ".join(dict.fromkeys(_figures(required)))
     return no_problem(map(str, differences(required, observed)), required=figures)
-
-
-def differences(required: Any, observed: Any, path: str = "") -> Iterator[Difference]:
-    """Yield every place where a document is not as required, also each unknown key.
-
-    A required value may be a pattern, or a `Maybe` where the key may be absent.
-    """
-    if isinstance(required, Maybe):
-        if observed is not None:
-            yield from differences(required.value, observed, path)
-    elif isinstance(required, Mapping) and isinstance(observed, Mapping):
-        for key in dict.fromkeys((*required, *observed)):
-            below = f"{path}.{key}" if path else str(key)
-            yield from differences(required.get(key), observed.get(key), below)
-    elif isinstance(required, re.Pattern) and isinstance(observed, str):
-        if not required.fullmatch(observed):
-            yield Difference(path, required, observed)
-    elif required != observed or type(required) is not type(observed):
-        yield Difference(path, required, observed)
 
 
 def _figures(value: Any, name: str = "") -> Iterator[str]:
@@ -262,10 +221,3 @@ def _figures(value: Any, name: str = "") -> Iterator[str]:
     elif not isinstance(value, Maybe | re.Pattern):
         text = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
         yield f"{name} {text}".strip()
-
-
-def _brief(value: Any) -> str:
-    text = (
-        "missing" if value is None else " ".join(map(str, value)) if isinstance(value, list) else str(value)
-    )
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from automation.contract.comparison import Maybe
 from automation.contract.contract import Contract
 from automation.contract.models import Kubernetes, Probe, Workload
-from automation.verify.check import LIVE, Comparison, Maybe, check
+from automation.verify.check import LIVE, Comparison, check
 from automation.verify.facts import Document, Released
 
 _REMEDY = "invoke helm-install   with the chart's default values"

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from automation.contract.comparison import Difference, differences
 from automation.contract.contract import Contract
 from automation.verify.check import (
     STATIC,
     Check,
-    Difference,
     Finding,
-    differences,
     filled,
     no_problem,
     register,

@@ -3,11 +3,11 @@
 import re
 from typing import Any
 
+from automation.contract.comparison import Maybe
 from automation.contract.contract import Contract
 from automation.contract.models import SERVICES
 from automation.docker.compose_project import DATABASE, MIGRATION
 from automation.images.plan import image_arguments
-from automation.verify.check import Maybe
 from automation.verify.facts import Composition, Document
 from automation.verify.gather.composition import PROJECT
 

@@ -6,12 +6,12 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from automation.contract import formats
+from automation.contract.comparison import Maybe
 from automation.contract.contract import Contract
 from automation.verify.check import (
     IMAGE,
     Comparison,
     Finding,
-    Maybe,
     check,
     judge,
     listed,

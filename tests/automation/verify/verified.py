@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from automation.contract import profiles
+from automation.contract.comparison import Maybe
 from automation.contract.contract import Contract
 from automation.contract.models import SERVICES, Profile, Rules
 from automation.docker.archive import File, Layer
 from automation.docker.dockerfile import parse
-from automation.verify.check import Finding, Maybe, Outcome, registered
+from automation.verify.check import Finding, Outcome, registered
 from automation.verify.checks.compose_model import required
 from automation.verify.facts import (
     Answer,
