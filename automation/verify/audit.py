@@ -18,7 +18,7 @@ _INDENT = 4
 
 async def verify(
     settings: Settings, emit: Emit, *, profile: str, all_profiles: bool, checks: Sequence[str],
-    list_checks: bool, bases: Sequence[str], image_backend: str, image_frontend: str,
+    list_checks: bool, verbose: bool, bases: Sequence[str], image_backend: str, image_frontend: str,
 ) -> int:  # fmt: skip
     """Verify one profile, or all of them; return a failure when a check fails."""
     chosen = check.chosen(checks)
@@ -39,7 +39,7 @@ async def verify(
             emit(Notice((contract.name,)))
         verified = await verifier.verify(contract, plans)
         done.append(verified)
-        emit(Notice(("", *report.as_table(verified.findings, width), "")))
-    emit(Notice((*report.failures(done), *(report.summary(verified) for verified in done))))
+        emit(Notice(report.lines(verified, width, verbose=verbose)))
+    emit(Notice(("", *(report.summary(verified) for verified in done))))
     emit(Result({"profiles": [verified.to_mapping() for verified in done]}))
     return FAILED if any(verified.of(Outcome.FAILED) for verified in done) else 0

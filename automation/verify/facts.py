@@ -94,7 +94,7 @@ class Config:
 class Names:
     """The names planned for an image: of two profiles that want the same one, only one gets it."""
 
-    planned: tuple[str, ...]
+    planned: tuple[str, ...]  # none for an image that was given
     version: str
     source: str = ""  # the address of this repository
     has_revision: bool = False  # whether this repository has the commit of the image's label

@@ -7,9 +7,16 @@ from dataclasses import replace
 from automation.verify.check import Check, Finding, Outcome
 from automation.verify.verifier import Verification
 
-_MARKS = {Outcome.PASSED: "passed", Outcome.FAILED: "FAILED", Outcome.NOT_APPLICABLE: "–"}
+_MARKS = {Outcome.PASSED: "passed", Outcome.NOT_APPLICABLE: "–"}
 _FEW = 2
 """Up to so many findings that do not apply for the same reason have a line each."""
+
+
+def lines(verification: Verification, width: int, *, verbose: bool) -> tuple[str, ...]:
+    """Return what failed, and with `verbose` a table of everything else, too."""
+    passed, skipped = verification.of(Outcome.PASSED), verification.of(Outcome.NOT_APPLICABLE)
+    table = ("", *as_table((*passed, *skipped), width)) if verbose else ()
+    return (*failures(verification), *table)
 
 
 def as_table(findings: Sequence[Finding], width: int) -> tuple[str, ...]:
@@ -20,7 +27,7 @@ def as_table(findings: Sequence[Finding], width: int) -> tuple[str, ...]:
             finding.rule,
             finding.service,
             finding.required,
-            f"{finding.observed}\ntry  {finding.remedy}" if finding.remedy else finding.observed,
+            finding.observed,
         )
         for finding in _grouped(findings)
     ]
@@ -38,22 +45,21 @@ def as_list(checks: Sequence[Check], width: int) -> tuple[str, ...]:
     return _lines(rows, width, fixed=1)
 
 
-def failures(verifications: Sequence[Verification]) -> tuple[str, ...]:
+def failures(verification: Verification) -> tuple[str, ...]:
     """Return what failed with its remedies; checks that failed for one reason stand together."""
-    lines: list[str] = []
-    for verification in verifications:
-        causes: dict[tuple[str, str], list[Finding]] = {}
-        for finding in verification.of(Outcome.FAILED):
-            causes.setdefault((finding.service, finding.observed), []).append(finding)
-        for (service, observed), found in causes.items():
-            remedies = dict.fromkeys(finding.remedy for finding in found if finding.remedy)
-            lines += [
-                f"✗ {f'{verification.profile} {service}'.strip()}: {', '.join(one.rule for one in found)}",
-                *([f"    required   {found[0].required}"] if len(found) == 1 else []),
-                f"    observed   {observed}",
-                *(f"    try        {remedy}" for remedy in remedies),
-            ]
-    return tuple(lines)
+    found: list[str] = []
+    causes: dict[tuple[str, str], list[Finding]] = {}
+    for finding in verification.of(Outcome.FAILED):
+        causes.setdefault((finding.service, finding.observed), []).append(finding)
+    for (service, observed), findings in causes.items():
+        remedies = dict.fromkeys(finding.remedy for finding in findings if finding.remedy)
+        found += [
+            f"✗ {f'{verification.profile} {service}'.strip()}: {', '.join(one.rule for one in findings)}",
+            *([f"    required   {findings[0].required}"] if len(findings) == 1 else []),
+            f"    observed   {observed}",
+            *(f"    try        {remedy}" for remedy in remedies),
+        ]
+    return tuple(found)
 
 
 def summary(verification: Verification) -> str:

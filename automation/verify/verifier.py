@@ -7,7 +7,7 @@ runs at the same time; work that measures time runs alone.
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from automation.console.errors import AutomationError, UsageError
@@ -253,13 +253,18 @@ class Verifier:
                 self._inspector = Inspector(docker, sources.search(self._settings, profile))
             gathered: list[Fact] = []
             for service, own in plans.items():
-                times = build.recorded(self._settings, own)
+                is_given = service in self._given
+                times = {} if is_given else build.recorded(self._settings, own)
                 config = await self._inspector.config(images[service])
                 revision = config.labels.get("org.opencontainers.image.revision", "").removesuffix("-dirty")
                 known = await git.ask(self._settings, "cat-file", "-t", f"{revision}^{{commit}}")
+                names = facts.Names(own.references, own.version, own.revision.source, bool(known))
+                if is_given:  # what it is counts, and not what would be built here
+                    version = config.labels.get("org.opencontainers.image.version", "")
+                    names = replace(names, planned=(), version=version)
                 gathered += [
                     (service, config),
-                    (service, facts.Names(own.references, own.version, own.revision.source, bool(known))),
+                    (service, names),
                     (service, facts.Builds(times.get("cold_s"), times.get("rebuild_s"))),
                 ]
             if Content in self._needs:

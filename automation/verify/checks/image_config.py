@@ -106,6 +106,8 @@ def label_values(config: Config, names: Names) -> Finding:
 def tags(contract: Contract, config: Config, names: Names) -> Finding:
     """The image has the contract's name and tags."""
     image = contract.service.image
+    if not names.planned:
+        return not_applicable("the contract's names", "the image was given by its name")
     wanted = [names.version if tag == "vX.Y.Z" else tag for tag in contract.service.tags]
     required = " ".join(f"{image}:{tag}" for tag in wanted)
     missing = [tag for tag in wanted if f"{image}:{tag}" not in config.tags]

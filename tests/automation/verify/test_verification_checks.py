@@ -119,6 +119,15 @@ def test_a_tag_of_another_profile_is_reported_and_not_judged() -> None:
     assert found[0].observed == "latest belongs to another profile here"
 
 
+def test_an_image_that_was_given_is_judged_by_what_it_is_and_not_by_its_names() -> None:
+    made = scene()
+    made.change("backend", Config, tags=("example.com/other:v7",))
+    made.change("backend", Names, planned=())
+    [found] = [one for one in made.findings() if one.rule == "tags" and one.service == "backend"]
+    assert found.outcome is Outcome.NOT_APPLICABLE
+    assert made.failed() == set()
+
+
 def test_a_container_that_does_not_start_fails_its_checks_with_the_reason() -> None:
     made = scene()
     made.change("backend", Container, failure="ended with exit code 3", remedy="read its logs")

@@ -17,7 +17,7 @@ from automation.process.programs import Completed
 from automation.verify import report
 from automation.verify.check import Finding, Outcome, chosen, not_applicable
 from automation.verify.gather import composition, sandbox
-from automation.verify.verifier import Verifier
+from automation.verify.verifier import Verification, Verifier
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,20 @@ def test_checks_that_do_not_apply_for_one_reason_share_a_row() -> None:
     assert why in rows[1]
     few = report.as_table(named[:2], 120)[1:]
     assert [row.split()[1] for row in few] == ["cluster-labels", "cluster-labels"]
+
+
+def test_failures_are_listed_alone_unless_everything_is_requested() -> None:
+    passed = Finding("12", "12", Outcome.PASSED, rule="size", service="backend")
+    failed = Finding("11", "12", Outcome.FAILED, "make it smaller", rule="port", service="backend")
+    verification = Verification("standalone", (passed, failed), {}, 1.5)
+    short = report.lines(verification, 120, verbose=False)
+    assert short[0] == "✗ standalone backend: port"
+    assert "    try        make it smaller" in short
+    assert not any("size" in line for line in short)
+    everything = report.lines(verification, 120, verbose=True)
+    assert everything[: len(short)] == short
+    assert [line.split()[1] for line in everything if "passed" in line] == ["size"]
+    assert "1 passed, 1 failed, 0 not applicable" in report.summary(verification)
 
 
 @pytest.mark.parametrize(
