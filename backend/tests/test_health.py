@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import psycopg
@@ -110,11 +111,35 @@ async def test_a_frozen_database_does_not_freeze_health(database_url: str) -> No
         await network.end()
 
 
-async def test_a_database_without_tables_is_reported(empty_database_url: str) -> None:
-    app = create_app(settings_for(empty_database_url))
+async def test_an_embedded_database_is_migrated_at_startup(tmp_path: Path) -> None:
+    for _ in range(2):
+        app = create_app(settings_for(f"sqlite:///{tmp_path / 'todo.db'}"))
+        async with app.router.lifespan_context(app), browser(app) as client:
+            assert (await client.get("/ready")).json() == {"status": "ready"}
+
+
+async def test_an_embedded_database_that_cannot_be_migrated_leaves_the_server_alive(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "todo.db").write_bytes(b"no database" * 100)
+    app = create_app(settings_for(f"sqlite:///{tmp_path / 'todo.db'}"))
     async with app.router.lifespan_context(app), browser(app) as client:
+        assert (await client.get("/health")).json()["status"] == "degraded"
+    assert "database not migrated" in caplog.text
+
+
+async def test_a_database_without_tables_is_reported(
+    empty_database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(settings_for(empty_database_url))
+    # Without its lifespan, which would migrate the embedded database.
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(app.state.database.close)
+        client = await stack.enter_async_context(browser(app))
         health = (await client.get("/health")).json()
         assert (health["status"], health["database"]["status"]) == ("degraded", "not migrated")
+        assert health["database"]["remedy"] == "python -m app.database.migrate"
+        assert "python -m app.database.migrate" in caplog.text
         assert (await client.get("/ready")).json() == {"status": "database not migrated"}
         response = await client.post(
             "/api/auth/sign-in/email", json={"email": "ada@example.org", "password": "password"}

@@ -15,6 +15,7 @@ from app.dependencies import get_database, get_settings
 from app.metrics import Metrics
 from app.responses import json_response
 
+MIGRATE = "python -m app.database.migrate"
 DATABASE_TIMEOUT_S = 0.8
 """A health check must respond within a second, even when the database does not."""
 
@@ -49,16 +50,20 @@ class DatabaseProbe:
             log.warning("database unreachable", error=str(getattr(error, "orig", None) or error))
             return "unreachable"
         # A newer revision is valid: an update migrates the database before the last old server stops.
-        return "ok" if revision is not None and revision >= head() else "not migrated"
+        if revision is not None and revision >= head():
+            return "ok"
+        log.warning("database not migrated", revision=revision, remedy=MIGRATE)
+        return "not migrated"
 
 
 async def database_health(request: Request) -> dict[str, Any]:
-    """Return the database's type, state and response time."""
+    """Return the database's type, state and response time, and the command that fixes a missing migration."""
     probe: DatabaseProbe = request.app.state.database_probe
     started = time.perf_counter()
     status = await probe.ask()
     latency = round((time.perf_counter() - started) * 1000, 1)
-    return {"kind": get_database(request).kind, "status": status, "latency_ms": latency}
+    remedy = {"remedy": MIGRATE} if status == "not migrated" else {}
+    return {"kind": get_database(request).kind, "status": status, "latency_ms": latency, **remedy}
 
 
 @router.get("/health", response_model=dict[str, Any])

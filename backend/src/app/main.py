@@ -11,6 +11,7 @@ from types import FrameType
 
 import structlog
 from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import health, logging, problems
 from app.accounts.endpoints import account_error_response
@@ -20,6 +21,7 @@ from app.agents.selection import Agents
 from app.chat.endpoints import router as chat_router
 from app.chat.replies import RunningReplies
 from app.database import Database
+from app.database.migrations import head
 from app.expiry import expiring
 from app.metrics import Metrics
 from app.ratelimits import RateLimiter
@@ -62,12 +64,30 @@ def create_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     log.info("started", version=app.state.settings.version, database=app.state.database.kind)
     database, limiter = app.state.database, app.state.rate_limiter
+    if database.kind == "sqlite":
+        await _migrate(database)
     async with expiring((limiter.forget_past, partial(idempotency.forget_past, database))):
         with _draining_on_signals(app):
             yield
     await app.state.agents.close()
     await database.close()
     log.info("stopped")
+
+
+async def _migrate(database: Database) -> None:
+    """Apply the pending migrations of the embedded database, whose only user this server is.
+
+    A failure does not prevent startup: the health report then names it.
+    """
+    try:
+        revision = await database.revision()
+        if revision is None or revision < head():
+            # Alembic costs time and memory that a migrated database does not need.
+            from app.database.migrate import migrate
+
+            log.info("database migrated", applied=await migrate(database))
+    except (SQLAlchemyError, OSError) as error:
+        log.error("database not migrated", error=str(getattr(error, "orig", None) or error))
 
 
 @contextmanager
