@@ -1,4 +1,4 @@
-"""The build context: the files that the ignore file of a Dockerfile lets through.
+"""The build context: the files beside a Dockerfile that its ignore file lets through.
 
 The rules are Docker's: `<Dockerfile>.dockerignore`, or else `.dockerignore`; patterns are anchored at the
 root and apply in order, the last that matches a path or a folder above it decides, `!` includes again, `**`
@@ -7,6 +7,7 @@ is any number of folders. The package pathspec has Git's rules, by which `a` als
 
 import hashlib
 import os
+import posixpath
 import re
 import stat
 from collections.abc import Iterable, Iterator
@@ -35,19 +36,24 @@ class Context:
     """The folder that a build is given, filtered by its ignore file."""
 
     root: Path
+    """The project's root, to which every path is relative."""
+    folder: str
+    """The folder, relative to the root; empty for the root itself."""
     patterns: tuple[_Pattern, ...]
 
     @property
     def allowed(self) -> tuple[str, ...]:
         """The paths and patterns that the ignore file includes; everything if it includes none."""
-        return tuple(pattern.text for pattern in self.patterns if pattern.includes) or (".",)
+        included = [pattern.text for pattern in self.patterns if pattern.includes] or ["."]
+        return tuple(posixpath.normpath(posixpath.join(self.folder, text)) for text in included)
 
     def files(self) -> Iterator[str]:
-        """Yield the paths of the files and links, relative to the root and with slashes."""
-        yield from self._below("", (False,) * len(self.patterns))
+        """Yield the paths of the files and links, with slashes."""
+        for path in self._below("", (False,) * len(self.patterns)):
+            yield posixpath.join(self.folder, path)
 
     def _below(self, folder: str, above: tuple[bool, ...]) -> Iterator[str]:
-        with os.scandir(self.root / folder) as entries:
+        with os.scandir(self.root / self.folder / folder) as entries:
             for entry in entries:
                 path = f"{folder}/{entry.name}" if folder else entry.name
                 # A pattern that matches a folder matches what is in it.
@@ -73,12 +79,13 @@ class Context:
 
 
 def load(root: Path, dockerfile: str) -> Context:
-    """Return the context of a build with this Dockerfile, which is relative to the root."""
-    names = (f"{dockerfile}.dockerignore", ".dockerignore")
+    """Return the context of a build with this Dockerfile: its folder. The path is relative to the root."""
+    folder = posixpath.dirname(dockerfile)
+    names = (f"{dockerfile}.dockerignore", posixpath.join(folder, ".dockerignore"))
     file = next((root / name for name in names if (root / name).is_file()), None)
     lines = file.read_text(encoding="utf-8-sig").splitlines() if file else []
     patterns = (_pattern(line.strip()) for line in lines if line.strip() and not line.startswith("#"))
-    return Context(root, tuple(pattern for pattern in patterns if pattern.text not in {"", "."}))
+    return Context(root, folder, tuple(pattern for pattern in patterns if pattern.text not in {"", "."}))
 
 
 def _pattern(line: str) -> _Pattern:

@@ -161,7 +161,7 @@ def inputs(plan: Plan) -> list[str]:
     secrets = ((name, f"src={file}".replace('"', '""')) for name, file in plan.secrets.items())
     flags["secret"] = [f'id={name},"{source}"' for name, source in secrets]
     given = ((flag, value) for flag, values in flags.items() for value in values if value)
-    return [*(word for flag, value in given for word in (f"--{flag}", value)), "."]
+    return [*(word for flag, value in given for word in (f"--{flag}", value)), plan.service]
 
 
 async def run(

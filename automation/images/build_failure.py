@@ -40,8 +40,8 @@ def explain(plan: Plan, progress: Progress, settings: Settings) -> AutomationErr
     cause = causes.find(
         causes.BUILD_STEP,
         "\n".join((*written, step.error)),
-        context=str(settings.root),
-        ignore=f"{plan.dockerfile}.dockerignore",
+        context=f"./{plan.service}",
+        ignore=_ignore_file(plan, settings.root),
     )
     if cause is None:
         return AutomationError(what, why="its last lines:" if written else "", details=details)
@@ -74,22 +74,30 @@ def _base_failed(plan: Plan, base: str, error: str) -> AutomationError:
 
 def _instead_of(path: str, plan: Plan, root: Path) -> tuple[str, ...]:
     """Return what to write instead of a path that the build context does not have."""
-    relative = path.lstrip("/")
-    if (root / relative).exists():
-        return (f"add   !{relative}   to {plan.dockerfile}.dockerignore",)
-    found = sorted(_named(PurePosixPath(relative).name, root))
-    found = [other for other in found if other.endswith(f"/{relative}")] or found
+    relative, context = path.lstrip("/"), root / plan.service
+    if (context / relative).exists():
+        return (f"add   !{relative}   to {_ignore_file(plan, root)}",)
+    found = sorted(_named(PurePosixPath(relative).name, context))
+    near = [
+        path for path in found if f"/{path}".endswith(f"/{relative}") or f"/{relative}".endswith(f"/{path}")
+    ]
+    found = near or found
     return tuple(f"COPY {other}" for other in found[:_MOST_PATHS]) or (
         f"correct the path in {plan.dockerfile}",
     )
 
 
-def _named(name: str, root: Path) -> Iterator[str]:
-    """Yield the paths of the project's files and folders of this name."""
-    for folder, folders, files in os.walk(root):
+def _ignore_file(plan: Plan, root: Path) -> str:
+    own = f"{plan.dockerfile}.dockerignore"
+    return own if (root / own).is_file() else f"{plan.service}/.dockerignore"
+
+
+def _named(name: str, context: Path) -> Iterator[str]:
+    """Yield the paths of the context's files and folders of this name."""
+    for folder, folders, files in os.walk(context):
         folders[:] = [child for child in folders if not child.startswith(".") and child not in _GENERATED]
         if name in files or name in folders:
-            yield Path(folder, name).relative_to(root).as_posix()
+            yield Path(folder, name).relative_to(context).as_posix()
 
 
 def _short(instruction: str) -> str:

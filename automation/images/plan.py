@@ -50,7 +50,7 @@ class Plan:
     image: str
     """The repository, without a registry."""
     dockerfile: str
-    """Relative to the project's root, which is the context."""
+    """Relative to the project's root; the context is the folder of the service."""
     target: str
     """The stage to build; empty for the last."""
     arguments: Mapping[str, str]

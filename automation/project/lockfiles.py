@@ -1,4 +1,4 @@
-"""Write the lock files from their sources, or check that they are up to date.
+"""Write lock files from their sources and copies from their originals, or check that they are up to date.
 
 Locks are written in a temporary copy and moved at the end, so an interrupted run changes nothing. No lock
 names a registry's host: the same files work behind a mirror.
@@ -9,7 +9,7 @@ import json
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,14 @@ _REQUIREMENTS: Mapping[str, tuple[str, str]] = {
     ),
     "lint": ("requirements/lint.txt", "pyproject.toml --group lint"),
     "bootstrap": ("requirements/bootstrap.txt", "pyproject.toml --group bootstrap -c requirements/dev.txt"),
+    "distil": ("backend/image/distil.txt", "pyproject.toml --group distil -c requirements/test.txt"),
 }
+_COPIES = {
+    "backend/image/bootstrap.txt": "requirements/bootstrap.txt",
+    "frontend/image/distil.txt": "backend/image/distil.txt",
+    "frontend/image/distil": "backend/image/distil",
+}
+"""Copies of files and folders, with their originals: a build sees only the folder of its service."""
 _INPUTS = ("pyproject.toml", "backend/pyproject.toml", _MANIFEST, "frontend/.npmrc")
 
 
@@ -78,6 +85,12 @@ async def lock(
         with step(emit, "packages") as current:
             await _lock_frontend(copy, environ, upgrade if in_frontend or upgrade is True else "")
             differences[_FRONTEND_LOCK] = _difference(root, copy, _FRONTEND_LOCK, current)
+        with step(emit, "copies") as current:
+            for target, source in copies(root):
+                (copy / target).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy((copy if (copy / source).exists() else root) / source, copy / target)
+                differences[target] = _difference(root, copy, target, current)
+            current.detail = f"{', '.join(_COPIES)}"
         changed = tuple(file for file, lines in differences.items() if lines)
         if check and changed:
             lines = [line for file in changed for line in differences[file]]
@@ -91,6 +104,16 @@ async def lock(
             for file in changed:
                 files.write_text(root / file, (copy / file).read_text(encoding="utf-8"))
     return changed
+
+
+def copies(root: Path) -> Iterator[tuple[str, str]]:
+    """Yield each file that is a copy, and its original."""
+    for target, source in _COPIES.items():
+        if (root / source).is_dir():
+            for file in sorted((root / source).glob("*.py")):
+                yield f"{target}/{file.name}", f"{source}/{file.name}"
+        elif (root / source).exists():
+            yield target, source
 
 
 async def _lock_frontend(copy: Path, environ: Mapping[str, str], upgrade: str | bool) -> None:

@@ -119,7 +119,7 @@ def _failure(text: str, code: int = 0) -> AutomationError:
 async def prompt(settings: Settings, profile: Profile, rules: Rules, service: str, present: str) -> str:
     requirements = "\n".join(f"- {requirement}" for requirement in _requirements(profile, rules, service))
     parts = [
-        f"Write the production Dockerfile of this project's {service}. The repository's root is the context.",
+        f"Write the production Dockerfile of this project's {service}. The folder {service} is the context.",
         _FORM,
         f"Requirements for the image:\n{requirements}",
         "Dependencies:\n" + "\n".join(_dependencies(settings.root, service)),
@@ -163,7 +163,7 @@ def _dependencies(root: Path, service: str) -> Iterator[str]:
 
 async def _structure(settings: Settings, service: str) -> str:
     """Return the folders with their number of committed files, and the service's top files by name."""
-    listed = await git.ask(settings, "ls-files", "-z", "--", service, "requirements", "deploy/images")
+    listed = await git.ask(settings, "ls-files", "-z", "--", service)
     names = [name for name in listed.split("\0") if name]
     if not names:
         return ""

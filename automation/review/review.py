@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import difflib
 import re
-import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -188,17 +187,16 @@ class _Reviewer:
         if dangerous:
             await self._examine("")
             return
-        ignore = f"{self.plan.dockerfile}.dockerignore"
+        ignore = f"{self.plan.service}/.dockerignore"
         if not (root / ignore).is_file():
             raise AutomationError(
                 f"{ignore} is missing",
-                why="without it, a build would see the whole project, including .env",
+                why=f"without it, a build would see everything in {self.plan.service}",
                 remedies=[f"git checkout -- {ignore}"],
             )
         with tempfile.TemporaryDirectory(prefix="review-") as directory:
             file = Path(directory, "Dockerfile")
             files.write_text(file, self.text)
-            shutil.copyfile(root / ignore, f"{file}.dockerignore")
             await self._build(replace(self.plan, dockerfile=str(file)), limit)
 
     async def _build(self, trial: Plan, limit: float) -> None:

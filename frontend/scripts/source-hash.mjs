@@ -8,7 +8,7 @@ import path from "node:path";
 
 /** Generated files, and files that do not affect the build. */
 const NOT_SOURCES =
-  /^(?:node_modules|out|coverage|testing|\..*|next-env\.d\.ts|.*\.tsbuildinfo|.*\.test\..*|Dockerfile.*)$/;
+  /^(?:node_modules|out|coverage|testing|image|\..*|next-env\.d\.ts|.*\.tsbuildinfo|.*\.test\..*|Dockerfile.*)$/;
 
 /**
  * Returns the hash of all sources in a folder, as 16 hexadecimal digits.

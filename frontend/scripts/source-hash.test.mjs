@@ -45,6 +45,7 @@ describe("the build id", () => {
     ".next/BUILD_ID",
     "lib/a.test.ts",
     "testing/sample-task.ts",
+    "image/foreign-sources.mjs",
     "tsconfig.tsbuildinfo",
     "Dockerfile",
   ])("ignores %s", (file) => {

@@ -106,7 +106,7 @@ def copy(root: Path, folder: Path) -> Path:
     for service in SERVICES:
         dockerfile = f"{service}/Dockerfile"
         seen = context.load(root, dockerfile).files()
-        for name in (*seen, dockerfile, f"{dockerfile}.dockerignore"):
+        for name in (*seen, dockerfile, f"{service}/.dockerignore"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(root / name, folder / name)
     for name in PROJECT:

@@ -176,10 +176,10 @@ def test_a_size_budget_is_exact(over: int, outcome: Outcome, made: Callable[[Fix
     ("rule", "text"),
     [
         ("base-tags", "FROM python:latest\n"),
-        ("multi-stage", "FROM python:3.11-slim\nCOPY backend/src /app\n"),
+        ("multi-stage", "FROM python:3.11-slim\nCOPY src /app\n"),
         ("no-secret-arguments", "FROM scratch\nARG NPM_TOKEN\n"),
         ("no-secret-instructions", f"FROM scratch\nRUN NPM_TOKEN={TOKEN} npm ci\n"),
-        ("layer-order", "FROM python:3.11-slim\nCOPY backend ./\nRUN pip install -r requirements.txt\n"),
+        ("layer-order", "FROM python:3.11-slim\nCOPY . ./\nRUN pip install -r requirements.txt\n"),
     ],
     ids=lambda value: value if "\n" not in value else "",
 )

@@ -243,5 +243,5 @@ def _is_source(path: str) -> bool:
     """
     pure = PurePosixPath(path)
     return not (
-        _MANIFEST.fullmatch(_WILDCARDS.sub("", pure.name)) or {"requirements", "deploy"} & {*pure.parts[:1]}
+        _MANIFEST.fullmatch(_WILDCARDS.sub("", pure.name)) or {"requirements", "image"} & {*pure.parts[:1]}
     )

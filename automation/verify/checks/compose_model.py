@@ -117,7 +117,7 @@ def _build(contract: Contract, composition: Composition, name: str) -> Document:
         **contract.profile.service(name).environment.build_arguments,
     }
     return {
-        "context": ".",
+        "context": name,
         "dockerfile": f"{name}/Dockerfile{'.dev' * composition.development}",
         "target": "development" if composition.development else contract.profile.name,
         "args": {argument: Maybe(value) for argument, value in arguments.items()},

@@ -50,7 +50,7 @@ def no_secret_instructions(source: Source) -> Finding:
     return no_problem(_secret_instructions(source.dockerfile))
 
 
-@check(STATIC, remedy="exclude them in {name}/Dockerfile.dockerignore and Dockerfile.dev.dockerignore")
+@check(STATIC, remedy="exclude them in {name}/.dockerignore and {name}/Dockerfile.dev.dockerignore")
 def context(context: Context) -> Finding:
     """The build context has no settings, keys, history, tests or installed packages."""
     found = [

@@ -64,7 +64,7 @@ def packages(contract: Contract, content: Content) -> Finding:
     return judge(required, observed, holds=holds)
 
 
-@check(IMAGE, only="backend", remedy="COPY backend/src {service.workdir}")
+@check(IMAGE, only="backend", remedy="COPY src {service.workdir}")
 def application(contract: Contract, content: Content, context: Context) -> Finding:
     """The backend's sources are in the working directory, with the agent and the MCP server."""
     workdir = contract.profile.backend.workdir

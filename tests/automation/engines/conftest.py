@@ -30,7 +30,7 @@ def docker(project: Project) -> Path:
     for service, name in (("backend", "PYTHON"), ("frontend", "NODE")):
         for file in ("Dockerfile", "Dockerfile.dev"):
             (project.root / service / file).write_text(DOCKERFILE.format(name))
-            (project.root / service / f"{file}.dockerignore").write_text(f"*\n!{service}/src\n")
+        (project.root / service / ".dockerignore").write_text("*\n!src\n")
     return Path(double).with_suffix(".json")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.images.distil.__main__ import arguments, distil
+from distil.__main__ import arguments, distil
 from tests.automation.images.rootfs import elf
 
 GLIBC = "/lib64/ld-linux-x86-64.so.2"

@@ -28,7 +28,7 @@ ARG TOOLS_IMAGE=python:3.13-slim
 FROM ${TOOLS_IMAGE} AS tools
 FROM ${PYTHON_IMAGE} AS builder
 ARG PACKAGES=/opt/venv
-COPY backend/src /app
+COPY src /app
 FROM scratch AS runtime
 COPY --from=builder /app /app
 RUN --mount=type=bind,from=tools,target=/tools true
@@ -44,7 +44,7 @@ FRONTEND = """\
 ARG NODE_IMAGE=node:24-alpine
 ARG NGINX_IMAGE=nginx:1.28-alpine
 FROM --platform=${BUILDPLATFORM} ${NODE_IMAGE} AS build
-COPY frontend/app /app
+COPY app /app
 FROM ${NGINX_IMAGE} AS nginx
 FROM build AS gordon
 FROM build AS cluster
@@ -66,8 +66,8 @@ def root(tmp_path: Path) -> Path:
         source.mkdir(parents=True)
         (source / "main.txt").write_text("one")
         (root / service / "Dockerfile").write_text(text)
-        allowed = f"*\n!{service}/{source.name}\n**/__pycache__\n"
-        (root / service / "Dockerfile.dockerignore").write_text(allowed)
+        allowed = f"*\n!{source.name}\n**/__pycache__\n"
+        (root / service / ".dockerignore").write_text(allowed)
         (root / service / "Dockerfile.dev").write_text("FROM scratch AS development\n")
     (root / ".env").write_text("VERSION=v2.0.0\n")
     (root / "unrelated.txt").write_text("one")

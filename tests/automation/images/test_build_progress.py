@@ -196,22 +196,24 @@ def test_a_base_image_that_cannot_be_had_offline_names_the_engine_without_images
 @pytest.mark.parametrize(
     ("copied", "remedies"),
     [
-        ("secrets.txt", ("add   !secrets.txt   to backend/Dockerfile.dockerignore",)),
-        ("src/main.py", ("COPY backend/src/main.py",)),
-        ("lib/main.py", ("COPY backend/src/main.py", "COPY tools/main.py")),
+        ("secrets.txt", ("add   !secrets.txt   to backend/.dockerignore",)),
+        ("backend/src/main.py", ("COPY src/main.py",)),
+        ("main.py", ("COPY src/main.py", "COPY tools/main.py")),
+        ("lib/main.py", ("COPY src/main.py", "COPY tools/main.py")),
         ("src/absent.py", ("correct the path in backend/Dockerfile",)),
     ],
 )
 def test_a_copied_path_outside_the_context_names_the_context_and_the_path_to_copy(
     tmp_path: Path, copied: str, remedies: tuple[str, ...]
 ) -> None:
-    for file in ("secrets.txt", "backend/src/main.py", "tools/main.py", "node_modules/x/main.py"):
+    for file in ("secrets.txt", "src/main.py", "tools/main.py", "node_modules/x/main.py"):
+        file = f"backend/{file}"
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
     error = f'failed to calculate checksum of ref abc::def: "/{copied}": not found'
     found = failed(f"[builder 2/3] COPY {copied} /app", error, root=tmp_path)
     assert f"/{copied} is not in the build context" in found.why
-    assert str(tmp_path) in found.why
+    assert "./backend" in found.why
     assert found.remedies == remedies
 
 

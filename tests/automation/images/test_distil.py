@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.images.distil.__main__ import arguments, distil, main
-from deploy.images.distil.rootfs import DistilError
+from distil.__main__ import arguments, distil, main
+from distil.rootfs import DistilError
 from tests.automation.images.distilled import GLIBC, MULTIARCH, MUSL, PROGRAM, paths, run
 from tests.automation.images.rootfs import AARCH64, elf, make_root
 

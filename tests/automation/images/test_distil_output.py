@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.images.distil.__main__ import arguments, distil
-from deploy.images.distil.output import TIME_SECONDS
-from deploy.images.distil.rootfs import DistilError
+from distil.__main__ import arguments, distil
+from distil.output import TIME_SECONDS
+from distil.rootfs import DistilError
 from tests.automation.images.distilled import GLIBC, PROGRAM, paths, run
 from tests.automation.images.rootfs import elf, make_root
 

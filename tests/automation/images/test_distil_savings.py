@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.images.distil.rootfs import DistilError
+from distil.rootfs import DistilError
 from tests.automation.images.distilled import GLIBC, MULTIARCH, paths, run
 from tests.automation.images.rootfs import elf
 

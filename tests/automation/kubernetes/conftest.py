@@ -101,7 +101,7 @@ def cluster(project: Project, node_port: int) -> Cluster:
     rules.write_text(re.sub(r"(?m)^node_port = \d+", f"node_port = {node_port}", rules.read_text()))
     for service, name in (("backend", "PYTHON"), ("frontend", "NODE")):
         (project.root / service / "Dockerfile").write_text(DOCKERFILE.format(name))
-        (project.root / service / "Dockerfile.dockerignore").write_text(f"*\n!{service}/src\n")
+        (project.root / service / ".dockerignore").write_text("*\n!src\n")
     (project.root / ".env").write_text(OF_MINE)
     return Cluster(programs)
 

@@ -53,8 +53,8 @@ def test_a_package_that_lies_beside_or_above_its_dependant_is_found(tmp_path: Pa
 
 def test_the_locks_of_this_project_name_no_registry_and_pin_every_file() -> None:
     root = Path(__file__).resolve().parents[3]
-    locks = [*sorted((root / "requirements").glob("*.txt")), root / "backend" / "requirements.txt"]
-    assert len(locks) == 6
+    locks = [*root.glob("requirements/*.txt"), *root.glob("backend/*.txt"), *root.glob("*/image/*.txt")]
+    assert len(locks) == 8
     for lock in locks:
         text = lock.read_text(encoding="utf-8")
         assert "://" not in text, lock
@@ -64,3 +64,13 @@ def test_the_locks_of_this_project_name_no_registry_and_pin_every_file() -> None
     assert not [
         name for name, package in packages.items() if str(package.get("resolved", "")).startswith("http")
     ]
+
+
+def test_each_copy_of_this_project_equals_its_original() -> None:
+    root = Path(__file__).resolve().parents[3]
+    copies = dict(lockfiles.copies(root))
+    assert {"backend/image/bootstrap.txt", "frontend/image/distil/elf.py"} <= {*copies}
+    for target, source in copies.items():
+        assert (root / target).read_bytes() == (root / source).read_bytes(), "run invoke lock"
+    copied = {str(file.relative_to(root)) for file in root.glob("frontend/image/distil/*.py")}
+    assert copied == {target for target in copies if target.startswith("frontend/image/distil/")}

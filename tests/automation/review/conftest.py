@@ -74,7 +74,7 @@ def repository(project: Project, tmp_path: Path) -> Repository:
     for name in ("deploy/rules.toml", "backend/pyproject.toml", "backend/requirements.txt", *locks):
         shutil.copy(ROOT / name, project.root / name)
     made.own.write_text(OWN, encoding="utf-8")
-    made.own.with_name("Dockerfile.dockerignore").write_text("*\n!backend/src\n", encoding="utf-8")
+    made.own.with_name(".dockerignore").write_text("*\n!src\n", encoding="utf-8")
     (project.root / ".gitignore").write_text(".env\n.run\noutput-*\n", encoding="utf-8")
     made.git("init", "-q")
     made.git("add", "-A")

@@ -48,7 +48,7 @@ def test_the_projects_own_file_can_be_reviewed_and_differs_in_nothing(repository
 def test_a_file_in_a_services_folder_is_reviewed_as_that_services(repository: Repository) -> None:
     theirs = repository.project.root / "frontend" / "Dockerfile"
     theirs.write_text("FROM node:24-alpine AS gordon\nUSER 1001\n", encoding="utf-8")
-    theirs.with_name("Dockerfile.dockerignore").write_text("*\n", encoding="utf-8")
+    theirs.with_name(".dockerignore").write_text("*\n", encoding="utf-8")
     done = repository.review("frontend/Dockerfile", "--json")
     assert result(done)["diff"] == "", done.stdout
 
@@ -118,7 +118,7 @@ def test_a_compose_file_gets_one_finding_and_no_comparison(repository: Repositor
 def test_a_build_that_fails_hides_no_finding_about_the_text(
     repository: Repository, service: str, base: str, lines: str, expected: dict[str, str]
 ) -> None:
-    (repository.project.root / service / "Dockerfile.dockerignore").write_text("*\n", encoding="utf-8")
+    (repository.project.root / service / ".dockerignore").write_text("*\n", encoding="utf-8")
     text = f"FROM {base} AS gordon\n{lines}\nRUN exit 1\n"
     done = repository.review(repository.write("failing", text), "--service", service, "--json")
     messages = {finding["rule"]: finding["message"] for finding in result(done)["findings"]}
@@ -167,9 +167,9 @@ def test_a_prompt_injection_in_a_comment_has_no_effect(repository: Repository) -
 
 
 def test_without_an_ignore_file_nothing_is_sent_to_the_builder(repository: Repository) -> None:
-    repository.own.with_name("Dockerfile.dockerignore").unlink()
+    repository.own.with_name(".dockerignore").unlink()
     done = repository.review(repository.write("better", BETTER))
-    assert "Dockerfile.dockerignore is missing" in done.stderr
+    assert ".dockerignore is missing" in done.stderr
     assert not [call for call in repository.calls() if call["arguments"][0] == "buildx"]
 
 

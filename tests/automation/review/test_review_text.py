@@ -13,7 +13,7 @@ from tests.automation.conftest import ROOT
 OWN = """\
 ARG PYTHON_IMAGE=python:3.11-slim
 FROM ${PYTHON_IMAGE} AS builder
-COPY backend/requirements.txt ./
+COPY requirements.txt ./
 RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf pip install -r requirements.txt
 FROM ${PYTHON_IMAGE} AS gordon
 COPY --from=builder /opt/venv /opt/venv
@@ -122,7 +122,7 @@ def test_stages_and_known_images_may_be_used_by_any_of_their_names() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        ("COPY backend/requirements.txt ./", "COPY backend/requirements.txt ./\nRUN cp evil /usr/bin/pip"),
+        ("COPY requirements.txt ./", "COPY backend/requirements.txt ./\nRUN cp evil /usr/bin/pip"),
         ("ARG PYTHON_IMAGE=python:3.11-slim", "ARG PYTHON_IMAGE=python:3.13-slim"),
         ("FROM ${PYTHON_IMAGE} AS builder", "FROM node:24-alpine AS builder"),
         ("pip install -r", "pip install --verbose -r"),

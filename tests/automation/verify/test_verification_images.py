@@ -230,18 +230,18 @@ def instead(old: str, new: str) -> Break:
     return lambda broken: broken.rewrite("backend", lambda text: text.replace(old, new))
 
 
-SOURCES = "FROM scratch AS sources\nCOPY backend/src /src\nFROM python:3.11-slim AS deps\n"
+SOURCES = "FROM scratch AS sources\nCOPY src /src\nFROM python:3.11-slim AS deps\n"
 
 
 @pytest.mark.parametrize(
     ("rule", "broken"),
     [
-        ("layer-order", instead("RUN pip", "COPY backend/src src\nRUN npm --prefix . ci\nRUN true")),
-        ("layer-order", instead("RUN pip", 'COPY backend/src src\nRUN ["npm", "ci"]\nRUN true')),
-        ("layer-order", instead("RUN pip", "COPY backend/src src\nRUN sh install-packages.sh\nRUN true")),
+        ("layer-order", instead("RUN pip", "COPY src src\nRUN npm --prefix . ci\nRUN true")),
+        ("layer-order", instead("RUN pip", 'COPY src src\nRUN ["npm", "ci"]\nRUN true')),
+        ("layer-order", instead("RUN pip", "COPY src src\nRUN sh install-packages.sh\nRUN true")),
         (
             "layer-order",
-            instead("RUN pip", "COPY backend/src src\nRUN pip --no-input -q install x\nRUN true"),
+            instead("RUN pip", "COPY src src\nRUN pip --no-input -q install x\nRUN true"),
         ),
         (
             "layer-order",
@@ -348,9 +348,9 @@ def test_the_context_of_the_development_build_is_checked(tmp_path: Path) -> None
     (tmp_path / "backend" / "src").mkdir(parents=True)
     for name in ("backend/Dockerfile", "backend/Dockerfile.dev", "backend/.env", "backend/src/main.py"):
         (tmp_path / name).touch()
-    for name in ("backend/Dockerfile", "backend/Dockerfile.dev"):
-        (tmp_path / f"{name}.dockerignore").write_text("*\n!backend/src\n")
+    for name in (".dockerignore", "Dockerfile.dev.dockerignore"):
+        (tmp_path / "backend" / name).write_text("*\n!src\n")
     seen = sources.build_context(tmp_path, "backend/Dockerfile", Search({}))
     assert seen.files == ("backend/src/main.py",)
-    (tmp_path / "backend/Dockerfile.dev.dockerignore").unlink()
+    (tmp_path / "backend/Dockerfile.dev.dockerignore").write_text("")
     assert "backend/.env" in sources.build_context(tmp_path, "backend/Dockerfile", Search({})).files

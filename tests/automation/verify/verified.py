@@ -110,8 +110,8 @@ class Scene:
         if service == "frontend":
             manifest, install, build = "package-lock.json", "npm ci", self.profile.frontend.build_base
         return (
-            f"FROM {build} AS deps\nCOPY {service}/{manifest} ./\nRUN {install}\n{arguments}\n"
-            f"FROM deps AS builder\nCOPY {service}/src src\nRUN make\n"
+            f"FROM {build} AS deps\nCOPY {manifest} ./\nRUN {install}\n{arguments}\n"
+            f"FROM deps AS builder\nCOPY src src\nRUN make\n"
             f"FROM {contract.base} AS base\n"
             f"FROM scratch AS runner\nCOPY --from=base /usr /usr\nCOPY --from=builder /out /app\n"
         )

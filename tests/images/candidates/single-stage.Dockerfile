@@ -1,5 +1,5 @@
 FROM python:3.11-slim
-COPY backend/src backend/requirements.txt /app/
+COPY src requirements.txt /app/
 WORKDIR /app
 RUN pip --version
 USER 1001:1001

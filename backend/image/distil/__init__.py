@@ -9,7 +9,7 @@ The distiller runs in a build stage with the base's root mounted as a directory,
 base. So it works for any base of the same architecture, Debian (glibc) and Alpine (musl):
 
     RUN --mount=type=bind,from=base,target=/base \\
-        python3 -m deploy.images.distil --root /base --output /out --program /usr/local/bin/node --strip
+        python3 -m distil --root /base --output /out --program /usr/local/bin/node --strip
 
 Paths are paths inside the root, and may be patterns (`/usr/local/lib/python3.*`). A link is copied together
 with its target. The same root gives the same output, byte for byte: every file has the same time, root owns

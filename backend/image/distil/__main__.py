@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from deploy.images.distil.libraries import Musl, close, duplicates
-from deploy.images.distil.output import Output, accounts
-from deploy.images.distil.packages import CERTIFICATES, with_packages
-from deploy.images.distil.rootfs import DistilError, Entries, Patterns, Root, Text, read_lines
+from distil.libraries import Musl, close, duplicates
+from distil.output import Output, accounts
+from distil.packages import CERTIFICATES, with_packages
+from distil.rootfs import DistilError, Entries, Patterns, Root, Text, read_lines
 
 # OpenSSL's default certificate file, on Debian and on Alpine.
 CERTIFICATE_LINKS = (PurePosixPath("/usr/lib/ssl/cert.pem"), PurePosixPath("/etc/ssl/cert.pem"))

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from pathlib import PurePosixPath
 
-from deploy.images.distil.rootfs import Entries, File, Patterns, Root, Text
+from distil.rootfs import Entries, File, Patterns, Root, Text
 
 CERTIFICATES = PurePosixPath("/etc/ssl/certs/ca-certificates.crt")
 

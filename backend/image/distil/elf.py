@@ -12,7 +12,7 @@ from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection
 from elftools.elf.sections import SymbolTableSection
 from elftools.elf.segments import InterpSegment
 
-from deploy.images.distil.rootfs import DistilError
+from distil.rootfs import DistilError
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 
-from deploy.images.distil import elf
-from deploy.images.distil.rootfs import DistilError, Entries, File, Link, Text
+from distil import elf
+from distil.rootfs import DistilError, Entries, File, Link, Text
 
 TIME_SECONDS = 315_532_800
 """The time of every file: 1980, the earliest that every archive format can hold."""

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from deploy.images.distil import elf
-from deploy.images.distil.elf import Elf
-from deploy.images.distil.rootfs import DistilError, Entries, File, Link, Root, read_lines
+from distil import elf
+from distil.elf import Elf
+from distil.rootfs import DistilError, Entries, File, Link, Root, read_lines
 
 
 @dataclass(frozen=True)
