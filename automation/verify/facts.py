@@ -136,7 +136,10 @@ class Container(Observation):
     healthy_s: float | None = 0.0  # from `docker start` to Docker's `healthy`; None if that never came
     health: tuple[Answer, ...] = ()  # of the health check's path, asked repeatedly
     health_pages: Mapping[str, Answer] = field(default_factory=dict)
-    page_encoding: str = ""  # of the page at `/` for a client that accepts gzip
+    answers: Mapping[str, Document] = field(
+        default_factory=dict
+    )  # of a static frontend's web server, by kind
+    unfinished: Mapping[str, float | None] = field(default_factory=dict)  # until it ends such a request
     processes: tuple[Process, ...] = ()
     writable: tuple[str, ...] = ()  # the folders that its user may write to
     zombies: int = 0

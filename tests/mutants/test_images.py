@@ -1,4 +1,4 @@
-"""Every single edit of the configuration of an image fails a check."""
+"""Every single edit of the configuration of an image, and of what it answers, fails a check."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import pytest
 
 from automation.contract.contract import Contract
 from automation.verify.check import Outcome, registered
-from automation.verify.facts import Config
+from automation.verify.facts import Config, Container
 from automation.verify.gather.inspection import read_config
 from tests.automation.verify.verified import Facts, scene
 from tests.mutants.edits import Document, Edit, edits
@@ -39,6 +39,24 @@ def test_every_edit_of_an_images_configuration_fails_a_check(name: str, service:
     assert failed(contract, facts, document) == set()
     survivors = [str(edit) for edit in every if not failed(contract, facts, edit.apply(document))]
     assert [edit for edit in survivors if not any(re.fullmatch(place, edit) for place in SURVIVORS)] == []
+
+
+def test_every_edit_of_what_nginx_answers_fails_its_check() -> None:
+    recorded = json.loads(Path(__file__).with_name("serving.json").read_text(encoding="utf-8"))
+    contract, [check] = scene("taskflow"), [one for one in registered() if one.name == "static-serving"]
+
+    def passes(answers: Document) -> bool:
+        facts = {Container: Container(answers=answers)}
+        return (
+            check.evaluate(Contract(contract.profile, contract.rules, "frontend"), facts).outcome
+            is Outcome.PASSED
+        )
+
+    assert passes(recorded["answers"])
+    survivors = [str(edit) for edit in edits(recorded["answers"]) if passes(edit.apply(recorded["answers"]))]
+    assert [
+        edit for edit in survivors if not any(re.fullmatch(place, edit) for place in recorded["survivors"])
+    ] == []
 
 
 def failed(contract: Contract, facts: Facts, document: Document) -> set[str]:

@@ -5,26 +5,16 @@ from dataclasses import replace
 from automation.contract.contract import Contract
 from automation.verify.check import (
     LIVE,
-    Comparison,
     Finding,
     at_most,
     check,
     judge,
     no_problem,
-    not_applicable,
 )
-from automation.verify.facts import Container, Pair, Reloading
+from automation.verify.facts import Pair, Reloading
 
 _SLOW = "invoke logs   and the container's processor limit show what takes the time"
 _BACKEND_LOGS = "docker compose logs backend"
-
-
-@check(LIVE, only="frontend", remedy="gzip on;")
-def gzip(contract: Contract, container: Container) -> Finding | Comparison:
-    """A static frontend is sent compressed to browsers that accept it."""
-    if contract.profile.frontend.output != "static":
-        return not_applicable("gzip", "the frontend is a Node server")
-    return "gzip", container.page_encoding or "uncompressed"
 
 
 @check(LIVE, per_service=False, remedy="read the address when the server starts, not when it is built")

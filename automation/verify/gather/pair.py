@@ -5,7 +5,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,8 @@ from urllib.parse import urljoin
 import httpx2
 
 from automation.console.errors import AutomationError
-from automation.verify.facts import Answer, Container, Pair, Process
+from automation.verify.facts import Answer, Container, Document, Pair, Process
+from automation.verify.gather import serving
 from automation.verify.gather.stack import Running, Stack
 
 ORIGIN = "http://localhost:3000"  # the backend's default for the address of the page
@@ -40,19 +41,23 @@ async def observe(stack: Stack, progress: Callable[[str], None]) -> tuple[dict[s
 
 async def _look(stack: Stack, running: Running) -> Container:
     inside = asyncio.ensure_future(stack.sandbox.look_inside(running.container, running.user, behavior=True))
+    answers: Mapping[str, Document] = {}
+    unfinished: Mapping[str, float | None] = {}
     async with _client(running.address) as client:
         health = [await _ask(client, running.contract.service.health.path) for _ in range(_SAMPLES)]
         pages = {path: await _ask(client, path) for path in stack.rules.health_pages}
-        encoding = ""
-        with suppress(httpx2.HTTPError):
-            page = await client.get("/", headers={"accept-encoding": "gzip"})
-            encoding = page.headers.get("content-encoding", "")
+    if running.contract.name == "frontend" and stack.profile.frontend.output == "static":
+        with suppress(httpx2.HTTPError, OSError):
+            answers = await serving.answers(running.address)
+        with suppress(OSError):
+            unfinished = await serving.unfinished(running.address)
     seen = await inside
     return replace(
         running.fact,
         health=tuple(health),
         health_pages=pages,
-        page_encoding=encoding,
+        answers=answers,
+        unfinished=unfinished,
         # A process without a parent in the container was started by Docker, such as a health check.
         processes=tuple(
             Process(

@@ -1,5 +1,6 @@
 """Every rule of the contracts has a check, and each check fails when its rule is broken, and no other."""
 
+import copy
 import dataclasses
 import types
 import typing
@@ -28,11 +29,32 @@ from tests.automation.verify.verified import (
     without,
 )
 
+SERVED = {
+    "uncompressed": ("first page", "headers", "content-encoding", None),
+    "its version": ("page", "headers", "server", "nginx/1.28.0"),
+    "cached": ("health", "headers", "cache-control", "public"),
+    "large bodies": ("large body", "status", "", 502),
+    "a header more": ("script", "headers", "x-powered-by", "somebody"),
+    "the backend's path": ("path outside", "status", "", 200),
+}
+
+
+def served(kind: str, part: str, name: str, value: Any) -> Break:
+    def change(broken: Scene) -> None:
+        answers = copy.deepcopy(dict(broken.facts["frontend"][Container].answers))
+        answers[kind][part] = {**answers[kind][part], name: value} if name else value
+        broken.change("frontend", Container, answers=answers)
+
+    return change
+
+
 BROKEN: list[Example] = [*FILES, *COMPOSE, *IMAGES, *SERVICES_AT_WORK]
 BROKEN_OF_TASKFLOW: list[Example] = [
     ("build-arguments", "no ARG", instead("ARG PYTHONUNBUFFERED=1", "")),
     ("build-base", "another version", instead("node:24-alpine", "node:22-alpine", "frontend")),
-    ("gzip", "as it is", lambda b: b.change("frontend", Container, page_encoding="")),
+    *(("static-serving", how, served(*edit)) for how, edit in SERVED.items()),
+    ("slow-clients", "waits", lambda b: b.change("frontend", Container, unfinished={"header": None})),
+    ("slow-clients", "nobody asked", lambda b: b.change("frontend", Container, unfinished={})),
     ("packages", "an environment", files(file("/opt/venv/pyvenv.cfg"))),
     ("writable-places", "no logs", without("/app/logs", "backend")),
     ("output", "no pages", without("/usr/share/nginx/html/index.html", "frontend")),

@@ -1,6 +1,7 @@
 """Facts of a profile that keeps its contract, for tests to break."""
 
 import copy
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from automation.contract.contract import Contract
 from automation.contract.models import SERVICES, Profile, Rules
 from automation.docker.archive import File, Layer
 from automation.docker.dockerfile import parse
+from automation.paths import ROOT
 from automation.verify.check import Finding, Outcome, registered
 from automation.verify.checks.compose_model import required
 from automation.verify.facts import (
@@ -46,6 +48,10 @@ from automation.verify.gather.leaks import Search
 Facts = dict[type[Any], Any]
 MB = 10**6
 KEY = "sk-proj-" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0z"
+ANSWERS: dict[str, Any] = json.loads((ROOT / "tests/mutants/serving.json").read_text(encoding="utf-8"))[
+    "answers"
+]
+"""What the web server of a static frontend answered."""
 OK = Answer(200, "application/json", is_json=True, milliseconds=5)
 LABELS = {
     "org.opencontainers.image.version": "v1.0.0",
@@ -224,7 +230,8 @@ def _facts(made: Scene, service: str) -> Facts:
             healthy_s=1.5,
             health=(OK, OK),
             health_pages=dict.fromkeys(made.rules.health_pages, OK),
-            page_encoding="gzip",
+            answers=ANSWERS,
+            unfinished={"header": 10.0, "body": 10.0},
             processes=(Process(1, user.uid, user.gid, "tini"), Process(7, user.uid, user.gid, "server")),
             writable=required.writable,
         ),
