@@ -37,7 +37,7 @@ def differences(required: Any, observed: Any, path: str = "") -> Iterator[Differ
     compared one by one, other lists as a whole.
     """
     if isinstance(required, list) and isinstance(observed, list) and _documents(required):
-        required, observed = dict(enumerate(required)), dict(enumerate(observed))
+        required, observed = _items(required, observed)
     if isinstance(required, Maybe):
         if observed is not None:
             yield from differences(required.value, observed, path)
@@ -50,6 +50,21 @@ def differences(required: Any, observed: Any, path: str = "") -> Iterator[Differ
             yield Difference(path, required, observed)
     elif required != observed or type(required) is not type(observed):
         yield Difference(path, required, observed)
+
+
+def _items(required: list[Any], observed: list[Any]) -> Iterator[dict[Any, Any]]:
+    """Return the items of both lists by name, as far as that keeps their order, otherwise by position."""
+    names = [_names(items) for items in (required, observed)]
+    common = [[name for name in own if name in names[0] and name in names[1]] for own in names]
+    named = all(names) and common[0] == common[1]
+    for own, items in zip(names, (required, observed), strict=True):
+        yield dict(zip(own if named else range(len(items)), items, strict=True))
+
+
+def _names(items: list[Any]) -> list[str]:
+    """Return the names of the items, none unless each has its own."""
+    names = [item["name"] for item in items if isinstance(item, Mapping) and "name" in item]
+    return names if len(set(names)) == len(items) else []
 
 
 def _documents(values: list[Any]) -> bool:

@@ -10,7 +10,7 @@ from automation.console.events import Emit, Line, Notice, step
 from automation.contract import environment, profiles
 from automation.contract.models import SERVICES, Kubernetes
 from automation.engines.engine import Engine, ServiceStatus, Status, UpOptions
-from automation.kubernetes import delivery, pods, release, watch
+from automation.kubernetes import address, delivery, drift, pods, release, watch
 from automation.kubernetes.commands import ClusterError, NoContextError
 from automation.kubernetes.install import Installed
 from automation.kubernetes.target import (
@@ -180,6 +180,14 @@ class ClusterEngine(Engine):
                 state, detail = (found.state, found.detail) if found else (State.ABSENT, "")
                 services[name] = ServiceStatus(state, addresses.get(name, ""), detail=detail)
         healthy = all(service.state == State.HEALTHY for service in services.values())
+        altered, refusal = await asyncio.gather(
+            drift.find(place),
+            address.refusal(place, self._rules().frontend) if healthy else asyncio.sleep(0, ""),
+        )
+        if refusal:
+            healthy = False
+            detail = f"does not answer through its service: {refusal}"
+            services["frontend"] = replace(services["frontend"], state=State.UNHEALTHY, detail=detail)
         return Status(
             self.name,
             State.RUNNING if healthy else State.UNHEALTHY,
@@ -188,6 +196,7 @@ class ClusterEngine(Engine):
             address=known.address,
             since=known.since,
             services=services,
+            drift=altered.differences,
         )
 
     async def logs(self, services: Sequence[str], lines: int, emit: Emit, *, follow: bool) -> None:

@@ -116,6 +116,8 @@ class Status:
     services: Mapping[str, ServiceStatus] = field(default_factory=dict)
     place: str = ""
     """The release, for an engine that runs in several places."""
+    drift: tuple[str, ...] = ()
+    """What was changed by hand since it was installed."""
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the status as plain data, each service under its own name; absent ones are null."""

@@ -110,4 +110,7 @@ def _describe(status: Status) -> tuple[str, ...]:
             fixes.append(f"the {name} is {service.state}: {service.fix}")
     if status.state == State.CRASHED:
         fixes.append("It was killed. Clean up with   invoke down")
+    fixes += [f"changed since the installation: {line}" for line in status.drift]
+    if status.drift:
+        fixes.append("restore the release with   invoke helm-install")
     return (" · ".join((f"{status.state}{began}", *filter(None, places))), *rows, *others, *fixes)

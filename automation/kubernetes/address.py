@@ -9,6 +9,7 @@ import httpx2
 
 from automation.console.events import Emit, Notice, step
 from automation.contract.models import Workload
+from automation.kubernetes.commands import ClusterError
 from automation.kubernetes.target import MINIKUBE, Place
 from automation.process import addresses
 
@@ -38,8 +39,19 @@ async def current(place: Place, frontend: Workload, port: int = 0) -> str:
     return f"http://{addresses.bracketed(next(internal, 'localhost'))}:{port}" if port else ""
 
 
-async def reach(place: Place, frontend: Workload, origin: str, emit: Emit) -> str:
-    """Return the address that answers from this machine; if none does, suggest a way and return ""."""
+async def refusal(place: Place, frontend: Workload) -> str:
+    """Return why the application does not answer through its service, empty if it does."""
+    service = f"/api/v1/namespaces/{place.kubectl.namespace}/services/{frontend.service}:http"
+    done = await place.kubectl.complete("get", "--raw", f"{service}/proxy{_PATH}")
+    # A user who may not ask this way learns nothing from it.
+    return "" if not done.code or "is forbidden" in done.errors else " ".join(done.errors.split())
+
+
+async def reach(place: Place, frontend: Workload, origin: str, emit: Emit, *, through: bool = True) -> str:
+    """Return the address that answers from this machine; if none does, suggest a way and return "".
+
+    Raises ClusterError if the application does not answer `through` its service either.
+    """
     candidates = [origin, f"http://localhost:{origin.rpartition(':')[2]}"] if origin else []
     with step(emit, "address") as running:
         deadline = time.monotonic() + _TIMEOUT_SECONDS
@@ -54,6 +66,13 @@ async def reach(place: Place, frontend: Workload, origin: str, emit: Emit) -> st
                             return address
                 await asyncio.sleep(_PAUSE_SECONDS)
         running.detail = "not reachable from this machine"
+        if through and (why := await refusal(place, frontend)):
+            namespace = place.kubectl.namespace
+            raise ClusterError(
+                f"the application does not answer through the service {frontend.service} in {namespace}",
+                why=why,
+                remedies=[f"{place.kubectl} get endpointslices,networkpolicies", "invoke logs"],
+            )
     service, namespace = frontend.service, place.kubectl.namespace
     if place.target.kind == MINIKUBE:
         cluster = place.target.cluster

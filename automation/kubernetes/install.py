@@ -11,7 +11,7 @@ from typing import Any
 from automation.console.events import Emit, Notice, Step, step
 from automation.contract.environment import Environment
 from automation.contract.models import Kubernetes
-from automation.kubernetes import address, commands, pods, release
+from automation.kubernetes import address, drift, pods, release
 from automation.kubernetes.commands import ClusterError, Revision
 from automation.kubernetes.load import Loaded
 from automation.kubernetes.release import Rendered
@@ -84,7 +84,7 @@ class Installer:
         if final != given:
             _, revision = await self._deploy(final, before)
             await self._wait(revision, before, updating=True)
-        reached = await address.reach(*frontend, actual, self.emit)
+        reached = await address.reach(*frontend, actual, self.emit, through=rendered.complete)
         return Installed(revision, reached, changed, time.monotonic() - began)
 
     async def _prepare(
@@ -141,49 +141,29 @@ class Installer:
         helm, request = self.place.helm, self.request
         digest = release.fingerprint(given, request, self.chart, helm.program.root)
         inputs = f"{_DESCRIPTION}{digest}"
-        drift = ""
         try:
             with step(self.emit, "deploying") as running:
-                for last in before.revisions[-1:]:
-                    if (last.status, last.description) == ("deployed", inputs):
-                        drift = await self._drift()
-                        if not drift:
-                            running.detail = f"revision {last.number} is up to date"
-                            return False, last.number
-                running.progress(f"helm upgrade {request.release}")
-                flags = (*request.flags, "--description", inputs)
-                number = await helm.upgrade(self.chart, flags, stdin=json.dumps(given))
-                running.detail = f"revision {number} of {request.release} in {request.namespace}"
-                running.detail += f": {drift} had drifted" if drift else ""
-                return True, number
+                last = before.revisions[-1] if before.revisions else None
+                changed = last is None or (last.status, last.description) != ("deployed", inputs)
+                if last is None or changed:
+                    running.progress(f"helm upgrade {request.release}")
+                    flags = (*request.flags, "--description", inputs)
+                    number = await helm.upgrade(self.chart, flags, stdin=json.dumps(given))
+                    running.detail = f"revision {number} of {request.release} in {request.namespace}"
+                else:
+                    number = last.number
+                    running.detail = f"revision {number} is up to date"
+                running.progress("comparing what runs with what was rendered")
+                found = await drift.find(self.place)
+                if found.differences:
+                    await found.repair(self.place)
+                    running.detail = f"revision {number}, repaired: {found}"
+                return changed or bool(found.differences), number
         except ClusterError:
             # Without a new revision Helm has changed nothing.
             if request.atomic and (await helm.history())[-1:] != before.revisions[-1:]:
                 await self._roll_back(before)
             raise
-
-    async def _drift(self) -> str:
-        """Return the first object that was deleted or scaled since the installation, empty if none was."""
-        manifest = await self.place.helm.run("get", "manifest", self.request.release)
-        read = ("--filename=-", "--output=json")
-        wanted, live = await asyncio.gather(
-            self.place.kubectl.run("create", "--dry-run=client", *read, stdin=manifest),
-            self.place.kubectl.run("get", "--ignore-not-found", *read, stdin=manifest),
-        )
-
-        def replicas(text: str) -> dict[str, int | None]:
-            return {
-                f"{document['kind']} {document['metadata']['name']}": document.get("spec", {}).get("replicas")
-                for document in commands.objects(text)
-            }
-
-        found = replicas(live)
-        drifted = (
-            name
-            for name, count in replicas(wanted).items()
-            if name not in found or count not in {None, found[name]}
-        )
-        return next(drifted, "")
 
     async def _wait(self, revision: int, before: _Before, *, updating: bool) -> None:
         """Wait until a revision is healthy; with `atomic`, roll back if it does not become so."""

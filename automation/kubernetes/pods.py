@@ -199,8 +199,8 @@ class Judge:
     def judge(self, rollout: Rollout, now: float) -> Verdict:
         """Return the verdict. `now` is in seconds of a monotonic clock."""
         jobs = {_name(job): job for job in rollout.jobs if _name(job).endswith(f"-{self.revision}")}
-        owners = {*jobs, *_owners(rollout)}
-        current = {pod.name: pod for pod in rollout.pods if pod.owner in owners}
+        makers = {*jobs, *owners(rollout)}
+        current = {pod.name: pod for pod in rollout.pods if pod.owner in makers}
         keys = {name: (name, pod.state, pod.readiness_seconds) for name, pod in current.items()}
         self._since = {key: self._since.get(key, now) for key in keys.values()}
         if not rollout.workloads:
@@ -226,15 +226,15 @@ class Judge:
         return Verdict(HEALTHY)
 
 
-def _owners(rollout: Rollout) -> set[str]:
+def owners(rollout: Rollout) -> set[str]:
     """Return the names of what makes the present pods of the workloads."""
     workloads = {_name(workload): workload for workload in rollout.workloads}
-    owners = {name for name, workload in workloads.items() if workload["kind"] == "StatefulSet"}
+    found = {name for name, workload in workloads.items() if workload["kind"] == "StatefulSet"}
     for replica_set in rollout.replica_sets:
         deployment = workloads.get(replica_set["metadata"]["ownerReferences"][0]["name"])
         if deployment and _deployment_revision(deployment) == _deployment_revision(replica_set):
-            owners.add(_name(replica_set))
-    return owners
+            found.add(_name(replica_set))
+    return found
 
 
 def _has_failed(pod: Pod, seconds: float) -> bool:

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import yaml
+
 from automation.contract.environment import Environment
+from automation.contract.models import SERVICES
 from automation.kubernetes.commands import FIELD_MANAGER, ClusterError, Helm, Kubectl
 from automation.kubernetes.load import Loaded
 from automation.kubernetes.target import Request
@@ -91,35 +93,69 @@ async def read_secret(kubectl: Kubectl, name: str) -> Mapping[str, str] | None:
 class Rendered:
     """What the chart makes of the values of a request."""
 
-    node_port: int
-    """0 if the cluster chooses the port."""
-    database_image: str
-    _database_url: str
+    objects: tuple[dict[str, Any], ...]
+
+    @property
+    def node_port(self) -> int:
+        """The node's port of the frontend, 0 if the cluster chooses one or it has none."""
+        return next((port.get("nodePort", 0) for port in self._service("frontend").get("ports", ())), 0)
+
+    @property
+    def on_node(self) -> bool:
+        """Whether the frontend has a port on every node."""
+        return self._service("frontend").get("type", "") in {"NodePort", "LoadBalancer"}
+
+    @property
+    def complete(self) -> bool:
+        """Whether the release has a frontend and a backend."""
+        return all(map(self._service, SERVICES))
+
+    @property
+    def database_image(self) -> str:
+        return next((container["image"] for container in self._containers("postgresql")), "")
 
     @property
     def database(self) -> str:
         """The name of the database in the cluster, also of its StatefulSet."""
-        return urlsplit(self._database_url).hostname or ""
+        return urlsplit(self.database_url("")).hostname or ""
 
     def database_url(self, password: str) -> str:
         """Return the address of the database in the cluster."""
-        return self._database_url.replace(f"$({DATABASE_PASSWORD})", password)
+        found = (
+            variable["value"]
+            for container in self._containers("backend")
+            for variable in container.get("env", ())
+            if variable["name"] == "DATABASE_URL"
+        )
+        return str(next(found, "")).replace(f"$({DATABASE_PASSWORD})", password)
+
+    def _service(self, component: str) -> dict[str, Any]:
+        return self._spec("Service", component)
+
+    def _containers(self, component: str) -> list[dict[str, Any]]:
+        spec = self._spec("Deployment", component) or self._spec("StatefulSet", component)
+        return list(spec["template"]["spec"]["containers"]) if spec else []
+
+    def _spec(self, kind: str, component: str) -> dict[str, Any]:
+        found = (
+            document["spec"]
+            for document in self.objects
+            if document["kind"] == kind
+            and document["metadata"]["labels"]["app.kubernetes.io/component"] == component
+        )
+        return next(found, {})
 
 
 async def render(helm: Helm, chart: Path, request: Request) -> Rendered:
     """Render the chart. Raises ClusterError that names the value that the chart rejects."""
     database = "postgresql.enabled=true,postgresql.used=true"
     text = await helm.run("template", request.release, str(chart), *request.flags, "--set", database)
+    return Rendered(documents(text))
 
-    def first(template: str, pattern: str) -> str:
-        found = re.search(rf"(?s)# Source: \S+/{template}\.yaml\n(?:(?!\n---).)*?{pattern}", text)
-        return found[1] if found else ""
 
-    return Rendered(
-        node_port=int(first("frontend-service", r"\bnodePort: (\d+)") or 0),
-        database_image=first("postgresql", r'\bimage: "?([^"\s]+)'),
-        _database_url=first("backend-deployment", r"\bvalue: (postgresql://\S+)"),
-    )
+def documents(text: str) -> tuple[dict[str, Any], ...]:
+    """Return the objects of a manifest."""
+    return tuple(document for document in yaml.safe_load_all(text) if document)
 
 
 def values(

@@ -21,15 +21,26 @@ RECORDED = "RECORDED"
 """The variable with the path of the recordings."""
 
 RENDERED = """---
-# Source: todo-chatbot-chart/templates/frontend-service.yaml
-  ports:
-      nodePort: {port}
+kind: Service
+metadata: {{labels: {{app.kubernetes.io/component: frontend}}}}
+spec: {{type: NodePort, ports: [{{nodePort: {port}}}]}}
 ---
-# Source: todo-chatbot-chart/templates/postgresql.yaml
-          image: "postgres:17"
+kind: Service
+metadata: {{labels: {{app.kubernetes.io/component: backend}}}}
+spec: {{type: ClusterIP}}
 ---
-# Source: todo-chatbot-chart/templates/backend-deployment.yaml
-              value: postgresql://todo:$(POSTGRES_PASSWORD)@{release}-postgresql:5432/todo
+kind: StatefulSet
+metadata: {{labels: {{app.kubernetes.io/component: postgresql}}}}
+spec: {{template: {{spec: {{containers: [{{image: "postgres:17"}}]}}}}}}
+---
+kind: Deployment
+metadata: {{labels: {{app.kubernetes.io/component: backend}}}}
+spec:
+  template:
+    spec:
+      containers:
+        - env:
+            - {{name: DATABASE_URL, value: "postgresql://todo:$(POSTGRES_PASSWORD)@{release}-postgresql:5432/todo"}}
 """
 """The parts of the rendered chart that are used."""
 
@@ -100,12 +111,24 @@ def kubectl(
                 document["metadata"]["resourceVersion"] = digest(document.get("data", {}))
             say({"kind": "List", "items": documents})
         case ["create"]:
-            sys.stdout.write(given)
+            state["restored"] = True
+        case ["replace"]:
+            if "--dry-run=server" in arguments:
+                say({"kind": "List", "items": parsed(given)})
+            else:
+                state["restored"] = True
         case ["get"]:
-            there = [] if BEHAVIOUR == "objects-deleted" else json.loads(given)["items"]
-            if BEHAVIOUR == "scaled":
-                there = [{**item, "spec": {**item.get("spec", {}), "replicas": 0}} for item in there]
+            changed = "" if state.get("restored") else BEHAVIOUR
+            there = [] if changed == "objects-deleted" else parsed(given)
+            if changed == "scaled":
+                for item in there:
+                    if item["kind"] == "Deployment":
+                        item["spec"]["replicas"] = 0
             say({"kind": "List", "items": there})
+        case ["get", _] if "--raw" in arguments:
+            if BEHAVIOUR == "not-served":
+                return refuse("Error from server (ServiceUnavailable): no endpoints available for service")
+            sys.stdout.write("{}\n")
         case ["get", "statefulset", _]:
             if BEHAVIOUR == "has-a-database":
                 say({"kind": "StatefulSet"})
@@ -184,8 +207,10 @@ def helm(words: list[str], arguments: list[str], given: str, state: dict[str, An
         case ["get", "manifest", _]:
             kinds = ("Deployment", "StatefulSet")
             without_spec = {"kind": "ConfigMap", "metadata": {"name": "todo-app-config"}}
-            workloads = [item for item in recorded()["objects"] if item["kind"] in kinds]
-            say({"kind": "List", "items": [*workloads, without_spec]})
+            for item in recorded()["objects"]:
+                if item["kind"] in kinds:
+                    sys.stdout.write(f"---\n{json.dumps(item)}\n")
+            sys.stdout.write(f"---\n{json.dumps(without_spec)}\n")
         case ["history", *_] if BEHAVIOUR == "release-of-others":
             say([{"revision": 1, "status": "deployed", "description": "", "chart": "shop-2.0.0"}])
         case ["history", *_]:
@@ -228,6 +253,11 @@ def loader(words: list[str], arguments: list[str], given: str, state: dict[str, 
     return 0
 
 
+def parsed(given: str) -> list[dict[str, Any]]:
+    """Return the documents of standard input."""
+    return [json.loads(text) for text in given.split("---\n") if text.strip()]
+
+
 def annotations(state: dict[str, Any], key: str) -> dict[str, str]:
     """Return the stored annotations of an object, which the caller may change."""
     found: dict[str, str] = state["objects"].get(key, {}).get("metadata", {}).setdefault("annotations", {})
@@ -238,6 +268,14 @@ def recorded() -> dict[str, Any]:
     """Return the recording of the release's current case."""
     with Path(os.environ[RECORDED]).open(encoding="utf-8") as file:
         found: dict[str, Any] = json.load(file)[os.environ.get("CASE", "healthy")]
+    # Templates were not recorded; pods are as their templates.
+    pods = [item for item in found["objects"] if item["kind"] == "Pod"]
+    for item in found["objects"]:
+        if item["kind"] in {"Deployment", "StatefulSet"}:
+            spec = next(
+                pod["spec"] for pod in pods if pod["metadata"]["name"].startswith(item["metadata"]["name"])
+            )
+            item["spec"]["template"] = {"metadata": {}, "spec": spec}
     return found
 
 

@@ -286,3 +286,17 @@ def test_status_shows_a_rollout_beside_the_serving_pods(project: Project, cluste
     assert "postgresql for the backend only             healthy    1/1 pods" in told.stdout
     assert "cluster engine · production · todo in todo-app-dev of minikube · http://127.0.0.1" in told.stdout
     assert project.invoke("logs", "--service", "postgresql").returncode == 0
+
+
+def test_status_reports_what_was_changed_by_hand(project: Project, cluster: Cluster) -> None:
+    project.invoke("helm-install", "--no-wait")
+    told = project.invoke("status", CLUSTER="scaled")
+    assert "changed since the installation: Deployment todo-backend: spec.replicas is 0, not 1" in told.stdout
+    assert "restore the release with   invoke helm-install" in told.stdout
+
+
+def test_a_release_that_its_service_does_not_reach_is_unhealthy(project: Project, cluster: Cluster) -> None:
+    project.invoke("helm-install", "--no-wait")
+    told = project.invoke("status", CLUSTER="not-served")
+    assert told.returncode == 1
+    assert "does not answer through its service: Error from server" in " ".join(told.stdout.split())

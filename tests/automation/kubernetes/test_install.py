@@ -204,8 +204,9 @@ def test_drift_is_corrected(project: Project, cluster: Cluster, change: str) -> 
     project.invoke("helm-install")
     again = project.invoke("helm-install", CLUSTER=change)
     assert again.returncode == 0, again.stdout
-    assert "Deployment todo-backend had drifted" in " ".join(again.stdout.split())
-    assert len(cluster.calls("helm", "upgrade")) == 2
+    assert "repaired: Deployment todo-backend" in " ".join(again.stdout.split())
+    assert cluster.calls("replace" if change == "scaled" else "create", "--filename=-")
+    assert len(cluster.calls("helm", "upgrade")) == 1
 
 
 def test_a_database_in_the_cluster_runs_until_no_pod_uses_it(project: Project, cluster: Cluster) -> None:
