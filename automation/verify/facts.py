@@ -165,6 +165,14 @@ class Endurance(Observation):
 
 
 @dataclass(frozen=True)
+class HealthTrial(Observation):
+    """The exit codes of the image's health program in each case; None if it did not end in time."""
+
+    codes: Mapping[str, int | None] = field(default_factory=dict)
+    absent: str = ""
+
+
+@dataclass(frozen=True)
 class Configured(Observation):
     """A container started with a value for every variable that the contract accepts."""
 

@@ -26,6 +26,7 @@ from automation.verify.facts import Fact
 from automation.verify.gather import (
     composition,
     endurance,
+    health,
     origins,
     pair,
     released,
@@ -42,7 +43,13 @@ from automation.verify.gather.variables import try_variables
 
 _IMAGES: set[type[Any]] = {facts.Config, Content, facts.Names, facts.Builds}
 _PAIR: set[type[Any]] = {facts.Container, facts.Pair, facts.Endurance}
-_CONTAINERS = _PAIR | {facts.Configured, facts.Unconfigured, facts.Misconfigured, facts.Reloading}
+_CONTAINERS = _PAIR | {
+    facts.HealthTrial,
+    facts.Configured,
+    facts.Unconfigured,
+    facts.Misconfigured,
+    facts.Reloading,
+}
 
 
 @dataclass(frozen=True)
@@ -219,6 +226,8 @@ class Verifier:
                 if facts.Endurance in self._needs:
                     works.append(endurance.endure(stack, services, running.progress))
             works.append(try_variables(stack, self._needs))
+            if facts.HealthTrial in self._needs:
+                works.append(health.try_programs(stack))
             if self._needs & _IMAGES:
                 works.append(self._inspect(stack.sandbox.docker, stack.profile, stack.images, plans))
             gathered += await _all_of(works)

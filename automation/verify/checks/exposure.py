@@ -25,6 +25,8 @@ _UNWANTED = {
     ),
 }
 _EXPOSED = "replace the secret, it is exposed; then RUN --mount=type=secret, or set it at run time"
+_DOCUMENTS = re.compile(r"https?://([a-z]|www\.w3\.org|react\.dev|nextjs\.org|github\.com)")
+"""Addresses in the scripts of React and Next.js: of namespaces, of documents, and to parse others with."""
 _ADDRESS = re.compile(r"NEXT_PUBLIC_\w+|\w*_URL|\w*_HOST")
 
 
@@ -101,6 +103,19 @@ def open_environment(contract: Contract, config: Config) -> Finding:
             for name, value in config.environment.items()
             if value and (SECRET_NAME.search(name) or (name in settable and name.endswith(("_URL", "_KEY"))))
         )
+    )
+
+
+@check(IMAGE, only="frontend", remedy="call /api of the page's own origin; its server knows the address")
+def browser_addresses(content: Content) -> Finding:
+    """No file that browsers get contains the address of a service: each environment has its own."""
+    return no_problem(
+        (
+            f"{address} in {path}"
+            for address, path in content.addresses.items()
+            if not _DOCUMENTS.fullmatch(address)
+        ),
+        passing="none",
     )
 
 

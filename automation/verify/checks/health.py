@@ -18,7 +18,7 @@ from automation.verify.check import (
     not_applicable,
 )
 from automation.verify.checks.image_config import SHELLS
-from automation.verify.facts import Config, Container
+from automation.verify.facts import Config, Container, HealthTrial
 
 _HTTP_CLIENTS = {"curl", "wget"}
 _ABSENT = "there is no HEALTHCHECK"
@@ -75,6 +75,17 @@ def health_check_path(contract: Contract, config: Config) -> Finding:
     requested = ", ".join(filter(None, paths)) or "neither an address nor HEALTH_PATH"
     observed = requested if own else f"{words}: not the project's own program"
     return judge(wanted, observed, holds=own and {*paths} == {wanted})
+
+
+@check(LIVE, remedy="exit with 0 only after a 200 from HEALTH_PATH on PORT, and with 1 in time otherwise")
+def health_check_trial(trial: HealthTrial) -> Finding:
+    """The health program succeeds on a right answer only: not on an error, in silence or without a server."""
+    wrong = (
+        f"{case}: still waits" if code is None else f"{case}: exit code {code}"
+        for number, (case, code) in enumerate(trial.codes.items())
+        if code is None or (code == 0) != (number == 0)
+    )
+    return no_problem(wrong, passing=", ".join(f"{case} {code}" for case, code in trial.codes.items()))
 
 
 @check(LIVE, remedy="docker inspect --format '{{json .State.Health}}'   shows the output of the health check")

@@ -21,6 +21,10 @@ SETTINGS = re.compile(
     r"(?:^|/)(?:\.env[^/]*|\.npmrc|\.pypirc|\.netrc|pip\.conf|[^/]+\.(?:env|ini|cfg|conf|toml|ya?ml|properties))$"
 )
 """Files in which people write settings."""
+_BROWSERS = re.compile(r"/_next/static/|/\.next/static/|^/usr/share/nginx/html/")
+_ADDRESS = re.compile(
+    r"(?:https?|wss?)://[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?|(?<=[\"'`])(?:[\w-]+\.)*[a-z][\w-]*:\d{2,5}(?=[\"'`/])"
+)
 _SECRETS = re.compile(
     r"^/(?:var/)?run/secrets/|/(?:secrets?|credentials?)(?:\.(?:json|txt|ya?ml|toml))?$"
     r"|/(?:id_(?:rsa|dsa|ecdsa|ed25519)|service-account[^/]*\.json|[^/]+\.(?:key|p12|pfx|jks))$"
@@ -45,6 +49,8 @@ class Searched:
     kinds: tuple[str, ...] = ()
     """The kinds of secrets."""
     text: str = ""
+    addresses: tuple[str, ...] = ()
+    """The addresses in a file that browsers get."""
 
 
 class Content(Archive[Searched]):
@@ -59,6 +65,17 @@ class Content(Archive[Searched]):
             for path, searched in layer.found.items()
             for kind in searched.kinds
         )
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The addresses in files that browsers get, each with one of these files."""
+        found = (
+            (address, path)
+            for layer in self.layers
+            for path, one in layer.found.items()
+            for address in one.addresses
+        )
+        return dict(found)
 
     @property
     def texts(self) -> dict[str, str]:
@@ -76,7 +93,7 @@ def read(stream: IO[bytes], search: Search, known: dict[str, Layer[Searched]] | 
 
     def look(file: File, content: IO[bytes]) -> Searched | None:
         searched = _search(file, content, search)
-        return searched if searched.kinds or searched.text else None
+        return searched if searched != Searched() else None
 
     image = archive.read(stream, look, known=known)
     return Content(image.layers, image.config, image.digest)
@@ -103,7 +120,10 @@ def _search(file: File, content: IO[bytes], search: Search) -> Searched:
         kinds: Sequence[str] = [*search.in_bytes(data)]
         if SETTINGS.search(file.path) and not by_others and b"\0" not in data:
             kinds = [*kinds, *search.in_text(text)]
-        return Searched(tuple(dict.fromkeys(kinds)), text if _KEPT.fullmatch(file.path) else "")
+        addresses = {*_ADDRESS.findall(text)} if _BROWSERS.search(file.path) else ()
+        return Searched(
+            tuple(dict.fromkeys(kinds)), text if _KEPT.fullmatch(file.path) else "", tuple(sorted(addresses))
+        )
     found: dict[str, None] = {}
     tail = b""
     while block := content.read(_BLOCK_BYTES):

@@ -56,9 +56,10 @@ class Sandbox:
     ) -> str:
         """Create a container and return its name. No value of a variable is on a command line."""
         name = f"{self.name}-{secrets.token_hex(4)}"
+        network = () if "--network" in options else ("--network", self.name)
         variables = [word for variable in environ or {} for word in ("--env", variable)]
         await self._shielded(self.docker.run(
-            "container", "create", "--name", name, "--label", self.label, "--network", self.name,
+            "container", "create", "--name", name, "--label", self.label, *network,
             "--restart=no", *_HARDENED, *options, *variables, image, *command, environ=environ,
         ))  # fmt: skip
         return name

@@ -65,6 +65,16 @@ def text(path: str, content: str) -> Break:
     return change
 
 
+def addresses(*found: str) -> Break:
+    def change(broken: Scene) -> None:
+        now: Content = broken.facts["frontend"][Content]
+        page = "/app/.next/static/a.js"
+        layer = Layer((file(page),), {page: Searched(addresses=found)})
+        broken.facts["frontend"][Content] = Content((*now.layers, layer), now.config)
+
+    return change
+
+
 def config(**changes: Any) -> Break:
     return lambda broken: broken.change("backend", Config, **changes)
 
@@ -189,6 +199,8 @@ IMAGES: list[Example] = [
     ("no-secret-in-config", "a label", config(labels={**LABELS, "built-with": KEY})),
     ("no-secret-in-history", "an argument", history(f"RUN |1 NPM_TOKEN={TOKEN} /bin/sh -c npm")),
     ("no-secret-in-history", "a word", history("RUN |1 PASSWORD=correct-horse-battery /bin/sh -c make")),
+    ("browser-addresses", "a service", addresses("https://react.dev", "http://backend:8000")),
+    ("browser-addresses", "this machine", addresses("http://localhost")),
     ("build-time", "slow", lambda b: b.change("backend", Builds, cold_s=300.5)),
     ("rebuild-time", "slow", lambda b: b.change("backend", Builds, rebuild_s=60.5)),
 ]  # fmt: skip

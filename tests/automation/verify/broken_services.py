@@ -7,6 +7,7 @@ from automation.verify.facts import (
     Configured,
     Container,
     Endurance,
+    HealthTrial,
     Misconfigured,
     Pair,
     Process,
@@ -14,13 +15,21 @@ from automation.verify.facts import (
     Stop,
     Unconfigured,
 )
-from tests.automation.verify.verified import OK, Break, Example
+from tests.automation.verify.verified import OK, Break, Example, Scene
 
 TEXT = replace(OK, is_json=False)
 
 
 def container(**changes: Any) -> Break:
     return lambda broken: broken.change("backend", Container, **changes)
+
+
+def trial(case: str, code: int | None) -> Break:
+    def change(broken: Scene) -> None:
+        now: HealthTrial = broken.facts["backend"][HealthTrial]
+        broken.change("backend", HealthTrial, codes={**now.codes, case: code})
+
+    return change
 
 
 def endurance(**changes: Any) -> Break:
@@ -37,6 +46,12 @@ SERVICES_AT_WORK: list[Example] = [
     ("health-answer", "500 once", container(health=(OK, replace(OK, status=500)))),
     ("health-time", "over a second", container(health=(OK, replace(OK, milliseconds=1000.5)))),
     ("health-json", "text", container(health_pages={"/health": OK, "/api/health": TEXT})),
+    *(
+        ("health-check-trial", f"{case}: {code}", trial(case, code))
+        for case, code in (
+            ("a right answer", 1), ("an error", 0), ("no answer", None), ("no answer", 0), ("no server", 0)
+        )
+    ),
     ("process-user", "root", container(processes=(Process(1, 0, 0, "uvicorn"),))),
     ("process-user", "one more group", container(processes=(Process(1, 1001, 1001, "uvicorn", (0,)),))),
     ("read-only-root", "writes", container(read_only="Read-only file system: /app/state")),

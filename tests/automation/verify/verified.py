@@ -28,6 +28,7 @@ from automation.verify.facts import (
     Development,
     Endurance,
     HealthCheck,
+    HealthTrial,
     Locks,
     Misconfigured,
     Names,
@@ -235,6 +236,7 @@ def _facts(made: Scene, service: str) -> Facts:
             processes=(Process(1, user.uid, user.gid, "tini"), Process(7, user.uid, user.gid, "server")),
             writable=required.writable,
         ),
+        HealthTrial: HealthTrial(codes={"a right answer": 0, "an error": 1, "no answer": 1, "no server": 1}),
         Endurance: Endurance(memory_mb=60, cpus=0.01, restarted_s=1.5, stop=Stop(0.5, 143, answered=True)),
         Configured: Configured(
             port=contract.port + 1 if "PORT" in required.accepted else 0,
