@@ -73,10 +73,10 @@ class State:
 
 async def look(docker: Docker, plans: Sequence[Plan]) -> tuple[State, ...]:
     """Return what exists of each plan."""
-    images = await docker.images(*dict.fromkeys(name for plan in plans for name in plan.references))
+    images = await docker.images(*dict.fromkeys(name for plan in plans for name in plan.names))
     ids = {name: str(image["Id"]) for name, image in images.items()}
     return tuple(
-        State(image, tuple(name for name in plan.references if ids.get(name) != image))
+        State(image, tuple(name for name in plan.names if ids.get(name) != image))
         if (image := ids.get(plan.reference))
         else State()
         for plan in plans
@@ -98,7 +98,7 @@ async def converge(
                 names = " ".join(name.partition(":")[2] for name in state.missing)
                 running.detail = f"{plan.reference} exists{f', now also tagged {names}' if names else ''}"
                 return Outcome(plan, state.id, built=False, tagged=state.missing)
-            output = ["--load", *(word for name in plan.references for word in ("--tag", name))]
+            output = ["--load", *(word for name in plan.names for word in ("--tag", name))]
             began = time.monotonic()
             arguments = command(plan, output, no_cache=no_cache, pull=pull)
             progress = await run(docker, plan, arguments, emit, running)
@@ -135,7 +135,7 @@ async def built(docker: Docker, plan: Plan, progress: Progress, seconds: float) 
         steps=len(progress.steps),
         cached=progress.cached,
         stages=progress.stages(),
-        tagged=plan.references,
+        tagged=plan.names,
         lints=tuple(progress.lints),
     )
 

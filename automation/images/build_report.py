@@ -1,6 +1,7 @@
 """Build the images of profiles and report their names, times and notes (`build`)."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from automation.console.events import Emit, Notice, Result
 from automation.contract import profiles
@@ -19,7 +20,7 @@ async def build(
 ) -> None:  # fmt: skip
     """Build the images of one profile, or of all of them."""
     chosen = profiles.select(settings.root, profile, every=all_profiles)
-    plans = await plan.plan_all(settings, chosen, plan.choose(service), options)
+    plans = await plan.plan_all(settings, chosen, plan.choose(service), replace(options, explicit=True))
     docker = Docker.find(settings)
     if dry_run:
         await _show_plan(docker, plans, emit)
@@ -47,7 +48,7 @@ async def _show_plan(docker: Docker, plans: Sequence[Plan], emit: Emit) -> None:
         work = state.missing_work or "up to date"
         lines += [
             f"{planned.profile} {planned.service}: {planned.reference}   {work}",
-            f"  names      {' '.join(planned.tags) or 'only its content tag'}",
+            f"  names      {' '.join((planned.own_tag, *planned.tags))}",
             f"  from       {planned.dockerfile}, target {planned.target or 'the last stage'}",
             f"  revision   {planned.revision.name}, {planned.revision.created}",
             *(f"  argument   {name}={value}" for name, value in planned.arguments.items()),
@@ -65,7 +66,7 @@ def _report(outcomes: Sequence[Outcome], times: Times) -> Iterator[str]:
     """Yield the images' names, the times against their budgets, and the notes."""
     yield ""
     for outcome in outcomes:
-        names = " ".join((f"{outcome.plan.reference}  ", *outcome.plan.tags)).rstrip()
+        names = " ".join((f"{outcome.plan.reference}  ", outcome.plan.own_tag, *outcome.plan.tags))
         yield f"{outcome.plan.service:<10} {names}"
     built = [outcome for outcome in outcomes if outcome.built]
     for outcome in built:

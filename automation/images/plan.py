@@ -39,6 +39,8 @@ class Options:
     """Platforms as Docker writes them; defaults to the machine's own."""
     bases: tuple[str, ...] = ()
     """Replacements of base images: `reference=reference` or `service=reference`."""
+    explicit: bool = False
+    """Whether a person builds this profile: only then names that profiles share move, such as `latest`."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,13 @@ class Plan:
     """The beginning of the hash of everything here and of every file that the build sees."""
     revision: Revision
     version: str
+    own_tag: str
+    """The tag of this profile, which no other one has."""
     tags: tuple[str, ...]
-    """The tags in addition to the one of the content."""
+    """The contract's tags, which profiles may share, and those of a flag."""
     bases: Mapping[str, str]
     secrets: Mapping[str, Path] = field(default_factory=dict)
+    explicit: bool = False
 
     @property
     def reference(self) -> str:
@@ -71,8 +76,13 @@ class Plan:
 
     @property
     def references(self) -> tuple[str, ...]:
-        """Every name of the image."""
-        return (self.reference, *(f"{self.image}:{tag}" for tag in self.tags))
+        """Every name that the image may have."""
+        return (self.reference, *(f"{self.image}:{tag}" for tag in (self.own_tag, *self.tags)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that this build sets."""
+        return self.references if self.explicit else self.references[:2]
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -197,11 +207,15 @@ async def _plan(
     inputs = _hash(read.text, files.fingerprint(paths), target, sorted(arguments.items()), options.platform)
     commit = await revision.find(settings, (*files.allowed, path), [*paths, path], inputs)
     versioned = (formats.version_tag(version) if tag == VERSION_TAG else tag for tag in contract.tags)
-    tags = (rules.development_tag,) if options.development else tuple(versioned)
+    image, own_tag, tags = contract.image, profile.name, tuple(versioned)
+    if options.development:
+        # The overlay of Compose for development cannot know the profile.
+        image = profiles.load(root=settings.root).service(service).image
+        own_tag, tags = f"{profile.name}-{rules.development_tag}", (rules.development_tag,)
     plan = Plan(
         profile=profile.name,
         service=service,
-        image=contract.image,
+        image=image,
         dockerfile=path,
         target=target,
         arguments=arguments,
@@ -210,7 +224,9 @@ async def _plan(
         content=_hash(inputs, version, commit.name, commit.source),
         revision=commit,
         version=version,
+        own_tag=own_tag,
         tags=tuple(dict.fromkeys((*tags, *options.tags))),
+        explicit=options.explicit,
         bases=replaced,
         secrets=settings.build_secrets,
     )

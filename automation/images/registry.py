@@ -5,7 +5,8 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -114,8 +115,8 @@ async def _push_both(
             if not own.isdisjoint(remote):
                 published.append(Published(name, remote[0], pushed=False))
                 continue
-            await build.tag(docker, planned.reference, [name])
-            digest = await _push(docker, name, running)
+            async with _tagged(docker, planned.reference, name):
+                digest = await _push(docker, name, running)
             now = (*await _remote(docker, name), "nothing")[0]
             if now != digest:
                 raise AutomationError(
@@ -127,6 +128,19 @@ async def _push_both(
         pushed = any(image.pushed for image in published)
         running.detail = f"{names[0]} {'pushed and verified' if pushed else 'is already in the registry'}"
         return published
+
+
+@asynccontextmanager
+async def _tagged(docker: Docker, reference: str, name: str) -> AsyncIterator[None]:
+    """Give the image a name, which after a failure means again what it meant before."""
+    before = (await docker.images(name)).get(name)
+    await build.tag(docker, reference, [name])
+    try:
+        yield
+    except BaseException:
+        undo = ("tag", str(before["Id"]), name) if before else ("rm", name)
+        await asyncio.shield(docker.complete("image", *undo))
+        raise
 
 
 async def _own(docker: Docker, planned: Plan) -> set[str]:

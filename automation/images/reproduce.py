@@ -58,7 +58,7 @@ async def _reproduce(docker: Docker, plan: Plan, emit: Emit) -> Outcome:
         if first.digest != second.digest:
             raise _difference(plan, [*differences(first, second)])
         await _load(docker, plan, archives[0], running)
-        await build.tag(docker, plan.reference, plan.references[1:])
+        await build.tag(docker, plan.reference, plan.names[1:])
         running.detail = f"{plan.reference} built twice, both times {first.digest[:19]}"
         return await build.built(docker, plan, *builds[0])
 

@@ -148,6 +148,7 @@ async def _plan(
         content=uuid.uuid4().hex[:12],
         revision=await revision.find(settings, ["."], [], "candidate"),
         version=given["VERSION"],
+        own_tag="",
         tags=(),
         bases={base: new for base, new in replacements if new and base in used - {*SERVICES}},
         secrets={name: path for name, path in settings.build_secrets.items() if name in requested},

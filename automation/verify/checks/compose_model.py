@@ -13,7 +13,6 @@ from automation.verify.gather.composition import PROJECT
 
 _PREFIX = "198.19.0"
 _PASSWORD = "-"  # noqa: S105 - no secret: the gatherer renders the files with it
-_VERSION = "v0.0.0"
 _TOOLS = "python:3.13-slim"
 _SECRETS = ("aptconf", "ca", "npmrc", "pipconf")
 _HARDENED = {"cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"], "read_only": True}
@@ -88,7 +87,7 @@ def _service(contract: Contract, composition: Composition, name: str) -> Documen
     )
     made: Document = {
         **_HARDENED,
-        "image": f"todo-{name}:{rules.development_tag}" if development else f"{service.image}:latest",
+        "image": f"todo-{name}:{rules.development_tag}" if development else f"{service.image}:{profile.name}",
         "build": _build(contract, composition, name),
         "depends_on": {other: {"condition": condition} for other, condition in waits.items()},
         "environment": _environment(contract, composition, name),
@@ -103,15 +102,16 @@ def _service(contract: Contract, composition: Composition, name: str) -> Documen
         made["extra_hosts"] = {"host.docker.internal": "host-gateway"}
     if development:
         del made["read_only"]
+        made["pull_policy"] = "build"
     return made
 
 
 def _build(contract: Contract, composition: Composition, name: str) -> Document:
     """Return the build of a service; its arguments are those that its Dockerfile has."""
-    version = composition.given["VERSION"] or _VERSION
     arguments: dict[str, Any] = {
         "NGINX_IMAGE": re.compile(".+"),  # of a stage that only one profile needs
-        **image_arguments(contract.profile, name, _VERSION),
+        **image_arguments(contract.profile, name, ""),
+        "VERSION": _version(composition),
         "TOOLS_IMAGE": _TOOLS,
         "PYTHONUNBUFFERED": "1",
         **contract.profile.service(name).environment.build_arguments,
@@ -121,18 +121,23 @@ def _build(contract: Contract, composition: Composition, name: str) -> Document:
         "dockerfile": f"{name}/Dockerfile{'.dev' * composition.development}",
         "target": "development" if composition.development else contract.profile.name,
         "args": {argument: Maybe(value) for argument, value in arguments.items()},
-        "labels": {"org.opencontainers.image.version": version},
         "secrets": dict.fromkeys(_SECRETS, "mounted"),
     }
 
 
-def _environment(contract: Contract, composition: Composition, name: str) -> dict[str, str]:
+def _version(composition: Composition) -> str | re.Pattern[str]:
+    return composition.given["VERSION"] or re.compile(r"v\d+\.\d+\.\d+")
+
+
+def _environment(contract: Contract, composition: Composition, name: str) -> dict[str, Any]:
     profile, given = contract.profile, composition.given
+    both = {"PORT": str(profile.service(name).port), "VERSION": _version(composition)}
     if name == "frontend":
-        made = {"API_URL": f"http://backend:{profile.backend.port}", "VERSION": given["VERSION"]}
+        made = {"API_URL": f"http://backend:{profile.backend.port}", **both}
         return made | ({"DEV_ALLOWED_HOSTS": ""} if composition.development else {})
     made = {
         **given,
+        **both,
         "AGENT_PROVIDER": given["AGENT_PROVIDER"] or profile.backend.environment.provider,
         "FRONTEND_URL": given["FRONTEND_URL"] or f"http://localhost:{profile.compose.frontend_port}",
         "FORWARDED_ALLOW_IPS": f"{_PREFIX}.10",

@@ -102,18 +102,17 @@ def label_values(config: Config, names: Names) -> Finding:
     )
 
 
-@check(IMAGE, remedy="invoke build")
+@check(IMAGE, remedy="invoke build --profile {profile.name}")
 def tags(contract: Contract, config: Config, names: Names) -> Finding:
-    """The image has the contract's name and tags."""
-    image = contract.service.image
+    """The image has the tag of its profile, and after an explicit build the contract's."""
+    image, own = contract.service.image, contract.profile.name
     if not names.planned:
         return not_applicable("the contract's names", "the image was given by its name")
-    wanted = [names.version if tag == "vX.Y.Z" else tag for tag in contract.service.tags]
-    required = " ".join(f"{image}:{tag}" for tag in wanted)
-    missing = [tag for tag in wanted if f"{image}:{tag}" not in config.tags]
-    contested = [tag for tag in missing if f"{image}:{tag}" not in names.planned]
-    if missing and missing == contested:
-        return not_applicable(required, f"{', '.join(contested)} belongs to another profile here")
+    shared = [names.version if tag == "vX.Y.Z" else tag for tag in contract.service.tags]
+    required = " ".join(f"{image}:{tag}" for tag in (own, *shared))
+    missing = [tag for tag in (own, *shared) if f"{image}:{tag}" not in config.tags]
+    if missing and own not in missing:
+        return not_applicable(required, f"{', '.join(missing)}: only   invoke build   sets it")
     return judge(required, " ".join(config.tags) or "no name", holds=not missing)
 
 

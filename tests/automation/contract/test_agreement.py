@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -124,3 +126,15 @@ def test_env_check_and_the_backend_agree(
     given = {"BETTER_AUTH_SECRET": SECRET, name: value}
     refused = [problem for problem in environment.check(given, profiles.load()) if problem.blocking]
     assert bool(refused) == bool(answers[name, value]), (refused, answers[name, value])
+
+
+def test_plain_builds_have_the_version_and_the_source_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    dockerfiles = [*ROOT.glob("*end/Dockerfile"), *ROOT.glob("*end/Dockerfile.dev")]
+    assert len(dockerfiles) == 4
+    for file in (*dockerfiles, ROOT / "docker-compose.yml"):
+        versions = re.findall(r"VERSION(?:=|:-)(v[\d.]+)", file.read_text(encoding="utf-8"))
+        assert {*versions} == {f"v{project['version']}"}, file
+    for file in dockerfiles:
+        sources = re.findall(r"image\.source=(\S+)", file.read_text(encoding="utf-8"))
+        assert {*sources} == {project["urls"]["source"]}, file

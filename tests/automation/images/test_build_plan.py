@@ -240,6 +240,22 @@ def test_development_images_are_called_so_and_nothing_else(root: Path) -> None:
     assert made.content != backend(root).content
 
 
+def test_only_an_explicit_build_moves_names_that_profiles_share(root: Path) -> None:
+    uv, explicit = (
+        plans(of(root), Options(explicit=explicit), ["uv"], ["backend"])[0] for explicit in (False, True)
+    )
+    assert uv.names == (uv.reference, "todo-backend:uv")
+    assert explicit.names == (*uv.names, "todo-backend:latest")
+    assert explicit.content == uv.content
+
+
+def test_development_images_have_one_repository_as_the_overlay_of_compose_cannot_know_the_profile(
+    root: Path,
+) -> None:
+    [made] = plans(of(root), Options(development=True, explicit=True), ["taskflow"], ["backend"])
+    assert made.names[1:] == ("todo-backend:taskflow-dev", "todo-backend:dev")
+
+
 def test_of_all_profiles_the_default_one_gets_the_names_that_several_have(root: Path) -> None:
     made = plans(of(root), profiles=names(root), services=["backend"])
     tags = {each.profile: each.tags for each in made}

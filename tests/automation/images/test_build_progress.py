@@ -20,6 +20,7 @@ PLAN = Plan(
     profile="standalone",
     service="backend",
     image="todo-backend",
+    own_tag="standalone",
     dockerfile="backend/Dockerfile",
     target="standalone",
     arguments={},

@@ -131,14 +131,13 @@ def test_a_replaced_base_image_is_reported_and_not_judged() -> None:
     assert found["build-base"].observed == "built on debian:13 instead of node:24-alpine"
 
 
-def test_a_tag_of_another_profile_is_reported_and_not_judged() -> None:
+def test_a_tag_that_only_an_explicit_build_sets_is_reported_and_not_judged() -> None:
     made = scene("uv")
     for service in SERVICES:
-        made.change(service, Config, tags=(f"todo-{service}:0123456789ab",))
-        made.change(service, Names, planned=(f"todo-{service}:0123456789ab",))
+        made.change(service, Config, tags=(f"todo-{service}:uv",))
     [*found] = [finding for finding in made.findings() if finding.rule == "tags"]
     assert [finding.outcome for finding in found] == [Outcome.NOT_APPLICABLE] * 2
-    assert found[0].observed == "latest belongs to another profile here"
+    assert found[0].observed == "latest: only   invoke build   sets it"
 
 
 def test_an_image_that_was_given_is_judged_by_what_it_is_and_not_by_its_names() -> None:

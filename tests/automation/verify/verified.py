@@ -188,7 +188,9 @@ def _facts(made: Scene, service: str) -> Facts:
     required = Contract(made.profile, made.rules, service)
     contract = required.service
     health, user = contract.health, contract.user
-    references = tuple(f"{contract.image}:{tag.replace('vX.Y.Z', 'v1.0.0')}" for tag in contract.tags)
+    references = tuple(
+        f"{contract.image}:{tag.replace('vX.Y.Z', 'v1.0.0')}" for tag in (made.profile.name, *contract.tags)
+    )
     program = "healthcheck" if service == "frontend" else "python"
     variables = {"PORT": f"{contract.port}", "HEALTH_PATH": health.path}
     variables["PATH"] = f"{made.profile.backend.packages.replace('system', '/usr/local')}/bin:/usr/bin"
@@ -298,7 +300,7 @@ def _concrete(value: Any) -> Any:
         case Maybe():
             return _concrete(value.value)
         case re.Pattern():
-            return "nginx:1.28-alpine"
+            return next(text for text in ("nginx:1.28-alpine", "v1.0.0") if value.fullmatch(text))
         case dict():
             return {key: _concrete(own) for key, own in value.items()}
     return copy.deepcopy(value)
