@@ -25,6 +25,21 @@ class RefusalError(Exception):
         super().__init__(self.message)
 
 
+RETRY_SECONDS = 1
+
+
+class OverloadedError(RefusalError):
+    """The server is at the limit of its capacity."""
+
+    status = 503
+    title = "Overloaded"
+    code = "overloaded"
+    detail = "The server is busy and did nothing. Try again in a moment."
+
+    def __init__(self) -> None:
+        super().__init__(retry_after_seconds=RETRY_SECONDS)
+
+
 class KeyReusedError(RefusalError):
     """An idempotency key was reused for a different request."""
 

@@ -38,10 +38,13 @@ class DatabaseProbe:
         """Return "ok", "not migrated" or "unreachable"."""
         if self._question is None or self._question.done():
             self._question = asyncio.create_task(self._database.revision())
-        question = self._question
+        question, asked_at = self._question, time.monotonic()
         await asyncio.wait({question}, timeout=DATABASE_TIMEOUT_S)
         if not question.done():
             question.cancel()
+            if self._database.answered_at > asked_at:
+                # It answers others: the server is busy, and taking it out would only load the rest more.
+                return "ok"
             log.warning("database unreachable", error=f"no answer within {DATABASE_TIMEOUT_S} s")
             return "unreachable"
         try:

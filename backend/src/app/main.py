@@ -17,9 +17,11 @@ from app import health, logging, problems
 from app.accounts.endpoints import account_error_response
 from app.accounts.endpoints import router as accounts_router
 from app.accounts.errors import AccountError
+from app.admission import Admission, AdmissionMiddleware
 from app.agents.selection import Agents
 from app.chat.endpoints import router as chat_router
 from app.chat.replies import RunningReplies
+from app.connections import limit_connections
 from app.database import Database
 from app.database.migrations import head
 from app.expiry import expiring
@@ -51,7 +53,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.agents = Agents()
     app.state.replies = RunningReplies()
     app.state.draining = False
-    app.add_middleware(RequestMiddleware, metrics=app.state.metrics)
+    # The last one added is the outermost.
+    admission = Admission()
+    app.add_middleware(AdmissionMiddleware, admission=admission)
+    app.add_middleware(RequestMiddleware, metrics=app.state.metrics, admission=admission)
     app.exception_handler(AccountError)(account_error_response)
     problems.install(app)
     # In the order of their traffic: a request is compared with one route after another.
@@ -134,6 +139,7 @@ def __getattr__(name: str) -> FastAPI:
     try:
         settings = load_settings()
         logging.configure(settings.log_level, settings.log_format)
+        limit_connections()
         return create_app(settings)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")

@@ -34,6 +34,9 @@ class Metrics:
         # Finding a series by its labels takes longer than counting.
         self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.in_flight = Gauge("http_requests_in_flight", "Requests being answered.", registry=self._registry)
+        self.refused = Counter(
+            "http_requests_refused", "Requests above the capacity of the server.", registry=self._registry
+        )
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a completed request."""

@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from app.database import is_missing_table
-from app.errors import RefusalError
+from app.errors import RETRY_SECONDS, OverloadedError, RefusalError
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +72,17 @@ def database_unavailable() -> Problem:
         "The database cannot be reached. Try again in a moment.",
         "database_unavailable",
         headers={"Retry-After": "5"},
+    )
+
+
+def overloaded() -> Problem:
+    """Return the problem for a request above the capacity of the server. It has changed nothing."""
+    return Problem(
+        503,
+        "Overloaded",
+        OverloadedError.detail,
+        OverloadedError.code,
+        headers={"Retry-After": str(RETRY_SECONDS)},
     )
 
 

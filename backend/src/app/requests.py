@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.admission import ALWAYS, Admission
 from app.metrics import Metrics
 from app.problems import Problem, internal_error, problem_response
 
@@ -17,8 +18,6 @@ MAXIMUM_BODY: Final = 128 * 1024
 """Bytes. The largest valid body is a chat message: 4,000 characters of at most 12 bytes each."""
 CLIENT_GONE: Final = 499
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-QUIET = {"/health", "/api/health", "/ready", "/metrics"}
-"""Paths that machines poll; logged at debug level unless the request fails."""
 _SECURITY = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -32,20 +31,26 @@ log = structlog.get_logger(__name__)
 class RequestMiddleware:
     """The outermost middleware. Plain ASGI, so that streamed responses remain streamed."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, admission: Admission) -> None:
         self._app = app
         self._metrics = metrics
+        self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        path: str = scope["path"]
+        if self._admission.is_full(path):
+            # Neither logged nor read: what costs as much as an answer spares nothing.
+            self._metrics.refused.inc()
+            await self._admission.refuse(path, send)
             return
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        path: str = scope["path"]
         status = 0
         received = 0
         started = time.perf_counter()
@@ -77,6 +82,10 @@ class RequestMiddleware:
                     await problem_response(_too_large(), path)(scope, receive, decorated_send)
                 else:
                     await self._app(scope, limited_receive, decorated_send)
+        except Problem as problem:
+            if status:
+                raise
+            await problem_response(problem, path)(scope, receive, decorated_send)
         except ClientDisconnect:
             # The client has disconnected; nginx logs the same status for this.
             status = status or CLIENT_GONE
@@ -92,7 +101,7 @@ class RequestMiddleware:
             route = getattr(scope.get("route"), "path", "unknown")
             self._metrics.observe(method, route, status, seconds)
             client = scope.get("client")
-            write = log.debug if path in QUIET and status < 500 else log.info
+            write = log.debug if path in ALWAYS and status < 500 else log.info
             # The path without its query, which may contain tokens.
             write(
                 "request",

@@ -273,6 +273,30 @@ async def test_no_lock_is_held_while_a_model_answers(
     await connection.client.aclose()
 
 
+async def test_streams_are_limited_for_the_whole_process(
+    app: FastAPI,
+    signed_in: SignIn,
+    answer_with: Callable[..., None],
+    address: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replies, "STREAMS", 1)
+    answer_with("script:hang")
+    ada, bob = await signed_in("Ada"), await signed_in("Bob")
+    connection = Connection(ada, address)
+    refused: list[httpx2.Response] = []
+    async with connection.client.stream("POST", "/api/chat", json={"message": "hello"}) as response:
+        lines = response.aiter_lines()
+        async for line in lines:
+            if "Let me think" in line:
+                break
+        refused.append(await bob.post("/api/chat", json={"message": "hello"}))
+    await connection.client.aclose()
+    assert (refused[0].status_code, refused[0].json()["code"]) == (503, "overloaded")
+    assert refused[0].headers["retry-after"] == "1"
+    assert (await bob.get("/api/conversations")).json()["items"] == []
+
+
 async def test_silence_is_filled_with_comments(
     signed_in: SignIn,
     answer_with: Callable[..., None],

@@ -8,14 +8,20 @@ import secrets
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 
+from app.errors import OverloadedError
+
 MINIMUM_LENGTH = 8
 MAXIMUM_LENGTH = 128
 
 _N, _R, _P, _KEY_LENGTH = 16384, 16, 1, 64
 _MEMORY = 128 * _N * _R * 2
 
+WAITING = 8
+"""The number of hashes that may wait; each waits in a request that is in work."""
 # A hash takes 0.1 s of CPU and 32 MB of memory. The pool size bounds both; further hashes are queued.
-_pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="scrypt")
+_WORKERS = min(4, os.cpu_count() or 1)
+_pool = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="scrypt")
+_in_work = 0
 
 
 def length(password: str) -> int:
@@ -36,7 +42,14 @@ async def verify_password(password: str, hashed: str) -> bool:
 
 
 async def _key(password: str, salt: str) -> bytes:
-    return await asyncio.get_running_loop().run_in_executor(_pool, _scrypt, password, salt)
+    global _in_work
+    if _in_work >= WAITING + _WORKERS:
+        raise OverloadedError
+    _in_work += 1
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_pool, _scrypt, password, salt)
+    finally:
+        _in_work -= 1
 
 
 def _scrypt(password: str, salt: str) -> bytes:

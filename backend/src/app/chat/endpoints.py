@@ -45,6 +45,8 @@ async def chat(
     the existing parts and continues, and no action runs twice. Returns 409 while the reply is still in
     progress on another connection.
     """
+    replies: RunningReplies = request.app.state.replies
+    replies.check_room()
     agent = request.app.state.agents.choose(settings)
     limits = service.ChatLimits(
         request.app.state.rate_limiter, settings.chat_messages_per_minute, settings.chat_streams
@@ -53,7 +55,6 @@ async def chat(
     if isinstance(accepted, service.StoredReply):
         stream = stream_stored(accepted)
     else:
-        replies: RunningReplies = request.app.state.replies
         time_zone = ZoneInfo(body.time_zone)
         stream = replies.stream(RunningReply(database, agent, user_id, body.message, time_zone, accepted))
     return StreamingResponse(stream, media_type="text/event-stream", headers=_STREAM_HEADERS)

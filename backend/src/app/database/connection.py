@@ -1,6 +1,8 @@
 """Statements and transactions with the same behaviour on SQLite and PostgreSQL."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
@@ -55,6 +57,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         parsed = database_url(url)
+        self.answered_at = -math.inf
+        """When the database last answered a statement, on the clock of `time.monotonic`."""
         self._writer: AbstractAsyncContextManager[None] = nullcontext()
         self._driver: Driver
         if parsed.get_backend_name() == "sqlite":
@@ -146,6 +150,7 @@ class Database:
                 found = await driver.run(prepared, read_only=read_only)
         except driver.errors as error:
             raise _translated(error, driver) from error
+        self.answered_at = time.monotonic()
         return [call.compiled.rows(rows) for call, rows in zip(prepared, found, strict=True)]
 
 
