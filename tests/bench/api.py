@@ -39,6 +39,10 @@ class Operation:
 
 OPERATIONS = (
     Operation("list of 20", "GET", "/api/tasks?limit=20"),
+    Operation("by priority", "GET", "/api/tasks?limit=20&sort=priority"),
+    Operation("by title", "GET", "/api/tasks?limit=20&sort=title"),
+    Operation("search of one", "GET", "/api/tasks?limit=20&q=needle"),
+    Operation("search of all", "GET", "/api/tasks?limit=20&q=errand"),
     Operation("create", "POST", "/api/tasks", b'{"title": "Buy milk"}', 201),
     Operation("health", "GET", "/health"),
     Operation("session", "GET", "/api/auth/get-session"),
@@ -128,7 +132,7 @@ def _add_tasks(kind: str, database: str, number: int) -> None:
     form = datetime.isoformat if kind == "postgresql" else _sqlite_instant
     tasks = []
     for index in range(number):
-        created, title = form(began + timedelta(minutes=index)), f"Errand {index}"
+        created, title = form(began + timedelta(minutes=index)), f"{'Errand' if index else 'Needle'} {index}"
         due = form(began + timedelta(hours=index)) if index % 2 else None
         text = f"{title.lower()}\n#home #errand"
         priority = index % 3 + 1

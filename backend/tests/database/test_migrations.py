@@ -4,14 +4,13 @@ import asyncio
 import re
 import subprocess
 import sys
-from inspect import getsource
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, make_url, text
+from sqlalchemy import Connection, event, inspect, make_url, text
 
 import app.main  # noqa: F401  (imports every model)
 from app.database import Base, Database
@@ -23,8 +22,13 @@ from tests.ports import unused_port
 
 
 async def test_the_models_equal_the_migrated_schema(database: Database) -> None:
+    def is_mapped(_: object, name: str | None, *_others: object) -> bool:
+        # The index of a search, which each database has in its own form: see migration 0004.
+        return not str(name).startswith(("task_search", "ix_task_search"))
+
     def differences(connection: Connection) -> list[object]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        options = {"compare_type": True, "include_object": is_mapped}
+        context = MigrationContext.configure(connection, opts=options)
         return list(compare_metadata(context, Base.metadata))
 
     async with database.engine.connect() as connection:
@@ -166,11 +170,23 @@ def test_waiting_for_a_database_times_out(
     assert "hidden" not in told + failed
 
 
-def test_no_migration_removes_what_the_previous_version_uses() -> None:
+ADDITION = re.compile(
+    r"\s*(CREATE |ALTER TABLE \S+ ADD COLUMN |INSERT INTO (alembic_version|task_search|task_search_key) "
+    r"|UPDATE alembic_version |SELECT |PRAGMA |BEGIN|SAVEPOINT |RELEASE |SHOW |SET )"
+)
+
+
+async def test_no_migration_removes_what_the_previous_version_uses(empty_database_url: str) -> None:
     """The previous version's servers keep running during an update."""
-    for revision in ScriptDirectory.from_config(configuration()).walk_revisions():
-        source = getsource(revision.module.upgrade)
-        assert not re.search("drop_|rename_|alter_column|execute", source), revision.revision
+    statements: list[str] = []
+    database = Database(empty_database_url)
+    event.listen(
+        database.engine.sync_engine, "before_cursor_execute", lambda *call: statements.append(call[2])
+    )
+    await migrate(database)
+    await database.close()
+    assert any("task_tag" in statement for statement in statements)
+    assert [statement for statement in statements if not ADDITION.match(statement)] == []
 
 
 def test_an_unwritable_path_is_reported_in_one_message(

@@ -56,7 +56,8 @@ async def ada(signed_in: SignIn) -> Person:
     [
         ("GET", "/health", None, 1),
         ("GET", "/api/tasks", None, 2),
-        ("GET", "/api/tasks?q=milk&tag=home&sort=due", None, 2),
+        ("GET", "/api/tasks?q=milk&tag=home&sort=due", None, {"postgresql": 2, "sqlite": 3}),
+        ("GET", "/api/tasks?q=mi&sort=title", None, 2),
         ("GET", "/api/tasks/unknown", None, 2),
         ("POST", "/api/tasks", {"title": "Buy milk"}, 2),
         ("POST", "/api/tasks", {"title": "Buy milk", "tags": ["home", "shop"]}, 3),
@@ -71,8 +72,10 @@ async def test_an_operation_executes_this_number_of_statements(
     method: str,
     path: str,
     body: Any,
-    number: int,
+    number: int | dict[str, int],
 ) -> None:
+    if isinstance(number, dict):
+        number = number[app.state.database.kind]
     statements = Statements(app.state.database, monkeypatch)
     await ada.request(method, path, json=body)
     assert len(statements) == number, statements

@@ -68,12 +68,14 @@ async def test_the_agent_finds_one_task_and_counts_all(ada: httpx2.AsyncClient) 
     assert await talk.say("no") == "All right, nothing was changed."
 
 
-@pytest.mark.parametrize("column", ["created_at", "due_at"])
-async def test_lists_in_the_default_orders_use_an_index(
-    app: FastAPI, ada: httpx2.AsyncClient, column: str
+@pytest.mark.parametrize("column", ["created_at", "due_at", "priority", "title_key"])
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+async def test_lists_in_every_order_use_an_index(
+    app: FastAPI, ada: httpx2.AsyncClient, column: str, direction: str
 ) -> None:
     database: Database = app.state.database
-    order = "created_at DESC, id DESC" if column == "created_at" else "due_at ASC NULLS LAST, id ASC"
+    nulls = " NULLS LAST" if (column, direction) == ("due_at", "ASC") else ""
+    order = f"{column} {direction}{nulls}, id {direction}"
     query = f"SELECT id FROM task WHERE user_id = 'x' ORDER BY {order} LIMIT 101"  # noqa: S608 - constants
     explain = "EXPLAIN QUERY PLAN " if database.kind == "sqlite" else "EXPLAIN "
     async with database.transaction() as session:

@@ -80,9 +80,11 @@ class Task(Base):
     )
 
     __table_args__ = (
-        # Every list belongs to one user and has one of these orders. The other two orders sort the result.
+        # Every list belongs to one user and has one of these orders.
         Index(None, "user_id", "created_at", "id"),
         Index(None, "user_id", "due_at", "id"),
+        Index(None, "user_id", "priority", "id"),
+        Index(None, "user_id", "title_key", "id"),
     )
 
     @property

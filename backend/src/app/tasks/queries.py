@@ -9,8 +9,24 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, Text, and_, bindparam, case, exists, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Text,
+    UnaryExpression,
+    and_,
+    bindparam,
+    case,
+    column,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    table,
+)
 from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.sql.operators import custom_op
 
 from app.database import Row, Statement
 from app.instants import iso_instant
@@ -43,6 +59,13 @@ _STORED = (
 )
 _MINE = Task.user_id == bindparam("user_id")
 
+MOST_FOUND = 300
+"""With more tasks than this, the index of a search is slower than reading the list in its order."""
+_TRIGRAM = 3
+_SEARCH = table("task_search", column("rowid"), column("text"))
+_SEARCH_KEY = table("task_search_key", column("number"), column("task_id"))
+_IS_FOUND = _SEARCH.c.text.match(bindparam("terms"))
+
 
 def _columns(task: type[Task]) -> tuple[Any, ...]:
     """Return the fields of `TaskOut` for the table, or for a selection of its rows."""
@@ -64,6 +87,12 @@ def _columns(task: type[Task]) -> tuple[Any, ...]:
 
 
 ONE = Statement(select(*_columns(Task)).where(_MINE, Task.id == bindparam("id")))
+FOUND = Statement(
+    select(func.count().label("total")).select_from(
+        select(literal(1).label("one")).select_from(_SEARCH).where(_IS_FOUND).limit(MOST_FOUND + 1).subquery()
+    )
+)
+"""Counts the tasks of all users that SQLite's index finds for the parameter `terms`, up to MOST_FOUND + 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +121,8 @@ class Shape:
     words: int
     overdue: bool
     cursor: Literal["none", "value", "null"]
+    by_index: bool = False
+    """Read what SQLite's index finds. PostgreSQL itself decides whether to use its index."""
 
     @property
     def order(self) -> str:
@@ -125,6 +156,12 @@ def shape_of(query: TaskQuery, overdue: Overdue | None) -> tuple[Shape, dict[str
     if (value := _sort_value(query.sort, key)) is None:
         return replace(shape, cursor="null"), values
     return replace(shape, cursor="value"), values | {"key": value}
+
+
+def index_terms(query: TaskQuery) -> str:
+    """Return the words of a search for SQLite's index, which has no shorter words than trigrams."""
+    words = (word.replace('"', '""') for word in folded(query.q).split() if len(word) >= _TRIGRAM)
+    return " ".join(f'"{word}"' for word in words)
 
 
 @lru_cache(_SHAPES)
@@ -186,6 +223,11 @@ def _escaped(word: str) -> str:
 
 def _matching(shape: Shape) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [_MINE]
+    if shape.by_index:
+        # The plus sign prevents SQLite from reading all tasks of the user by the index of an order.
+        user_id: ColumnElement[str] = UnaryExpression(Task.__table__.c.user_id, operator=custom_op("+"))
+        found = select(_SEARCH_KEY.c.task_id).join(_SEARCH, _SEARCH.c.rowid == _SEARCH_KEY.c.number)
+        conditions = [user_id == bindparam("user_id"), Task.id.in_(found.where(_IS_FOUND))]
     if shape.status != "all":
         done = Task.completed_at.is_not(None)
         conditions.append(done if shape.status == "completed" else ~done)

@@ -6,7 +6,9 @@ returns.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,12 +19,16 @@ from app.tasks import idempotency
 from app.tasks.idempotency import Once
 from app.tasks.models import Status, Task, TaskTag
 from app.tasks.queries import (
+    FOUND,
+    MOST_FOUND,
     ONE,
     Overdue,
     Page,
+    Shape,
     count_statement,
     cursor_after,
     folded,
+    index_terms,
     page_statement,
     shape_of,
     title_key,
@@ -200,22 +206,38 @@ async def list_tasks(
     Raises:
         InvalidCursorError: when the cursor does not belong to this order.
     """
-    shape, parameters = shape_of(query, overdue)
-    rows = await database.fetch(page_statement(shape), {"user_id": user_id, **parameters})
-    if len(rows) <= query.limit:
-        return Page(rows, None)
-    del rows[query.limit :]
-    return Page(rows, cursor_after(shape, rows[-1]))
+    return await _page(database, query, *await _prepared(database, user_id, query, overdue))
 
 
 async def find_tasks(
     database: Database, user_id: str, query: TaskQuery, *, overdue: Overdue | None = None
 ) -> tuple[list[TaskOut], int]:
     """Return the first tasks that match a query, and the total number of matches."""
-    page = await list_tasks(database, user_id, query, overdue=overdue)
+    shape, parameters = await _prepared(database, user_id, query, overdue)
+    page = await _page(database, query, shape, parameters)
     total = len(page.items)
     if page.next_cursor is not None:
-        shape, parameters = shape_of(query, overdue)
-        [counted] = await database.fetch(count_statement(shape), {"user_id": user_id, **parameters})
+        [counted] = await database.fetch(count_statement(shape), parameters)
         total = counted["total"]
     return [TaskOut.model_validate(row) for row in page.items], total
+
+
+async def _prepared(
+    database: Database, user_id: str, query: TaskQuery, overdue: Overdue | None
+) -> tuple[Shape, dict[str, Any]]:
+    """Return the shape of a query and its parameters. A search for rare words uses SQLite's index."""
+    shape, parameters = shape_of(query, overdue)
+    parameters["user_id"] = user_id
+    if database.kind == "sqlite" and (terms := index_terms(query)):
+        [found] = await database.fetch(FOUND, {"terms": terms})
+        if found["total"] <= MOST_FOUND:
+            return replace(shape, by_index=True), {**parameters, "terms": terms}
+    return shape, parameters
+
+
+async def _page(database: Database, query: TaskQuery, shape: Shape, parameters: dict[str, Any]) -> Page:
+    rows = await database.fetch(page_statement(shape), parameters)
+    if len(rows) <= query.limit:
+        return Page(rows, None)
+    del rows[query.limit :]
+    return Page(rows, cursor_after(shape, rows[-1]))
