@@ -218,6 +218,7 @@ class NativeEngine(Engine):
         with step(emit, "database") as current:
             current.progress(f"{kind}, applying migrations")
             files.make_directory(self._settings.data_dir)
+            self._settings.data_dir.chmod(0o700)
             output: list[str] = []
             folder, environ = self._settings.root / "backend", services.backend_environ
             if await processes.follow(services.migration, output.append, cwd=folder, environ=environ):

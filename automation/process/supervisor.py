@@ -182,10 +182,11 @@ async def answer(asking: httpx2.AsyncClient, url: str, seconds: float = 2.0) -> 
 
 
 def _open_log(file: Path) -> IO[bytes]:
-    """Open a new log that only its owner can read. Raises AutomationError."""
+    """Open a new log that only its owner can read; keep the last one. Raises AutomationError."""
     files.make_directory(file.parent)
     with errors.refused(f"{file} cannot be written"):
-        file.unlink(missing_ok=True)
+        if file.exists():
+            file.replace(file.with_suffix(".previous.log"))
         return open(file, "ab", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 

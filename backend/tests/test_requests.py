@@ -39,6 +39,14 @@ async def test_responses_have_security_and_cache_headers(client: Person) -> None
     assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
+@pytest.mark.parametrize(("url", "sent"), [("https://todo.example", "max-age=31536000"), (None, None)])
+async def test_browsers_keep_to_https_where_the_site_has_it(
+    app: FastAPI, client: Person, url: str | None, sent: str | None
+) -> None:
+    app.state.settings = app.state.settings.model_copy(update={"frontend_url": url})
+    assert (await client.get("/api/tasks")).headers.get("strict-transport-security") == sent
+
+
 async def test_an_unknown_path_is_a_problem(client: Person) -> None:
     response = await client.get("/api/nothing")
     assert response.headers["content-type"] == "application/problem+json"

@@ -90,7 +90,7 @@ def _servers(kind: str) -> Iterator[tuple[Server, Server, str]]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-api-")))
         database = str(folder / "todo.db")
-        environment = {"BETTER_AUTH_SECRET": SECRET}
+        environment = {"BETTER_AUTH_SECRET": SECRET, "TASK_CHANGES_PER_MINUTE": "1000000"}
         if kind == "postgresql":
             database = environment["DATABASE_URL"] = stack.enter_context(postgres_server(folder))
         subprocess.run(
@@ -192,8 +192,8 @@ async def _ask(
         address = f"10.{number // 65536}.{number // 256 % 256}.{number % 256}"
         writer.write(
             f"{operation.method} {operation.path} HTTP/1.1\r\nHost: localhost:3000\r\nCookie: {cookie}\r\n"
-            f"X-Forwarded-For: {address}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(operation.body)}\r\n\r\n".encode()
+            f"Origin: http://localhost:3000\r\nX-Forwarded-For: {address}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(operation.body)}\r\n\r\n".encode()
             + operation.body
         )
         head = await reader.readuntil(b"\r\n\r\n")

@@ -40,6 +40,15 @@ class OverloadedError(RefusalError):
         super().__init__(retry_after_seconds=RETRY_SECONDS)
 
 
+class TooManyChangesError(RefusalError):
+    """The user exceeded the rate limit for changes."""
+
+    status = 429
+    title = "Too many changes"
+    code = "too_many_changes"
+    detail = "Too many changes in a short time. Try again in a moment."
+
+
 class KeyReusedError(RefusalError):
     """An idempotency key was reused for a different request."""
 

@@ -26,7 +26,7 @@ from app.database import Database
 from app.database.migrations import head
 from app.expiry import expiring
 from app.metrics import Metrics
-from app.ratelimits import RateLimiter
+from app.ratelimits import ChangeLimiter, RateLimiter
 from app.requests import RequestMiddleware
 from app.settings import Settings, SettingsError, load_settings
 from app.tasks import idempotency
@@ -50,6 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.database_probe = health.DatabaseProbe(app.state.database)
     app.state.metrics = Metrics()
     app.state.rate_limiter = RateLimiter(app.state.database)
+    app.state.change_limiter = ChangeLimiter()
     app.state.agents = Agents()
     app.state.replies = RunningReplies()
     app.state.draining = False

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.database import Base, Call, Database, Statement
 
 LONGEST_WINDOW_S = 60
+USERS_COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,32 @@ class RateLimiter:
             return None
         left = limit.window_s + (int(counted["lastRequest"]) - now) / 1000
         return max(math.ceil(left), 1)
+
+
+class ChangeLimiter:
+    """Limits the changes of each user on this server: a bucket that refills steadily.
+
+    It costs no statement, unlike `RateLimiter`, so every change can afford it.
+
+    Args:
+        clock: returns seconds that only increase.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    def retry_after(self, user_id: str, per_minute: int) -> int | None:
+        """Count a change and return the seconds until a retry if it exceeds the limit, else None."""
+        now = self._clock()
+        left, at = self._buckets.pop(user_id, (float(per_minute), now))
+        left = min(per_minute, left + (now - at) * per_minute / LONGEST_WINDOW_S)
+        is_allowed = left >= 1
+        self._buckets[user_id] = (left - is_allowed, now)
+        if len(self._buckets) > USERS_COUNTED:
+            # The user whose last change is longest ago.
+            del self._buckets[next(iter(self._buckets))]
+        return None if is_allowed else math.ceil((1 - left) * LONGEST_WINDOW_S / per_minute)
 
 
 def _parameters(key: str, limit: Limit, now: int) -> dict[str, Any]:

@@ -23,6 +23,8 @@ _SECURITY = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
 )
+_HSTS = (b"strict-transport-security", b"max-age=31536000")
+"""Browsers then use https for the whole site, pages included."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 
 log = structlog.get_logger(__name__)
@@ -71,6 +73,8 @@ class RequestMiddleware:
                 answer += ((b"x-request-id", request_id.encode()), *_SECURITY)
                 if all(name != b"cache-control" for name, _ in answer):
                     answer.append((b"cache-control", b"no-store"))
+                if scope["app"].state.settings.public_url.startswith("https:"):
+                    answer.append(_HSTS)
                 if scope["app"].state.draining:
                     answer.append((b"connection", b"close"))
             await send(message)

@@ -125,6 +125,7 @@ class Settings(BaseSettings):
 
     chat_streams: Annotated[int, Field(ge=1)] = 4
     chat_messages_per_minute: Annotated[int, Field(ge=1)] = 30
+    task_changes_per_minute: Annotated[int, Field(ge=1)] = 600
 
     drain_seconds: Annotated[float, Field(ge=0, le=60)] = 0
 

@@ -103,7 +103,8 @@ async def test_the_https_cookie_is_secure(app: FastAPI) -> None:
     [
         ("http://localhost:3000", 201),
         ("http://127.0.0.1:3000", 201),
-        (None, 201),
+        (None, 403),
+        ("", 403),
         ("https://evil.example", 403),
         ("http://localhost:3001", 403),
         ("null", 403),

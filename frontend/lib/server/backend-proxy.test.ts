@@ -336,7 +336,10 @@ describe("answering /api in front of the pages", () => {
     ["GET", "/", 200],
     ["TRACE", "/api/tasks", 405],
     ["TRACE", "/", 405],
-  ])("%s %s is answered with %i", async (method, path, status) => {
+    ["GET", "/api/tasks", 299, "h2c"],
+    ["GET", "/", 200, "h2c"],
+    ["GET", "/", 200, "websocket"],
+  ])("%s %s is answered with %i", async (method: string, path: string, status: number, upgrade?: string) => {
     // Not an HTTP server of this process: that would forward to itself.
     const bare = net.createServer((socket) => {
       socket.on("data", () => socket.end("HTTP/1.1 299 OK\r\ncontent-length: 0\r\n\r\n"));
@@ -345,9 +348,25 @@ describe("answering /api in front of the pages", () => {
     const backend = new URL(`http://127.0.0.1:${(bare.address() as net.AddressInfo).port}`);
     const pages = await startBackend((_, response) => void response.writeHead(200).end());
     answerApi(() => backend);
-    const request = http.request(pages, { method, path }).end();
+    const headers = upgrade ? { connection: "upgrade", upgrade } : {};
+    const request = http.request(pages, { method, path, headers }).end();
     const [response] = (await once(request, "response")) as [http.IncomingMessage];
     expect(response.statusCode).toBe(status);
     bare.close();
+  });
+
+  it.each([
+    ["s-maxage=31536000", "no-cache"],
+    ["public, max-age=31536000, immutable", "public, max-age=31536000, immutable"],
+  ])("%s of a page becomes %s", async (given, sent) => {
+    const pages = await startBackend((_, response) => {
+      response.setHeader("cache-control", given);
+      response.end("page");
+    });
+    answerApi(() => pages);
+    const request = http.request(pages).end();
+    const [response] = (await once(request, "response")) as [http.IncomingMessage];
+    response.resume();
+    expect(response.headers["cache-control"]).toBe(sent);
   });
 });

@@ -18,6 +18,8 @@ type Answer = http.ServerResponse;
 /** The limit of a request body. The longest message or task is far below it. */
 export const MAX_BODY_BYTES = 1024 * 1024;
 
+const isDevelopment = process.env.NODE_ENV === "development";
+
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
 /** Headers of a single connection (RFC 9110, section 7.6.1). */
@@ -51,8 +53,11 @@ const httpsAgent = new https.Agent(agentOptions);
 export function answerApi(readBackendAddress: () => URL): void {
   const emit = http.Server.prototype.emit;
   http.Server.prototype.emit = function (event: string, ...values: unknown[]): boolean {
+    // Browsers and proxies may offer HTTP/2 or WebSockets: without one here, a request is answered as usual.
+    if (event === "connection" && !isDevelopment) Object.assign(this, { shouldUpgradeCallback: () => false });
     if (event === "request") {
       const [request, response] = values as [Incoming, Answer];
+      keepOutOfSharedCaches(response);
       if (!METHODS.has(request.method ?? "")) {
         response.setHeader("allow", [...METHODS].join(", "));
         const detail = "This method is not supported.";
@@ -102,6 +107,17 @@ export async function forwardToBackend(
     const detail = "The to-do service is not responding. Try again shortly.";
     sendProblem(response, 502, "Bad gateway", detail, "backend_unreachable", requestId);
   }
+}
+
+/** Lets no CDN keep a page over an update: Next.js allows it a year. Files with a hash in their names stay. */
+function keepOutOfSharedCaches(response: Answer): void {
+  const writeHead = response.writeHead;
+  response.writeHead = (...values: unknown[]) => {
+    if (String(response.getHeader("cache-control") ?? "").includes("s-maxage")) {
+      response.setHeader("cache-control", "no-cache");
+    }
+    return Reflect.apply(writeHead, response, values) as Answer;
+  };
 }
 
 function belongsToBackend(path: string): boolean {

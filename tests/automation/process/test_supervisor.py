@@ -216,3 +216,15 @@ def test_a_process_is_identified_after_a_clock_change(monkeypatch: pytest.Monkey
     monkeypatch.setattr(psutil.Process, "create_time", lambda process: create_time(process) + 3600)
     assert me.alive
     assert not processes.Identity(me.pid, me.started - 3600).alive
+
+
+def test_the_log_of_the_last_run_is_kept(case: Case) -> None:
+    async def body() -> None:
+        for words in ("crashed", "started"):
+            with pytest.raises(ServiceStoppedError):
+                async with case.supervisor() as supervisor:
+                    await supervisor.start(service("short", f"print({words!r})"))
+
+    case.run(body())
+    log = case.instance.log("short")
+    assert (log.read_text(), log.with_suffix(".previous.log").read_text()) == ("started\n", "crashed\n")

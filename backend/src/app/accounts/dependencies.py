@@ -62,11 +62,11 @@ async def _bearer(request: Request, cookies: SessionCookies, accounts: Accounts)
 
 
 def _check_origin(request: Request) -> None:
-    """Reject a change that another site's page requests with the user's cookie.
+    """Reject a change with the user's cookie that does not come from a page of this site.
 
-    Requests with cookies but without an Origin header are allowed: browsers always send Origin with a
-    change, so these come from other programs.
+    Browsers send Origin with every change. Other programs use a bearer token, or send the header themselves.
     """
-    origin = request.headers.get("origin")
-    if request.method not in {"GET", "HEAD", "OPTIONS"} and origin and not is_trusted(request, origin):
-        raise Problem(403, "Forbidden", "The request comes from a page of another site.", "invalid_origin")
+    origin = request.headers.get("origin") or request.headers.get("referer") or ""
+    if request.method not in {"GET", "HEAD", "OPTIONS"} and not is_trusted(request, origin):
+        detail = "A change with a cookie needs the Origin header of this site; a bearer token does not."
+        raise Problem(403, "Forbidden", detail, "invalid_origin")

@@ -63,7 +63,7 @@ class Database:
         self._driver: Driver
         if parsed.get_backend_name() == "sqlite":
             self.kind = "sqlite"
-            Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
+            Path(parsed.database or "").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.engine = sqlite_engine(parsed)
             self._driver = SqliteDriver(self.engine)
             self._writer = asyncio.Lock()

@@ -1,10 +1,13 @@
 """Connections to SQLite: an engine for transactions, and a driver for single statements."""
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, event
@@ -18,6 +21,7 @@ from app.database.statements import DriverCall
 LOCK_TIMEOUT_S = 10
 """The time that one writer waits for another."""
 THREADS = 4
+PRIVATE = 0o600
 _PAUSE_S = 0.005
 
 
@@ -29,6 +33,10 @@ def sqlite_engine(url: URL) -> AsyncEngine:
         pool_timeout=LOCK_TIMEOUT_S,
         hide_parameters=True,
     )
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def close_to_others(*_: object) -> None:
+        keep_private(Path(url.database or ""))
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: DBAPIConnection, _: object) -> None:
@@ -90,6 +98,7 @@ class SqliteDriver:
             self._idle.append(connection)
 
     def _connect(self) -> sqlite3.Connection:
+        keep_private(Path(self._path))
         connection = sqlite3.connect(
             self._path, timeout=LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
@@ -102,6 +111,21 @@ class SqliteDriver:
             connection.close()
             raise
         return connection
+
+
+def keep_private(path: Path) -> None:
+    """Create a database's file, and close it, its log and its index to other users of the machine.
+
+    SQLite gives the files that it adds the mode of the first one. A file of another user keeps its mode: this
+    server may use it, but not change it.
+    """
+    with suppress(FileNotFoundError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE))
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        file = path.with_name(path.name + suffix)
+        with suppress(FileNotFoundError, PermissionError):
+            if file.stat().st_mode & 0o077:
+                file.chmod(PRIVATE)
 
 
 def _execute(connection: sqlite3.Connection, call: DriverCall) -> list[Any]:
@@ -123,6 +147,7 @@ def _configured(connection: Any, deadline: float) -> bool:
         if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
             raise
         return False
-    for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
+    # FULL: with NORMAL, a power loss takes writes that were acknowledged.
+    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
     return True

@@ -3,10 +3,11 @@
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from app.accounts.dependencies import CurrentUserId
 from app.dependencies import DatabaseDep
+from app.errors import TooManyChangesError
 from app.problems import Problem
 from app.responses import json_response
 from app.tasks import service
@@ -16,6 +17,22 @@ from app.tasks.schemas import TaskCreate, TaskOut, TaskPage, TaskQuery, TaskUpda
 router = APIRouter(prefix="/api/tasks", tags=["tasks"])
 
 TaskId = Annotated[str, Path(max_length=64)]
+
+
+async def _limit_changes(request: Request, user_id: CurrentUserId) -> str:
+    """Return the id of the user, who may make another change.
+
+    Raises:
+        TooManyChangesError: when the user exceeds the rate limit.
+    """
+    per_minute = request.app.state.settings.task_changes_per_minute
+    seconds = request.app.state.change_limiter.retry_after(user_id, per_minute)
+    if seconds is not None:
+        raise TooManyChangesError(retry_after_seconds=seconds)
+    return user_id
+
+
+ChangingUserId = Annotated[str, Depends(_limit_changes)]
 
 
 @router.get("", response_model=TaskPage)
@@ -29,7 +46,7 @@ async def list_tasks(
 
 @router.post("", status_code=201, response_model=TaskOut)
 async def create_task(
-    user_id: CurrentUserId,
+    user_id: ChangingUserId,
     database: DatabaseDep,
     new: TaskCreate,
     idempotency_key: Annotated[str | None, Header()] = None,
@@ -69,25 +86,25 @@ async def get_task(user_id: CurrentUserId, database: DatabaseDep, task_id: TaskI
 
 @router.patch("/{task_id}")
 async def update_task(
-    user_id: CurrentUserId, database: DatabaseDep, task_id: TaskId, changes: TaskUpdate
+    user_id: ChangingUserId, database: DatabaseDep, task_id: TaskId, changes: TaskUpdate
 ) -> TaskOut:
     """Update a task. Only the given fields change."""
     return await service.update_task(database, user_id, task_id, changes)
 
 
 @router.delete("/{task_id}", status_code=204)
-async def delete_task(user_id: CurrentUserId, database: DatabaseDep, task_id: TaskId) -> None:
+async def delete_task(user_id: ChangingUserId, database: DatabaseDep, task_id: TaskId) -> None:
     """Delete a task. This cannot be undone."""
     await service.delete_task(database, user_id, task_id)
 
 
 @router.post("/{task_id}/complete")
-async def complete_task(user_id: CurrentUserId, database: DatabaseDep, task_id: TaskId) -> TaskOut:
+async def complete_task(user_id: ChangingUserId, database: DatabaseDep, task_id: TaskId) -> TaskOut:
     """Mark a task as done. Has no effect on a task that is already done."""
     return await service.set_completed(database, user_id, task_id, completed=True)
 
 
 @router.post("/{task_id}/reopen")
-async def reopen_task(user_id: CurrentUserId, database: DatabaseDep, task_id: TaskId) -> TaskOut:
+async def reopen_task(user_id: ChangingUserId, database: DatabaseDep, task_id: TaskId) -> TaskOut:
     """Mark a task as not done. Has no effect on an open task."""
     return await service.set_completed(database, user_id, task_id, completed=False)

@@ -76,9 +76,14 @@ def _iso_only(value: object) -> object:
 
 
 def _utc_in_range(value: datetime) -> datetime:
-    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+    try:
+        instant = value.astimezone(UTC)
+    except OverflowError:
+        instant = value.replace(year=1)
+    # In UTC, in which it is returned and may be sent again.
+    if not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
         raise ValueError(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}")
-    return value.astimezone(UTC)
+    return instant
 
 
 # The constraints come first, so that they belong to the type; the validators after them run before or after

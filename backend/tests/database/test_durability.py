@@ -1,0 +1,70 @@
+"""What a write leaves on the disk: whole after a power loss, and closed to other users of the machine."""
+
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+from sqlalchemy import String, text
+
+from app.database import Call, Database, Statement
+from backend.tests.database.power_loss import watched_disk
+
+_INSERT = Statement(text('INSERT INTO "rateLimit" VALUES (:key, :key, 1, 1)'))
+_KEYS = Statement(text('SELECT key FROM "rateLimit" ORDER BY key').columns(key=String))
+
+
+async def test_a_power_loss_takes_no_acknowledged_write(migrated_sqlite: Path, tmp_path: Path) -> None:
+    path, after = tmp_path / "todo.db", tmp_path / "after"
+    shutil.copy(migrated_sqlite, path)
+    after.mkdir()
+    shutil.copy(path, after)
+    with watched_disk() as disk:
+        database = Database(f"sqlite:///{path}")
+        await database.execute(Call(_INSERT, {"key": "a statement"}))
+        await database.execute(*(Call(_INSERT, {"key": f"two {number}"}) for number in range(2)))
+        async with database.transaction() as session:
+            await session.execute(_INSERT.core, {"key": "a transaction"})
+        disk.restore_to(after)
+        await database.close()
+    found = Database(f"sqlite:///{after / 'todo.db'}")
+    keys = [row["key"] for row in await found.fetch(_KEYS)]
+    await found.close()
+    assert keys == ["a statement", "a transaction", "two 0", "two 1"]
+
+
+@pytest.mark.parametrize("kind", ["statement", "transaction"])
+async def test_files_are_private_from_their_creation(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "data"
+    database = Database(f"sqlite:///{folder / 'todo.db'}")
+    if kind == "statement":
+        await database.ping()
+    else:
+        async with database.transaction() as session:
+            await session.execute(text("CREATE TABLE one (id)"))
+    assert _open_to_others(folder) == []
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    await database.close()
+
+
+async def test_open_files_are_repaired_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "todo.db"
+    first = Database(f"sqlite:///{path}")
+    async with first.transaction() as session:
+        await session.execute(text("CREATE TABLE one (id)"))
+    _open(tmp_path)
+    assert len(_open_to_others(tmp_path)) == 3
+    second = Database(f"sqlite:///{path}")
+    await second.ping()
+    assert _open_to_others(tmp_path) == []
+    await first.close()
+    await second.close()
+
+
+def _open(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.chmod(0o644)
+
+
+def _open_to_others(folder: Path) -> list[str]:
+    return [file.name for file in folder.iterdir() if file.stat().st_mode & 0o077]
