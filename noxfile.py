@@ -36,6 +36,11 @@ AUTOMATION_TESTS = (
 )
 IMAGES_TESTS = ("tests/images", "tests/mutants/test_compose.py", "tests/quickstart/test_docker.py")
 QUICKSTART = "tests/quickstart/test_cluster.py"
+# Without a network: it would try what it finds. The skipped password is an old example's.
+SECRETS = (
+    *("kingfisher", "scan", "--no-validate", "--no-update-check", "--redact", "--git-history", "full"),
+    *("--rules-path", "deploy/secrets.toml", "--skip-regex", r"^(-todo\}:)?todo$"),
+)
 PYTEST = ("pytest", "-p", "tests.no_skips")
 # These tests wait for processes or for a database half of the time.
 PARALLEL = ("--numprocesses", "3", "--dist", "worksteal")
@@ -112,6 +117,24 @@ def e2e(session: nox.Session) -> None:
     """Test the application in a real browser. Options: -- --engine native|compose|cluster."""
     install(session, "test")
     session.run(*PYTEST, "tests/e2e", *session.posargs)
+
+
+@nox.session
+def secrets(session: nox.Session) -> None:
+    """Search the repository and its history for secrets: kingfisher."""
+    install(session, "test")
+    # What is committed, without the packages and builds of this folder.
+    target = os.path.join(session.create_tmp(), "repository")
+    shutil.rmtree(target, ignore_errors=True)
+    session.run("git", "clone", "--quiet", ".", target, external=True)
+    session.run(*SECRETS, target)
+
+
+@nox.session(default=False)
+def security(session: nox.Session) -> None:
+    """Scan the images for known vulnerabilities. Requires Docker, and Docker Scout, Trivy or Grype."""
+    install(session, "test")
+    session.run("invoke", "scan", *(session.posargs or ("--all", "--output", ".artifacts")))
 
 
 @nox.session(default=False)

@@ -8,6 +8,7 @@ Names end in their unit: `_s` seconds, `_ms` milliseconds, `_mb` megabytes (10^6
 """
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -243,6 +244,22 @@ class Memory(Model):
     backend_cpus: Annotated[float, Field(ge=0)]
     images_together_max_mb: Amount
     """Both images of a profile whose own budgets do not allow more."""
+
+
+class Ignored(Model):
+    """A known vulnerability that does not fail a scan until a day."""
+
+    id: Annotated[str, _form(r"^(CVE-\d+-\d+|GHSA(-\w{4}){3})$", "an identifier such as CVE-2026-1234")]
+    reason: Annotated[str, Field(min_length=10)]
+    """Why it does no harm here, or what it waits for."""
+    expires: date
+    """The last day on which it is ignored."""
+
+
+class Exceptions(Model):
+    """The vulnerabilities that are ignored."""
+
+    ignored: tuple[Ignored, ...] = ()
 
 
 class Rules(Model):

@@ -16,7 +16,7 @@ from automation import paths
 from automation.console.errors import AutomationError, UsageError
 from automation.console.events import Emit, Notice, Result
 from automation.console.values import unknown
-from automation.contract.models import Model, Profile, Rules
+from automation.contract.models import Exceptions, Model, Profile, Rules
 from automation.process import files
 from automation.settings import Settings
 
@@ -40,6 +40,7 @@ ABSENT = "–"
 _SCHEMAS: Mapping[str, type[Model]] = {
     "deploy/profiles/schema.json": Profile,
     "deploy/rules.schema.json": Rules,
+    "deploy/vulnerabilities.schema.json": Exceptions,
 }
 
 
@@ -77,6 +78,11 @@ def select(root: Path, name: str, *, every: bool) -> tuple[Profile, ...]:
 def load_rules(root: Path = paths.ROOT) -> Rules:
     """Return the rules for every profile. Raises ContractError."""
     return _load(Rules, paths.rules(root), root)
+
+
+def load_exceptions(root: Path = paths.ROOT) -> Exceptions:
+    """Return the vulnerabilities that are ignored. Raises ContractError."""
+    return _load(Exceptions, paths.rules(root).with_name("vulnerabilities.toml"), root)
 
 
 def _load(kind: type[_Contract], file: Path, root: Path) -> _Contract:

@@ -36,6 +36,32 @@ async def verify(
 
 
 @task
+async def scan(
+    run: Run,
+    profile: flags.Profile = "",
+    all_: flags.AllProfiles = False,
+    image: Annotated[Names, Flag("Scan this image and build nothing; repeatable.", "IMAGE", many=True)] = (),
+    base: flags.Bases = (),
+    scanner: Annotated[str, Flag("docker scout, trivy or grype (default: the first installed).")] = "",
+    output: Annotated[str, Flag("Write each image's SARIF report and CycloneDX SBOM here.", "FOLDER")] = "",
+    timeout_: flags.Seconds = 600,
+) -> None:
+    """Scan the images for known vulnerabilities."""
+    from automation.verify import scan as scanning
+
+    await scanning.scan(
+        *run,
+        profile=profile,
+        all_profiles=all_,
+        images=image,
+        bases=base,
+        scanner=scanner,
+        output=output,
+        seconds=timeout_,
+    )
+
+
+@task
 async def dockerfile_review(
     run: Run,
     file: Annotated[str, Flag("Dockerfile to review, or `agent` to ask Docker's AI agent for one.", "FILE")],

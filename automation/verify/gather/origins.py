@@ -21,12 +21,12 @@ def locks(root: Path) -> Locks:
     python = _python_packages(root, [f"requirements/{name}.txt" for name in _PYTHON_LOCKS])
     shipped, every = _shipped(root), _node_packages(root)
     # One version of a package may be for development, and another not.
-    return Locks(python - shipped, frozenset(every) - {name for name, kept in every.items() if kept})
+    return Locks(python - shipped, frozenset(every) - {name for name, (kept, _) in every.items() if kept})
 
 
 def packages(root: Path) -> Packages:
     """Return the packages that the images may have."""
-    node = frozenset(name for name, kept in _node_packages(root).items() if kept)
+    node = frozenset(name for name, (kept, _) in _node_packages(root).items() if kept)
     return Packages(frozenset(_files(_shipped(root))), node)
 
 
@@ -49,14 +49,20 @@ def _shipped(root: Path) -> frozenset[str]:
     return _python_packages(root, ["backend/requirements.txt"])
 
 
-def _node_packages(root: Path) -> dict[str, bool]:
-    """Return the packages of the frontend's lock, and whether any version is not for development only."""
+def node_versions(root: Path) -> dict[str, str]:
+    """Return the version of each package that the frontend is built from."""
+    return {name: version for name, (kept, version) in _node_packages(root).items() if kept}
+
+
+def _node_packages(root: Path) -> dict[str, tuple[bool, str]]:
+    """Return whether any version of a package is not for development only, and its first version."""
     try:
         lock = json.loads(read_text(root, paths.readable(paths.frontend(root) / "package-lock.json", root)))
-        found: dict[str, bool] = {}
+        found: dict[str, tuple[bool, str]] = {}
         for key, package in lock["packages"].items():
             if name := key.rpartition("node_modules/")[2]:
-                found[name] = found.get(name, False) or "dev" not in package
+                kept, version = found.get(name, (False, str(package.get("version", ""))))
+                found[name] = (kept or "dev" not in package, version)
     except (ValueError, KeyError, AttributeError) as error:
         raise AutomationError("frontend/package-lock.json is not an npm lock file", why=str(error)) from error
     return found

@@ -31,6 +31,7 @@ NAMES = [
     "minikube-load",
     "profiles",
     "push",
+    "scan",
     "size-check",
     "status",
     "up",
