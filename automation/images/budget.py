@@ -108,6 +108,8 @@ def _described(name: str, measured: Measurement) -> Iterator[str]:
         sign = "+" if measured.change > 0 else "−" if measured.change < 0 else "±"
         change = f"   {sign}{_mb(abs(measured.change))} since the build before"
     yield f"{size}   {_mb(measured.compressed)} MB to download{change}"
+    both = _mb(measured.size + measured.compressed)
+    yield f"    docker images shows {both} MB with the containerd image store, which adds both sizes"
     if measured.aim is not None:
         missed = f"missed by {_exact(measured.size - measured.aim)}"
         yield f"    aim {measured.aim // MB} MB: {'met' if measured.aim_met else missed}"

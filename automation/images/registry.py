@@ -117,13 +117,13 @@ async def _push_both(
                 continue
             async with _tagged(docker, planned.reference, name):
                 digest = await _push(docker, name, running)
-            now = (*await _remote(docker, name), "nothing")[0]
-            if now != digest:
-                raise AutomationError(
-                    f"the registry does not return the image that was pushed as {name}",
-                    why=f"pushed {digest}, read back {now}",
-                    remedies=["run the same command again", "check who else pushes there"],
-                )
+                now = (*await _remote(docker, name), "nothing")[0]
+                if now != digest:
+                    raise AutomationError(
+                        f"the registry does not return the image that was pushed as {name}",
+                        why=f"pushed {digest}, read back {now}",
+                        remedies=["run the same command again", "check who else pushes there"],
+                    )
             published.append(Published(name, digest, pushed=True))
         pushed = any(image.pushed for image in published)
         running.detail = f"{names[0]} {'pushed and verified' if pushed else 'is already in the registry'}"

@@ -69,10 +69,15 @@ async def data_copy(
 async def clean(
     run: Run,
     data: Annotated[bool, Flag("Delete the embedded database too; this cannot be undone.")] = False,
+    images: Annotated[bool, Flag("Remove only this project's Docker images that nothing uses.")] = False,
     yes: flags.Yes = False,
     dry_run: flags.DryRun = False,
 ) -> None:
-    """Remove build output, caches and installed packages."""
+    """Remove build output, caches and installed packages, or unused images."""
     from automation.engines import maintenance
+    from automation.images import outdated
 
-    await maintenance.clean(*run, data=data, yes=yes, dry_run=dry_run)
+    if images:
+        await outdated.clean(*run, yes=yes, dry_run=dry_run)
+    else:
+        await maintenance.clean(*run, data=data, yes=yes, dry_run=dry_run)

@@ -50,6 +50,9 @@ def main(arguments: list[str]) -> int:
         case ["image", "tag", source, target]:
             with state() as now:
                 now["images"][target] = now["images"][source]
+        case ["image", "rm", name]:
+            with state() as now:
+                del now["images"][name]
         case ["image", "save", name]:
             with state() as now:
                 image = now["images"][name]

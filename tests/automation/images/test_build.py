@@ -69,7 +69,7 @@ def test_both_images_are_built_named_and_timed_and_the_second_time_nothing_is(
     assert first.returncode == 0, first.stderr
     assert re.search(r"backend +\| builder +3 steps, 1 from the cache", first.stdout)
     assert re.search(r"✓ backend +todo-backend:[0-9a-f]{12} built, 1 of 7 steps from the cache", first.stdout)
-    assert re.search(r"frontend +todo-frontend:[0-9a-f]{12} +latest v1\.0\.0", first.stdout)
+    assert re.search(r"frontend +todo-frontend:[0-9a-f]{12} +standalone latest v1\.0\.0", first.stdout)
     assert re.search(r"the backend's build: \d+\.\d s of 300 s\n", first.stdout)
     assert "Dockerfile:2: FromAsCasing" in first.stdout
     builds = told(docker, "buildx", "build")
@@ -362,6 +362,7 @@ def test_a_registry_that_refuses_or_has_something_else_is_an_error(
     assert done.returncode == 1
     assert message in done.stderr
     assert remedy in done.stderr
+    assert not [name for name in json.loads(docker.read_text())["images"] if name.startswith("localhost")]
 
 
 @pytest.mark.parametrize(
