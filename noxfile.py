@@ -32,6 +32,7 @@ KUBERNETES_VERSIONS = ("1.30", "1.37")
 WORKFLOWS = ".github/workflows"
 AUTOMATION_TESTS = (
     *("tests/automation", "tests/bootstrap", "tests/mutants/test_images.py"),
+    "tests/mutants/test_chart.py",
     "tests/quickstart/test_native.py",
 )
 IMAGES_TESTS = ("tests/images", "tests/mutants/test_compose.py", "tests/quickstart/test_docker.py")
@@ -52,7 +53,15 @@ ENGINES = {
 """The command that succeeds if an engine is available, and where to get the engine."""
 ENGINE_SESSIONS = {
     "docker": (("images",), ("e2e", "--engine", "compose")),
-    "cluster": (("cluster", "tests/cluster/test_release.py", "tests/cluster/test_failures.py", QUICKSTART),),
+    "cluster": (
+        (
+            "cluster",
+            "tests/cluster/test_release.py",
+            "tests/cluster/test_drift.py",
+            "tests/cluster/test_failures.py",
+            QUICKSTART,
+        ),
+    ),
 }
 """The sessions that CI adds to the default ones, by the engine that they require. Load tests are left out."""
 

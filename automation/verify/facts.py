@@ -254,12 +254,42 @@ class Template:
 
 
 @dataclass(frozen=True)
+class Chart:
+    """What Helm renders with a set of values, by kind and name."""
+
+    release: str
+    development: bool  # with values-dev.yaml
+    database: bool  # with the database in the cluster
+    scripts: Mapping[str, str]  # of the chart's tests
+    objects: Document
+
+    @property
+    def place(self) -> str:
+        """The values, if they are not the default ones."""
+        return ("" if self.database else "(external database)") if not self.development else "(development)"
+
+
+@dataclass(frozen=True)
+class Charts(Observation):
+    """The chart with each of its sets of values."""
+
+    every: tuple[Chart, ...] = ()
+    absent: str = ""
+
+
+@dataclass(frozen=True)
 class Released:
     """The objects of a Helm release as the API server reports them; `absent` says why there are none."""
 
     objects: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)  # by kind and name
     secret_keys: tuple[str, ...] = ()
     absent: str = ""
+    drift: tuple[str, ...] = ()  # what is not as it was rendered
+    extras: tuple[str, ...] = ()  # objects of the release, or with a way to its pods, that were not rendered
+    exposed: tuple[str, ...] = ()  # where values of the Secret stand outside it
+    permissions: tuple[str, ...] | None = ()  # of its account; None if this user may not ask
+    refusal: str = ""  # why the application does not answer through its service
+    connections: Mapping[str, bool] = field(default_factory=dict)  # as in `frontend to backend`
 
     def find(self, kind: str, name: str) -> Mapping[str, Any]:
         """Return an object, or an empty one."""

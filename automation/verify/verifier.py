@@ -24,6 +24,7 @@ from automation.verify import facts
 from automation.verify.check import Check, Finding, Outcome
 from automation.verify.facts import Fact
 from automation.verify.gather import (
+    charts,
     composition,
     endurance,
     health,
@@ -183,7 +184,9 @@ class Verifier:
             if facts.Compositions in self._needs:
                 docker, backend = Docker.find(self._settings), Contract(profile, self._rules, "backend")
                 gathered.append(("", await composition.read(docker, backend)))
-            running.detail = "Dockerfiles, contexts, Compose"
+            if facts.Charts in self._needs:
+                gathered.append(("", await charts.read(self._settings, profile)))
+            running.detail = "Dockerfiles, contexts, Compose, the chart"
         return gathered
 
     def _read_development(self, profile: Profile, service: str) -> facts.Development:

@@ -1,10 +1,12 @@
-"""Edits of a running release are found, named by their place, and repaired by an installation."""
+"""Edits of a running release are found and repaired, and what it must not have is found."""
 
 import asyncio
 import json
 from collections.abc import Callable, Sequence
 
 from automation.kubernetes import drift
+from automation.verify.facts import Released
+from automation.verify.gather import released
 from tests.cluster.conftest import RULES, Release
 
 FULL_NAME = "todo-todo-chatbot-chart"
@@ -71,6 +73,43 @@ def test_edits_of_a_running_release_are_found_and_repaired(new_release: Callable
     assert (repaired.changed, repaired.revision) == (True, installed.revision)
     assert repaired.address == installed.address
     assert find(release) == ()
+
+
+def test_what_a_release_must_not_have_is_found(new_release: Callable[[], Release]) -> None:
+    release = new_release()
+    release.install("frontend.replicaCount=1")
+    name = release.place.kubectl.namespace
+    clean = observe(release)
+    assert (clean.drift, clean.extras, clean.exposed, clean.permissions, clean.refusal) == ((),) * 4 + ("",)
+    # In a cluster that enforces no policies, the last way is open too.
+    assert {way for way, possible in clean.connections.items() if not possible} <= {"postgresql to backend"}
+    secret = release.environment.values["JWT_SECRET"]
+    everybody = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "everybody"},
+        "spec": {"podSelector": {}, "ingress": [{}]},
+    }
+    release.kubectl("create", "role", "reader", "--verb=get", "--resource=secrets")
+    account = f"--serviceaccount={name}:{FULL_NAME}"
+    release.kubectl("create", "rolebinding", "reader", "--role=reader", account)
+    release.kubectl("expose", BACKEND, "--name=spy", "--type=NodePort")
+    release.kubectl("create", "--filename=-", stdin=json.dumps(everybody))
+    release.kubectl("create", "configmap", "copy", f"--from-literal=KEY={secret}")
+    found = observe(release)
+    assert found.permissions == (f"{FULL_NAME} may get secrets",)
+    assert sorted(found.extras) == ["NetworkPolicy everybody", "Service spy"]
+    assert found.exposed == ("ConfigMap copy has the value of JWT_SECRET",)
+
+
+def observe(release: Release) -> Released:
+    """Return what verify observes of the release as a whole."""
+
+    async def read() -> Released:
+        secret = await release.place.kubectl.json("get", "secret", RULES.secret)
+        return Released(**await released.observe(release.place, RULES, secret["data"]))
+
+    return asyncio.run(read())
 
 
 def find(release: Release) -> tuple[str, ...]:

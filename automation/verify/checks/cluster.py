@@ -10,7 +10,7 @@ from typing import Any
 from automation.contract.comparison import Maybe
 from automation.contract.contract import Contract
 from automation.contract.models import Kubernetes, Probe, Workload
-from automation.verify.check import LIVE, Comparison, check
+from automation.verify.check import LIVE, Comparison, Finding, check, no_problem, not_applicable
 from automation.verify.facts import Document, Released
 
 _REMEDY = "invoke helm-install   with the chart's default values"
@@ -161,6 +161,52 @@ def cluster_configuration(contract: Contract, released: Released) -> Comparison:
         "config": config,
         "secret": secret,
     }
+
+
+@check(LIVE, remedy="invoke helm-install   restores it", per_service=False)
+def cluster_unchanged(released: Released) -> Finding:
+    """What runs equals what was rendered: every object field by field, and every pod its template."""
+    return no_problem(released.drift)
+
+
+@check(LIVE, remedy="remove them, or install them in a namespace of their own", per_service=False)
+def cluster_extras(released: Released) -> Finding:
+    """No other object belongs to the release, selects its pods or opens their network."""
+    return no_problem(released.extras)
+
+
+@check(LIVE, remedy="remove its role bindings", per_service=False)
+def cluster_permissions(released: Released) -> Finding:
+    """The account of the pods has no permission in the cluster."""
+    if released.permissions is None:
+        return not_applicable("", "this user may not ask for the permissions of another one")
+    return no_problem(released.permissions)
+
+
+@check(LIVE, remedy="take it out, change it in .env, then   invoke helm-install", per_service=False)
+def cluster_secrets(released: Released) -> Finding:
+    """No value of the Secret stands anywhere else."""
+    return no_problem(released.exposed)
+
+
+@check(LIVE, remedy="invoke status   and   invoke logs   show why", per_service=False)
+def cluster_answers(released: Released) -> Finding:
+    """The frontend and the backend answer through the frontend's service."""
+    return no_problem([released.refusal], passing="/api/auth/ok answers 200")
+
+
+@check(LIVE, remedy="compare the network policies of the namespace", per_service=False)
+def cluster_connections(released: Released) -> Finding:
+    """The network policies let the pods connect that need to, and no other."""
+    found = dict(released.connections)
+    forbidden = found.pop("postgresql to backend", None)
+    if blocked := [way for way, possible in found.items() if not possible]:
+        return no_problem(f"{way} is blocked" for way in blocked)
+    if forbidden is None:
+        return not_applicable("", "no pod from which to try")
+    if forbidden:
+        return not_applicable("", "this cluster's network does not enforce network policies")
+    return no_problem(())
 
 
 def _each(required: Any, pods: Mapping[str, Document]) -> Document:

@@ -1,16 +1,22 @@
 """Reads the Helm release that was installed from here."""
 
 import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
 
 from automation.console.errors import AutomationError
-from automation.contract.models import Profile
+from automation.contract.models import SERVICES, Kubernetes, Profile
 from automation.engines.cluster import ClusterEngine
-from automation.kubernetes.target import kubernetes
+from automation.kubernetes import address, drift
+from automation.kubernetes.commands import ClusterError
+from automation.kubernetes.release import documents
+from automation.kubernetes.target import Place, kubernetes
 from automation.settings import Settings
 from automation.verify.facts import Released
+from automation.verify.gather import strangers
 
 _KINDS = "deployments,services,configmaps,networkpolicies,poddisruptionbudgets,pods"
-_KEYS = "--output=go-template={{range $key, $_ := .data}}{{$key}} {{end}}"  # never a Secret's values
 
 
 async def read(settings: Settings, profile: Profile) -> Released:
@@ -22,13 +28,45 @@ async def read(settings: Settings, profile: Profile) -> Released:
         return Released(absent="no release was installed from here; install it with   invoke helm-install")
     try:
         place, release = await engine.place(), engine.release
-        listed, keys = await asyncio.gather(
+        listed, secret = await asyncio.gather(
             place.kubectl.items(_KINDS, f"--selector=app.kubernetes.io/instance={release}"),
-            place.kubectl.run("get", "secret", kubernetes(profile).secret, "--ignore-not-found", _KEYS),
+            place.kubectl.json("get", "secret", kubernetes(profile).secret, "--ignore-not-found"),
         )
     except AutomationError as error:
         return Released(absent=error.what)
     if not listed:
         return Released(absent="the release is not in the cluster; install it with   invoke helm-install")
+    data: dict[str, str] = secret.get("data", {})
     objects = {(found["kind"], found["metadata"]["name"]): found for found in listed}
-    return Released(objects, tuple(keys.split()))
+    return Released(objects, tuple(data), **await observe(place, kubernetes(profile), data))
+
+
+async def observe(place: Place, rules: Kubernetes, data: Mapping[str, str]) -> dict[str, Any]:
+    """Return what is observed of the release as a whole. What this user may not see is not judged."""
+    helm, kubectl = place.helm, place.kubectl
+    text, values, listed = await asyncio.gather(
+        helm.run("get", "manifest", helm.release),
+        helm.run("get", "values", helm.release, "--all", "--output=json"),
+        kubectl.items(strangers.KINDS),
+    )
+    rendered = documents(text)
+    found: dict[str, Any] = {
+        "drift": (await drift.find(place)).differences,
+        "extras": tuple(strangers.extras(listed, rendered, helm.release)),
+        "exposed": tuple(strangers.exposed(listed, values, data)),
+        "refusal": await address.refusal(place, rules.frontend),
+    }
+    database = next((own["metadata"]["name"] for own in rendered if own["kind"] == "StatefulSet"), "")
+    names = {service: f"deployment/{getattr(rules, service).name}" for service in SERVICES}
+    ports = {rules.backend.service: rules.backend.service_port, database: 5432}
+    accounts = [own["metadata"]["name"] for own in rendered if own["kind"] == "ServiceAccount"]
+    found["permissions"] = None
+    with suppress(ClusterError):
+        asked = [await strangers.permissions(kubectl, account) for account in accounts]
+        found["permissions"] = tuple(line for lines in asked for line in lines)
+    if database:
+        with suppress(ClusterError):
+            found["connections"] = await strangers.connections(
+                kubectl, {**names, "postgresql": f"statefulset/{database}"}, ports
+            )
+    return found

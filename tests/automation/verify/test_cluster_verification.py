@@ -44,9 +44,11 @@ def installed() -> Objects:
     return objects
 
 
-def failed(objects: Objects, keys: tuple[str, ...] = PROFILE.kubernetes.secret_keys) -> set[str]:
+def failed(
+    objects: Objects, keys: tuple[str, ...] = PROFILE.kubernetes.secret_keys, **observed: Any
+) -> set[str]:
     """Return the checks that do not hold."""
-    released = Released(objects, keys)
+    released = Released(objects, keys, **observed)
     found = [
         check.evaluate(Contract(PROFILE, RULES, name), {Released: released})
         for check in CHECKS
@@ -180,8 +182,32 @@ def test_a_secret_without_a_required_key_fails(installed: Objects) -> None:
     assert failed(installed, ("DATABASE_URL",)) == {"cluster-configuration"}
 
 
+OBSERVED: list[tuple[str, dict[str, Any]]] = [
+    ("cluster-unchanged", {"drift": ("Deployment todo-backend: spec.replicas is 0, not 1",)}),
+    ("cluster-extras", {"extras": ("Service spy",)}),
+    ("cluster-permissions", {"permissions": ("todo may get secrets",)}),
+    ("cluster-secrets", {"exposed": ("ConfigMap todo-app-config has the value of JWT_SECRET",)}),
+    ("cluster-answers", {"refusal": "no endpoints available"}),
+    ("cluster-connections", {"connections": {"frontend to backend": False, "postgresql to backend": False}}),
+]
+
+
+@pytest.mark.parametrize(("rule", "observed"), OBSERVED, ids=[rule for rule, _ in OBSERVED])
+def test_what_a_release_must_not_have_fails_its_check_and_no_other(
+    installed: Objects, rule: str, observed: dict[str, Any]
+) -> None:
+    assert failed(installed, **observed) == {rule}
+
+
+def test_a_network_without_policies_is_not_judged(installed: Objects) -> None:
+    open_ways = {"frontend to backend": True, "postgresql to backend": True}
+    assert failed(installed, connections=open_ways) == set()
+    assert failed(installed, connections={**open_ways, "postgresql to backend": False}) == set()
+
+
 def test_there_is_a_broken_example_for_each_check() -> None:
-    assert {rule for rule, _, _ in BROKEN} == {check.name for check in CHECKS}
+    broken = {rule for rule, *_ in (*BROKEN, *OBSERVED)}
+    assert broken == {check.name for check in CHECKS}
 
 
 @pytest.mark.parametrize("name", profiles.names())

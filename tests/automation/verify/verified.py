@@ -19,6 +19,7 @@ from automation.verify.checks.compose_model import required
 from automation.verify.facts import (
     Answer,
     Builds,
+    Charts,
     Composition,
     Compositions,
     Config,
@@ -171,6 +172,7 @@ def scene(name: str = "standalone") -> Scene:
     made.whole = {
         Pair: Pair(first_page_ms=100, first_page_files=5, service_to_service_ms=3, database_connection_ms=2),
         Compositions: _compositions(profile, rules),
+        Charts: Charts(absent="the chart has tests of its own"),
         Template: Template(
             ignored=True,
             names=(*profile.backend.environment.required, profile.backend.environment.model_key),

@@ -119,11 +119,13 @@ http://[$(NODE_IP)]:{{ $service.nodePort | default "*" }}
 {{- define "todo-chatbot.placement" -}}
 {{- $values := index .root.Values .component -}}
 topologySpreadConstraints:
+{{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
   - maxSkew: 1
-    topologyKey: kubernetes.io/hostname
+    topologyKey: {{ . }}
     whenUnsatisfiable: ScheduleAnyway
-    labelSelector: {matchLabels: {app: todo-{{ .component }}}}
+    labelSelector: {matchLabels: {app: todo-{{ $.component }}}}
     matchLabelKeys: [pod-template-hash]
+{{- end }}
 {{- with .root.Values.imagePullSecrets }}
 imagePullSecrets: {{ toYaml . | nindent 2 }}
 {{- end }}

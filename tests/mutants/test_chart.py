@@ -1,0 +1,117 @@
+"""Every single edit of the chart's templates, of its values and of what it renders fails a check."""
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from automation import settings
+from automation.contract import profiles
+from automation.contract.contract import Contract
+from automation.kubernetes import release
+from automation.kubernetes.target import RELEASE, kubernetes
+from automation.kubernetes.target import chart as folder_of
+from automation.verify.check import registered
+from automation.verify.checks import chart as checks
+from automation.verify.facts import Chart
+from automation.verify.gather import charts
+from tests.mutants.edits import edits
+
+PROFILE = profiles.load("cluster")
+CONTRACT = Contract(PROFILE, profiles.load_rules(), "")
+CHART = folder_of(settings.load(), kubernetes(PROFILE))
+HELM = str(Path(sys.executable).with_name("helm"))
+SURVIVORS: dict[str, str] = json.loads(Path(__file__).with_name("chart.json").read_text(encoding="utf-8"))
+"""Patterns of the edits that change nothing of what the default values render, with the reason."""
+_COPIES = 4
+
+
+@pytest.fixture(scope="module")
+def rendered() -> tuple[Chart, ...]:
+    current = settings.load({"PATH": str(Path(HELM).parent)})
+    return asyncio.run(charts.read(current, PROFILE)).every
+
+
+def failed(chart: Chart) -> set[str]:
+    """Return the names of the checks that fail."""
+    return {name for name, _ in checks.found(CONTRACT, chart)}
+
+
+def test_every_edit_of_a_rendered_object_fails_a_check(rendered: tuple[Chart, ...]) -> None:
+    assert len(rendered) == len(charts.COMBINATIONS)
+    names = set()
+    for chart in rendered:
+        assert failed(chart) == set()
+        found = {
+            str(edit): failed(replace(chart, objects=edit.apply(chart.objects)))
+            for edit in edits(chart.objects)
+        }
+        assert [edit for edit, checks in found.items() if not checks] == []
+        names |= set().union(*found.values())
+    assert names == {check.name for check in registered() if check.name.startswith("chart-")}
+
+
+def of_values() -> Iterator[tuple[str, str, str]]:
+    """Yield each edit of the values: its name, the file and the file's text."""
+    text = (CHART / "values.yaml").read_text(encoding="utf-8")
+    values: dict[str, Any] = json.loads(json.dumps(yaml.safe_load(text)))
+    for edit in edits(values):
+        yield f"values {edit}", "values.yaml", json.dumps(edit.apply(values))
+
+
+def of_templates() -> Iterator[tuple[str, str, str]]:
+    """Yield the removal of each line of the templates and the helpers."""
+    for file in sorted([*CHART.glob("templates/*.yaml"), *CHART.glob("templates/*.tpl")]):
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        for number, line in enumerate(lines):
+            if line.strip() and not line.strip().startswith("#"):
+                text = "".join([*lines[:number], *lines[number + 1 :]])
+                yield f"{file.name}: {line.strip()}", f"templates/{file.name}", text
+
+
+@pytest.mark.parametrize("every", [of_values, of_templates])
+def test_every_edit_of_the_chart_is_refused_or_fails_a_check(
+    every: Any, rendered: tuple[Chart, ...], tmp_path: Path
+) -> None:
+    copies = [Path(shutil.copytree(CHART, tmp_path / str(number))) for number in range(_COPIES)]
+    work = [*every()]
+    parts = [work[number::_COPIES] for number in range(_COPIES)]
+    with ThreadPoolExecutor(_COPIES) as pool:
+        found = pool.map(partial(survivors_of, rendered[0]), copies, parts)
+    unexplained = [
+        name
+        for part in found
+        for name in part
+        if not any(re.fullmatch(pattern, name) for pattern in SURVIVORS)
+    ]
+    assert unexplained == []
+
+
+def survivors_of(default: Chart, copy: Path, part: list[tuple[str, str, str]]) -> list[str]:
+    """Return the edits that are neither refused by Helm nor fail a check."""
+    survivors = []
+    for name, place, text in part:
+        before = (copy / place).read_text(encoding="utf-8")
+        (copy / place).write_text(text, encoding="utf-8")
+        words = [HELM, "template", RELEASE, str(copy)]
+        done = subprocess.run(words, capture_output=True, encoding="utf-8", check=False)
+        (copy / place).write_text(before, encoding="utf-8")
+        if done.returncode == 0:
+            try:
+                objects = charts.named(release.documents(done.stdout))
+            except (yaml.YAMLError, KeyError, TypeError):
+                continue  # no manifest: the cluster refuses it
+            if not failed(replace(default, objects=objects)):
+                survivors.append(name)
+    return survivors
