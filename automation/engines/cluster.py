@@ -11,7 +11,7 @@ from automation.contract import environment, profiles
 from automation.contract.models import SERVICES, Kubernetes
 from automation.engines.engine import Engine, ServiceStatus, Status, UpOptions
 from automation.kubernetes import address, delivery, drift, pods, release, watch
-from automation.kubernetes.commands import ClusterError, NoContextError
+from automation.kubernetes.commands import ClusterError, NoContextError, flags
 from automation.kubernetes.install import Installed
 from automation.kubernetes.target import (
     PROFILE,
@@ -49,8 +49,8 @@ class ClusterEngine(Engine):
 
     @property
     def recorded(self) -> bool:
-        """Whether a release was installed from this clone and is not yet uninstalled."""
-        return bool(self._known.read())
+        """Whether a release was installed from this clone and is not yet stopped."""
+        return self._known.current is not None
 
     @property
     def written(self) -> float:
@@ -107,7 +107,7 @@ class ClusterEngine(Engine):
     async def down(self, emit: Emit) -> None:
         context = self._request.context
         try:
-            await self.uninstall(emit, None)
+            await self.uninstall(emit, None, stopped=True)
         except NoContextError:
             # The cluster was deleted, and its releases with it.
             if not context:
@@ -115,7 +115,9 @@ class ClusterEngine(Engine):
             self._known.forget_context(context)
             emit(Notice((f"The context {context} no longer exists: its releases are forgotten.",)))
 
-    async def uninstall(self, emit: Emit, confirm: Confirm | None, *, data: bool = False) -> None:
+    async def uninstall(
+        self, emit: Emit, confirm: Confirm | None, *, data: bool = False, stopped: bool = False
+    ) -> None:
         """Remove the release; with `data` also the namespace and everything in it. Raises AutomationError."""
         place = await self.place()
         await place.confirm(confirm)
@@ -123,7 +125,16 @@ class ClusterEngine(Engine):
             await self._remove(place, emit, data=data)
         else:
             emit(Notice(("Nothing is running.",)))
-        self._known.forget(self._identity(place))
+        self._known.forget(self._identity(place), stopped=stopped)
+        if stopped:
+            self._name_others(emit)
+
+    def _name_others(self, emit: Emit) -> None:
+        """Name the other releases, which `down` leaves alone."""
+        for known in self._known.read():
+            own = f"{known.release} in {known.namespace} of {known.context}"
+            remove = f"invoke helm-uninstall {_named(known)} --context {known.context}"
+            emit(Notice((f"{own} still runs. Remove it with   {remove}",)))
 
     async def _remove(self, place: Place, emit: Emit, *, data: bool) -> None:
         rules, own = self._rules(), f"{_INSTANCE}{self.release}"
@@ -155,7 +166,7 @@ class ClusterEngine(Engine):
 
     async def status(self) -> Status:
         stopped = Status(self.name, State.STOPPED)
-        if not self.recorded:
+        if not self._known.read():
             return stopped
         try:
             place = await self.place()
@@ -197,6 +208,7 @@ class ClusterEngine(Engine):
             since=known.since,
             services=services,
             drift=altered.differences,
+            restore=f"invoke helm-install {_named(known)}",
         )
 
     async def logs(self, services: Sequence[str], lines: int, emit: Emit, *, follow: bool) -> None:
@@ -211,8 +223,8 @@ class ClusterEngine(Engine):
                 emit(Line(head.split("/")[1], text) if named else Line("cluster", line))
 
     def address(self) -> str | None:
-        known = self._known.read()
-        return known[-1].address if known else None
+        known = self._known.current
+        return known.address if known else None
 
     async def plan(self, _options: UpOptions) -> tuple[str, ...]:
         request, settings, place = self._request, self._settings, await self.place()
@@ -235,8 +247,7 @@ class ClusterEngine(Engine):
         return kubernetes(profiles.load(self._request.profile, self._settings.root))
 
     def _last(self) -> Request:
-        if releases := self._known.read():
-            last = releases[-1]
+        if last := self._known.current:
             return Request(last.namespace, last.release, last.profile, last.context)
         return Request(kubernetes(profiles.load(PROFILE, self._settings.root)).namespace)
 
@@ -244,3 +255,8 @@ class ClusterEngine(Engine):
         """Return the release that this engine works on, without what is recorded of it."""
         request = self._request
         return KnownRelease(place.target.context, request.namespace, request.release, request.profile)
+
+
+def _named(known: KnownRelease) -> str:
+    """Return the flags that name a release."""
+    return flags({"namespace": known.namespace, "release": known.release})

@@ -118,6 +118,8 @@ class Status:
     """The release, for an engine that runs in several places."""
     drift: tuple[str, ...] = ()
     """What was changed by hand since it was installed."""
+    restore: str = ""
+    """The command that undoes these changes."""
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the status as plain data, each service under its own name; absent ones are null."""

@@ -112,5 +112,5 @@ def _describe(status: Status) -> tuple[str, ...]:
         fixes.append("It was killed. Clean up with   invoke down")
     fixes += [f"changed since the installation: {line}" for line in status.drift]
     if status.drift:
-        fixes.append("restore the release with   invoke helm-install")
+        fixes.append(f"restore the release with   {status.restore}")
     return (" · ".join((f"{status.state}{began}", *filter(None, places))), *rows, *others, *fixes)

@@ -10,6 +10,7 @@ import httpx2
 from automation.console.events import Emit, Notice, step
 from automation.contract.models import Workload
 from automation.kubernetes.commands import ClusterError
+from automation.kubernetes.release import Rendered
 from automation.kubernetes.target import MINIKUBE, Place
 from automation.process import addresses
 
@@ -19,7 +20,7 @@ _PATH = "/api/auth/ok"
 """The frontend forwards this path: an answer proves that the frontend and the backend are reached."""
 
 
-async def current(place: Place, frontend: Workload, port: int = 0) -> str:
+async def current(place: Place, frontend: Workload, port: int | str = 0) -> str:
     """Return the address at a node of the cluster, empty if the frontend's service has no node port.
 
     0 stands for the port that the service has already.
@@ -37,6 +38,13 @@ async def current(place: Place, frontend: Workload, port: int = 0) -> str:
         if address["type"] == "InternalIP"
     )
     return f"http://{addresses.bracketed(next(internal, 'localhost'))}:{port}" if port else ""
+
+
+async def origin(place: Place, frontend: Workload, rendered: Rendered) -> str:
+    """Return the address at a node, with * for a port that the cluster chooses; empty without a node port."""
+    if not rendered.on_node:
+        return ""
+    return await current(place, frontend, rendered.node_port or "*")
 
 
 async def refusal(place: Place, frontend: Workload) -> str:

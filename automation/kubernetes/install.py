@@ -4,14 +4,14 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from automation.console.events import Emit, Notice, Step, step
 from automation.contract.environment import Environment
 from automation.contract.models import Kubernetes
-from automation.kubernetes import address, drift, pods, release
+from automation.kubernetes import address, commands, drift, pods, release
 from automation.kubernetes.commands import ClusterError, Revision
 from automation.kubernetes.load import Loaded
 from automation.kubernetes.release import Rendered
@@ -38,6 +38,8 @@ class _Before:
     serving: Revision | None
     """The revision whose pods are ready; None if there is none."""
     secret: Mapping[str, str] | None
+    namespace: bool
+    """Whether the namespace existed."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,14 @@ class Installer:
         """
         began = time.monotonic()
         rendered = rendered or await self.check_values()
+        if not self.request.timeout_seconds:
+            fitting = replace(self.request, timeout_seconds=rendered.rollout_seconds)
+            return await replace(self, request=fitting).install(environment, images, rendered)
         frontend = (self.place, self.rules.frontend)
         with step(self.emit, "namespace") as running:
             version, before = await self._prepare(environment, rendered, running)
         origin, leaving = await asyncio.gather(
-            address.current(*frontend, rendered.node_port),
+            address.origin(*frontend, rendered),
             self._leaves_database(environment, rendered.database),
         )
         given = release.values(environment, images, origin, version, leaving=leaving)
@@ -79,8 +84,8 @@ class Installer:
             return Installed(revision, await address.current(*frontend), changed, time.monotonic() - began)
         await self._wait(revision, before, updating=changed and bool(before.revisions))
         actual = await address.current(*frontend)
-        # Known only now: the port that the cluster chose, and that the pods use another database.
-        final = release.values(environment, images, actual, version, leaving=False)
+        # Known only now: that the pods use another database.
+        final = release.values(environment, images, origin, version, leaving=False)
         if final != given:
             _, revision = await self._deploy(final, before)
             await self._wait(revision, before, updating=True)
@@ -97,6 +102,8 @@ class Installer:
             release.read_secret(kubectl, self.rules.secret),
             release.check_chart(self.place.helm, own),
         )
+        if namespace.get("status", {}).get("phase") == "Terminating":
+            raise commands.explain("because it is being terminated", "helm-install", {}, self._place)
         password = environment.values.get(release.DATABASE_PASSWORD, "")
         data = release.secret_data(environment.values, rendered.database_url(password))
         documents = [release.secret(self.rules.secret, name, data)]
@@ -104,7 +111,7 @@ class Installer:
             documents.insert(0, release.namespace(name, own))
         applied, revisions = await asyncio.gather(kubectl.apply(*documents), self._recover(running))
         running.detail = f"{name}, with its Secret"
-        before = _Before(revisions, await self._serving(revisions), old_secret)
+        before = _Before(revisions, await self._serving(revisions), old_secret, bool(namespace))
         return str(applied[-1]["metadata"]["resourceVersion"]), before
 
     async def _leaves_database(self, environment: Environment, database: str) -> bool:
@@ -134,36 +141,42 @@ class Installer:
         return await helm.history()
 
     async def _deploy(self, given: Mapping[str, Any], before: _Before) -> tuple[bool, int]:
-        """Upgrade the release unless it is up to date; return whether it changed, and its revision.
+        """Upgrade the release unless it is up to date, and repair what was changed in it.
 
-        With `atomic`, undo an upgrade that fails halfway.
+        Returns: whether anything changed, and the revision.
         """
         helm, request = self.place.helm, self.request
         digest = release.fingerprint(given, request, self.chart, helm.program.root)
         inputs = f"{_DESCRIPTION}{digest}"
-        try:
-            with step(self.emit, "deploying") as running:
-                last = before.revisions[-1] if before.revisions else None
-                changed = last is None or (last.status, last.description) != ("deployed", inputs)
-                if last is None or changed:
-                    running.progress(f"helm upgrade {request.release}")
-                    flags = (*request.flags, "--description", inputs)
+        last = before.revisions[-1] if before.revisions else None
+        current = last is not None and (last.status, last.description) == ("deployed", inputs)
+        with step(self.emit, "deploying") as running:
+            if last is not None and current:
+                number = last.number
+                running.detail = f"revision {number} is up to date"
+            else:
+                running.progress(f"helm upgrade {request.release}")
+                flags = (*request.flags, "--description", inputs)
+                try:
                     number = await helm.upgrade(self.chart, flags, stdin=json.dumps(given))
-                    running.detail = f"revision {number} of {request.release} in {request.namespace}"
-                else:
-                    number = last.number
-                    running.detail = f"revision {number} is up to date"
-                running.progress("comparing what runs with what was rendered")
-                found = await drift.find(self.place)
-                if found.differences:
-                    await found.repair(self.place)
-                    running.detail = f"revision {number}, repaired: {found}"
-                return changed or bool(found.differences), number
-        except ClusterError:
-            # Without a new revision Helm has changed nothing.
-            if request.atomic and (await helm.history())[-1:] != before.revisions[-1:]:
-                await self._roll_back(before)
-            raise
+                except ClusterError:
+                    await self._undo(before)
+                    raise
+                running.detail = f"revision {number} of {request.release} in {request.namespace}"
+            running.progress("comparing what runs with what was rendered")
+            found = await drift.find(self.place)
+            if found.differences:
+                await found.repair(self.place)
+                running.detail = f"revision {number}, repaired: {found}"
+        return not current or bool(found.differences), number
+
+    async def _undo(self, before: _Before) -> None:
+        """Undo an upgrade that was refused: a first installation entirely, another one with `atomic`."""
+        if not before.revisions:
+            await self._remove(before)
+        # Without a new revision Helm has changed nothing.
+        elif self.request.atomic and (await self.place.helm.history())[-1:] != before.revisions[-1:]:
+            await self._roll_back(before)
 
     async def _wait(self, revision: int, before: _Before, *, updating: bool) -> None:
         """Wait until a revision is healthy; with `atomic`, roll back if it does not become so."""
@@ -191,7 +204,7 @@ class Installer:
         with step(self.emit, "roll back") as running:
             target = before.serving or _last_deployed(before.revisions)
             if target is None:
-                await helm.uninstall()
+                await self._remove(before)
                 running.detail = "the release was not installed before, and is removed"
                 return
             if before.secret is not None:
@@ -203,6 +216,17 @@ class Installer:
             if before.serving:
                 await self._watch(target.number, running)
                 running.detail = f"revision {target.number} serves again"
+
+    async def _remove(self, before: _Before) -> None:
+        """Remove a first installation, and what was made for it."""
+        await self.place.helm.uninstall()
+        made = ["secret", self.rules.secret] if before.namespace else ["namespace", self.request.namespace]
+        if before.secret is None:
+            await self.place.kubectl.run("delete", *made, "--ignore-not-found", "--wait=false")
+
+    @property
+    def _place(self) -> Mapping[str, str]:
+        return {"release": self.request.release, "namespace": self.request.namespace}
 
     async def _watch(self, revision: int, running: Step) -> None:
         watcher = Watcher(self.place.kubectl, self.request.release, revision, self.emit)

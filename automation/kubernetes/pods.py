@@ -46,6 +46,8 @@ class Pod:
     failure_threshold: int = 0
     """How often in a row the readiness probe may fail."""
     probe_failures: int = 0
+    version: int = 0
+    """Grows with each change of the pod."""
 
     @property
     def pending(self) -> bool:
@@ -77,6 +79,7 @@ def read_pod(document: Mapping[str, Any]) -> Pod:
         memory_limit=spec.get("resources", {}).get("limits", {}).get("memory", ""),
         readiness_seconds=float(seconds + probe["timeoutSeconds"]) if started else 0,
         failure_threshold=probe["failureThreshold"],
+        version=int(metadata.get("resourceVersion", 0)),
     )
 
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from automation.kubernetes.target import Request
 
 DATABASE_PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105 - the name of the variable
 
+ANY_PORT = ":*"
+"""The end of an origin that stands for every port of its host."""
+_PATIENCE_SECONDS, _TURN_SECONDS = 150.0, 15.0
 _ALWAYS = ("BETTER_AUTH_SECRET", "JWT_SECRET", "GEMINI_API_KEY")
 _IF_SET = ("OPENAI_API_KEY", "OPENROUTER_API_KEY", DATABASE_PASSWORD)
 _CONFIGURATION = ("AGENT_PROVIDER", "AGENT_MODEL", "OPENAI_BASE_URL", "LOG_LEVEL", "FRONTEND_URL")
@@ -111,6 +115,21 @@ class Rendered:
         return all(map(self._service, SERVICES))
 
     @property
+    def rollout_seconds(self) -> float:
+        """How long an update may take: it replaces as many pods at once as the surge allows."""
+        most = {
+            found["spec"]["scaleTargetRef"]["name"]: found["spec"]["maxReplicas"]
+            for found in self.objects
+            if found["kind"] == "HorizontalPodAutoscaler"
+        }
+        turns = (
+            _turns(most.get(found["metadata"]["name"], found["spec"]["replicas"]), found["spec"]["strategy"])
+            for found in self.objects
+            if found["kind"] == "Deployment"
+        )
+        return _PATIENCE_SECONDS + _TURN_SECONDS * max(turns, default=1)
+
+    @property
     def database_image(self) -> str:
         return next((container["image"] for container in self._containers("postgresql")), "")
 
@@ -146,6 +165,13 @@ class Rendered:
         return next(found, {})
 
 
+def _turns(replicas: int, strategy: Mapping[str, Any]) -> int:
+    """Return how often a rollout has to wait for new pods."""
+    surge = str(strategy.get("rollingUpdate", {}).get("maxSurge", replicas))
+    count = math.ceil(replicas * int(surge[:-1]) / 100) if surge.endswith("%") else int(surge)
+    return math.ceil(replicas / max(count, 1))
+
+
 async def render(helm: Helm, chart: Path, request: Request) -> Rendered:
     """Render the chart. Raises ClusterError that names the value that the chart rejects."""
     database = "postgresql.enabled=true,postgresql.used=true"
@@ -164,14 +190,16 @@ def values(
     """Return the chart's values that follow from the settings and the images. None of them is secret.
 
     Args:
-        origin: the address at a node, empty if there is none.
+        origin: the address at a node, empty if there is none; its port may be *.
         secret_version: changes with the Secret.
         leaving: whether the pods are about to move from the database in the cluster to another one.
     """
     settings = environment.values
     configuration = {name: settings[name] for name in _CONFIGURATION if settings.get(name)}
     origins = ["http://localhost:3000"]
-    if "FRONTEND_URL" not in configuration:
+    if "FRONTEND_URL" not in configuration and origin.endswith(ANY_PORT):
+        origins += [origin, f"http://localhost{ANY_PORT}"]
+    elif "FRONTEND_URL" not in configuration:
         configuration["FRONTEND_URL"] = origin
         # The ways around a node: a forwarded port, and Docker Desktop.
         origins += [f"http://localhost:{origin.rpartition(':')[2]}"] if origin else []

@@ -15,7 +15,7 @@ from automation.console.events import Emit, step
 from automation.contract.models import Kubernetes, Profile
 from automation.kubernetes import commands
 from automation.kubernetes.commands import ClusterUnavailableError, Helm, Kubectl
-from automation.process import files
+from automation.process import addresses, files
 from automation.settings import Settings
 
 PROFILE = "cluster"
@@ -45,7 +45,8 @@ class Request:
     wait: bool = True
     atomic: bool = False
     """Roll back if this revision does not become healthy."""
-    timeout_seconds: float = 180.0
+    timeout_seconds: float = 0
+    """How long to wait for the release; 0 for a time that fits its replicas."""
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -81,7 +82,11 @@ class Target:
     @property
     def local(self) -> bool:
         """Whether the cluster runs on this machine, so that changing it needs no confirmation."""
-        return bool(self.kind) or urlsplit(self.server).hostname in _THIS_MACHINE
+        host = urlsplit(self.server).hostname or ""
+        if host in _THIS_MACHINE or (self.kind == DOCKER_DESKTOP and host == "kubernetes.docker.internal"):
+            return True
+        # Minikube's node has an address of a network of this machine, whatever the context is called.
+        return self.kind == MINIKUBE and addresses.private(host)
 
     def __str__(self) -> str:
         return f"{self.context} ({self.kind or self.server})"
@@ -162,6 +167,12 @@ class KnownReleases:
             return TypeAdapter(list[KnownRelease]).validate_python(found.get("installed", [found]))
         return []
 
+    @property
+    def current(self) -> KnownRelease | None:
+        """The release that commands without a name work on: the newest, none after `down`."""
+        known, stopped = self.read(), (files.read_json(self.file) or {}).get("stopped")
+        return known[-1] if known and not stopped else None
+
     def find(self, release: KnownRelease) -> KnownRelease | None:
         return next((known for known in self.read() if known == release), None)
 
@@ -170,16 +181,18 @@ class KnownReleases:
         others = [known for known in self.read() if known != release]
         self._write([*others, replace(release, since=time.time())])
 
-    def forget(self, release: KnownRelease) -> None:
-        self._write([known for known in self.read() if known != release])
+    def forget(self, release: KnownRelease, *, stopped: bool = False) -> None:
+        """Remove a release; once `stopped`, no other one becomes the current one."""
+        self._write([known for known in self.read() if known != release], stopped=stopped)
 
     def forget_context(self, context: str) -> None:
         """Remove the releases of a cluster that no longer exists."""
         self._write([known for known in self.read() if known.context != context])
 
-    def _write(self, releases: Sequence[KnownRelease]) -> None:
+    def _write(self, releases: Sequence[KnownRelease], *, stopped: bool = False) -> None:
         if not releases:
             self.file.unlink(missing_ok=True)
             return
         files.make_directory(self.file.parent)
-        files.write_json(self.file, {"installed": [asdict(release) for release in releases]})
+        document = {"installed": [asdict(release) for release in releases], "stopped": stopped}
+        files.write_json(self.file, document)

@@ -12,7 +12,7 @@ from automation.console import causes
 from automation.console.causes import Cause
 from automation.console.errors import AutomationError
 from automation.console.events import Emit, Line, Step
-from automation.kubernetes import pods
+from automation.kubernetes import commands, pods
 from automation.kubernetes.commands import ClusterError, Kubectl, flags
 from automation.kubernetes.pods import Judge, Pod, Rollout, Verdict
 
@@ -35,9 +35,13 @@ class States:
     """The states that were shown of each pod."""
 
     _shown: dict[str, str] = field(default_factory=dict)
+    _versions: dict[str, int] = field(default_factory=dict)
 
     def change(self, pod: Pod) -> str:
         """Return the change to show, as in `Running → Ready`, empty if there is none."""
+        if pod.version < self._versions.get(pod.name, 0):
+            return ""  # a list that is older than what the watch has shown
+        self._versions[pod.name] = pod.version
         before = self._shown.get(pod.name)
         if before == _GONE and pod.state in _FIRST_STATES:
             # A StatefulSet gives a new pod the name of the old one.
@@ -98,6 +102,9 @@ class Watcher:
     async def _explain(self, verdict: Verdict) -> ClusterError:
         pod, kubectl = verdict.pod, self._kubectl
         if pod is None:
+            place = {"release": self._release, "namespace": kubectl.namespace}
+            if "exceeded quota" in verdict.reason:
+                return commands.explain(verdict.reason, str(kubectl), {}, place)
             return ClusterError(
                 "the release does not become healthy",
                 why=verdict.reason or "no pod reports a reason",
@@ -195,6 +202,7 @@ def _facts(pod: Pod, events: Sequence[Event], lines: Sequence[str]) -> Iterator[
     yield from (f"output {line}" for line in lines)
     if pod.exit_code is not None and pod.state not in {"Running", "Ready"}:
         yield f"exit {pod.exit_code}"
+    yield from (f"killed {event['message']}" for event in events if event.get("reason") == "Killing")
     for event in [event for event in events if event.get("reason") == "Unhealthy"][-1:]:
         yield f"probe {_short(event.get('message', ''))}"
 

@@ -1,5 +1,6 @@
 """Where the application is reached: from this machine and, if requested, from others."""
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,6 +24,13 @@ def public(host: str, port: int) -> str:
 def bracketed(host: str) -> str:
     """Return the host as a URL has it."""
     return f"[{host}]" if ":" in host else host
+
+
+def private(host: str) -> bool:
+    """Return whether a host is an address that the internet does not route."""
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_private
+    return False
 
 
 def from_elsewhere(host: str) -> list[str]:

@@ -37,7 +37,7 @@ async def helm_install(
     base: flags.Bases = (),
     wait: Annotated[bool, Flag("Wait until the release is healthy and explain failures.")] = True,
     atomic: Annotated[bool, Flag("Roll back to the previous revision if this one fails.")] = False,
-    timeout_: flags.Seconds = 180,
+    timeout_: flags.RolloutSeconds = 0,
     yes: Annotated[bool, Flag("Skip the confirmation prompt for a cluster of another machine.")] = False,
     dry_run: flags.DryRun = False,
 ) -> None:

@@ -68,6 +68,16 @@ Bases = Annotated[
 Seconds = Annotated[
     int, Number("Seconds to wait.", "SECONDS", unit="a number of seconds", lowest=1, highest=86_400)
 ]
+RolloutSeconds = Annotated[
+    int,
+    Number(
+        "Seconds to wait (default: 180, and more for many replicas).",
+        "SECONDS",
+        unit="a number of seconds",
+        lowest=1,
+        highest=86_400,
+    ),
+]
 Lines = Annotated[
     int, Number("Lines to show of each service.", "COUNT", unit="a number of lines", highest=10**9)
 ]

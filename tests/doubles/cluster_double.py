@@ -34,8 +34,10 @@ metadata: {{labels: {{app.kubernetes.io/component: postgresql}}}}
 spec: {{template: {{spec: {{containers: [{{image: "postgres:17"}}]}}}}}}
 ---
 kind: Deployment
-metadata: {{labels: {{app.kubernetes.io/component: backend}}}}
+metadata: {{name: todo-backend, labels: {{app.kubernetes.io/component: backend}}}}
 spec:
+  replicas: 1
+  strategy: {{rollingUpdate: {{maxSurge: 1}}}}
   template:
     spec:
       containers:
@@ -132,6 +134,8 @@ def kubectl(
         case ["get", "statefulset", _]:
             if BEHAVIOUR == "has-a-database":
                 say({"kind": "StatefulSet"})
+        case ["get", "namespace", name] if BEHAVIOUR == "namespace-ends":
+            say({"metadata": {"name": name}, "status": {"phase": "Terminating"}})
         case ["get", "namespace", name]:
             somebody_elses = {"metadata": {"name": name}} if BEHAVIOUR == "namespace-of-others" else None
             if found := state["objects"].get(f"Namespace/{name}") or somebody_elses:
@@ -189,6 +193,9 @@ def helm(words: list[str], arguments: list[str], given: str, state: dict[str, An
             )
             serve(state, revision)
             state["given"].append(json.loads(given))
+            if BEHAVIOUR == "port-taken":
+                state["revisions"].pop()
+                return refuse("nodePort: Invalid value: 30080: provided port is already allocated")
             if BEHAVIOUR == "half-done":
                 state["revisions"][-1]["status"] = "failed"
                 return refuse("Error: UPGRADE FAILED: the object has been refused")

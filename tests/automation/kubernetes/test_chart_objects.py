@@ -197,7 +197,11 @@ def test_budgets_and_autoscalers_fit_the_replicas() -> None:
     # Without the field, an upgrade that turns the autoscaler on would go to one replica.
     assert objects["Deployment", RULES.frontend.name]["spec"]["replicas"] == scaler["minReplicas"]
     assert scaler["minReplicas"] >= RULES.frontend.replicas
-    assert ("PodDisruptionBudget", f"shop-{RULES.chart}-backend") in objects
+    budget = objects["PodDisruptionBudget", f"shop-{RULES.chart}-backend"]
+    assert budget["spec"]["maxUnavailable"] == "25%"
+    busy = objects["HorizontalPodAutoscaler", f"shop-{RULES.chart}-backend"]["spec"]["metrics"][1]["pods"]
+    assert busy["metric"]["name"] == "http_requests_in_flight"
+    assert busy["target"] == {"type": "AverageValue", "averageValue": "50"}
     assert not [kind for kind, _ in rendered(*with_values("minimal.yaml")) if kind == "PodDisruptionBudget"]
 
 

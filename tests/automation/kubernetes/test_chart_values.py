@@ -43,6 +43,15 @@ from tests.automation.kubernetes.chart import (
         ("backend.resources.requests.cpu=0.6", "requests.cpu: 0.6 is more than the limit, 500m"),
         ("backend.resources.requests.memory=1Gi", "requests.memory: 1Gi is more than the limit, 512Mi"),
         ("shutdown.drainSeconds=45", "drainSeconds: 45 leaves no time"),
+        ("postgresql.resources.requests.memory=1Gi", "postgresql.*: 1Gi is more than the limit, 256Mi"),
+        (
+            "backend.autoscaling.enabled=true,backend.resources.requests.cpu=null",
+            "requests.cpu, which is missing",
+        ),
+        ("backend.strategy.rollingUpdate.maxSurge=0%", "both 0, so no pod could be replaced"),
+        ("frontend.podDisruptionBudget.maxUnavailable=0%", "maxUnavailable"),
+        ("backend.service.nodePort=30080", "30080 is the port of the frontend, too"),
+        ("migrations.activeDeadlineSeconds=240", "240 ends the Job while it waits"),
     ],
 )
 def test_an_unknown_or_impossible_value_is_refused_by_name(setting: str, named: str) -> None:
@@ -92,6 +101,11 @@ def test_the_backend_trusts_the_pages_of_the_addresses_that_people_open(
     }
     assert values.get("FRONTEND_URL") == public
     assert {*filter(None, values.get("TRUSTED_ORIGINS", "").split(","))} == trusted
+
+
+def test_a_strategy_without_steps_needs_no_other_value() -> None:
+    deployment = rendered("--set", "backend.strategy.type=Recreate")["Deployment", RULES.backend.name]
+    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
 
 
 def test_optional_fields_reach_the_objects() -> None:

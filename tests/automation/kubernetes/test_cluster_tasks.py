@@ -300,3 +300,15 @@ def test_a_release_that_its_service_does_not_reach_is_unhealthy(project: Project
     told = project.invoke("status", CLUSTER="not-served")
     assert told.returncode == 1
     assert "does not answer through its service: Error from server" in " ".join(told.stdout.split())
+
+
+def test_down_twice_leaves_another_release_alone(project: Project, cluster: Cluster) -> None:
+    for words in ((), ("--namespace", "shop")):
+        assert project.invoke("helm-install", "--no-wait", *words).returncode == 0
+    first, second = project.invoke("down"), project.invoke("down")
+    assert "todo in todo-app-dev of minikube still runs" in first.stdout
+    assert "invoke helm-uninstall --namespace todo-app-dev --release todo" in first.stdout
+    assert second.returncode == 0, second.stderr
+    assert len(cluster.calls("helm", "uninstall")) == 1
+    assert project.invoke("helm-uninstall").returncode == 0
+    assert len(cluster.calls("helm", "uninstall")) == 2

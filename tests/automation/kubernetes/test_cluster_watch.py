@@ -71,6 +71,13 @@ def test_changes_of_pods_are_shown_once_and_a_name_that_is_used_again_begins_ane
     assert change("Pending", "Running") == ["Pending", "Pending → Running"]
 
 
+def test_a_list_that_is_older_than_a_watch_shows_nothing() -> None:
+    shown = States()
+    states = [("Running", 7), ("Ready", 9), ("Running", 8), ("Ready", 9), ("Terminating", 11), ("Ready", 10)]
+    changes = [shown.change(Pod("backend-1", "backend", state, version=version)) for state, version in states]
+    assert changes == ["Running", "Running → Ready", "", "", "Ready → Terminating", ""]
+
+
 def test_a_pod_of_before_that_goes_on_is_no_news_until_it_changes() -> None:
     shown = States()
     assert shown.change(Pod("backend-1", "backend", "Ready")) == ""

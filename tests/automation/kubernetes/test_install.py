@@ -72,9 +72,9 @@ def test_a_second_installation_changes_nothing_and_reports_it(project: Project, 
     assert len(cluster.calls("minikube", "load")) == 2
 
 
-@pytest.mark.parametrize(("address", "upgrades"), [("", 2), ("FRONTEND_URL=https://todo.example.com\n", 1)])
-def test_a_port_chosen_by_the_cluster_changes_the_release_at_most_once(
-    project: Project, cluster: Cluster, address: str, upgrades: int
+@pytest.mark.parametrize("address", ["", "FRONTEND_URL=https://todo.example.com\n"])
+def test_a_port_chosen_by_the_cluster_needs_one_revision(
+    project: Project, cluster: Cluster, address: str
 ) -> None:
     with (project.root / ".env").open("a") as env:
         env.write(address)
@@ -82,8 +82,11 @@ def test_a_port_chosen_by_the_cluster_changes_the_release_at_most_once(
     for _ in range(2):
         result = project.invoke("helm-install", "--set", "frontend.service.nodePort=0")
         assert result.returncode == 0, result.stdout
-        assert len(cluster.calls("helm", "upgrade")) == upgrades
-    assert f"revision {upgrades} is up to date" in result.stdout
+        assert len(cluster.calls("helm", "upgrade")) == 1
+    assert "revision 1 is up to date" in result.stdout
+    [given] = cluster.told()["given"]
+    assert given["config"].get("FRONTEND_URL") == (address.partition("=")[2].strip() or None)
+    assert ("http://127.0.0.1:*" in given["config"]["TRUSTED_ORIGINS"]) == (not address)
 
 
 def test_a_requested_port_is_a_trusted_origin_from_the_first_revision(
@@ -254,3 +257,22 @@ def test_an_interrupted_run_is_cleaned_up_first(project: Project, cluster: Clust
     )
     assert result.returncode == 0, result.stdout
     assert cluster.calls("helm", "uninstall") or cluster.calls("helm", "rollback")
+
+
+def test_a_first_installation_that_is_refused_leaves_nothing_behind(
+    project: Project, cluster: Cluster
+) -> None:
+    refused = project.invoke("helm-install", CLUSTER="port-taken")
+    assert refused.returncode == 1
+    told = " ".join(refused.stderr.split())
+    assert "the port 30080 of the nodes is taken" in told
+    assert "--namespace todo-app-dev --set frontend.service.nodePort=0" in told
+    assert cluster.calls("helm", "uninstall")
+    assert cluster.calls("kubectl", "delete", "namespace", "todo-app-dev")
+
+
+def test_a_namespace_that_is_being_deleted_is_reported(project: Project, cluster: Cluster) -> None:
+    refused = project.invoke("helm-install", CLUSTER="namespace-ends")
+    assert refused.returncode == 1
+    assert "the namespace todo-app-dev is being deleted" in " ".join(refused.stderr.split())
+    assert not cluster.calls("kubectl", "apply")

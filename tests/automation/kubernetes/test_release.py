@@ -2,10 +2,11 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from automation.kubernetes.release import fingerprint
+from automation.kubernetes.release import Rendered, fingerprint
 from automation.kubernetes.target import Request
 from tests.automation.kubernetes.chart import CHART
 
@@ -41,3 +42,15 @@ def test_values_settings_and_files_change_the_fingerprint(chart: Path) -> None:
     changed = of(chart, Request("shop", values_files=("mine.yaml",)))
     by_setting = of(chart, Request("shop", settings=("backend.replicaCount=2",)))
     assert len({before, by_file, changed, by_setting, of(chart, secret="2")}) == 5
+
+
+def test_the_time_for_a_rollout_fits_its_turns() -> None:
+    def seconds(replicas: int, surge: int | str, *more: dict[str, Any]) -> float:
+        spec = {"replicas": replicas, "strategy": {"rollingUpdate": {"maxSurge": surge}}}
+        return Rendered(
+            ({"kind": "Deployment", "metadata": {"name": "d"}, "spec": spec}, *more)
+        ).rollout_seconds
+
+    scaler = {"kind": "HorizontalPodAutoscaler", "spec": {"scaleTargetRef": {"name": "d"}, "maxReplicas": 40}}
+    assert [seconds(2, 1), seconds(20, 1), seconds(20, "25%")] == [180, 450, 210]
+    assert seconds(2, 1, scaler) == 750

@@ -36,6 +36,10 @@ def configured(name: str, server: str, context: str = "", **extension: Any) -> d
         (configured("k3s", "https://127.0.0.1:6443", "default"), "", "k3s", True),
         (configured("prod", "https://api.prod.example:6443"), "", "prod", False),
         (configured("prod", "https://localhost.example:6443"), "", "prod", False),
+        (configured("minikube", "https://api.prod.example:6443"), "minikube", "minikube", False),
+        (configured("minikube", "https://8.8.4.4:6443"), "minikube", "minikube", False),
+        (configured("kind-prod", "https://10.1.2.3:6443"), "kind", "prod", False),
+        (configured("docker-desktop", "https://10.1.2.3:6443"), "docker-desktop", "docker-desktop", False),
     ],
 )
 def test_a_cluster_is_recognised(
