@@ -108,6 +108,12 @@ class ComposeEngine(Engine):
         """Return the names of the volumes of this clone."""
         return await self._project().volumes()
 
+    def content(self, volume: str) -> str:
+        """Return what a volume of this clone holds."""
+        kind = _DATA_VOLUMES.get(volume.removeprefix(f"{self.project_name}_"))
+        data = f"every account, task and conversation ({kind})"
+        return data if kind else "packages and builds of development, made again at the next start"
+
     async def remove_volumes(self, names: Sequence[str], emit: Emit) -> None:
         """Delete the volumes and the data in them. Raises DockerError."""
         with step(emit, "data") as current:

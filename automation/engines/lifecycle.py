@@ -54,15 +54,16 @@ async def compose_down(settings: Settings, emit: Emit, *, volumes: bool, yes: bo
     """Stop and remove the containers, with `volumes` the data too."""
     engine = ComposeEngine(settings)
     names = await engine.volumes() if volumes else ()
-    named = ", ".join(names)
+    if names:
+        verb = "would delete" if dry_run else "deletes"
+        emit(Notice((f"compose-down {verb}:", *(f"  {name}   {engine.content(name)}" for name in names))))
     if dry_run:
-        data = f"delete {named}" if names else "keep the data"
+        data = "delete these volumes" if names else "keep the data"
         state = (await engine.status()).state
         emit(Notice((f"The application is {state}: compose-down would stop it and {data}.",)))
     else:
         if names and not yes:
-            data = "every account, task and conversation in it"
-            await confirm(f"Delete {named} with {data}? This cannot be undone.")
+            await confirm("Delete these volumes? This cannot be undone.")
         await engine.down(emit)
         if names:
             await engine.remove_volumes(names, emit)
