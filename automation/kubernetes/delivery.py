@@ -1,6 +1,7 @@
 """From sources to a healthy release: build the images, load them, install the chart."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -17,14 +18,16 @@ from automation.kubernetes.install import Installed, Installer
 from automation.kubernetes.load import Loaded
 from automation.kubernetes.release import DATABASE_PASSWORD
 from automation.kubernetes.target import DOCKER_DESKTOP, MINIKUBE, Place, Request, Target
-from automation.process import addresses
+from automation.process import addresses, files
 from automation.settings import Settings
 
+_TIMES = "installs.json"
 _THIS_MACHINE = {MINIKUBE: "host.minikube.internal", DOCKER_DESKTOP: "host.docker.internal"}
 
 
 async def deliver(settings: Settings, request: Request, place: Place, emit: Emit) -> Installed:
     """Bring a release up to date with the sources and the settings. Raises AutomationError."""
+    began = time.monotonic()
     profile = profiles.load(request.profile, settings.root)
     rules = target.kubernetes(profile)
     installer = Installer(place, target.chart(settings, rules), rules, request, emit)
@@ -41,7 +44,19 @@ async def deliver(settings: Settings, request: Request, place: Place, emit: Emit
         if with_database
         else asyncio.sleep(0),
     )
-    return await installer.install(replace(given, values=values), loaded, rendered)
+    installed = await installer.install(replace(given, values=values), loaded, rendered)
+    if installed.changed and request.wait:
+        kind = "cold_s" if installed.revision == 1 else "warm_s"
+        times = {**recorded(settings), kind: round(time.monotonic() - began, 1)}
+        files.make_directory(settings.state_dir)
+        files.write_json(settings.state_dir / _TIMES, times)
+    return installed
+
+
+def recorded(settings: Settings) -> dict[str, float]:
+    """Return the seconds of the last deliveries: `cold_s` of a first revision, `warm_s` of a later one."""
+    found = files.read_json(settings.state_dir / _TIMES) or {}
+    return {name: float(found[name]) for name in ("cold_s", "warm_s") if name in found}
 
 
 async def load(

@@ -34,7 +34,7 @@ STATIC, IMAGE, LIVE = "static", "image", "live"
 _FIGURE = re.compile(r"\{((?:profile|rules|service|name)\b[\w.]*)\}")
 _MODULES = (
     *("builds", "exposure", "compose", "chart", "image_config", "image_contents", "image_files"),
-    *("health", "containers", "serving", "journeys", "cluster"),
+    *("health", "containers", "serving", "journeys", "cluster", "cluster_figures"),
 )
 
 

@@ -109,6 +109,15 @@ class Builds:
 
 
 @dataclass(frozen=True)
+class Installs:
+    """The last deliveries to a cluster on record: of a first revision, and of a later one."""
+
+    absent: str = ""
+    cold_s: float | None = None
+    warm_s: float | None = None
+
+
+@dataclass(frozen=True)
 class Answer:
     """The answer to a request; its status is 0 when there was none."""
 

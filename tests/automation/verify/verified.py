@@ -30,6 +30,7 @@ from automation.verify.facts import (
     Endurance,
     HealthCheck,
     HealthTrial,
+    Installs,
     Locks,
     Misconfigured,
     Names,
@@ -183,6 +184,7 @@ def scene(name: str = "standalone") -> Scene:
     # What is held against a release has its own tests.
     for facts in (made.whole, *made.facts.values()):
         facts[Released] = Released(absent="no release")
+        facts[Installs] = Installs(absent="no release")
     return made
 
 
