@@ -131,6 +131,68 @@ def test_a_failing_readiness_probe(release: Release) -> None:
     assert "statuscode: 404" in error.why
 
 
+def test_a_failing_startup_probe(release: Release) -> None:
+    probe = "frontend.probes.startup"
+    error = failure(
+        release,
+        *ALONE,
+        *(f"{probe}.path=/nowhere", f"{probe}.initialDelaySeconds=1", f"{probe}.failureThreshold=2"),
+        "shutdown.drainSeconds=1",
+        known=partial(container_is, phase="waiting", reason="CrashLoopBackOff"),
+    )
+    assert "fails its startup probe, and is restarted: HTTP probe failed with statuscode: 404" in error.why
+
+
+def test_a_quota_that_allows_no_pod(release: Release) -> None:
+    limit(release, "pods=0")
+    with pytest.raises(ClusterError) as raised:
+        release.install(*ALONE)
+    assert str(raised.value).startswith("the quota small of the namespace todo-test-")
+    assert "exceeded quota: small" in raised.value.why
+
+
+def test_a_quota_that_allows_no_node_port_leaves_nothing_behind(release: Release) -> None:
+    limit(release, "services.nodeports=0")
+    with pytest.raises(ClusterError, match="the quota small of the namespace"):
+        release.install(*ALONE)
+    kinds = "deployments,services,configmaps,secrets,serviceaccounts"
+    left = {found["metadata"]["name"] for found in release.get(kinds)["items"]}
+    assert left <= {"kube-root-ca.crt", "default"}
+
+
+def test_a_node_port_that_another_service_has(release: Release, new_release: Callable[[], Release]) -> None:
+    other = new_release()
+    other.kubectl("create", "namespace", other.place.kubectl.namespace)
+    other.kubectl("create", "service", "nodeport", "other", "--tcp=80")
+    port = other.get("service", "other")["spec"]["ports"][0]["nodePort"]
+    with pytest.raises(ClusterError, match=f"the port {port} of the nodes is taken") as raised:
+        release.install(*ALONE, f"frontend.service.nodePort={port}")
+    assert release.place.kubectl.namespace in raised.value.remedies[0]
+    release.kubectl("wait", "--for=delete", f"namespace/{release.place.kubectl.namespace}", "--timeout=28s")
+
+
+def test_a_namespace_that_is_being_deleted(release: Release) -> None:
+    name = release.place.kubectl.namespace
+    release.kubectl("create", "namespace", name)
+    metadata = {"name": "held", "finalizers": ["example.com/held"]}
+    held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    release.kubectl("create", "--filename=-", stdin=json.dumps(held))
+    release.kubectl("delete", "namespace", name, "--wait=false")
+    try:
+        with pytest.raises(ClusterError, match=f"the namespace {name} is being deleted"):
+            release.install(*ALONE)
+    finally:
+        release.kubectl(
+            "patch", "configmap", "held", "--type=merge", '--patch={"metadata":{"finalizers":null}}'
+        )
+
+
+def limit(release: Release, hard: str) -> None:
+    """Create the namespace with a quota."""
+    release.kubectl("create", "namespace", release.place.kubectl.namespace)
+    release.kubectl("create", "quota", "small", f"--hard={hard}")
+
+
 def test_the_previous_release_keeps_serving_after_a_failed_migration(release: Release) -> None:
     installed = release.install("frontend.replicaCount=1")
     execute(release, "UPDATE alembic_version SET version_num = '0000'")
