@@ -46,7 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.settings = settings
-    app.state.database = Database(settings.database)
+    app.state.database = Database(settings.database, settings.database_connections)
     app.state.database_probe = health.DatabaseProbe(app.state.database)
     app.state.metrics = Metrics()
     app.state.rate_limiter = RateLimiter(app.state.database)

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.database.address import POSTGRESQL_FORM, database_url
+from app.database.postgresql import CONNECTIONS
 
 SECRET_LENGTH = 32
 ANY_PORT = ":*"
@@ -110,6 +111,7 @@ class Settings(BaseSettings):
     better_auth_secret: Secret
     jwt_secret: Secret | None = None
     database_url: Annotated[SecretStr, AfterValidator(_postgresql)] | None = None
+    database_connections: Annotated[int, Field(ge=2, le=100)] = CONNECTIONS
     data_dir: Path = Path("data")
 
     better_auth_url: HttpUrl | None = None

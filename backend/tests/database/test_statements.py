@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import event, insert, literal, select
+from sqlalchemy import Integer, String, event, insert, literal, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.accounts.models import User
 from app.database import Call, Database, Statement, utc_now
-from app.database.postgresql import STATEMENTS
+from app.database.postgresql import CONNECTIONS, shares
 from backend.tests.browsers import Person
 
 SignIn = Callable[..., Awaitable[Person]]
+_, STATEMENTS = shares(CONNECTIONS)
 ADD = Statement(insert(User).returning(User.id))
 
 
@@ -101,6 +102,22 @@ async def test_more_statements_than_connections_wait_for_each_other(database: Da
     one = Statement(select(literal(1).label("one")))
     found = await asyncio.gather(*(database.fetch(one) for _ in range(5 * STATEMENTS)))
     assert found == [[{"one": 1}]] * 5 * STATEMENTS
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+async def test_a_process_opens_no_more_connections_than_configured(database: Database) -> None:
+    url = database.engine.url.render_as_string(hide_password=False)
+    small = Database(url, connections=3)
+    count = Statement(
+        text(
+            "SELECT pg_sleep(0.1)::text AS slept, current_setting('TimeZone') AS zone,"
+            " current_setting('statement_timeout') AS timeout, pg_backend_pid() AS process"
+        ).columns(slept=String, zone=String, timeout=String, process=Integer)
+    )
+    rows = [row for found in await asyncio.gather(*(small.fetch(count) for _ in range(6))) for row in found]
+    await small.close()
+    assert len({row["process"] for row in rows}) == 2, "the third one is for transactions"
+    assert {(row["zone"], row["timeout"]) for row in rows} == {("UTC", "5s")}
 
 
 async def test_a_database_that_cannot_be_reached_is_an_operational_error() -> None:

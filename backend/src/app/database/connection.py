@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from app.database.address import database_url
-from app.database.postgresql import PostgresqlDriver, postgresql_engine
+from app.database.postgresql import CONNECTIONS, PostgresqlDriver, postgresql_engine
 from app.database.sqlite import SqliteDriver, sqlite_engine
 from app.database.statements import Call, DriverCall, Parameters, Row, Statement
 
@@ -55,7 +55,8 @@ class Database:
     kind: Literal["sqlite", "postgresql"]
     engine: AsyncEngine
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+        """Connect to a database; `connections` is their largest number, for PostgreSQL."""
         parsed = database_url(url)
         self.answered_at = -math.inf
         """When the database last answered a statement, on the clock of `time.monotonic`."""
@@ -69,8 +70,8 @@ class Database:
             self._writer = asyncio.Lock()
         else:
             self.kind = "postgresql"
-            self.engine = postgresql_engine(parsed)
-            self._driver = PostgresqlDriver(self.engine)
+            self.engine = postgresql_engine(parsed, connections)
+            self._driver = PostgresqlDriver(self.engine, connections)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._read_only_sessions = async_sessionmaker(
             self.engine.execution_options(**_READ_ONLY_OPTIONS), expire_on_commit=False

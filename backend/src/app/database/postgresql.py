@@ -1,6 +1,7 @@
 """Connections to PostgreSQL: an engine for transactions, and a driver for single statements."""
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,15 +14,18 @@ from app.database.statements import DriverCall
 if TYPE_CHECKING:
     import psycopg
 
-TRANSACTIONS = 4
-STATEMENTS = 6
-"""The connections per process: for transactions, and for single statements. PostgreSQL accepts 97 by
-default, enough for nine processes."""
+CONNECTIONS = 10
+"""The default number of connections of a process. PostgreSQL accepts 97, enough for nine processes."""
 CONNECT_TIMEOUT_S = 5
 """A suspended serverless PostgreSQL takes a few seconds to wake up."""
 STATEMENT_TIMEOUT_MS = 5_000
 LONGEST_USE_S = 300
 """A connection is replaced after this time."""
+_LIMIT = (
+    f"SELECT set_config('statement_timeout', '{STATEMENT_TIMEOUT_MS}', false) WHERE pg_backend_pid() = %s"
+)
+"""Sets the timeout of a connection of its own. A pooler, whose connections belong to others too, answers with
+another process than the server, so that nothing is set."""
 _OPTIONS = {
     "connect_timeout": CONNECT_TIMEOUT_S,
     # Poolers in transaction mode (PgBouncer, Neon's pooled address) may run the next statement on another
@@ -36,12 +40,20 @@ _OPTIONS = {
 }
 
 
-def postgresql_engine(url: URL) -> AsyncEngine:
+def shares(connections: int) -> tuple[int, int]:
+    """Return how many of the connections are for transactions, and how many for single statements."""
+    transactions = max(1, connections * 2 // 5)
+    return transactions, connections - transactions
+
+
+def postgresql_engine(url: URL, connections: int) -> AsyncEngine:
     """Return an engine whose statements have a timeout."""
+    # The driver sends it when it connects. A pooler keeps it for each of its clients.
+    os.environ["PGTZ"] = "UTC"
     engine = create_async_engine(
         url,
         connect_args=_OPTIONS,
-        pool_size=TRANSACTIONS,
+        pool_size=shares(connections)[0],
         max_overflow=0,
         pool_pre_ping=True,
         pool_recycle=LONGEST_USE_S,
@@ -54,7 +66,7 @@ def postgresql_engine(url: URL) -> AsyncEngine:
     def limit_statements(connection: Any, _: object) -> None:
         # Not a startup option, because poolers reject those.
         connection.autocommit = True
-        connection.cursor().execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
+        connection.cursor().execute(_LIMIT, [connection.driver_connection.info.backend_pid])
         connection.autocommit = False
 
     return engine
@@ -63,7 +75,7 @@ def postgresql_engine(url: URL) -> AsyncEngine:
 class PostgresqlDriver:
     """Executes statements on a few connections that stay open."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, connections: int) -> None:
         # Importing this takes 0.1 s, which SQLite does not need.
         import psycopg
 
@@ -71,7 +83,7 @@ class PostgresqlDriver:
         self.dialect = engine.dialect
         self._connection_type = psycopg.AsyncConnection
         self._arguments = engine.dialect.create_connect_args(engine.url)
-        self._turns = asyncio.Semaphore(STATEMENTS)
+        self._turns = asyncio.Semaphore(shares(connections)[1])
         self._idle: list[tuple[psycopg.AsyncConnection, float]] = []
 
     async def run(self, calls: Sequence[DriverCall], *, read_only: bool) -> list[list[Any]]:
@@ -115,14 +127,9 @@ class PostgresqlDriver:
         words, options = self._arguments
         connection = await self._connection_type.connect(*words, **{**options, **_OPTIONS}, autocommit=True)
         try:
-            cursor = await connection.execute(
-                "SELECT pg_backend_pid(), set_config('statement_timeout', %s, false),"
-                " set_config('TimeZone', 'UTC', false)",
-                [str(STATEMENT_TIMEOUT_MS)],
-            )
-            [[process, *_]] = await cursor.fetchall()
-            # A pooler answers with a number of its own.
-            if process == connection.info.backend_pid:
+            cursor = await connection.execute(_LIMIT, [connection.info.backend_pid])
+            # A pooler may run the next statement on a connection that lacks the prepared one.
+            if await cursor.fetchall():
                 connection.prepare_threshold = 0
         except BaseException:
             await connection.close()
