@@ -4,6 +4,7 @@ The API server completes the rendered objects with its defaults, in a dry run th
 run. What then differs was changed by hand; helm upgrade leaves most of it, a further container for example.
 """
 
+import asyncio
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -63,7 +64,11 @@ class Drift:
 async def find(place: Place) -> Drift:
     """Return what differs from the last revision. Raises ClusterError."""
     kubectl = place.kubectl
-    rendered = documents(await place.helm.run("get", "manifest", place.helm.release))
+    manifest, listed = await asyncio.gather(
+        place.helm.run("get", "manifest", place.helm.release),
+        kubectl.items(_KINDS, f"--selector=app.kubernetes.io/instance={place.helm.release}"),
+    )
+    rendered = documents(manifest)
     read = ("get", "--filename=-", "--ignore-not-found", "--output=json")
     live = {_name(found): found for found in objects(await kubectl.run(*read, stdin=_text(rendered)))}
     scaled = {
@@ -81,7 +86,7 @@ async def find(place: Place) -> Drift:
     restored = {_name(found): found for found in objects(done.output)}
     if done.code and not restored:
         raise ClusterError("the release cannot be compared", why=" ".join(done.errors.split())[:300])
-    missing = tuple(found for found in rendered if _name(found) not in live)
+    missing = tuple(_owned(found, place) for found in rendered if _name(found) not in live)
     lines = [f"{_name(found)} is missing" for found in missing]
     changed = []
     for name, found in wanted.items():
@@ -90,7 +95,6 @@ async def find(place: Place) -> Drift:
         if parts:
             lines += [f"{name}: {part}" for part in parts]
             changed.append(found)
-    listed = await kubectl.items(_KINDS, f"--selector=app.kubernetes.io/instance={place.helm.release}")
     altered = dict(_altered_pods(listed))
     lines += [f"pod {name}: {part}" for name, parts in altered.items() for part in parts]
     return Drift(tuple(lines), tuple(changed), missing, tuple(altered))
@@ -141,6 +145,14 @@ def _completed(rendered: Document, live: Document, scaled: set[str]) -> Document
         made["spec"]["selector"] = live["spec"]["selector"]
         made["spec"]["template"]["metadata"]["labels"] = live["spec"]["template"]["metadata"]["labels"]
     return made
+
+
+def _owned(rendered: Document, place: Place) -> Document:
+    """Return a rendered object with the annotations by which Helm recognises its own."""
+    names = {"release-name": place.helm.release, "release-namespace": place.helm.namespace}
+    owned = {f"meta.helm.sh/{key}": value for key, value in names.items()}
+    metadata = rendered["metadata"]
+    return {**rendered, "metadata": {**metadata, "annotations": {**metadata.get("annotations", {}), **owned}}}
 
 
 def _keep_annotations(made: Document, live: Document) -> None:

@@ -13,6 +13,7 @@ from automation.contract.environment import Environment
 from automation.contract.models import Kubernetes
 from automation.kubernetes import address, commands, drift, pods, release
 from automation.kubernetes.commands import ClusterError, Revision
+from automation.kubernetes.drift import Drift
 from automation.kubernetes.load import Loaded
 from automation.kubernetes.release import Rendered
 from automation.kubernetes.target import Place, Request
@@ -148,27 +149,28 @@ class Installer:
         helm, request = self.place.helm, self.request
         digest = release.fingerprint(given, request, self.chart, helm.program.root)
         inputs = f"{_DESCRIPTION}{digest}"
-        last = before.revisions[-1] if before.revisions else None
-        current = last is not None and (last.status, last.description) == ("deployed", inputs)
+        found, number = Drift(), 0
         with step(self.emit, "deploying") as running:
-            if last is not None and current:
-                number = last.number
-                running.detail = f"revision {number} is up to date"
-            else:
-                running.progress(f"helm upgrade {request.release}")
-                flags = (*request.flags, "--description", inputs)
-                try:
-                    number = await helm.upgrade(self.chart, flags, stdin=json.dumps(given))
-                except ClusterError:
-                    await self._undo(before)
-                    raise
-                running.detail = f"revision {number} of {request.release} in {request.namespace}"
-            running.progress("comparing what runs with what was rendered")
-            found = await drift.find(self.place)
-            if found.differences:
-                await found.repair(self.place)
-                running.detail = f"revision {number}, repaired: {found}"
-        return not current or bool(found.differences), number
+            for last in before.revisions[-1:]:
+                if last.status == "deployed":
+                    # Before the upgrade, which would leave most of it.
+                    running.progress("comparing what runs with what was rendered")
+                    found = await drift.find(self.place)
+                    await found.repair(self.place)
+                    number = last.number if last.description == inputs else 0
+            repaired = f", repaired: {found}" if found.differences else ""
+            if number:
+                running.detail = f"revision {number} is up to date{repaired}"
+                return bool(repaired), number
+            running.progress(f"helm upgrade {request.release}")
+            flags = (*request.flags, "--description", inputs)
+            try:
+                number = await helm.upgrade(self.chart, flags, stdin=json.dumps(given))
+            except ClusterError:
+                await self._undo(before)
+                raise
+            running.detail = f"revision {number} of {request.release} in {request.namespace}{repaired}"
+            return True, number
 
     async def _undo(self, before: _Before) -> None:
         """Undo an upgrade that was refused: a first installation entirely, another one with `atomic`."""
