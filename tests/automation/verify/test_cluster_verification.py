@@ -1,6 +1,8 @@
 """Checks of a release in a cluster, with a broken example for each check."""
 
+import base64
 import copy
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from automation.contract import profiles
 from automation.contract.contract import Contract
 from automation.verify.check import Outcome, registered
 from automation.verify.facts import Released
+from automation.verify.gather import strangers
 from tests.automation.conftest import ROOT
 
 PROFILE, RULES = profiles.load("cluster"), profiles.load_rules()
@@ -197,6 +200,39 @@ def test_what_a_release_must_not_have_fails_its_check_and_no_other(
     installed: Objects, rule: str, observed: dict[str, Any]
 ) -> None:
     assert failed(installed, **observed) == {rule}
+
+
+def test_what_leads_to_the_pods_and_was_not_rendered_is_an_extra(installed: Objects) -> None:
+    rendered = [found for (kind, _), found in installed.items() if kind != "Pod"]
+    pod = {"app": "todo-backend", "tier": "backend"}
+
+    def of(kind: str, labels: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
+        return {"kind": kind, "metadata": {"name": kind.lower(), "labels": labels or {}}, "spec": spec}
+
+    strange = [
+        of("Pod", pod),
+        of("Service", selector={"app": "todo-backend"}),
+        of("NetworkPolicy", podSelector={}, ingress=[{}]),
+        of("ConfigMap", {"app.kubernetes.io/instance": "todo"}),
+    ]
+    harmless = [
+        of("Pod", {"app": "other"}),
+        of("Service", selector={"app": "other"}),
+        of("NetworkPolicy", podSelector={}, policyTypes=["Ingress"]),
+        of("Pod", {"app.kubernetes.io/instance": "todo", "app.kubernetes.io/component": "test"}),
+    ]
+    found = strangers.extras([*rendered, *strange, *harmless], rendered, "todo")
+    assert [*found] == ["Pod pod", "Service service", "NetworkPolicy networkpolicy", "ConfigMap configmap"]
+
+
+def test_a_value_of_the_secret_is_found_in_clear_and_encoded() -> None:
+    data = {"JWT_SECRET": base64.b64encode(b'a "quoted" secret').decode(), "SHORT": "MQ=="}
+    objects = [
+        {"kind": "ConfigMap", "metadata": {"name": name}, "data": {"KEY": value, "ONE": "1"}}
+        for name, value in (("clear", 'a "quoted" secret'), ("encoded", data["JWT_SECRET"]), ("other", "1"))
+    ]
+    found = [*strangers.exposed(objects, json.dumps({"env": "1"}), data)]
+    assert found == [f"ConfigMap {name} has the value of JWT_SECRET" for name in ("clear", "encoded")]
 
 
 def test_a_network_without_policies_is_not_judged(installed: Objects) -> None:
