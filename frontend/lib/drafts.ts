@@ -4,7 +4,7 @@
  */
 import { readStoredText, useStoredText, writeStoredText } from "./browser-storage";
 
-const drafts = ["new-task", "message"] as const;
+const drafts = ["new-task", "message", "unanswered"] as const;
 const OWNER = "draft-owner";
 
 const keyOf = (draft: string) => `draft:${draft}`;
@@ -12,6 +12,11 @@ const keyOf = (draft: string) => `draft:${draft}`;
 /** Returns the text of a draft and its setter. */
 export function useDraft(draft: (typeof drafts)[number]) {
   return useStoredText("sessionStorage", keyOf(draft));
+}
+
+/** Returns the latest text of a draft. */
+export function readDraft(draft: (typeof drafts)[number]): string {
+  return readStoredText("sessionStorage", keyOf(draft));
 }
 
 /** Assigns the drafts to this user, and removes those of another user. */

@@ -1,24 +1,17 @@
 "use client";
 
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { ApiError, errorMessage } from "@/lib/api/client";
 import { randomKey } from "@/lib/random-key";
 import { listConversations, readConversation } from "./api/conversations";
 import { type OutgoingMessage, REPLY_INCOMPLETE, streamReply } from "./api/reply-stream";
 import { applyStreamEvent, type Message } from "./conversation";
+import { isUnsent, sentId, sentMessage, type Unanswered, useUnanswered } from "./unanswered";
 
 export const conversationsKey = ["conversations"] as const;
 
 export type ToolResult = { toolCallId: string; toolName: string; output: unknown };
-
-/** A message without a reply, or with an incomplete one. */
-export type Unanswered = {
-  outgoing: OutgoingMessage;
-  reason: string;
-  /** Whether the server reported the failure: a retry with the same key would return the same failure. */
-  isFinal: boolean;
-};
 
 type ConversationOptions = {
   onToolResult: (result: ToolResult) => void;
@@ -34,14 +27,16 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
   // undefined: the most recent conversation, once it is known. null: a new conversation.
   const [chosenId, setChosenId] = useState<string | null | undefined>(undefined);
   const [messages, setMessages] = useState<Message[] | null>(null);
-  const [unanswered, setUnanswered] = useState<Unanswered | null>(null);
+  const unanswered = useUnanswered();
   const [isAnswering, setIsAnswering] = useState(false);
   const [stoppedId, setStoppedId] = useState<string | null>(null);
   const answering = useRef<AbortController>(null);
   const conversationId = useRef<string | null>(null);
 
   const list = useQuery({ queryKey: conversationsKey, queryFn: ({ signal }) => listConversations(signal) });
-  const wantedId = chosenId === undefined ? list.data?.[0]?.id : chosenId;
+  // After a reload, a new conversation whose first message was not sent is still open.
+  const startsNew = unanswered.all.some((each) => isUnsent(each) && each.outgoing.conversationId === null);
+  const wantedId = chosenId !== undefined ? chosenId : startsNew ? null : list.data?.[0]?.id;
   const stored = useQuery({
     queryKey: [...conversationsKey, wantedId],
     queryFn: ({ signal }) => readConversation(wantedId!, signal),
@@ -57,12 +52,13 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
   }, [wantedId]);
   useEffect(() => () => answering.current?.abort(), []);
 
+  const { add: addUnanswered, remove: removeUnanswered, latest: latestUnanswered } = unanswered;
   const deliver = useCallback(
     async (outgoing: OutgoingMessage) => {
       const controller = new AbortController();
       answering.current = controller;
       setIsAnswering(true);
-      setUnanswered(null);
+      removeUnanswered(outgoing.idempotencyKey);
 
       let reply: Message = {
         id: `reply-${outgoing.idempotencyKey}`,
@@ -73,14 +69,14 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
       const shownAs = new Set([reply.id]);
       const toolNames = new Map<string, string>();
       let failure: string | null = REPLY_INCOMPLETE;
-      let isFinal = false;
+      let kind: Unanswered["kind"] = "unsent";
       const show = () =>
         setMessages((current) => [...(current ?? []).filter((message) => !shownAs.has(message.id)), reply]);
       try {
         for await (const event of streamReply(outgoing, controller.signal)) {
           if (event.type === "start") {
             failure = REPLY_INCOMPLETE;
-            isFinal = false;
+            kind = "incomplete";
             shownAs.add(event.messageId);
             conversationId.current = event.conversation_id;
             setChosenId(event.conversation_id);
@@ -88,9 +84,9 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
           if (event.type === "tool-input-available") toolNames.set(event.toolCallId, event.toolName);
           if (event.type === "error") {
             failure = event.errorText;
-            isFinal = true;
+            kind = "failed";
           }
-          if (event.type === "finish" && !isFinal) failure = null;
+          if (event.type === "finish" && kind !== "failed") failure = null;
           reply = applyStreamEvent(reply, event);
           show();
           if (event.type === "tool-output-available") {
@@ -100,46 +96,78 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
         }
       } catch (error) {
         failure = errorMessage(error);
-        if (error instanceof ApiError && error.status === 401) onSignedOut(outgoing.message);
+        const status = error instanceof ApiError ? error.status : null;
+        if (status === 0 && kind === "unsent") kind = "offline";
+        if (status === 401) {
+          onSignedOut(outgoing.message);
+          const id = sentId(outgoing.idempotencyKey);
+          setMessages((current) => (current ?? []).filter((message) => message.id !== id));
+          failure = null;
+        }
       }
       if (answering.current !== controller) return;
       answering.current = null;
       setIsAnswering(false);
-      if (controller.signal.aborted) setStoppedId(reply.id);
+      if (controller.signal.aborted) {
+        show();
+        setStoppedId(reply.id);
+      }
       if (failure !== null || controller.signal.aborted) onInterrupted();
-      if (failure !== null && !controller.signal.aborted)
-        setUnanswered({ outgoing, reason: failure, isFinal });
+      if (failure !== null && !controller.signal.aborted) addUnanswered({ outgoing, reason: failure, kind });
       void queryClient.invalidateQueries({ queryKey: conversationsKey, exact: true });
     },
-    [queryClient, onToolResult, onInterrupted, onSignedOut],
+    [queryClient, addUnanswered, removeUnanswered, onToolResult, onInterrupted, onSignedOut],
   );
 
   const send = useCallback(
     (message: string) => {
-      const idempotencyKey = randomKey();
-      const shown: Message = {
-        id: `sent-${idempotencyKey}`,
-        role: "user",
-        agent: null,
-        parts: [{ type: "text", text: message }],
-      };
-      setMessages((current) => [...(current ?? []), shown]);
-      void deliver({ message, conversationId: conversationId.current, idempotencyKey });
+      const conversation = conversationId.current;
+      const outgoing = { message, conversationId: conversation, idempotencyKey: randomKey() };
+      setMessages((current) => [...(current ?? []), sentMessage(outgoing)]);
+      return deliver(outgoing);
     },
     [deliver],
   );
 
-  /** Requests the missing reply again, or sends the message again after a failure of the server. */
-  const retry = useCallback(() => {
-    if (!unanswered) return;
-    if (unanswered.isFinal) return send(unanswered.outgoing.message);
-    setMessages((current) => {
-      const sent =
-        current?.findIndex((message) => message.id === `sent-${unanswered.outgoing.idempotencyKey}`) ?? -1;
-      return sent < 0 ? current : (current ?? []).slice(0, sent + 1);
-    });
-    void deliver(unanswered.outgoing);
-  }, [deliver, send, unanswered]);
+  /** Sends a message that was not sent, requests the rest of its reply, or sends it again after a failure. */
+  const retry = useCallback(
+    (failed: Unanswered) => {
+      const { outgoing, kind } = failed;
+      if (kind === "failed") {
+        removeUnanswered(outgoing.idempotencyKey);
+        return send(outgoing.message);
+      }
+      const id = sentId(outgoing.idempotencyKey);
+      setMessages((current) => {
+        if (isUnsent(failed)) {
+          // It comes after the messages that were sent meanwhile, as on the server.
+          return [...(current ?? []).filter((message) => message.id !== id), sentMessage(outgoing)];
+        }
+        const sent = current?.findIndex((message) => message.id === id) ?? -1;
+        return sent < 0 ? current : (current ?? []).slice(0, sent + 1);
+      });
+      // The first message of a conversation may have failed before another one started the conversation.
+      return deliver({ ...outgoing, conversationId: outgoing.conversationId ?? conversationId.current });
+    },
+    [deliver, removeUnanswered, send],
+  );
+
+  useEffect(() => {
+    const sendAll = async () => {
+      const waiting = latestUnanswered().filter(
+        ({ kind, outgoing }) =>
+          kind === "offline" &&
+          (outgoing.conversationId ?? conversationId.current) === conversationId.current,
+      );
+      for (const each of waiting) {
+        if (answering.current) return;
+        await retry(each);
+      }
+    };
+    const onOnline = () => void sendAll();
+    window.addEventListener("online", onOnline);
+    return () => window.removeEventListener("online", onOnline);
+  }, [latestUnanswered, retry]);
 
   const stop = useCallback(() => answering.current?.abort(), []);
 
@@ -148,23 +176,34 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
     answering.current = null;
     conversationId.current = id;
     setIsAnswering(false);
-    setUnanswered(null);
     setChosenId(id);
     setMessages(id === null ? [] : null);
   }, []);
+
+  // After a reload, the messages that were not sent follow the stored ones.
+  const shown = useMemo(() => {
+    const current = messages ?? [];
+    const missing = unanswered.all.filter(
+      (each) =>
+        isUnsent(each) &&
+        each.outgoing.conversationId === (wantedId ?? null) &&
+        !current.some(({ id }) => id === sentId(each.outgoing.idempotencyKey)),
+    );
+    return [...current, ...missing.map(({ outgoing }) => sentMessage(outgoing))];
+  }, [messages, unanswered.all, wantedId]);
 
   const isEmpty = list.isSuccess && !wantedId;
   const error = list.error ?? stored.error;
   return {
     conversations: list.data ?? [],
     conversationId: wantedId ?? null,
-    messages: messages ?? [],
+    messages: shown,
     isLoading: messages === null && !isEmpty && !error,
     loadError: messages === null && error ? errorMessage(error) : null,
     reload: () => void (list.isError ? list.refetch() : stored.refetch()),
     isAnswering,
     stoppedId,
-    unanswered,
+    unanswered: unanswered.all,
     send,
     retry,
     stop,

@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { render, screen, waitFor, within } from "@testing-library/react";
+import { cleanup, render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { createRef } from "react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -176,6 +176,89 @@ describe("a message", () => {
   });
 });
 
+describe("Stop", () => {
+  it("does not send the message that is being typed", async () => {
+    renderChat();
+    await say("think");
+    await userEvent.type(screen.getByRole("textbox", { name: "Message" }), "half a thou");
+    const stop = screen.getByRole("button", { name: "Stop" });
+    await userEvent.click(stop);
+    // A browser submits the form when the clicked element itself becomes the button that sends.
+    expect(await screen.findByRole("button", { name: "Send" })).not.toBe(stop);
+    expect(server.sent).toHaveLength(1);
+    expect(screen.getByRole("textbox", { name: "Message" })).toHaveValue("half a thou");
+  });
+
+  it("says so when the reply has not begun", async () => {
+    renderChat();
+    await say("think");
+    await userEvent.click(screen.getByRole("button", { name: "Stop" }));
+    expect(await screen.findByText("Stopped.")).toBeVisible();
+  });
+});
+
+describe("messages that were not sent", () => {
+  const notSent = () => screen.queryAllByRole("alert").map((alert) => alert.textContent);
+
+  it("are each marked and keep their order, while later messages are sent", async () => {
+    renderChat();
+    server.answer = 429;
+    await say("first");
+    await screen.findByText(/Not sent. Refused/);
+    await say("second");
+    await waitFor(() => expect(notSent()).toHaveLength(2));
+    server.answer = "stream";
+    const { reply } = await say("third");
+    reply.send(start, { type: "text-delta", id: "t", delta: "Done." });
+    reply.finish();
+    await waitFor(() => expect(log()).toHaveTextContent("Done."));
+    expect(notSent()).toHaveLength(2);
+    const words = log().textContent ?? "";
+    expect(words.indexOf("first")).toBeLessThan(words.indexOf("second"));
+
+    await userEvent.click(screen.getAllByRole("button", { name: "Send again" })[0]!);
+    const again = await nextRequest(4);
+    expect(again.body).toMatchObject({ message: "first", conversation_id: "c1" });
+    expect(again.body.idempotency_key).toBe(server.sent[0]?.body.idempotency_key);
+    again.reply.send({ ...start, messageId: "m2" }, { type: "text-delta", id: "t", delta: "Also done." });
+    again.reply.finish();
+    await waitFor(() => expect(notSent()).toHaveLength(1));
+    expect(within(log()).getAllByText("first")).toHaveLength(1);
+  });
+
+  it("survive a reload", async () => {
+    server.conversations = [{ id: "c9", title: "old", created_at: "", updated_at: "" }];
+    server.stored = { c9: { id: "c9", title: "old", messages: [] } };
+    server.answer = "offline";
+    renderChat();
+    await userEvent.click(await screen.findByRole("button", { name: "New conversation" }));
+    await say("write this down");
+    await waitFor(() => expect(notSent()).toHaveLength(1));
+    cleanup();
+    renderChat();
+    expect(await screen.findByText("write this down")).toBeVisible();
+    expect(notSent()).toHaveLength(1);
+  });
+
+  it("are sent in their order when the network is back", async () => {
+    server.answer = "offline";
+    renderChat();
+    await say("first");
+    await waitFor(() => expect(notSent()).toHaveLength(1));
+    await say("second");
+    await waitFor(() => expect(notSent()).toHaveLength(2));
+    server.answer = "stream";
+    window.dispatchEvent(new Event("online"));
+    for (const [index, message] of ["first", "second"].entries()) {
+      const { body, reply } = await nextRequest(3 + index);
+      expect(body.message).toBe(message);
+      reply.send({ ...start, messageId: `m${index}` }, { type: "text-delta", id: "t", delta: "Done." });
+      reply.finish();
+    }
+    await waitFor(() => expect(notSent()).toHaveLength(0));
+  });
+});
+
 describe("an interrupted reply", () => {
   it("is requested again with the same key and replaces the partial text", async () => {
     renderChat();
@@ -238,7 +321,7 @@ describe("an interrupted reply", () => {
     server.answer = "offline";
     renderChat();
     await say("add milk");
-    expect(await screen.findByRole("alert")).toHaveTextContent("No connection to the server.");
+    expect(await screen.findByRole("alert")).toHaveTextContent("Not sent. No connection to the server.");
   });
 
   it("is sent again with a new key after a failure that the server reported", async () => {

@@ -2,14 +2,16 @@
 
 import { ArrowDown, PanelRightClose, SquarePen } from "lucide-react";
 import dynamic from "next/dynamic";
-import { type RefObject, useCallback, useRef, useState } from "react";
+import { Fragment, type RefObject, useCallback, useRef, useState } from "react";
 import { Button, IconButton } from "@/components/ui/button";
+import { classNames } from "@/components/ui/class-names";
 import { useDraft } from "@/lib/drafts";
 import type { Task } from "@/lib/task";
 import { Composer } from "./composer";
 import type { Message } from "../conversation";
 import { agentLabel, MessageView, Waiting } from "./message-view";
 import { type ToolResult, useConversation } from "../use-conversation";
+import { isUnsent, sentId, type Unanswered } from "../unanswered";
 import { useStickToEnd } from "../use-stick-to-end";
 
 const ConversationMenu = dynamic(
@@ -60,11 +62,12 @@ export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask,
 
   const send = (message: string) => {
     goToEnd();
-    chat.send(message);
+    void chat.send(message);
   };
 
   const agent = agentBefore(chat.messages, chat.messages.length);
   const lastId = chat.messages.at(-1)?.id;
+  const failures = failuresByTurn(chat.messages, chat.unanswered);
   const isEmpty = !chat.isLoading && !chat.loadError && chat.messages.length === 0;
   const isWaiting = chat.isAnswering && chat.messages.at(-1)?.role === "user";
 
@@ -100,26 +103,24 @@ export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask,
           <div>
             <div role="log" aria-label="Conversation" aria-live="polite" className="space-y-4 pt-1">
               {chat.messages.map((message, index) => (
-                <MessageView
-                  key={message.id}
-                  message={message}
-                  isStreaming={chat.isAnswering && message.id === lastId && message.role === "assistant"}
-                  wasStopped={message.id === chat.stoppedId}
-                  showsAgent={message.agent !== agentBefore(chat.messages, index)}
-                  onShowTask={onShowTask}
-                  undos={undos}
-                />
+                <Fragment key={message.id}>
+                  <MessageView
+                    message={message}
+                    isStreaming={chat.isAnswering && message.id === lastId && message.role === "assistant"}
+                    wasStopped={message.id === chat.stoppedId}
+                    showsAgent={message.agent !== agentBefore(chat.messages, index)}
+                    onShowTask={onShowTask}
+                    undos={undos}
+                  />
+                  <Failure
+                    unanswered={failures.get(message.id)}
+                    isBusy={chat.isAnswering}
+                    onRetry={(failed) => void chat.retry(failed)}
+                  />
+                </Fragment>
               ))}
               {isWaiting && <Waiting />}
             </div>
-            {chat.unanswered && (
-              <div role="alert" className="mt-3 flex flex-wrap items-center gap-x-2 text-small text-danger">
-                {chat.unanswered.reason}
-                <button type="button" className="font-medium underline" onClick={chat.retry}>
-                  {chat.unanswered.isFinal ? "Send again" : "Try again"}
-                </button>
-              </div>
-            )}
             {chat.isLoading && <ConversationSkeleton />}
             {chat.loadError && (
               <div role="alert" className="py-8 text-center text-small">
@@ -155,6 +156,54 @@ export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask,
         />
       </div>
     </section>
+  );
+}
+
+/** Returns each failure by the last message of its turn: the user's message and what was received of the reply. */
+function failuresByTurn(
+  messages: readonly Message[],
+  unanswered: readonly Unanswered[],
+): ReadonlyMap<string, Unanswered> {
+  const failures = new Map<string, Unanswered>();
+  for (const each of unanswered) {
+    const sent = messages.findIndex(({ id }) => id === sentId(each.outgoing.idempotencyKey));
+    if (sent < 0) continue;
+    const next = messages.findIndex(({ role }, index) => index > sent && role === "user");
+    const last = messages[(next < 0 ? messages.length : next) - 1];
+    if (last) failures.set(last.id, each);
+  }
+  return failures;
+}
+
+type FailureProps = {
+  unanswered: Unanswered | undefined;
+  isBusy: boolean;
+  onRetry: (unanswered: Unanswered) => void;
+};
+
+/** Tells why a message has no complete reply, and tries again. */
+function Failure({ unanswered, isBusy, onRetry }: FailureProps) {
+  if (!unanswered) return null;
+  const wasNotSent = isUnsent(unanswered);
+  return (
+    <div
+      role="alert"
+      className={classNames(
+        "-mt-3 flex flex-wrap items-center gap-x-2 text-small text-danger",
+        wasNotSent && "justify-end text-right",
+      )}
+    >
+      {wasNotSent && "Not sent. "}
+      {unanswered.reason}
+      <button
+        type="button"
+        className="font-medium underline disabled:opacity-55"
+        disabled={isBusy}
+        onClick={() => onRetry(unanswered)}
+      >
+        {unanswered.kind === "incomplete" ? "Try again" : "Send again"}
+      </button>
+    </div>
   );
 }
 

@@ -32,6 +32,7 @@ export function Composer({ text, onChange, inputRef, isAnswering, onSend, onStop
           aria-label="Message"
           placeholder="Write a message"
           rows={1}
+          dir="auto"
           maxLength={MESSAGE_MAX}
           value={text}
           onChange={(event) => onChange(event.target.value)}
@@ -44,7 +45,9 @@ export function Composer({ text, onChange, inputRef, isAnswering, onSend, onStop
           className="field-sizing-content max-h-40 min-h-8 min-w-0 grow resize-none bg-transparent px-2 py-[5px] outline-none"
         />
         {isAnswering ? (
+          // The keys keep the buttons apart: a click on Stop must not reach the button that replaces it.
           <button
+            key="stop"
             type="button"
             aria-label="Stop"
             title="Stop"
@@ -55,6 +58,7 @@ export function Composer({ text, onChange, inputRef, isAnswering, onSend, onStop
           </button>
         ) : (
           <button
+            key="send"
             type="submit"
             aria-label="Send"
             title="Send"

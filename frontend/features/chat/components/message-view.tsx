@@ -28,7 +28,10 @@ export const MessageView = memo(function MessageView({
     return (
       <div className="flex justify-end">
         <span className="sr-only">You said: </span>
-        <div className="max-w-[85%] rounded-2xl rounded-br-md bg-accent-soft px-3.5 py-2 [overflow-wrap:anywhere] whitespace-pre-wrap">
+        <div
+          dir="auto"
+          className="max-w-[85%] rounded-2xl rounded-br-md bg-accent-soft px-3.5 py-2 [overflow-wrap:anywhere] whitespace-pre-wrap"
+        >
           {message.parts.map((part) => (part.type === "text" ? part.text : ""))}
         </div>
       </div>
@@ -41,7 +44,7 @@ export const MessageView = memo(function MessageView({
       )}
       {message.parts.map((part, index) =>
         part.type === "text" ? (
-          <p key={index} className="[overflow-wrap:anywhere] whitespace-pre-wrap">
+          <p key={index} dir="auto" className="[overflow-wrap:anywhere] whitespace-pre-wrap">
             {part.text}
           </p>
         ) : (

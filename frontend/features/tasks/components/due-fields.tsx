@@ -23,7 +23,7 @@ export function DueFields({ date, time, error, onChange }: DueFieldsProps) {
   ];
   return (
     <div>
-      <div className="grid grid-cols-[1fr_8.5rem] gap-3">
+      <div className="grid grid-cols-1 gap-3 min-[22rem]:grid-cols-[minmax(0,1fr)_8.5rem]">
         <Field
           label="Date"
           type="date"

@@ -2,6 +2,7 @@
 
 import { Calendar, Flag, Plus } from "lucide-react";
 import { type FormEvent, type Ref, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import { Chip } from "@/components/ui/chip";
 import { showToast } from "@/components/ui/toaster";
 import { errorMessage } from "@/lib/api/client";
@@ -51,10 +52,19 @@ export function QuickAdd({ actions, inputRef }: { actions: TaskActions; inputRef
     setError(null);
   };
 
-  const togglePriority = (value: Priority) => setPriority(priority === value ? "medium" : value);
+  const formRef = useRef<HTMLFormElement>(null);
+  /** Changes a detail and returns the focus to the title: the next Enter adds the task. */
+  const choose = (change: () => void) => {
+    flushSync(change);
+    formRef.current?.querySelector<HTMLInputElement>("input[name=new-task]")?.focus();
+  };
+  const chooseDate = (value: string) => choose(() => setDate(value));
+  const togglePriority = (value: Priority) =>
+    choose(() => setPriority(priority === value ? "medium" : value));
 
   return (
     <form
+      ref={formRef}
       onSubmit={submit}
       aria-label="Add a task"
       className="group/add relative rounded-xl border border-line bg-raised transition-colors focus-within:border-line-strong"
@@ -67,6 +77,7 @@ export function QuickAdd({ actions, inputRef }: { actions: TaskActions; inputRef
           aria-label="New task"
           placeholder="Add a task"
           autoComplete="off"
+          dir="auto"
           maxLength={TITLE_MAX}
           value={title}
           aria-invalid={error ? true : undefined}
@@ -89,16 +100,16 @@ export function QuickAdd({ actions, inputRef }: { actions: TaskActions; inputRef
       {/* An overlay: the list must not move under a pointer that is about to click. */}
       <div className="invisible absolute bottom-full -left-px z-20 mb-1.5 flex flex-wrap gap-1.5 rounded-xl border border-line bg-raised p-2 shadow-raised group-focus-within/add:visible md:top-full md:bottom-auto md:mt-1.5 md:mb-0">
         <div className="flex gap-1.5">
-          <Chip pressed={date === today} onClick={() => setDate(date === today ? "" : today)}>
+          <Chip pressed={date === today} onClick={() => chooseDate(date === today ? "" : today)}>
             Today
           </Chip>
-          <Chip pressed={date === tomorrow} onClick={() => setDate(date === tomorrow ? "" : tomorrow)}>
+          <Chip pressed={date === tomorrow} onClick={() => chooseDate(date === tomorrow ? "" : tomorrow)}>
             Tomorrow
           </Chip>
           <DateChip
             date={date}
             isOther={date !== "" && date !== today && date !== tomorrow}
-            onChange={setDate}
+            onChange={chooseDate}
           />
         </div>
         <span className="mx-1 w-px self-stretch bg-line max-sm:hidden" />

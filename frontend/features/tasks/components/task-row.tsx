@@ -51,7 +51,7 @@ export const TaskRow = memo(function TaskRow({
       <div
         className={classNames(
           "group/row relative flex min-h-11 items-start gap-3 overflow-hidden rounded-lg px-3 py-[11px] transition-colors",
-          "hover:bg-surface-2 has-[[role=checkbox]:focus-visible]:bg-surface-2",
+          "hover:bg-surface-2 has-focus-visible:bg-surface-2",
           isHighlighted && "bg-accent-soft!",
         )}
       >
@@ -77,8 +77,9 @@ export const TaskRow = memo(function TaskRow({
             disabled={unsaved}
             onClick={() => onEdit(task)}
             aria-label={`Edit ${task.title}`}
+            dir="auto"
             className={classNames(
-              "line-clamp-2 min-w-0 grow text-left [overflow-wrap:anywhere] transition-colors after:absolute after:inset-0 after:content-['']",
+              "line-clamp-2 min-w-0 grow text-start [overflow-wrap:anywhere] transition-colors after:absolute after:inset-0 after:content-['']",
               done && "text-text-2 line-through",
             )}
           >
@@ -86,10 +87,11 @@ export const TaskRow = memo(function TaskRow({
           </button>
           <TaskChips task={task} dueText={dueText} overdue={overdue} />
         </div>
+        {/* Beside the date, which stays visible. The space is always reserved, so that nothing moves. */}
         <div
           className={classNames(
-            "absolute top-1/2 right-1.5 z-1 hidden -translate-y-1/2 gap-0.5 rounded-lg bg-surface-2 pl-1",
-            "group-focus-within/row:pointer-fine:flex group-hover/row:pointer-fine:flex",
+            "relative z-1 -my-[7px] -mr-1.5 hidden gap-0.5 opacity-0 pointer-fine:flex",
+            "group-hover/row:opacity-100 group-has-focus-visible/row:opacity-100",
           )}
         >
           <IconButton

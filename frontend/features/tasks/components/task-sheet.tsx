@@ -80,6 +80,7 @@ export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetPro
               id={`${id}-title`}
               name="title"
               rows={1}
+              dir="auto"
               maxLength={TITLE_MAX}
               value={draft.title}
               aria-invalid={errors.title ? true : undefined}
@@ -106,6 +107,7 @@ export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetPro
             <textarea
               id={`${id}-description`}
               rows={3}
+              dir="auto"
               maxLength={DESCRIPTION_MAX}
               value={draft.description}
               className={`${inputStyle} field-sizing-content max-h-60 min-h-20 resize-none`}
@@ -146,6 +148,7 @@ export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetPro
             hint="Separate tags with commas."
             error={errors.tags}
             autoCapitalize="none"
+            dir="auto"
             onChange={(event) => set({ tags: event.target.value })}
           />
         </div>

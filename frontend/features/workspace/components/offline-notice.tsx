@@ -24,7 +24,7 @@ export function OfflineNotice() {
       {!isOnline && (
         <p className="flex items-center justify-center gap-2 bg-surface-3 px-4 py-1.5 text-small">
           <WifiOff className="size-4 shrink-0" aria-hidden="true" />
-          You are offline. You can read your tasks, but changes need a connection.
+          You are offline. Messages are sent when you are online again; changes to tasks need a connection.
         </p>
       )}
     </div>
