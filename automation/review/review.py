@@ -22,7 +22,7 @@ from automation.contract import profiles
 from automation.contract.models import SERVICES, Profile
 from automation.docker.cli import Docker
 from automation.docker.dockerfile import DockerfileError, expand, parse
-from automation.images import build, plan, revision
+from automation.images import build, build_failure, plan, revision
 from automation.images.plan import Plan
 from automation.images.progress import Progress
 from automation.process import files, processes
@@ -215,7 +215,7 @@ class _Reviewer:
         try:
             with self._part("build", f"built, with {replaced}" if replaced else "built") as (found, running):
                 command = build.command(trial, ["--load", "--tag", trial.reference, *contexts])
-                found += await _build(self.docker, command, running, limit)
+                found += await _build(self.docker, trial, command, running, limit)
             await self._examine("" if found else trial.reference)
         finally:
             # By name: an image that is identical to one of the project's keeps that one's names.
@@ -258,7 +258,9 @@ class _Reviewer:
         self.findings += found
 
 
-async def _build(docker: Docker, command: Sequence[str], running: Step, seconds: float) -> list[Remark]:
+async def _build(
+    docker: Docker, trial: Plan, command: Sequence[str], running: Step, seconds: float
+) -> list[Remark]:
     """Build, and return what prevents the image: nothing, or one remark."""
     progress, size = Progress(), 0
     try:
@@ -273,6 +275,9 @@ async def _build(docker: Docker, command: Sequence[str], running: Step, seconds:
                 return []
         error = progress.failed.error if progress.failed else " ".join(progress.rest)[-400:]
         rule, message, remedy = "failed", visible(error or "the build failed"), "correct the line"
+        explained = build_failure.explain(trial, progress, docker.settings)
+        if progress.failed and explained.remedies:
+            message, remedy = visible(explained.why), visible("   or   ".join(explained.remedies))
     except TimeoutError:
         rule, message = "time", f"does not finish within {seconds:.0f} s, the limit of a build"
         remedy = "shorten the step at which it stopped"

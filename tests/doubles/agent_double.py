@@ -34,6 +34,10 @@ def main(arguments: list[str]) -> int:
             say(json.dumps({"warnings": None}))
         case ["buildx", "build", *_] if "RUN exit 1\n" in dockerfile(arguments):
             return fail("ERROR: failed to solve: exit code: 1")
+        case ["buildx", "build", *_] if "COPY backend/src" in dockerfile(arguments):
+            missing = 'failed to calculate checksum of ref a::b: "/backend/src": not found'
+            vertex = {"digest": "d", "name": "[gordon 2/2] COPY backend/src /app", "error": missing}
+            return fail(json.dumps({"vertexes": [vertex]}))
         case ["image", "inspect", *references]:
             say(json.dumps([{"Config": {}} for _ in references]))
         case ["image", "save", _]:

@@ -126,6 +126,17 @@ def test_a_build_that_fails_hides_no_finding_about_the_text(
     assert {rule: text for rule, text in expected.items() if text not in messages.get(rule, "")} == {}
 
 
+def test_a_path_outside_the_context_is_reported_with_the_context_and_the_path_that_exists(
+    repository: Repository,
+) -> None:
+    (repository.project.root / "backend/src").mkdir(exist_ok=True)
+    text = "FROM python:3.11-slim AS gordon\nCOPY backend/src /app\n"
+    done = repository.review(repository.write("outside", text), "--json")
+    [found] = [finding for finding in result(done)["findings"] if finding["rule"] == "failed"]
+    assert "/backend/src is not in the build context, which is ./backend" in found["message"]
+    assert found["remedy"] == "COPY src"
+
+
 def test_a_build_that_fails_has_no_finding_about_what_the_text_sets_right(repository: Repository) -> None:
     text = """\
 FROM python:3.11-slim AS build
