@@ -44,7 +44,7 @@ def required(contract: Contract, composition: Composition) -> Document:
     services = {name: _service(contract, composition, name) for name in SERVICES}
     backend = services["backend"]
     services[MIGRATION] = {
-        **{key: backend[key] for key in backend.keys() - {"build", "stop_grace_period"}},
+        **{key: backend[key] for key in backend.keys() - {"build", "stop_grace_period", "hostname"}},
         "command": ["python", "-m", "app.database.migrate"],
         "ports": {},
         "depends_on": {},
@@ -95,6 +95,7 @@ def _service(contract: Contract, composition: Composition, name: str) -> Documen
         "networks": {compose.network: {} if name == "backend" else {"ipv4_address": f"{_PREFIX}.10"}},
         "volumes": _mounts(contract, composition, name),
         "tmpfs": places,
+        "hostname": name,
         "stop_grace_period": f"{rules.times.stop_max_s}s",
         "restart": rules.development_restart if development else rules.production_restart,
     }
@@ -133,7 +134,9 @@ def _environment(contract: Contract, composition: Composition, name: str) -> dic
     profile, given = contract.profile, composition.given
     both = {"PORT": str(profile.service(name).port), "VERSION": _version(composition)}
     if name == "frontend":
-        made = {"API_URL": f"http://backend:{profile.backend.port}", **both}
+        accepted = profile.frontend.environment.accepted
+        address = "API_URL" if "API_URL" in accepted else "NEXT_PUBLIC_API_URL"
+        made = {address: f"http://backend:{profile.backend.port}", **both}
         return made | ({"DEV_ALLOWED_HOSTS": ""} if composition.development else {})
     made = {
         **given,
