@@ -31,7 +31,12 @@ KUBERNETES_VERSIONS = ("1.30", "1.37")
 """The oldest version that the chart supports, and the newest one known."""
 WORKFLOWS = ".github/workflows"
 AUTOMATION_TESTS = (
-    *("tests/automation", "tests/bootstrap", "tests/mutants/test_images.py"),
+    *(
+        "tests/automation",
+        "tests/bootstrap",
+        "tests/mutants/test_images.py",
+        "tests/mutants/test_profiles.py",
+    ),
     "tests/mutants/test_chart.py",
     "tests/quickstart/test_native.py",
 )

@@ -41,6 +41,9 @@ Reference = Annotated[
         "an image with a tag other than latest, as in python:3.13-slim",
     ),
 ]
+Quantity = Annotated[
+    str, _form(r"^\d+(\.\d+)?(m|k|Ki|[MGT]i?)?$", "a quantity of Kubernetes, as in 500m or 128Mi")
+]
 Words = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -148,8 +151,8 @@ class Probe(Model):
 class Resources(Model):
     """Requests or limits of a container, in Kubernetes notation."""
 
-    cpu: str
-    memory: str
+    cpu: Quantity
+    memory: Quantity
 
 
 class Workload(Model):
@@ -186,11 +189,11 @@ class Kubernetes(Model):
     secret_keys: tuple[str, ...]
     frontend: Workload
     backend: Workload
-    cpu_min: str
+    cpu_min: Quantity
     """The bounds of the whole release, in Kubernetes notation."""
-    cpu_max: str
-    memory_min: str
-    memory_max: str
+    cpu_max: Quantity
+    memory_min: Quantity
+    memory_max: Quantity
     image_load_max_s: Amount
     pod_start_max_s: Amount
     cold_install_max_s: Amount

@@ -171,7 +171,13 @@ def scene(name: str = "standalone") -> Scene:
     for service in SERVICES:
         made.facts[service] = _facts(made, service)
     made.whole = {
-        Pair: Pair(first_page_ms=100, first_page_files=5, service_to_service_ms=3, database_connection_ms=2),
+        Pair: Pair(
+            first_page_ms=100,
+            first_page_files=5,
+            end_to_end_ms=100,
+            service_to_service_ms=3,
+            database_connection_ms=2,
+        ),
         Compositions: _compositions(profile, rules),
         Charts: Charts(absent="the chart has tests of its own"),
         Template: Template(
