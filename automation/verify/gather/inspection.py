@@ -89,6 +89,14 @@ def declared_config(dockerfile: Dockerfile) -> Config:
                 case "CMD" | "ENTRYPOINT" as keyword:
                     words = instruction.exec_form
                     config[keyword.capitalize()] = ("/bin/sh", "-c", text) if words is None else words
+                case "STOPSIGNAL" | "SHELL":
+                    config[{"STOPSIGNAL": "StopSignal"}.get(instruction.keyword, "Shell")] = text
+                case "VOLUME":
+                    config["Volumes"] = {**config.get("Volumes", {}), **dict.fromkeys(text.split())}
+                case "ONBUILD":
+                    config["OnBuild"] = [*config.get("OnBuild", ()), text]
+                case "LABEL":
+                    config["Labels"] = {**config.get("Labels", {}), **instruction.pairs}
                 case "HEALTHCHECK":
                     config["Healthcheck"] = _declared_health_check(instruction)
     environment = [f"{name}={value}" for name, value in dockerfile.target.environment.items()]
