@@ -32,7 +32,7 @@ CHECKS = [
     check
     for check in registered()
     if check.per_service
-    and ({*check.needs} <= {Source, Config, Names, Development} or check.name == "user")
+    and ({*check.needs} <= {Source, Config, Names, Development} or check.name in {"user", "writable-places"})
     and check.name not in {"tags", "labels", "label-values"}  # a text has neither
 ]
 CURRENT = settings.load({})
