@@ -121,6 +121,13 @@ def backend(session: nox.Session) -> None:
     )
 
 
+@nox.session
+def schemathesis(session: nox.Session) -> None:
+    """Check the API against its OpenAPI document on both databases. More cases: -- --cases 5000."""
+    install(session, "test")
+    session.run("python", "-m", "tests.schema", *session.posargs)
+
+
 @nox.session(venv_backend="none")
 def frontend(session: nox.Session) -> None:
     """Run the frontend's unit tests: vitest."""

@@ -165,7 +165,7 @@ async def test_idle_connections_keep_nobody_out(connect: Connect, monkeypatch: p
 
 async def test_valid_requests_reuse_their_connection(connect: Connect) -> None:
     client = await connect()
-    body = b'{"email": "ada@example.org", "password": "password"}'
+    body = b'{"email": "ada@example.org", "password": "correct horse"}'
     origin = b"Origin: " + ORIGIN.encode() + b"\r\n"
     for _ in range(2):
         await client.send(POST + origin + b"Content-Length: %d\r\n\r\n" % len(body))

@@ -62,7 +62,7 @@ async def test_a_dead_database_leaves_the_server_alive_but_not_ready(
 @pytest.mark.parametrize("dead", ["refused"], indirect=True)
 async def test_a_dead_database_is_a_temporary_problem(dead: FastAPI) -> None:
     async with browser(dead) as client:
-        body = {"name": "Ada", "email": "ada@example.org", "password": "password"}
+        body = {"name": "Ada", "email": "ada@example.org", "password": "correct horse"}
         auth = await client.post("/api/auth/sign-up/email", json=body)
         assert (auth.status_code, auth.json()["code"]) == (503, "DATABASE_UNAVAILABLE")
         assert auth.headers["retry-after"] == "5"
@@ -142,7 +142,7 @@ async def test_a_database_without_tables_is_reported(
         assert "python -m app.database.migrate" in caplog.text
         assert (await client.get("/ready")).json() == {"status": "database not migrated"}
         response = await client.post(
-            "/api/auth/sign-in/email", json={"email": "ada@example.org", "password": "password"}
+            "/api/auth/sign-in/email", json={"email": "ada@example.org", "password": "correct horse"}
         )
         assert (response.status_code, response.json()["code"]) == (503, "DATABASE_NOT_MIGRATED")
         assert response.headers["retry-after"] == "5"

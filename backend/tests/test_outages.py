@@ -38,7 +38,13 @@ def endpoints(app: FastAPI) -> list[tuple[str, str]]:
 
 async def call(client: Person, method: str, path: str) -> httpx2.Response:
     client.cookies.set("better-auth.session_token", sign("a" * 32, SECRET), domain="localhost.local")
-    body = {"email": "ada@example.org", "password": "password", "name": "Ada", "message": "x", "title": "x"}
+    body = {
+        "email": "ada@example.org",
+        "password": "correct horse",
+        "name": "Ada",
+        "message": "x",
+        "title": "x",
+    }
     return await client.request(method, path, json=None if method == "GET" else body)
 
 
@@ -125,7 +131,7 @@ async def test_acknowledged_changes_exist_once_despite_outages(
     with psycopg.connect(postgresql_server, autocommit=True) as administrator:
         outages = Outages(administrator, make_url(empty_database_url).database or "")
         async with app.router.lifespan_context(app), browser(app) as client:
-            body = {"name": "Ada", "email": "ada@example.org", "password": "password"}
+            body = {"name": "Ada", "email": "ada@example.org", "password": "correct horse"}
             assert (await client.post("/api/auth/sign-up/email", json=body)).status_code == 200
             adding = [asyncio.create_task(add_many(client, worker)) for worker in range(6)]
             for outage in range(1, 5):

@@ -66,7 +66,7 @@ async def ada(replicas: list[Server]) -> AsyncIterator[list[httpx2.AsyncClient]]
         httpx2.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", headers={"Origin": ORIGIN}, timeout=30)
         for server in replicas
     ]
-    body = {"name": "Ada", "email": f"{secrets.token_hex(4)}@example.org", "password": "password"}
+    body = {"name": "Ada", "email": f"{secrets.token_hex(4)}@example.org", "password": "correct horse"}
     signed_up = await clients[0].post("/api/auth/sign-up/email", json=body)
     assert signed_up.status_code == 200, signed_up.text
     clients[1].cookies.update(clients[0].cookies)

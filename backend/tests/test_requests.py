@@ -170,3 +170,40 @@ async def test_a_client_that_disconnects_during_its_request_is_no_error(
     await app({**scope, "query_string": b"", "client": ("127.0.0.1", 1)}, receive, send)
     assert '"status": 499' in caplog.text or "'status': 499" in caplog.text
     assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/api/tasks", "GET, POST"),
+        ("OPTIONS", "/api/tasks/x", "DELETE, GET, PATCH"),
+        ("POST", "/api/auth/get-session", "GET"),
+        ("GET", "/api/auth/sign-up/email", "POST"),
+    ],
+)
+async def test_another_method_names_all_methods_of_the_path(
+    client: Person, method: str, path: str, allowed: str
+) -> None:
+    response = await client.request(method, path)
+    assert (response.status_code, response.headers["allow"]) == (405, allowed)
+
+
+async def test_every_operation_declares_its_errors_and_credentials(app: FastAPI) -> None:
+    document = app.openapi()
+    operations = {
+        (method, path): operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+    for (method, path), operation in operations.items():
+        if not path.startswith("/api/"):
+            continue
+        errors = {status for status in operation["responses"] if status >= "4"}
+        assert "503" in errors, path
+        public = {"/api/auth/jwks", "/api/auth/ok", "/api/auth/sign-in/email", "/api/auth/sign-up/email"}
+        assert ("security" in operation) == (path not in public), path
+        if path not in public and {} not in operation["security"]:
+            assert "401" in errors, path
+        if method != "get":
+            assert "403" in errors, path
+    assert len(operations) > 25

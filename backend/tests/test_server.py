@@ -23,7 +23,7 @@ def server(migrated_sqlite: Path) -> Iterator[Server]:
 
 
 def test_a_request_in_flight_is_answered_before_the_server_stops(server: Server) -> None:
-    body = json.dumps({"name": "Ada", "email": "ada@example.org", "password": "password"}).encode()
+    body = json.dumps({"name": "Ada", "email": "ada@example.org", "password": "correct horse"}).encode()
     head = (
         f"POST /api/auth/sign-up/email?token=hidden HTTP/1.1\r\nHost: localhost\r\nOrigin: {ORIGIN}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"

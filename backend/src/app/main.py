@@ -13,7 +13,7 @@ import structlog
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import health, logging, problems
+from app import health, logging, openapi, problems
 from app.accounts.endpoints import account_error_response
 from app.accounts.endpoints import router as accounts_router
 from app.accounts.errors import AccountError
@@ -63,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     # In the order of their traffic: a request is compared with one route after another.
     for router in (health.router, tasks_router, accounts_router, chat_router):
         app.include_router(router)
+    openapi.describe(app)
     return app
 
 

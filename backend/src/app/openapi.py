@@ -1,17 +1,178 @@
-"""Write the OpenAPI document without a running server: `python -m app.openapi [FILE]`."""
+"""The OpenAPI document: what FastAPI derives from the code, with all errors and credentials.
+
+Write it without a running server: `python -m app.openapi [FILE]`.
+"""
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app.main import create_app
+from app.accounts.schemas import BODIES, Field
 from app.settings import SECRET_LENGTH, Settings
+
+Json = dict[str, Any]
+
+_UNSAFE = {"post", "put", "patch", "delete"}
+_CREDENTIALS: list[Json] = [{"session": []}, {"bearer": []}]
+_SCHEMES: Json = {
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "better-auth.session_token",
+        "description": "The session cookie. Changes also need the Origin header of the site.",
+    },
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A session token as in `set-auth-token`, or, outside /api/auth, a JSON Web Token.",
+    },
+}
+_PROBLEM: Json = {
+    "type": "object",
+    "description": "Problem details (RFC 9457).",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "description": "Identifies the problem for programs."},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+_ACCOUNT_ERROR: Json = {
+    "type": "object",
+    "description": "An error in Better Auth's format.",
+    "required": ["message"],
+    "properties": {"message": {"type": "string"}, "code": {"type": "string"}},
+}
+_DESCRIPTIONS = {
+    400: "The body is malformed or invalid.",
+    401: "There are no valid credentials.",
+    403: "The request comes from another site, or the session is too old.",
+    404: "You have nothing with this id.",
+    405: "The path has other methods.",
+    409: "This message is being answered.",
+    413: "The body is too large.",
+    415: "The content type is not supported.",
+    422: "A value is invalid.",
+    429: "Too many requests. `Retry-After` (`X-Retry-After` below /api/auth) has the seconds to wait.",
+    503: "The server is overloaded or without its database. `Retry-After` has the seconds to wait.",
+}
+_PUBLIC = {"/api/auth/sign-up/email", "/api/auth/sign-in/email", "/api/auth/jwks", "/api/auth/ok"}
+"""Operations below /api/auth that use no credentials."""
+_OPTIONAL = {"/api/auth/sign-out", "/api/auth/get-session"}
+"""Operations that answer without credentials, too."""
+
+
+def describe(app: FastAPI) -> None:
+    """Complete the OpenAPI document of an application."""
+    derive = app.openapi
+
+    def complete() -> Json:
+        if app.openapi_schema is None:
+            document = derive()
+            components = document.setdefault("components", {})
+            components["securitySchemes"] = _SCHEMES
+            schemas = components.setdefault("schemas", {})
+            schemas |= {"Problem": _PROBLEM, "AccountError": _ACCOUNT_ERROR}
+            # FastAPI's own form of errors, which this application does not use.
+            schemas.pop("HTTPValidationError", None)
+            schemas.pop("ValidationError", None)
+            for path, method, operation in _operations(document):
+                _complete(path, method, operation)
+        return app.openapi_schema or {}
+
+    app.openapi = complete  # type: ignore[method-assign] # FastAPI's documented way to extend the document
+
+
+def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def _complete(path: str, method: str, operation: Json) -> None:
+    is_account = path.startswith("/api/auth/")
+    if path in BODIES:
+        operation["requestBody"] = _body(path)
+    responses: Json = operation["responses"]
+    for status in _errors(path, method, operation):
+        if is_account:
+            content = {"application/json": {"schema": {"$ref": "#/components/schemas/AccountError"}}}
+        else:
+            content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        responses[str(status)] = {"description": _DESCRIPTIONS[status], "content": content}
+    if path == "/api/chat":
+        responses["200"]["content"] = {"text/event-stream": {}}
+    if path.startswith("/api/") and path not in _PUBLIC:
+        operation["security"] = [*_CREDENTIALS, *([{}] if path in _OPTIONAL else [])]
+
+
+def _errors(path: str, method: str, operation: Json) -> set[int]:
+    if not path.startswith("/api/"):
+        return set()
+    statuses = {503}
+    has_body = "requestBody" in operation
+    if path.startswith("/api/auth/"):
+        statuses |= {429}
+        if method in _UNSAFE:
+            statuses |= {400, 403, 413, 415}
+        if path not in _PUBLIC - {"/api/auth/sign-in/email"} | _OPTIONAL:
+            statuses |= {401}
+        if path == "/api/auth/list-sessions":
+            statuses |= {403}
+        if path == "/api/auth/sign-up/email":
+            statuses |= {422}
+        return statuses
+    statuses |= {401, 422}
+    if method in _UNSAFE:
+        statuses |= {403}
+    if has_body:
+        statuses |= {400, 413}
+    if "{" in path or path == "/api/chat":
+        statuses |= {404}
+    if path == "/api/chat":
+        statuses |= {409, 429}
+    if path.startswith("/api/tasks") and method in _UNSAFE:
+        statuses |= {429}
+    return statuses
+
+
+def _body(path: str) -> Json:
+    fields = BODIES[path]
+    schema: Json = {
+        "type": "object",
+        "properties": {field.name: _field(field) for field in fields},
+        "required": [field.name for field in fields if field.required],
+    }
+    if not schema["required"]:
+        del schema["required"]
+    return {"required": path not in _OPTIONAL, "content": {"application/json": {"schema": schema}}}
+
+
+def _field(field: Field) -> Json:
+    schema: Json = {"type": [field.kind, "null"] if field.nullable else field.kind}
+    return {**schema, **field.schema}
 
 
 def document() -> str:
     """Return the OpenAPI document as JSON. It does not depend on the settings of this machine."""
+    from app.main import create_app
+
     settings = Settings.model_construct(better_auth_secret=SecretStr("0" * SECRET_LENGTH))
     return json.dumps(create_app(settings).openapi(), indent=2) + "\n"
 

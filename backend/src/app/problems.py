@@ -1,5 +1,6 @@
 """Error responses: RFC 9457 problem details, and Better Auth's format below /api/auth."""
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -93,13 +94,29 @@ def internal_error() -> Problem:
     )
 
 
+def allowed_methods(request: Request) -> str:
+    """Return the documented methods of a path, as in the Allow header; an empty text for an unknown path."""
+    path = request.url.path
+    methods = {
+        method.upper()
+        for template, item in request.app.openapi()["paths"].items()
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)
+        for method in item
+    }
+    return ", ".join(sorted(methods))
+
+
 def install(app: FastAPI) -> None:
     """Register handlers that convert every known exception to a problem."""
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         if not isinstance(error, Problem):
-            error = Problem(error.status_code, detail=error.detail, headers=dict(error.headers or {}))
+            headers = dict(error.headers or {})
+            if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                # Starlette names the methods of one route, and a path has several.
+                headers["Allow"] = allowed_methods(request) or headers.get("Allow", "")
+            error = Problem(error.status_code, detail=error.detail, headers=headers)
         return problem_response(error, request.url.path)
 
     @app.exception_handler(RefusalError)

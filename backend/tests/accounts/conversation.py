@@ -82,7 +82,7 @@ STEPS = (
     Step(
         "sign up as a form",
         SIGN_UP,
-        b"name=Eve&email=eve%40example.org&password=12345678",
+        b"name=Eve&email=eve%40example.org&password=correct+horse",
         headers={"content-type": "application/x-www-form-urlencoded"},
     ),
     Step("sign up with an address that is taken", SIGN_UP, ADA),

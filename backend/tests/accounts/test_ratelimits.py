@@ -12,7 +12,7 @@ from app.database import Database
 from app.ratelimits import LONGEST_WINDOW_S, Limit, RateLimit, RateLimiter
 from backend.tests.browsers import browser
 
-NOBODY = {"email": "nobody@example.org", "password": "password"}
+NOBODY = {"email": "nobody@example.org", "password": "correct horse"}
 
 
 class Clock:

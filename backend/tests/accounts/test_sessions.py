@@ -89,7 +89,7 @@ async def test_session_responses_are_not_cached(signed_in: SignIn) -> None:
 async def test_the_https_cookie_is_secure(app: FastAPI) -> None:
     app.state.settings = app.state.settings.model_copy(update={"better_auth_url": "https://todo.example"})
     async with browser(app) as client:
-        body = {"name": "Ada", "email": "ada@example.org", "password": "password"}
+        body = {"name": "Ada", "email": "ada@example.org", "password": "correct horse"}
         response = await client.post(
             "/api/auth/sign-up/email", json=body, headers={"Origin": "https://todo.example"}
         )

@@ -12,7 +12,7 @@ from app.accounts.models import Account, Session, User
 from backend.tests.browsers import ORIGIN, Person, browser
 
 SIGN_UP = "/api/auth/sign-up/email"
-ADA = {"name": "Ada", "email": "ada@example.org", "password": "password"}
+ADA = {"name": "Ada", "email": "ada@example.org", "password": "correct horse"}
 
 
 async def test_concurrent_sign_ups_with_one_address_create_one_account(app: FastAPI) -> None:

@@ -48,6 +48,8 @@ export function explainRefusal(
       return { password: "The email address or the password is incorrect." };
     case "PASSWORD_TOO_SHORT":
       return { password: `Use at least ${PASSWORD_MIN} characters.` };
+    case "PASSWORD_COMPROMISED":
+      return { password: "This password is too common. Choose another one." };
     case "PASSWORD_TOO_LONG":
       return { password: `Use at most ${PASSWORD_MAX} characters.` };
     case "INVALID_ORIGIN":

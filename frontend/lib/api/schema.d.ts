@@ -32,9 +32,6 @@ export interface components {
     ConversationUpdate: {
       title: string;
     };
-    HTTPValidationError: {
-      detail?: components["schemas"]["ValidationError"][];
-    };
     MessageOut: {
       id: string;
       /** @enum {string} */
@@ -91,12 +88,21 @@ export interface components {
       /** @default false */
       all_day?: boolean;
     };
-    ValidationError: {
-      loc: (string | number)[];
-      msg: string;
+    Problem: {
       type: string;
-      input?: unknown;
-      ctx?: Record<string, never>;
+      title: string;
+      status: number;
+      detail: string;
+      code: string;
+      request_id?: string;
+      errors?: {
+        field: string;
+        message: string;
+      }[];
+    };
+    AccountError: {
+      message: string;
+      code?: string;
     };
   };
   responses: never;

@@ -14,8 +14,10 @@ from app.accounts.cookies import SessionCookies, expose
 from app.accounts.dependencies import AccountsDep
 from app.accounts.errors import WITHOUT_CODE, AccountError
 from app.accounts.origins import check_cookie_origin, check_sign_in_origin, check_urls
-from app.accounts.ratelimits import retry_after
+from app.accounts.ratelimits import guess_retry_after, retry_after
 from app.accounts.service import Accounts, Device, SignedIn
+from app.problems import allowed_methods
+from app.ratelimits import RateLimiter
 
 PREFIX = "/api/auth"
 MAXIMUM_USER_AGENT = 500
@@ -119,6 +121,11 @@ async def sign_in(
     values = schemas.check(body, schemas.SIGN_IN)
     check_sign_in_origin(request)
     remember = values.get("rememberMe", True)
+    limiter: RateLimiter = request.app.state.rate_limiter
+    known = await accounts.addresses(values["email"])
+    seconds = await guess_retry_after(limiter, values["email"], device.address, known)
+    if seconds is not None:
+        raise AccountError("TOO_MANY_REQUESTS", headers={"X-Retry-After": str(seconds)})
     signed_in = await accounts.sign_in(
         email=values["email"], password=values["password"], remember=remember, device=device
     )
@@ -166,10 +173,10 @@ async def get_session(request: Request, accounts: AccountsDep, cookies: Cookies)
     return response
 
 
-@router.post("/get-session", dependencies=[Depends(read_body)])
+@router.post("/get-session", dependencies=[Depends(read_body)], include_in_schema=False)
 async def post_session() -> Response:
     """Not supported: always returns 405. Use GET instead."""
-    no_store = {"cache-control": "no-store", "pragma": "no-cache"}
+    no_store = {"allow": "GET", "cache-control": "no-store", "pragma": "no-cache"}
     raise AccountError("METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED", headers=no_store)
 
 
@@ -290,9 +297,10 @@ async def ok() -> Response:
     methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
     include_in_schema=False,
 )
-async def unknown() -> Response:
-    """Return an empty 404 for unknown paths and methods, as Better Auth does."""
-    return Response(status_code=404)
+async def unknown(request: Request) -> Response:
+    """Return an empty 404 for an unknown path, as Better Auth does, or 405 for a known one."""
+    allowed = allowed_methods(request)
+    return Response(status_code=405, headers={"Allow": allowed}) if allowed else Response(status_code=404)
 
 
 async def _require(request: Request, accounts: Accounts, cookies: SessionCookies) -> SignedIn:

@@ -19,6 +19,7 @@ ERRORS: dict[str, tuple[int, str]] = {
     ),
     "MISSING_OR_NULL_ORIGIN": (403, "Missing or null Origin"),
     "NO_FIELDS_TO_UPDATE": (400, "No fields to update"),
+    "PASSWORD_COMPROMISED": (400, "This password is one of the most common ones. Choose another one."),
     "PASSWORD_TOO_LONG": (400, "Password too long"),
     "PASSWORD_TOO_SHORT": (400, "Password too short"),
     "SESSION_EXPIRED": (400, "Session expired. Re-authenticate to perform this action."),

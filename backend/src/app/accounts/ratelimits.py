@@ -1,10 +1,14 @@
-"""Better Auth's rate limits by client address, which prevent password guessing."""
+"""Rate limits that prevent password guessing: Better Auth's by client address, and one by account."""
 
+import hashlib
 import ipaddress
+from collections.abc import Iterable
 
 from app.ratelimits import Limit, RateLimiter
 
 STRICT, USUAL = Limit(calls=3, window_s=10), Limit(calls=100, window_s=10)
+GUESSES = Limit(calls=10, window_s=60)
+"""Sign-ins to one account from all networks together in which it is not signed in."""
 STRICT_PATHS = ("/sign-in", "/sign-up", "/change-password")
 
 
@@ -16,6 +20,22 @@ async def retry_after(limiter: RateLimiter, address: str, path: str) -> int | No
     """
     limit = STRICT if path.startswith(STRICT_PATHS) else USUAL
     return await limiter.retry_after(f"{network(address)}|{path}", limit)
+
+
+async def guess_retry_after(
+    limiter: RateLimiter, email: str, address: str, known: Iterable[str]
+) -> int | None:
+    """Count a sign-in and return the seconds until a retry if the account has too many, else None.
+
+    Networks in which the account is signed in are not counted, so that nobody locks its owner out.
+
+    Raises:
+        SQLAlchemyError, TimeoutError: when the database is unavailable.
+    """
+    if network(address) in {network(other) for other in known}:
+        return None
+    account = hashlib.sha256(email.lower().encode("utf-8", "replace")).hexdigest()
+    return await limiter.retry_after(f"{account}|/sign-in", GUESSES)
 
 
 def network(address: str) -> str:

@@ -29,6 +29,17 @@ class Field:
     required: bool = True
     nullable: bool = False
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The limits of a string as a JSON schema."""
+        if self.kind == "boolean":
+            return {}
+        if "assword" in self.name:
+            return {"minLength": 8 if self.name != "currentPassword" else 0, "maxLength": 128}
+        if self.name == "email":
+            return {"format": "email", "maxLength": MAXIMUM_TEXT, "pattern": f"^{EMAIL.pattern}$"}
+        return {"maxLength": MAXIMUM_TEXT, "pattern": r"^[^\u0000]*$"}
+
 
 SIGN_UP = (
     Field("name"),
@@ -61,6 +72,16 @@ SIGN_OUT = (
     Field("disableRedirect", "boolean", required=False),
     Field("state", required=False),
 )
+
+BODIES = {
+    "/api/auth/sign-up/email": SIGN_UP,
+    "/api/auth/sign-in/email": SIGN_IN,
+    "/api/auth/sign-out": SIGN_OUT,
+    "/api/auth/update-user": UPDATE_USER,
+    "/api/auth/change-password": CHANGE_PASSWORD,
+    "/api/auth/delete-user": DELETE_USER,
+    "/api/auth/revoke-session": REVOKE_SESSION,
+}
 
 
 def parse_body(content: bytes, content_type: str, *, form: bool) -> Any:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import passwords, tokens
+from app.accounts.common_passwords import COMMON_PASSWORDS
 from app.accounts.errors import AccountError
 from app.accounts.models import Account, Session, SessionRow, SigningKey, User, UserRow
 from app.accounts.schemas import EMAIL, user_json
@@ -31,6 +32,11 @@ _SESSION_WITH_USER = Statement(
     )
     .join(User, Session.user_id == User.id)
     .where(_OF_TOKEN)
+)
+_ADDRESSES = Statement(
+    select(Session.ip_address.label("ip_address"))
+    .join(User, Session.user_id == User.id)
+    .where(User.email == bindparam("email"))
 )
 _USER = Statement(select(User.id).where(User.id == bindparam("id")))
 _SIGNING_KEYS = Statement(
@@ -84,9 +90,10 @@ class Accounts:
         """Create an account and its first session.
 
         Raises:
-            AccountError: PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG or USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL.
+            AccountError: PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_COMPROMISED or
+                USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL.
         """
-        _check_length(password)
+        _check_new(password)
         email = email.lower()
         async with self._database.transaction(read_only=True) as transaction:
             if await transaction.scalar(select(User.id).where(User.email == email)):
@@ -137,6 +144,11 @@ class Accounts:
                 raise AccountError("INVALID_EMAIL_OR_PASSWORD")
             _log_as(user.id)
             return SignedIn(user, _begin(transaction, user.id, remember=remember, device=device))
+
+    async def addresses(self, email: str) -> list[str]:
+        """Return the addresses from which the account with an email address is signed in."""
+        rows = await self._database.fetch(_ADDRESSES, {"email": email.lower()})
+        return [row["ip_address"] or "" for row in rows]
 
     async def find(self, token: str | None, *, extend: bool = False) -> SignedIn | None:
         """Return the active session with this token and its user, or None.
@@ -212,10 +224,10 @@ class Accounts:
         """Change the password; with `revoke_others`, end all sessions and return a new one.
 
         Raises:
-            AccountError: PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, INVALID_PASSWORD or
+            AccountError: PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_COMPROMISED, INVALID_PASSWORD or
                 CREDENTIAL_ACCOUNT_NOT_FOUND.
         """
-        _check_length(new)
+        _check_new(new)
         user_id = signed_in.user.id
         await self._check_password(user_id, current)
         hashed = await passwords.hash_password(new)
@@ -326,6 +338,12 @@ def _begin(transaction: AsyncSession, user_id: str, *, remember: bool, device: D
 def _log_as(user_id: str) -> None:
     """Add the user to all further log lines of this request."""
     structlog.contextvars.bind_contextvars(user_id=user_id)
+
+
+def _check_new(password: str) -> None:
+    _check_length(password)
+    if password.lower() in COMMON_PASSWORDS:
+        raise AccountError("PASSWORD_COMPROMISED")
 
 
 def _check_length(password: str, *, minimum: int = passwords.MINIMUM_LENGTH) -> None:

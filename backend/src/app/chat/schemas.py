@@ -1,6 +1,5 @@
 """Request and response bodies of conversations. `app.chat.parts` defines the streamed parts."""
 
-import unicodedata
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -9,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from app.chat.models import CONVERSATION_TITLE_LENGTH, IDEMPOTENCY_KEY_LENGTH
 from app.instants import Instant
+from app.text import any_text, one_line, refuse_controls, some_text
 
 MESSAGE_LENGTH = 4000
 
@@ -28,16 +28,6 @@ def _without_nul(text: str) -> str:
     return text
 
 
-def _printable(text: str) -> str:
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
-        raise ValueError("must not contain control characters")
-    return text
-
-
-def _one_line(value: object) -> object:
-    return " ".join(value.split()) if isinstance(value, str) else value
-
-
 class ChatRequest(BaseModel):
     """A message to the agent.
 
@@ -51,10 +41,18 @@ class ChatRequest(BaseModel):
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=MESSAGE_LENGTH),
         AfterValidator(_without_nul),
+        Field(json_schema_extra={"pattern": r"^[^\x00]*[^\x00\s][^\x00]*$"}),
     ]
-    conversation_id: Annotated[str, Field(max_length=64), AfterValidator(_printable)] | None = None
+    conversation_id: (
+        Annotated[str, Field(max_length=64), BeforeValidator(refuse_controls), any_text()] | None
+    ) = None
     idempotency_key: (
-        Annotated[str, Field(min_length=1, max_length=IDEMPOTENCY_KEY_LENGTH), AfterValidator(_printable)]
+        Annotated[
+            str,
+            Field(min_length=1, max_length=IDEMPOTENCY_KEY_LENGTH),
+            BeforeValidator(refuse_controls),
+            any_text(),
+        ]
         | None
     ) = None
     time_zone: Annotated[str, Field(max_length=64), AfterValidator(_time_zone)] = "UTC"
@@ -68,8 +66,8 @@ class ConversationUpdate(BaseModel):
     title: Annotated[
         str,
         StringConstraints(min_length=1, max_length=CONVERSATION_TITLE_LENGTH),
-        BeforeValidator(_one_line),
-        AfterValidator(_printable),
+        BeforeValidator(one_line),
+        some_text(),
     ]
 
 

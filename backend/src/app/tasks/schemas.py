@@ -1,5 +1,6 @@
 """Request and response bodies of tasks."""
 
+import re
 import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -11,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
     StringConstraints,
 )
 
@@ -24,32 +26,10 @@ from app.tasks.models import (
     Status,
     Task,
 )
+from app.text import any_text, lines, one_line, refuse_controls, some_text
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 9998
 """Every instant in this range exists in every time zone."""
-
-
-def _refuse_control_characters(text: str, *, allowed: str = "") -> str:
-    for character in text:
-        if unicodedata.category(character) == "Cc" and character not in allowed:
-            raise ValueError(f"must not contain the control character U+{ord(character):04X}")
-    return text
-
-
-def _one_line(value: object) -> object:
-    return " ".join(value.split()) if isinstance(value, str) else value
-
-
-def _trimmed(value: object) -> object:
-    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
-
-
-def _without_controls(text: str) -> str:
-    return _refuse_control_characters(text)
-
-
-def _without_controls_but_lines(text: str) -> str:
-    return _refuse_control_characters(text, allowed="\n\t")
 
 
 def _tag(text: str) -> str:
@@ -59,7 +39,7 @@ def _tag(text: str) -> str:
         raise ValueError("a tag needs at least one character")
     if len(tag) > TAG_LENGTH:
         raise ValueError(f"a tag has at most {TAG_LENGTH} characters")
-    return _refuse_control_characters(tag)
+    return tag
 
 
 def _distinct(tags: list[str]) -> list[str]:
@@ -70,7 +50,8 @@ def _distinct(tags: list[str]) -> list[str]:
 
 
 def _iso_only(value: object) -> object:
-    if isinstance(value, datetime | str):
+    # A text of digits alone would be read as seconds since 1970.
+    if isinstance(value, datetime) or (isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[Tt ]", value)):
         return value
     raise ValueError("must be an ISO 8601 date and time such as 2026-12-24T17:00:00Z")
 
@@ -91,16 +72,19 @@ def _utc_in_range(value: datetime) -> datetime:
 Title = Annotated[
     str,
     StringConstraints(min_length=1, max_length=TITLE_LENGTH),
-    BeforeValidator(_one_line),
-    AfterValidator(_without_controls),
+    BeforeValidator(one_line),
+    some_text(),
 ]
 Description = Annotated[
-    str,
-    StringConstraints(max_length=DESCRIPTION_LENGTH),
-    BeforeValidator(_trimmed),
-    AfterValidator(_without_controls_but_lines),
+    str, StringConstraints(max_length=DESCRIPTION_LENGTH), BeforeValidator(lines), any_text()
 ]
-Tag = Annotated[str, AfterValidator(_tag)]
+Tag = Annotated[
+    str,
+    StringConstraints(max_length=TAG_LENGTH),
+    BeforeValidator(refuse_controls),
+    AfterValidator(_tag),
+    some_text(but="#"),
+]
 Tags = Annotated[list[Tag], Field(max_length=200), AfterValidator(_distinct)]
 Due = Annotated[AwareDatetime, BeforeValidator(_iso_only), AfterValidator(_utc_in_range)]
 
@@ -115,7 +99,7 @@ class TaskCreate(BaseModel):
     priority: Priority = Priority.MEDIUM
     tags: Tags = []
     due_at: Due | None = None
-    all_day: bool = False
+    all_day: StrictBool = False
 
 
 class TaskUpdate(BaseModel):
@@ -129,7 +113,7 @@ class TaskUpdate(BaseModel):
     priority: Priority = Priority.MEDIUM
     tags: Tags = []
     due_at: Due | None = None
-    all_day: bool = False
+    all_day: StrictBool = False
 
 
 class TaskOut(BaseModel):
@@ -176,8 +160,8 @@ class TaskQuery(BaseModel):
     q: Annotated[
         str,
         StringConstraints(max_length=TITLE_LENGTH),
-        BeforeValidator(_one_line),
-        AfterValidator(_without_controls),
+        BeforeValidator(one_line),
+        any_text(),
     ] = ""
     due_after: Due | None = None
     due_before: Due | None = None
