@@ -41,7 +41,10 @@ AUTOMATION_TESTS = (
     "tests/mutants/test_chart.py",
     "tests/quickstart/test_native.py",
 )
-IMAGES_TESTS = ("tests/images", "tests/mutants/test_compose.py", "tests/quickstart/test_docker.py")
+IMAGES_TESTS = (
+    *("tests/images", "tests/mutants/test_compose.py", "tests/mutants/test_nginx.py"),
+    "tests/quickstart/test_docker.py",
+)
 QUICKSTART = "tests/quickstart/test_cluster.py"
 # Without a network: it would try what it finds. The skipped password is an old example's.
 SECRETS = (
