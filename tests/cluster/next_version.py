@@ -63,7 +63,7 @@ def next_version(current: Settings, folder: Path, target: Target) -> Iterator[Ma
     profile = profiles.load(PROFILE, changed.root)
     # The tags of the latest build stay with the current version.
     plans = [
-        replace(plan, tags=())
+        replace(plan, own_tag=plan.content, tags=())
         for plan in asyncio.run(plan_all(changed, [profile], SERVICES, Options(version=VERSION)))
     ]
     docker = Docker.find(changed)
