@@ -114,6 +114,8 @@ def kubectl(
             say({"kind": "List", "items": documents})
         case ["create"]:
             state["restored"] = True
+        case ["replace"] if BEHAVIOUR == "reads-only":
+            return refuse('Error from server (Forbidden): is forbidden: User "reader" cannot update resource')
         case ["replace"]:
             if "--dry-run=server" in arguments:
                 say({"kind": "List", "items": parsed(given)})

@@ -312,3 +312,10 @@ def test_down_twice_leaves_another_release_alone(project: Project, cluster: Clus
     assert len(cluster.calls("helm", "uninstall")) == 1
     assert project.invoke("helm-uninstall").returncode == 0
     assert len(cluster.calls("helm", "uninstall")) == 2
+
+
+def test_a_user_who_may_only_read_gets_the_status(project: Project, cluster: Cluster) -> None:
+    project.invoke("helm-install", "--no-wait")
+    told = project.invoke("status", CLUSTER="reads-only")
+    assert told.returncode == 0, told.stderr
+    assert "changed since the installation" not in told.stdout
