@@ -155,3 +155,33 @@ def test_private_keys_are_encrypted_as_better_auth_does() -> None:
     assert decrypt(encrypt("text", secret), secret) == "text"
     with pytest.raises(InvalidTag):
         decrypt(encrypted, secret[::-1])
+
+
+@pytest.mark.parametrize("end", ["sign-out", "revoke-sessions", "revoke-other-sessions", "change-password"])
+async def test_every_credential_of_a_session_ends_with_it_at_once(app: FastAPI, end: str) -> None:
+    account = {"name": "Ada", "email": "ada@example.org", "password": "correct horse"}
+    async with browser(app, "192.0.2.1") as other, browser(app, "192.0.2.2") as one, browser(app) as program:
+        signed_up = await one.post("/api/auth/sign-up/email", json=account)
+        bearer = signed_up.headers["set-auth-token"]
+        token = (await one.get("/api/auth/token")).json()["token"]
+        cookies = dict(one.cookies)
+        credentials = [
+            {"Authorization": f"Bearer {bearer}"},
+            {"Authorization": f"Bearer {token}"},
+            {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())},
+        ]
+        before = [(await program.get("/api/tasks", headers=headers)).status_code for headers in credentials]
+        assert before == [200, 200, 200]
+        ending = one
+        if end == "revoke-other-sessions":
+            assert (await other.post("/api/auth/sign-in/email", json=account)).status_code == 200
+            ending = other
+        body = {
+            "currentPassword": "correct horse",
+            "newPassword": "battery staple",
+            "revokeOtherSessions": True,
+        }
+        response = await ending.post(f"/api/auth/{end}", json=body if end == "change-password" else {})
+        assert response.status_code == 200, response.text
+        after = [(await program.get("/api/tasks", headers=headers)).status_code for headers in credentials]
+        assert after == [401, 401, 401]

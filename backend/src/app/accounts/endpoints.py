@@ -168,7 +168,7 @@ async def get_session(request: Request, accounts: AccountsDep, cookies: Cookies)
     answer = {"session": schemas.session_json(signed_in.session), "user": schemas.user_json(signed_in.user)}
     response = JSONResponse(answer, headers=no_store)
     _remember_extended(response, cookies, signed_in)
-    response.headers["set-auth-jwt"] = await accounts.issue_token(signed_in.user)
+    response.headers["set-auth-jwt"] = await accounts.issue_token(signed_in)
     expose(response, "set-auth-jwt")
     return response
 
@@ -184,7 +184,7 @@ async def post_session() -> Response:
 async def get_token(request: Request, accounts: AccountsDep, cookies: Cookies) -> Response:
     """Create a JSON Web Token that identifies the user to other services. It is valid for 15 minutes."""
     signed_in = await _require(request, accounts, cookies)
-    response = JSONResponse({"token": await accounts.issue_token(signed_in.user)})
+    response = JSONResponse({"token": await accounts.issue_token(signed_in)})
     return _remember_extended(response, cookies, signed_in)
 
 

@@ -39,6 +39,11 @@ _ADDRESSES = Statement(
     .where(User.email == bindparam("email"))
 )
 _USER = Statement(select(User.id).where(User.id == bindparam("id")))
+_ITS_SESSION = Statement(
+    select(Session.expires_at.label("expires_at")).where(
+        Session.id == bindparam("id"), Session.user_id == bindparam("user_id")
+    )
+)
 _SIGNING_KEYS = Statement(
     select(
         *(attribute.class_attribute.label(attribute.key) for attribute in SigningKey.__mapper__.column_attrs)
@@ -189,22 +194,33 @@ class Accounts:
         name = tokens.key_id(token)
         keys = [key for key in await self._signing_keys() if key.id == name] if name else []
         key = keys[0] if keys else None
-        about = tokens.subject(token, self._issuer, shared_secret=self._shared_secret, key=key)
-        if about is None or not await self._database.fetch(_USER, {"id": about}):
+        found = tokens.subject(token, self._issuer, shared_secret=self._shared_secret, key=key)
+        if found is None:
+            return None
+        about, session = found
+        if session is None:
+            rows = await self._database.fetch(_USER, {"id": about})
+        else:
+            # A token ends with its session, at once.
+            rows = await self._database.fetch(_ITS_SESSION, {"id": session, "user_id": about})
+            rows = [row for row in rows if row["expires_at"] > utc_now()]
+        if not rows:
             return None
         _log_as(about)
         return about
 
-    async def issue_token(self, user: User | UserRow) -> str:
-        """Create a JSON Web Token for a user, valid for 15 minutes."""
+    async def issue_token(self, signed_in: SignedIn) -> str:
+        """Create a JSON Web Token for a session, valid for 15 minutes and no longer than the session."""
+        user = signed_in.user
         keys = await self._signing_keys()
         for key in keys or [await self._add_signing_key()]:
             private = tokens.private_key(key, self._secret)
             if private is not None:
-                return tokens.issue(user_json(user), user.id, self._issuer, key.id, private)
+                claims = user_json(user) | {"sid": signed_in.session.id}
+                return tokens.issue(claims, user.id, self._issuer, key.id, private)
         # All existing keys were encrypted under a previous secret.
         await self._add_signing_key()
-        return await self.issue_token(user)
+        return await self.issue_token(signed_in)
 
     async def web_keys(self) -> list[dict[str, Any]]:
         """Return the public keys that verify this server's tokens."""

@@ -84,8 +84,12 @@ def key_id(token: str) -> str | None:
     return name if header.get("alg") == "EdDSA" and isinstance(name, str) and _is_plain(name) else None
 
 
-def subject(token: str, issuer: str, *, shared_secret: str, key: SigningKey | None) -> str | None:
-    """Return the subject of a token; None unless its signature, times, issuer and audience are valid.
+def subject(
+    token: str, issuer: str, *, shared_secret: str, key: SigningKey | None
+) -> tuple[str, str | None] | None:
+    """Return the subject of a token and the session that it belongs to, if any.
+
+    Returns None unless its signature, times, issuer and audience are valid.
 
     Args:
         token: the token as received.
@@ -108,8 +112,10 @@ def subject(token: str, issuer: str, *, shared_secret: str, key: SigningKey | No
         )
     except (jwt.InvalidTokenError, ValueError):
         return None
-    about = str(claims["sub"])
-    return about if _is_plain(about) else None
+    about, session = str(claims["sub"]), claims.get("sid")
+    if not _is_plain(about) or not (session is None or (isinstance(session, str) and _is_plain(session))):
+        return None
+    return about, session
 
 
 def _is_plain(text: str) -> bool:
