@@ -73,7 +73,7 @@ async def clean(
     yes: flags.Yes = False,
     dry_run: flags.DryRun = False,
 ) -> None:
-    """Remove build output, caches and installed packages, or unused images."""
+    """Remove builds, caches and packages, or unused images."""
     from automation.engines import maintenance
     from automation.images import outdated
 
