@@ -34,10 +34,10 @@ _BUILT = re.compile(
     r"|/opt/venv/(pyvenv\.cfg|bin/(uvicorn|python3?)|lib64)|/usr/local/bin/(launch|healthcheck|uvicorn)"
     # Next.js and nginx
     r"|/app/(server\.js|healthcheck\.mjs|package\.json|\.next/(BUILD_ID|[\w.-]+\.json))"
-    r"|/app/\.next/(server|static)/[\w.()\[\]/@~-]+\.(js|json|map|css|svg|html|rsc|meta|body|woff2?)"
+    r"|/app/\.next/(server|static)/[\w.()\[\]/@~-]+\.(js|json|map|css|svg|ico|png|html|rsc|meta|body|woff2?)"
     r"|/etc/nginx/(mime\.types|version|nginx\.conf|(problem|security)-headers\.conf)"
-    r"|/usr/share/nginx/html/([\w.-]+/)?[\w.-]+\.(html|txt|svg)"
-    r"|/usr/share/nginx/html/_next/[\w.()\[\]/@~-]+\.(js|json|map|css|svg|woff2?)"
+    r"|/usr/share/nginx/html/([\w.-]+/)?[\w.-]+\.(html|txt|svg|ico|png)"
+    r"|/usr/share/nginx/html/_next/[\w.()\[\]/@~-]+\.(js|json|map|css|svg|ico|png|woff2?)"
 )
 """What the build writes."""
 _STANDARD = re.compile(r"/usr/local/lib/python3\.\d+/(?:lib-dynload/)?([\w-]+)[./].*")
