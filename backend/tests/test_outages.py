@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
 from app.accounts.signatures import sign
+from app.admission import WORKING
 from app.chat import replies, service
 from app.database.migrate import migrate
 from app.main import create_app
@@ -76,7 +77,8 @@ async def test_a_frozen_database_times_out() -> None:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         app = create_app(settings_for(f"postgresql://somebody:hidden@{address}/todo"))
         async with app.router.lifespan_context(app), browser(app) as client:
-            calls = ["/api/tasks", "/api/auth/get-session", "/api/conversations"] * 10
+            # As many as are in work at the same time: more would be refused as an overload.
+            calls = ["/api/tasks", "/api/auth/get-session", "/api/conversations"] * (WORKING // 3)
             async with asyncio.timeout(30):
                 answers = await asyncio.gather(*(call(client, "GET", path) for path in calls))
         for path, answer in zip(calls, answers, strict=True):
