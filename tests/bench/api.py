@@ -24,6 +24,8 @@ from tests.provision.postgres import postgres_server
 SECRET = "0123456789abcdef0123456789abcdef"
 FLOOR = "bare ASGI, one statement"
 COOKIE = "better-auth.session_token"
+REFUSED = 503
+"""The status of a request that an overloaded server refuses at once."""
 
 
 @dataclass(frozen=True)
@@ -190,16 +192,20 @@ async def _ask(
     for number in left:
         # Another address for every request, because the account endpoints limit the rate of each.
         address = f"10.{number // 65536}.{number // 256 % 256}.{number % 256}"
-        writer.write(
+        request = (
             f"{operation.method} {operation.path} HTTP/1.1\r\nHost: localhost:3000\r\nCookie: {cookie}\r\n"
             f"Origin: http://localhost:3000\r\nX-Forwarded-For: {address}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(operation.body)}\r\n\r\n".encode()
-            + operation.body
-        )
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
-        body = await reader.readexactly(int(length))
-        if int(head.split(b" ", 2)[1]) != operation.status:
+            f"Content-Type: application/json\r\nContent-Length: {len(operation.body)}\r\n\r\n"
+        ).encode()
+        status = REFUSED
+        # With more connections than the server has places, the time includes what it refuses.
+        while status == REFUSED:
+            writer.write(request + operation.body)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+            body = await reader.readexactly(int(length))
+            status = int(head.split(b" ", 2)[1])
+        if status != operation.status:
             raise RuntimeError(f"{operation.method} {operation.path} failed: {head!r} {body!r}")
 
 

@@ -1,11 +1,14 @@
 """What a write leaves on the disk: whole after a power loss, and closed to other users of the machine."""
 
+import asyncio
 import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import String, text
+from sqlalchemy import String, literal, select, text
 
 from app.database import Call, Database, Statement
 from backend.tests.database.power_loss import watched_disk
@@ -68,3 +71,28 @@ def _open(folder: Path) -> None:
 
 def _open_to_others(folder: Path) -> list[str]:
     return [file.name for file in folder.iterdir() if file.stat().st_mode & 0o077]
+
+
+OTHER_PROGRAM = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("CREATE TABLE IF NOT EXISTS other (number INTEGER)")
+connection.commit()
+connection.close()
+"""
+
+
+async def test_another_program_that_closes_the_database_leaves_the_log_to_the_server(tmp_path: Path) -> None:
+    """A process that opens and closes the file itself loses SQLite's locks, and others delete its log."""
+    path = tmp_path / "todo.db"
+    database = Database(f"sqlite:///{path}")
+    one = Statement(select(literal(1).label("one")))
+    await asyncio.gather(*(database.fetch(one) for _ in range(20)))
+    async with database.transaction() as session:
+        await session.execute(text("CREATE TABLE mine (number INTEGER)"))
+    command = [sys.executable, "-c", OTHER_PROGRAM, str(path)]
+    await asyncio.to_thread(subprocess.run, command, check=True)
+    assert path.with_name("todo.db-wal").exists()
+    async with database.transaction() as session:
+        await session.execute(text("INSERT INTO mine VALUES (1)"))
+    await database.close()

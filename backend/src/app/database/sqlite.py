@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,8 @@ LOCK_TIMEOUT_S = 10
 """The time that one writer waits for another."""
 THREADS = 4
 PRIVATE = 0o600
+_CREATION = threading.Lock()
+"""No connection of this process opens the database before the creation of its file has ended."""
 _PAUSE_S = 0.005
 
 
@@ -119,8 +122,9 @@ def keep_private(path: Path) -> None:
     SQLite gives the files that it adds the mode of the first one. A file of another user keeps its mode: this
     server may use it, but not change it.
     """
-    with suppress(FileNotFoundError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE))
+    # Closing an existing file would end all locks that SQLite has on it in this process.
+    with _CREATION, suppress(FileExistsError, FileNotFoundError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE))
     for suffix in ("", "-wal", "-shm", "-journal"):
         file = path.with_name(path.name + suffix)
         with suppress(FileNotFoundError, PermissionError):
