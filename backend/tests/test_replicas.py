@@ -76,7 +76,9 @@ async def ada(replicas: list[Server]) -> AsyncIterator[list[httpx2.AsyncClient]]
 
 
 async def titles(client: httpx2.AsyncClient) -> list[str]:
-    return [task["title"] for task in (await client.get("/api/tasks")).json()["items"]]
+    answer = await client.get("/api/tasks")
+    assert answer.status_code == 200, answer.text
+    return [task["title"] for task in answer.json()["items"]]
 
 
 async def parts_until(client: httpx2.AsyncClient, part_type: str, body: dict[str, Any]) -> list[Any]:

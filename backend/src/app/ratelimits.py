@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Integer, Text, delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import Base, Call, Database, Statement
+from app.database import Base, Call, Database, Statement, new_id
 
 LONGEST_WINDOW_S = 60
 USERS_COUNTED = 10_000
@@ -44,7 +44,7 @@ class RateLimit(Base):
 _COUNT = Statement(
     text(
         """
-    INSERT INTO "rateLimit" AS counted (id, key, count, "lastRequest") VALUES (:key, :key, 1, :now)
+    INSERT INTO "rateLimit" AS counted (id, key, count, "lastRequest") VALUES (:id, :key, 1, :now)
     ON CONFLICT (key) DO UPDATE SET
         count = CASE WHEN counted."lastRequest" > :now - :window AND counted."lastRequest" < :now + :window
             THEN counted.count + 1 ELSE 1 END,
@@ -128,4 +128,5 @@ class ChangeLimiter:
 
 
 def _parameters(key: str, limit: Limit, now: int) -> dict[str, Any]:
-    return {"key": key, "now": now, "window": limit.window_s * 1000}
+    # With an id of its own, a concurrent insertion can only meet the other one at the key.
+    return {"id": new_id(), "key": key, "now": now, "window": limit.window_s * 1000}
