@@ -112,7 +112,7 @@ class ComposeEngine(Engine):
         """Return what a volume of this clone holds."""
         kind = _DATA_VOLUMES.get(volume.removeprefix(f"{self.project_name}_"))
         data = f"every account, task and conversation ({kind})"
-        return data if kind else "packages and builds of development, made again at the next start"
+        return data if kind else "packages and builds of development, which the next start creates again"
 
     async def remove_volumes(self, names: Sequence[str], emit: Emit) -> None:
         """Delete the volumes and the data in them. Raises DockerError."""

@@ -13,7 +13,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -253,15 +253,14 @@ def project(tmp_path: Path) -> Iterator[Project]:
 def taken_port() -> Iterator[int]:
     """Give a port that another process listens on."""
     program = (
-        "import socket, sys, time\n"
+        "import socket, sys\n"
         "s = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
-        "print('listens', flush=True); time.sleep(600)\n"
+        "print('listens', flush=True); sys.stdin.read()\n"
     )
     port = unused_port()
-    process = subprocess.Popen([sys.executable, "-c", program, str(port)], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    with closing(process.stdout):
+    command = [sys.executable, "-c", program, str(port)]
+    # It ends with its input, so that a failed test leaves nothing behind.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
         assert process.stdout.readline() == b"listens\n"
         yield port
-    process.kill()
-    process.wait()

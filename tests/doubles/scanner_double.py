@@ -1,4 +1,4 @@
-"""A test double for Docker Scout, Trivy and Grype: it writes what they wrote, to the file that they are told.
+"""A test double for Docker Scout, Trivy and Grype: it writes a recorded report to the file that is named.
 
 SCANNERS names those that are there. SCANNER_ANSWER selects the behaviour: `recorded` (the default), `clean`,
 `silent` (success without a report), `fail` or `hang`.
@@ -23,6 +23,7 @@ def main(name: str, arguments: list[str]) -> int:
         return 0
     behaviour = os.environ.get("SCANNER_ANSWER", "recorded")
     if behaviour == "hang":
+        # The caller's timeout ends it. Nothing is left for long when a test fails to.
         time.sleep(600)
     if behaviour == "fail":
         sys.stderr.write("FATAL failed to download vulnerability DB: dial tcp: no such host\n")

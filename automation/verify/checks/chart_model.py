@@ -153,7 +153,7 @@ class _Model:
         drain = {"name": "DRAIN_SECONDS", "value": str(_DRAIN_SECONDS)}
         if component == "frontend":
             environment: list[Document] = [
-                {"name": "HOSTNAME", "value": "0.0.0.0"},  # noqa: S104 - in the pod
+                {"name": "HOSTNAME", "value": "0.0.0.0"},  # noqa: S104 - the Service reaches no other address of the pod
                 {"name": "BEHIND_PROXY", "value": "no"},
                 drain,
             ]
@@ -288,7 +288,11 @@ class _Model:
     def _database(self) -> Document:
         name = f"{self._name}-postgresql"
         port = {"name": "postgresql", "containerPort": 5432}
-        places = {"data": "/var/lib/postgresql/data", "run": "/var/run/postgresql", "temporary": "/tmp"}  # noqa: S108 - in the pod
+        places = {
+            "data": "/var/lib/postgresql/data",
+            "run": "/var/run/postgresql",
+            "temporary": "/tmp",  # noqa: S108 - a mount point in the container, for nobody else
+        }
         fixed = {"POSTGRES_USER": "todo", "POSTGRES_DB": "todo", "PGDATA": f"{places['data']}/pgdata"}
         container = {
             "name": "postgresql",

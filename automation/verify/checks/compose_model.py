@@ -12,7 +12,7 @@ from automation.verify.facts import Composition, Document
 from automation.verify.gather.composition import PROJECT
 
 _PREFIX = "198.19.0"
-_PASSWORD = "-"  # noqa: S105 - no secret: the gatherer renders the files with it
+_PASSWORD = "-"  # noqa: S105 - a placeholder that stands for the secret in rendered files
 _TOOLS = "python:3.13-slim"
 _SECRETS = ("aptconf", "ca", "npmrc", "pipconf")
 _HARDENED = {"cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"], "read_only": True}

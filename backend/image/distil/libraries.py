@@ -105,7 +105,7 @@ class Musl(Glibc):
         listed = host.read_text(encoding="utf-8") if host.is_file() else "/lib:/usr/local/lib:/usr/lib"
         return tuple(PurePosixPath(path) for path in re.split(r"[:\n]", listed) if path)
 
-    def link_for(self, path: PurePosixPath) -> PurePosixPath | None:  # noqa: ARG002 - it has no cache
+    def link_for(self, path: PurePosixPath) -> PurePosixPath | None:  # noqa: ARG002 - this loader finds all without links
         return None
 
     def _own_directories(self, loaded: Loaded) -> Iterator[PurePosixPath]:

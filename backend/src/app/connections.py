@@ -39,7 +39,7 @@ class LimitedProtocol(HttpToolsProtocol):
     _parsed_bytes = 0
     _is_refused = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn does
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn narrows the type too
         super().connection_made(transport)
         self._awaited = "request"
         self._start_timer()
@@ -174,7 +174,8 @@ def limit_connections() -> None:
     def new(cls: type[HttpToolsProtocol], *_: Any, **__: Any) -> HttpToolsProtocol:
         return object.__new__(LimitedProtocol if cls is HttpToolsProtocol else cls)
 
-    HttpToolsProtocol.__new__ = new  # type: ignore[method-assign, assignment] # uvicorn has no other way in
+    # uvicorn takes a protocol only as an option of its command, which plain `uvicorn app.main:app` lacks.
+    HttpToolsProtocol.__new__ = new  # type: ignore[method-assign, assignment] # replaces it for all commands
 
 
 def _too_large() -> Problem:

@@ -27,7 +27,7 @@ def provider() -> Iterator[ModelServer]:
 
 
 class Obedient(Talk):
-    """A conversation with a model that makes every call it is told to make."""
+    """A conversation with a model that makes every call of its script."""
 
     async def order(self, *calls: Call) -> str:
         return await self.say(json.dumps(calls))

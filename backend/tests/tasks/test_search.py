@@ -80,7 +80,7 @@ async def test_a_deleted_user_leaves_nothing_in_the_index(app: FastAPI, ada: Per
     async with database.transaction() as session:
         await session.execute(text('DELETE FROM "user"'))
         for name in ("task_search", "task_search_key"):
-            count = await session.scalar(text(f"SELECT count(*) FROM {name}"))  # noqa: S608 - constants
+            count = await session.scalar(text(f"SELECT count(*) FROM {name}"))  # noqa: S608 - the names above
             assert count == 0, name
 
 
