@@ -7,6 +7,8 @@ import os
 import secrets
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
 
 from app.errors import OverloadedError
 
@@ -27,6 +29,16 @@ _in_work = 0
 def length(password: str) -> int:
     """Return the password's length in UTF-16 code units, as Better Auth counts it."""
     return len(password.encode("utf-16-le", "surrogatepass")) // 2
+
+
+@cache
+def common_passwords() -> frozenset[str]:
+    """Return the passwords that every guess begins with, in lower case, of at least MINIMUM_LENGTH.
+
+    They are those of zxcvbn's frequency list (MIT licence), which come from published leaks.
+    """
+    text = Path(__file__).with_name("common_passwords.txt").read_text(encoding="utf-8")
+    return frozenset(text.splitlines())
 
 
 async def hash_password(password: str) -> str:

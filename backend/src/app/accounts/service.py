@@ -10,7 +10,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import passwords, tokens
-from app.accounts.common_passwords import COMMON_PASSWORDS
 from app.accounts.errors import AccountError
 from app.accounts.models import Account, Session, SessionRow, SigningKey, User, UserRow
 from app.accounts.schemas import EMAIL, user_json
@@ -358,7 +357,7 @@ def _log_as(user_id: str) -> None:
 
 def _check_new(password: str) -> None:
     _check_length(password)
-    if password.lower() in COMMON_PASSWORDS:
+    if password.lower() in passwords.common_passwords():
         raise AccountError("PASSWORD_COMPROMISED")
 
 
