@@ -17,8 +17,8 @@ import httpx2
 from automation.paths import ROOT
 from backend.tests.servers import SOURCE, Server
 from tests.provision.postgres import postgres_server
+from tests.schema import hooks
 
-ORIGIN = "http://localhost:3000"
 DATABASES = ("sqlite", "postgresql")
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 CASES = 5
@@ -47,10 +47,23 @@ def check(kind: str, cases: int, arguments: list[str]) -> tuple[int, str]:
         address = f"http://127.0.0.1:{server.port}"
         command = [
             *(str(SCHEMATHESIS), "run", f"{address}/api/openapi.json"),
-            *("--header", f"Origin: {ORIGIN}", "--max-examples", str(cases), "--seed", "1", "--no-color"),
+            *(
+                "--header",
+                f"Origin: {hooks.ORIGIN}",
+                "--max-examples",
+                str(cases),
+                "--seed",
+                "1",
+                "--no-color",
+            ),
             *("--generation-database", "none", *arguments),
         ]
-        environment = {**os.environ, "SCHEMATHESIS_TOKEN": _token(address)}
+        environment = {
+            **os.environ,
+            hooks.ADDRESS: address,
+            hooks.TOKEN: _token(address),
+            "SCHEMATHESIS_HOOKS": hooks.__name__,
+        }
         result = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )
@@ -59,10 +72,9 @@ def check(kind: str, cases: int, arguments: list[str]) -> tuple[int, str]:
 
 def _token(address: str) -> str:
     """Return a JSON Web Token of a new user, which no operation revokes."""
-    with httpx2.Client(base_url=f"{address}/api/auth", headers={"Origin": ORIGIN}, timeout=30) as client:
-        body = {"name": "Ada", "email": "ada@example.org", "password": "a word that nobody guesses"}
-        client.post("/sign-up/email", json=body).raise_for_status()
-        return str(client.get("/token").raise_for_status().json()["token"])
+    headers = {"Authorization": f"Bearer {hooks.signed_up(address).headers['set-auth-token']}"}
+    answer = httpx2.get(f"{address}/api/auth/token", headers=headers, timeout=30)
+    return str(answer.raise_for_status().json()["token"])
 
 
 def main() -> int:

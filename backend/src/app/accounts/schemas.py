@@ -37,7 +37,7 @@ class Field:
         if "assword" in self.name:
             return {"minLength": 8 if self.name != "currentPassword" else 0, "maxLength": 128}
         if self.name == "email":
-            return {"format": "email", "maxLength": MAXIMUM_TEXT, "pattern": f"^{EMAIL.pattern}$"}
+            return {"maxLength": MAXIMUM_TEXT, "pattern": f"^{EMAIL.pattern}$"}
         return {"maxLength": MAXIMUM_TEXT, "pattern": r"^[^\u0000]*$"}
 
 
