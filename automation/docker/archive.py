@@ -60,6 +60,8 @@ class Layer(Generic[_T]):
     compressed: int = 0
     """Bytes with gzip: as in the archive if it holds them so, else as gzip makes them."""
     command: str = ""
+    name: str = ""
+    """Its name in the archive, which a digest makes."""
 
     @property
     def size(self) -> int:
@@ -240,7 +242,10 @@ def _assemble(layers: Mapping[str, Layer[_T]], documents: Mapping[str, Any]) -> 
     # Some tools write no history, or only a part of it.
     commands = [str(step.get("created_by", "")) for step in steps]
     commands = commands if len(commands) == len(names) else [""] * len(names)
-    named = (replace(layers[name], command=command) for name, command in zip(names, commands, strict=True))
+    named = (
+        replace(layers[name], command=command, name=name)
+        for name, command in zip(names, commands, strict=True)
+    )
     return Archive(tuple(named), config, digest)
 
 

@@ -42,13 +42,14 @@ async def examine(
     Checks that need a running container, Compose or the project's own names are left out. Raises
     AutomationError if the text is not a Dockerfile or the image does not exist.
     """
-    search = sources.search(settings, profile)
     source = Source(parse(text).resolve(target=target, arguments=arguments))
-    facts = [search, source, sources.build_context(settings.root, f"{service}/Dockerfile", search)]
+    leaks = await sources.leaks(settings, profile, {service: text})
+    facts = [source, leaks[service], sources.build_context(settings.root, f"{service}/Dockerfile")]
     contract = Contract(profile, profiles.load_rules(settings.root), service)
     if image:
-        inspector = Inspector(docker, search)
-        facts += [await inspector.config(image), await inspector.content(image), origins.locks(settings.root)]
+        inspector = Inspector(docker)
+        facts += [await inspector.config(image), origins.locks(settings.root)]
+        facts += await inspector.searched(image, sources.known(settings, profile))
     else:
         facts += [inspection.declared_config(source.dockerfile), _accounts(contract)]
     observed = {type(fact): fact for fact in facts}

@@ -39,10 +39,28 @@ class Development(Source):
 
 @dataclass(frozen=True)
 class Context:
-    """The files of a build context, and the secrets in those that are settings: their kind and file."""
+    """The files of a build context."""
 
     files: tuple[str, ...]
-    leaks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Leaks(Observation):
+    """The secrets in the files of a service or of the whole project, each as its kind and place."""
+
+    dockerfile: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
+    template: tuple[str, ...] = ()
+    defaults: tuple[str, ...] = ()  # where code, Compose files or the chart have a value for a secret
+
+
+@dataclass(frozen=True)
+class ImageLeaks(Observation):
+    """The secrets in an image, each as its kind and place."""
+
+    layers: tuple[str, ...] = ()  # also in files that a later layer deletes
+    config: tuple[str, ...] = ()
+    history: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -254,12 +272,10 @@ class Compositions(Observation):
 
 @dataclass(frozen=True)
 class Template:
-    """The settings and secrets of a checkout."""
+    """The settings of a checkout."""
 
     ignored: bool  # whether git ignores .env
     names: tuple[str, ...]  # the variables in .env.example
-    leaks: tuple[str, ...]  # the secrets in .env.example
-    defaults: tuple[str, ...]  # where code, Compose files or the chart have a value for a secret
 
 
 @dataclass(frozen=True)

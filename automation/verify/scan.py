@@ -15,7 +15,6 @@ from automation.process import files
 from automation.settings import Settings
 from automation.verify.gather import materials, origins, scanners
 from automation.verify.gather.inspection import Inspector
-from automation.verify.gather.leaks import Search
 from automation.verify.gather.scanners import Vulnerability
 
 LIST = "deploy/vulnerabilities.toml"
@@ -73,7 +72,7 @@ def judge(found: Sequence[Vulnerability], ignored: Sequence[Ignored], today: dat
 
 
 async def _write_materials(docker: Docker, references: Sequence[str], folder: Path, emit: Emit) -> None:
-    inspector, locked = Inspector(docker, Search({})), origins.node_versions(docker.root)
+    inspector, locked = Inspector(docker), origins.node_versions(docker.root)
     files.make_directory(folder)
     for reference in references:
         with step(emit, "materials") as running:

@@ -38,12 +38,11 @@ from automation.verify.gather import (
 )
 from automation.verify.gather.content import Content
 from automation.verify.gather.inspection import Inspector
-from automation.verify.gather.leaks import Search
 from automation.verify.gather.sandbox import Sandbox
 from automation.verify.gather.stack import Stack
 from automation.verify.gather.variables import try_variables
 
-_IMAGES: set[type[Any]] = {facts.Config, Content, facts.Names, facts.Builds}
+_IMAGES: set[type[Any]] = {facts.Config, Content, facts.ImageLeaks, facts.Names, facts.Builds}
 _PAIR: set[type[Any]] = {facts.Container, facts.Pair, facts.Endurance}
 _CONTAINERS = _PAIR | {
     facts.HealthTrial,
@@ -109,6 +108,7 @@ class Verifier:
         self._rules = profiles.load_rules(settings.root)
         self._needs = {kind for check in checks for kind in check.needs}
         self._inspector: Inspector | None = None
+        self._leaks: Mapping[str, facts.Leaks] = {}
         self._development: dict[tuple[str, str], Plan] = {}
         self._unplanned: AutomationError | None = None
         self._reloaded: dict[tuple[str, ...], facts.Reloading] = {}
@@ -168,13 +168,11 @@ class Verifier:
     async def _read_files(self, profile: Profile, plans: Mapping[str, Plan]) -> list[Fact]:
         root = self._settings.root
         with step(self._emit, "files") as running:
-            search = sources.search(self._settings, profile)
             gatherers: Mapping[type[Any], Callable[[str], Any]] = {
-                Search: lambda _: search,
                 facts.Locks: lambda _: origins.locks(root),
                 facts.Packages: lambda _: origins.packages(root),
                 facts.Source: lambda service: sources.source(root, plans[service]),
-                facts.Context: lambda service: sources.build_context(root, plans[service].dockerfile, search),
+                facts.Context: lambda service: sources.build_context(root, plans[service].dockerfile),
                 facts.Development: lambda service: self._read_development(profile, service),
             }
             gathered: list[Fact] = [
@@ -184,7 +182,11 @@ class Verifier:
                 if kind in self._needs
             ]
             if facts.Template in self._needs:
-                gathered.append(("", await sources.template(self._settings, search)))
+                gathered.append(("", await sources.template(self._settings)))
+            if facts.Leaks in self._needs:
+                if not self._leaks:
+                    self._leaks = await sources.leaks(self._settings, profile)
+                gathered += self._leaks.items()
             if facts.Compositions in self._needs:
                 docker, backend = Docker.find(self._settings), Contract(profile, self._rules, "backend")
                 gathered.append(("", await composition.read(docker, backend)))
@@ -266,7 +268,7 @@ class Verifier:
     ) -> list[Fact]:
         with step(self._emit, "images") as running:
             if self._inspector is None:
-                self._inspector = Inspector(docker, sources.search(self._settings, profile))
+                self._inspector = Inspector(docker)
             gathered: list[Fact] = []
             for service, own in plans.items():
                 is_given = service in self._given
@@ -283,9 +285,13 @@ class Verifier:
                     (service, names),
                     (service, facts.Builds(times.get("cold_s"), times.get("rebuild_s"))),
                 ]
-            if Content in self._needs:
-                for service in SERVICES:
-                    running.progress(f"reading the layers of {images[service]}")
+            for service in SERVICES if self._needs & {Content, facts.ImageLeaks} else ():
+                running.progress(f"reading the layers of {images[service]}")
+                if facts.ImageLeaks in self._needs:
+                    secrets = sources.known(self._settings, profile)
+                    found = await self._inspector.searched(images[service], secrets)
+                    gathered += [(service, fact) for fact in found]
+                else:
                     gathered.append((service, await self._inspector.content(images[service])))
             running.detail = " · ".join(images[service] for service in SERVICES)
         return gathered

@@ -18,7 +18,7 @@ from automation.docker.dockerfile import parse
 from automation.images.plan import Options, Plan, plan_all
 from automation.paths import ROOT
 from automation.verify.check import Outcome, registered
-from automation.verify.facts import Config, Development, Names, Source
+from automation.verify.facts import Config, Development, Leaks, Names, Source
 from automation.verify.gather import inspection
 from tests.automation.verify.verified import Facts, scene
 
@@ -28,11 +28,15 @@ EDITS: list[list[str]] = DATA["edits"]
 SURVIVORS: dict[str, str] = DATA["survivors"]
 """Patterns of the instructions whose removal the text does not show to be wrong, with the reason."""
 CONFIGURED = ("USER", "WORKDIR", "EXPOSE", "CMD", "ENTRYPOINT", "ENV", "HEALTHCHECK", "FROM", "COPY", "ARG")
+READ = {Source, Leaks, Config, Names, Development}
 CHECKS = [
     check
     for check in registered()
     if check.per_service
-    and ({*check.needs} <= {Source, Config, Names, Development} or check.name in {"user", "writable-places"})
+    and (
+        {*check.needs} <= {Source, Leaks, Config, Names, Development}
+        or check.name in {"user", "writable-places"}
+    )
     and check.name not in {"tags", "labels", "label-values"}  # a text has neither
 ]
 CURRENT = settings.load({})

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from automation.contract.contract import Contract
 from automation.docker.dockerfile import Dockerfile
 from automation.verify.check import IMAGE, STATIC, Finding, check, no_problem
-from automation.verify.facts import Config, Context, Source, Template
+from automation.verify.facts import Config, Context, ImageLeaks, Leaks, Source, Template
 from automation.verify.gather.content import Content
-from automation.verify.gather.leaks import SECRET_NAME, Search
+from automation.verify.gather.leaks import SECRET_NAME
 
 _SECRET_FILES = {
     "settings with secrets": re.compile(r"(?:^|/)\.env(?!\.example$)(?:\.[^/]*)?$"),
@@ -32,12 +32,8 @@ _ADDRESS = re.compile(r"NEXT_PUBLIC_\w+|\w*_URL|\w*_HOST")
 
 @check(STATIC, remedy="set it when the container starts, or RUN --mount=type=secret in a build")
 def no_secret_arguments(source: Source) -> Finding:
-    """No ARG or ENV holds a secret: both stay in the image's config and history."""
-    found = [
-        place
-        for place, name, value in _variables(source.dockerfile)
-        if SECRET_NAME.search(name) or any(Search({}).in_variable(name, value))
-    ]
+    """No ARG or ENV is called like a secret: both stay in the image's config and history."""
+    found = [place for place, name, _ in _variables(source.dockerfile) if SECRET_NAME.search(name)]
     found += [
         f"ARG {name}"
         for name in source.dockerfile.arguments
@@ -47,18 +43,18 @@ def no_secret_arguments(source: Source) -> Finding:
 
 
 @check(STATIC, remedy="RUN --mount=type=secret for what a build needs, environment variables for the rest")
-def no_secret_instructions(source: Source) -> Finding:
+def no_secret_instructions(source: Source, leaks: Leaks) -> Finding:
     """No instruction contains a secret or copies a file of secrets."""
-    return no_problem(_secret_instructions(source.dockerfile))
+    return no_problem([*leaks.dockerfile, *_copied_secrets(source.dockerfile)])
 
 
 @check(STATIC, remedy="exclude them in {name}/.dockerignore and {name}/Dockerfile.dev.dockerignore")
-def context(context: Context) -> Finding:
+def context(context: Context, leaks: Leaks) -> Finding:
     """The build context has no settings, keys, history, tests or installed packages."""
     found = [
         f"{file} ({what})" for file in context.files for what, form in _UNWANTED.items() if form.search(file)
     ]
-    return no_problem([*found, *context.leaks], passing=f"none among {len(context.files)} files", most=3)
+    return no_problem([*found, *leaks.context], passing=f"none among {len(context.files)} files", most=3)
 
 
 @check(STATIC, remedy="read it from the environment when the container starts")
@@ -72,7 +68,7 @@ def no_baked_addresses(source: Source) -> Finding:
 
 
 @check(STATIC, per_service=False, remedy="a line .env in .gitignore, and NAME= in .env.example")
-def settings_template(contract: Contract, template: Template) -> Finding:
+def settings_template(contract: Contract, template: Template, leaks: Leaks) -> Finding:
     """git ignores .env, and .env.example names every required variable without a secret."""
     environment = contract.profile.backend.environment
     wanted = (*environment.required, environment.model_key)
@@ -80,16 +76,16 @@ def settings_template(contract: Contract, template: Template) -> Finding:
         [
             "" if template.ignored else ".env is not ignored",
             *(f"no {name}" for name in wanted if name not in template.names),
-            *template.leaks,
+            *leaks.template,
         ],
         required=f".env ignored; {', '.join(wanted)} in .env.example, without values",
     )
 
 
 @check(STATIC, per_service=False, remedy="refuse to start without it")
-def no_default_secrets(template: Template) -> Finding:
+def no_default_secrets(leaks: Leaks) -> Finding:
     """Code, Compose files and the chart have no default value for a secret."""
-    return no_problem(template.defaults, most=3)
+    return no_problem(leaks.defaults, most=3)
 
 
 @check(IMAGE, remedy="remove it from the image's ENV, and set it when the container starts")
@@ -120,34 +116,21 @@ def browser_addresses(content: Content) -> Finding:
 
 
 @check(IMAGE, remedy=_EXPOSED)
-def no_secret_in_layers(content: Content) -> Finding:
+def no_secret_in_layers(leaks: ImageLeaks) -> Finding:
     """No layer holds a secret, not even one that a later layer deletes."""
-    return no_problem((f"{leak.kind} in {leak.place}" for leak in content.leaks), most=3)
+    return no_problem(leaks.layers, most=3)
 
 
 @check(IMAGE, remedy=_EXPOSED)
-def no_secret_in_config(config: Config, search: Search) -> Finding:
+def no_secret_in_config(leaks: ImageLeaks) -> Finding:
     """The image's variables, labels, commands and health check hold no secret."""
-    variables = {**config.environment, **config.labels}
-    found = [kind for name, value in variables.items() for kind in search.in_variable(name, value)]
-    health = config.health.test if config.health is not None else ()
-    for words in (config.entrypoint, config.command, health, config.on_build):
-        found += search.in_text(" ".join(words))
-    return no_problem(found, most=3)
+    return no_problem(leaks.config, most=3)
 
 
 @check(IMAGE, remedy=_EXPOSED)
-def no_secret_in_history(content: Content, search: Search) -> Finding:
+def no_secret_in_history(leaks: ImageLeaks) -> Finding:
     """The commands and arguments in the image's history hold no secret."""
-    found: list[str] = []
-    for step in content.history:
-        found += search.in_text(step)
-        # BuildKit writes the arguments of a RUN as |2 NAME=value NAME=value before the command.
-        for word in step.split()[1:] if step.startswith(("|", "RUN |", "ARG", "ENV")) else ():
-            name, assigned, value = word.partition("=")
-            if assigned and name.isidentifier():
-                found += search.in_variable(name, value)
-    return no_problem(found, most=3)
+    return no_problem(leaks.history, most=3)
 
 
 def _variables(dockerfile: Dockerfile) -> Iterator[tuple[str, str, str]]:
@@ -158,10 +141,8 @@ def _variables(dockerfile: Dockerfile) -> Iterator[tuple[str, str, str]]:
                 yield f"{instruction.keyword} {name} in line {instruction.line}", name, value
 
 
-def _secret_instructions(dockerfile: Dockerfile) -> Iterator[str]:
+def _copied_secrets(dockerfile: Dockerfile) -> Iterator[str]:
     for stage in dockerfile.stages:
-        for run in stage.all("RUN"):
-            yield from (f"{kind} in line {run.line}" for kind in Search({}).in_text(run.text))
         for copy in stage.all("COPY", "ADD"):
             for path in copy.words[:-1] if not copy.flag("from") else ():
                 if any(form.search(path) for form in _SECRET_FILES.values()):

@@ -1,26 +1,18 @@
-"""What is in an image: its files, and the secrets in them.
+"""What is in an image: its files, and the texts and addresses in them that checks read."""
 
-A registry serves layers to anybody who asks, so a file that a later layer deletes is searched too.
-"""
-
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
 from automation.docker import archive
 from automation.docker.archive import Archive, File, Layer
-from automation.verify.gather.leaks import Search
+from automation.verify.gather.leaks import BY_OTHERS
 
-_BLOCK_BYTES = 2**24
-_OVERLAP_BYTES = 2**12
-_LARGEST_SETTINGS_BYTES = 2**18
+_LARGEST_TEXT_BYTES = 2**18
 _KEPT = re.compile(r"/etc/(passwd|group)|/var/lib/dpkg/status\.d/.+|/(usr/)?lib/apk/db/installed")
 """Files whose text is kept, because checks read it."""
-SETTINGS = re.compile(
-    r"(?:^|/)(?:\.env[^/]*|\.npmrc|\.pypirc|\.netrc|pip\.conf|[^/]+\.(?:env|ini|cfg|conf|toml|ya?ml|properties))$"
-)
-"""Files in which people write settings."""
 _BROWSERS = re.compile(r"/_next/static/|/\.next/static/|^/usr/share/nginx/html/")
 _ADDRESS = re.compile(
     r"(?:https?|wss?)://[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?|(?<=[\"'`])(?:[\w-]+\.)*[a-z][\w-]*:\d{2,5}(?=[\"'`/])"
@@ -30,41 +22,21 @@ _SECRETS = re.compile(
     r"|/(?:id_(?:rsa|dsa|ecdsa|ed25519)|service-account[^/]*\.json|[^/]+\.(?:key|p12|pfx|jks))$"
 )
 """Files that hold nothing but secrets, in whatever form."""
-_ANYBODYS = re.compile(r"/(?:site-packages|dist-packages|node_modules|python3\.\d+|share|lib/dpkg|lib/apk)/")
-"""Folders of files that others wrote, with their examples."""
-
-
-@dataclass(frozen=True)
-class Leak:
-    """A secret that was found; never the secret."""
-
-    kind: str
-    place: str
 
 
 @dataclass(frozen=True)
 class Searched:
     """What was found in one file."""
 
-    kinds: tuple[str, ...] = ()
-    """The kinds of secrets."""
     text: str = ""
     addresses: tuple[str, ...] = ()
     """The addresses in a file that browsers get."""
+    is_secret: bool = False
+    """Whether its name says that it holds nothing but secrets, in whatever form."""
 
 
 class Content(Archive[Searched]):
     """What an image holds."""
-
-    @property
-    def leaks(self) -> tuple[Leak, ...]:
-        """The secrets in any layer, also in files that a later one deletes."""
-        return tuple(
-            Leak(kind, path)
-            for layer in self.layers
-            for path, searched in layer.found.items()
-            for kind in searched.kinds
-        )
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -88,11 +60,19 @@ class Content(Archive[Searched]):
         return next(texts, "")
 
 
-def read(stream: IO[bytes], search: Search, known: dict[str, Layer[Searched]] | None = None) -> Content:
-    """Read the archive of one image; layers that are `known` are not read again. Raises ArchiveError."""
+def read(
+    stream: IO[bytes],
+    keep: Callable[[str, IO[bytes]], None] = lambda _path, _content: None,
+    known: dict[str, Layer[Searched]] | None = None,
+) -> Content:
+    """Read the archive of one image; layers that are `known` are not read again. Raises ArchiveError.
+
+    Args:
+        keep: Called with the path and the content of every file.
+    """
 
     def look(file: File, content: IO[bytes]) -> Searched | None:
-        searched = _search(file, content, search)
+        searched = _search(file, content, keep)
         return searched if searched != Searched() else None
 
     image = archive.read(stream, look, known=known)
@@ -109,24 +89,14 @@ def accounts(text: str) -> dict[int, str]:
     return found
 
 
-def _search(file: File, content: IO[bytes], search: Search) -> Searched:
-    by_others = _ANYBODYS.search(file.path)
+def _search(file: File, content: IO[bytes], keep: Callable[[str, IO[bytes]], None]) -> Searched:
     # Where a secret was mounted while the image was built, an empty file stays.
-    if file.size and _SECRETS.search(file.path) and not by_others:
-        return Searched(("a file of secrets",))
-    if file.size <= _LARGEST_SETTINGS_BYTES:
-        data = content.read()
-        text = data.decode("utf-8", "replace")
-        kinds: Sequence[str] = [*search.in_bytes(data)]
-        if SETTINGS.search(file.path) and not by_others and b"\0" not in data:
-            kinds = [*kinds, *search.in_text(text)]
-        addresses = {*_ADDRESS.findall(text)} if _BROWSERS.search(file.path) else ()
-        return Searched(
-            tuple(dict.fromkeys(kinds)), text if _KEPT.fullmatch(file.path) else "", tuple(sorted(addresses))
-        )
-    found: dict[str, None] = {}
-    tail = b""
-    while block := content.read(_BLOCK_BYTES):
-        found |= dict.fromkeys(search.in_bytes(tail + block))
-        tail = block[-_OVERLAP_BYTES:]
-    return Searched(tuple(found))
+    is_secret = bool(file.size and _SECRETS.search(file.path) and not BY_OTHERS.search(file.path))
+    if file.size > _LARGEST_TEXT_BYTES:
+        keep(file.path, content)
+        return Searched(is_secret=is_secret)
+    data = content.read()
+    keep(file.path, io.BytesIO(data))
+    text = data.decode("utf-8", "replace")
+    addresses = {*_ADDRESS.findall(text)} if _BROWSERS.search(file.path) else ()
+    return Searched(text if _KEPT.fullmatch(file.path) else "", tuple(sorted(addresses)), is_secret)

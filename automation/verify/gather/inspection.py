@@ -1,20 +1,21 @@
 """Reads the config and the content of images, and the config that a Dockerfile declares; nothing is run."""
 
+import io
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 from automation.console.errors import AutomationError
 from automation.docker.archive import Layer
 from automation.docker.cli import Docker
 from automation.docker.dockerfile import Dockerfile, Instruction
-from automation.verify.facts import Config, HealthCheck
+from automation.verify.facts import Config, HealthCheck, ImageLeaks
 from automation.verify.gather import content
 from automation.verify.gather.content import Content, Searched
-from automation.verify.gather.leaks import Search
+from automation.verify.gather.leaks import Leak, Scan
 
 _READ = {
     *("User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "WorkingDir", "Labels", "Healthcheck", "Volumes"),
@@ -28,10 +29,10 @@ _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0
 class Inspector:
     """Reads images; a layer that several of them have is read once."""
 
-    def __init__(self, docker: Docker, search: Search) -> None:
+    def __init__(self, docker: Docker) -> None:
         self._docker = docker
-        self._search = search
         self._layers: dict[str, Layer[Searched]] = {}
+        self._leaks: dict[str, tuple[Leak, ...]] = {}
 
     async def config(self, reference: str) -> Config:
         """Return the configuration of an image. Raises AutomationError if it does not exist."""
@@ -42,8 +43,56 @@ class Inspector:
 
     async def content(self, reference: str) -> Content:
         """Return the file system of an image. Raises AutomationError."""
-        read = partial(content.read, search=self._search, known=self._layers)
-        return await self._docker.save(reference, read)
+        return await self._docker.save(reference, partial(content.read, known=self._layers))
+
+    async def searched(self, reference: str, known: Mapping[str, str]) -> tuple[Content, ImageLeaks]:
+        """Return the file system of an image, and its secrets, also those that this machine knows.
+
+        A registry serves layers to anybody who asks, so a file that a later layer deletes is searched too.
+        Raises AutomationError if there is no such image.
+        """
+        with Scan(self._docker.settings, known) as scan:
+
+            def keep(path: str, file: IO[bytes]) -> None:
+                # The layer that is being read is the next that will be known.
+                scan.add(len(self._layers), path, file, area="image")
+
+            image = await self._docker.save(reference, partial(content.read, keep=keep, known=self._layers))
+            for owner, name, text in texts(image.config):
+                scan.add(owner, owner, io.BytesIO(text.encode()), area="image", name=name)
+            try:
+                found: Mapping[Hashable, tuple[Leak, ...]] = await scan.leaks()
+            except AutomationError as error:
+                return image, ImageLeaks(failure=error.what, remedy=" or ".join(error.remedies))
+        self._leaks |= {
+            name: found.get(at, ()) for at, name in enumerate(self._layers) if name not in self._leaks
+        }
+        layers = [leak for layer in image.layers for leak in self._leaks[layer.name]]
+        files = [
+            Leak("a file of secrets", path)
+            for layer in image.layers
+            for path, file in layer.found.items()
+            if file.is_secret
+        ]
+        config, history = (found.get(owner, ()) for owner in ("the configuration", "the history"))
+        return image, ImageLeaks(
+            *(tuple(dict.fromkeys(map(str, each))) for each in ([*files, *layers], config, history))
+        )
+
+
+def texts(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield what an image's configuration says, as files for the scanner: a part, a name and a text."""
+    config = document.get("config") or {}
+    labels = (f"{name}={value}" for name, value in (config.get("Labels") or {}).items())
+    yield "the configuration", "variables.env", "\n".join([*(config.get("Env") or ()), *labels])
+    commands = (config.get("Entrypoint"), config.get("Cmd"), (config.get("Healthcheck") or {}).get("Test"))
+    lines = [" ".join(words or ()) for words in commands]
+    yield "the configuration", "commands.sh", "\n".join([*lines, *(config.get("OnBuild") or ())])
+    steps = [str(step.get("created_by", "")) for step in document.get("history") or ()]
+    yield "the history", "history.sh", "\n".join(steps)
+    # BuildKit writes the arguments of a RUN as |2 NAME=value NAME=value before the command.
+    built = (step for step in steps if step.startswith(("|", "RUN |", "ARG", "ENV")))
+    yield "the history", "arguments.env", "\n".join(word for step in built for word in step.split())
 
 
 def read_config(reference: str, document: Mapping[str, Any]) -> Config:

@@ -1,20 +1,23 @@
 """Reads what the files of a checkout say; nothing is run."""
 
+import io
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from automation.console.errors import AutomationError
 from automation.contract import environment
-from automation.contract.models import Profile
+from automation.contract.models import SERVICES, Profile
 from automation.docker import context, dockerfile
 from automation.images.plan import Plan
 from automation.process.files import read_text
 from automation.project import git
 from automation.settings import Settings
-from automation.verify.facts import Context, Source, Template
-from automation.verify.gather import content, defaults
-from automation.verify.gather.leaks import SECRET_NAME, Search
+from automation.verify.facts import Context, Leaks, Source, Template
+from automation.verify.gather.leaks import SECRET_NAME, Scan
 
-_DOCKERFILES = ("backend/Dockerfile", "frontend/Dockerfile")
+_DOCKERFILES = {service: f"{service}/Dockerfile" for service in SERVICES}
+_CODE = {".py", ".yml", ".yaml", ".tpl", ".ts", ".tsx", ".mjs", ".js", ".jsx", ".cjs"}
 _DEPLOYMENT = ("docker-compose*.yml", "deploy/compose/*", "deploy/helm/**/*")
 
 
@@ -24,40 +27,71 @@ def source(root: Path, plan: Plan) -> Source:
     return Source(written.resolve(target=plan.target, arguments=plan.arguments), plan.bases)
 
 
-def build_context(root: Path, file: str, search: Search) -> Context:
+def build_context(root: Path, file: str) -> Context:
     """Return the files that a build with this Dockerfile sees, or one with its Dockerfile.dev."""
     files = {*context.load(root, file).files()}
-    leaks: dict[str, None] = {}
-    for name in filter(content.SETTINGS.search, sorted(files)):
-        text = (root / name).read_bytes().decode("utf-8", "replace")
-        leaks |= {f"{kind} in {name}": None for kind in search.in_text(text)}
     if (root / f"{file}.dev").is_file():
         files |= {*context.load(root, f"{file}.dev").files()}
-    return Context(tuple(sorted(files)), tuple(leaks))
+    return Context(tuple(sorted(files)))
 
 
-def search(settings: Settings, profile: Profile) -> Search:
-    """Return the search for secrets, which knows those in the settings of this machine."""
+def known(settings: Settings, profile: Profile) -> Mapping[str, str]:
+    """Return the secrets in the settings of this machine."""
     values = environment.read(settings, profile).values
-    return Search({name: value for name, value in values.items() if SECRET_NAME.search(name)})
+    return {name: value for name, value in values.items() if SECRET_NAME.search(name)}
 
 
-async def template(settings: Settings, search: Search) -> Template:
-    """Return what the checkout says about settings, and where it has secrets."""
+async def leaks(
+    settings: Settings, profile: Profile, written: Mapping[str, str] | None = None
+) -> Mapping[str, Leaks]:
+    """Return the secrets in the files of each service, and under an empty name those of the whole project.
+
+    Args:
+        written: The texts of Dockerfiles by service, instead of the project's own.
+    """
     root = settings.root
-    text = read_text(root, environment.TEMPLATE)
+    with Scan(settings, known(settings, profile)) as scan:
+
+        def add(owner: tuple[str, str], file: str, area: str, name: str = "") -> None:
+            with (root / file).open("rb") as opened:
+                scan.add(owner, file, opened, area=area, name=name)
+
+        for service, file in _DOCKERFILES.items():
+            text = (written or {}).get(service, read_text(root, file))
+            scan.add((service, "dockerfile"), file, io.BytesIO(text.encode()), area="context")
+            for path in context.load(root, file).files():
+                if (root / path).is_file():
+                    add((service, "context"), path, "context")
+        add(("", "template"), environment.TEMPLATE, "context", name=".env")
+        for path in _declaring(root):
+            add(("", "defaults"), path, "declared")
+        try:
+            found = await scan.leaks()
+        except AutomationError as error:
+            failure = Leaks(failure=error.what, remedy=" or ".join(error.remedies))
+            return dict.fromkeys(("", *_DOCKERFILES), failure)
+
+    def lines(service: str, part: str) -> tuple[str, ...]:
+        each = sorted(found.get((service, part), ()), key=lambda leak: (leak.place, leak.line))
+        return tuple(dict.fromkeys(f"{leak}:{leak.line}" for leak in each))
+
+    services = {name: Leaks(lines(name, "dockerfile"), lines(name, "context")) for name in _DOCKERFILES}
+    return {**services, "": Leaks(template=lines("", "template"), defaults=lines("", "defaults"))}
+
+
+async def template(settings: Settings) -> Template:
+    """Return what the checkout says about settings."""
+    root = settings.root
     if await git.ask(settings, "rev-parse", "--git-dir"):
         ignored = bool(await git.ask(settings, "check-ignore", "--no-index", ".env"))
     else:  # a copy without its history
         ignored = ".env" in read_text(root, ".gitignore").splitlines()
-    files = {root / name for file in _DOCKERFILES for name in context.load(root, file).files()}
+    names = re.findall(r"^([A-Z][A-Z0-9_]*)=", read_text(root, environment.TEMPLATE), re.MULTILINE)
+    return Template(ignored, tuple(names))
+
+
+def _declaring(root: Path) -> Sequence[str]:
+    """Return the files that may have default values: code, Compose files and the chart."""
+    files = {root / name for file in _DOCKERFILES.values() for name in context.load(root, file).files()}
     files |= {file for pattern in _DEPLOYMENT for file in root.glob(pattern)}
-    names = [file.relative_to(root).as_posix() for file in sorted(files) if file.suffix in defaults.SUFFIXES]
-    return Template(
-        ignored=ignored,
-        names=tuple(re.findall(r"^([A-Z][A-Z0-9_]*)=", text, re.MULTILINE)),
-        leaks=tuple(f"{kind} in {environment.TEMPLATE}" for kind in dict.fromkeys(search.in_text(text))),
-        defaults=tuple(
-            f"{name}:{number}" for name in names for number in defaults.lines(name, read_text(root, name))
-        ),
-    )
+    return [file.relative_to(root).as_posix() for file in sorted(files) if file.suffix in _CODE]

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from automation.contract.models import SERVICES
-from automation.verify.facts import Compositions, Context, Development, Document, Template
-from tests.automation.verify.verified import KEY, Break, Example, Scene, instead
+from automation.verify.facts import Compositions, Context, Development, Document, Leaks, Template
+from tests.automation.verify.verified import Break, Example, Scene, instead
 
 COPIED = "FROM scratch AS runner\nCOPY --from=base /usr /usr\nCOPY --from=builder /out /app\n"
 BOUND = {"type": "none", "o": "bind", "device": "/srv/data"}
 SOURCES = {"type": "bind", "source": "backend"}
+LEAK = "a Google key in a/file:7"
 HARDENED = "no-new-privileges:true"
 RIGHTS: dict[str, dict[str, Any]] = {
     "privileged": {"privileged": True},
@@ -123,15 +124,15 @@ FILES: list[Example] = [
     ("layer-order", "sources first", instead("RUN pip", "COPY src src\nRUN pip")),
     ("layer-order", "mounted", instead("RUN pip", "RUN --mount=type=bind,target=/src pip")),
     ("no-secret-arguments", "ARG", instead("RUN make", "ARG NPM_TOKEN\nRUN make")),
-    ("no-secret-arguments", "ENV", instead("RUN make", f"ENV SOMETHING={KEY}\nRUN make")),
+    ("no-secret-arguments", "ENV", instead("RUN make", "ENV NPM_TOKEN=none\nRUN make")),
     ("no-secret-arguments", "outside", lambda b: b.rewrite("backend", lambda text: f"ARG API_KEY\n{text}")),
-    ("no-secret-instructions", "RUN", instead("RUN make", f"RUN OPENAI_API_KEY={KEY} make")),
+    ("no-secret-instructions", "RUN", lambda b: b.change("backend", Leaks, dockerfile=(LEAK,))),
     ("no-secret-instructions", "COPY .env", instead("RUN make", "COPY .env ./\nRUN make")),
     ("context", ".env", context("backend/.env")),
     ("context", ".git", context(".git/HEAD")),
     ("context", "tests", context("backend/tests/test_main.py")),
     ("context", "modules", context("frontend/node_modules/next/x.js")),
-    ("context", "a token", lambda b: b.change("frontend", Context, leaks=("an npm token in .npmrc",))),
+    ("context", "a token", lambda b: b.change("frontend", Leaks, context=(LEAK,))),
     ("no-baked-addresses", "ARG", instead("RUN make", "ARG NEXT_PUBLIC_API_URL\nRUN make", "frontend")),
     ("no-baked-addresses", "ENV", instead("RUN make", "ENV API_URL=http://x\nRUN make", "frontend")),
     ("development-command", "another", instead("app.reloading", "app.main", kind=Development)),
@@ -141,8 +142,8 @@ FILES: list[Example] = [
     ("development-user", "root by name", instead("USER 1001:1001", "USER root", kind=Development)),
     ("settings-template", "not ignored", template(ignored=False)),
     ("settings-template", "no name", template(names=())),
-    ("settings-template", "a secret", template(leaks=("a Google key in .env.example",))),
-    ("no-default-secrets", "in the code", template(defaults=("backend/src/app/settings.py:7",))),
+    ("settings-template", "a secret", lambda b: b.change("", Leaks, template=(LEAK,))),
+    ("no-default-secrets", "in the code", lambda b: b.change("", Leaks, defaults=(LEAK,))),
 ]  # fmt: skip
 
 COMPOSE: list[Example] = [

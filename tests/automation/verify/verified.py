@@ -30,7 +30,9 @@ from automation.verify.facts import (
     Endurance,
     HealthCheck,
     HealthTrial,
+    ImageLeaks,
     Installs,
+    Leaks,
     Locks,
     Misconfigured,
     Names,
@@ -46,7 +48,6 @@ from automation.verify.facts import (
 )
 from automation.verify.gather.composition import COMBINATIONS, SETTINGS
 from automation.verify.gather.content import Content, Searched
-from automation.verify.gather.leaks import Search
 
 Facts = dict[type[Any], Any]
 MB = 10**6
@@ -183,9 +184,8 @@ def scene(name: str = "standalone") -> Scene:
         Template: Template(
             ignored=True,
             names=(*profile.backend.environment.required, profile.backend.environment.model_key),
-            leaks=(),
-            defaults=(),
         ),
+        Leaks: Leaks(),
     }
     # What is held against a release has its own tests.
     for facts in (made.whole, *made.facts.values()):
@@ -213,7 +213,8 @@ def _facts(made: Scene, service: str) -> Facts:
         Source: Source(parse(made.dockerfile(service)).resolve()),
         Development: Development(parse(made.development_dockerfile(service)).resolve()),
         Context: Context((f"{service}/src/app/main.py", f"{service}/.env.example")),
-        Search: Search({}),
+        Leaks: Leaks(),
+        ImageLeaks: ImageLeaks(),
         Locks: Locks(frozenset({"pytest"}), frozenset({"typescript"})),
         Names: Names(references, "v1.0.0", LABELS["org.opencontainers.image.source"], has_revision=True),
         Packages: Packages(frozenset({"fastapi-0.165.0.dist-info/METADATA"}), frozenset({"next"})),
