@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.agents.offline.dates import ImpossibleDateError, When, Window
 from app.agents.offline.grammar import parse
 from app.agents.offline.intents import Add
+from app.language.dates import When, Window
+from app.language.days import ImpossibleDateError
 
 NOW = datetime(2026, 11, 21, 10, 30, tzinfo=ZoneInfo("Europe/Berlin"))
 
@@ -27,7 +28,7 @@ def told(value: Any) -> Any:
     members = {
         field.name: getattr(value, field.name)
         for field in dataclasses.fields(value)
-        if getattr(value, field.name) != field.default
+        if getattr(value, field.name) != field.default and field.name not in ("spans", "notes")
     }
     return {name: told(member) for name, member in members.items()}
 
@@ -78,7 +79,7 @@ ADD = {
     "add look at 5 houses": task("Look at 5 houses"),
     "add read chapter 3": task("Read chapter 3"),
     "add prepare monday meeting notes": task("Prepare monday meeting notes"),
-    "add water plants every monday": task("Water plants every monday"),
+    "add water plants every monday": task("Water plants", due="2026-11-23"),
     "add buy sun hats": task("Buy sun hats"),
     "add walk 10 km at 7 tomorrow": task("Walk 10 km", due="2026-11-22T07:00"),
     "add شراء الحليب tomorrow": task("شراء الحليب", due="2026-11-22"),
@@ -106,7 +107,7 @@ DUE = {
     "12/25/2026": "2026-12-25",
     "2026-12-24T17:00": "2026-12-24T17:00",
     "at 11": "2026-11-21T11:00",
-    "at 9": "2026-11-21T21:00",
+    "at 9": "2026-11-22T09:00",
     "at 9am": "2026-11-22T09:00",
     "at 17:00": "2026-11-21T17:00",
     "at half past five": "2026-11-21T17:30",

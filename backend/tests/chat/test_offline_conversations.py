@@ -47,7 +47,7 @@ async def test_the_word_it_refers_to_the_last_mentioned_task(talk: Talk) -> None
     assert await talk.say("done") == "Done: ‘Buy oat milk’."
     assert await talk.say("reopen it") == "Open again: ‘Buy oat milk’."
     assert await talk.say("delete it") == "Deleted ‘Buy oat milk’."
-    assert await talk.say("delete it") == "That task is deleted. Name another one, please."
+    assert await talk.say("delete it") == ("That task is deleted. Name another one, please, or say “undo”.")
     assert await titles(talk, "all") == []
 
 
@@ -72,7 +72,8 @@ async def test_numbers_refer_to_the_last_list(talk: Talk) -> None:
         "4. Delta",
     ]
     assert await talk.say("complete the second one") == "Done: ‘Beta’."
-    assert await talk.say("delete 1 and 3") == "Deleted ‘Alpha’ and ‘Gamma’."
+    assert (await talk.say("delete 1 and 3")).startswith("I want to:\n- Delete ‘Alpha’\n- Delete ‘Gamma’\n")
+    assert await talk.say("yes") == "Done."
     assert await talk.say("complete #7") == "There is no number 7 in the last list; it has 4 tasks."
     assert await talk.say("complete the last one") == "Done: ‘Delta’."
     assert await titles(talk) == []
@@ -95,12 +96,12 @@ async def test_the_agent_asks_when_several_tasks_fit(talk: Talk) -> None:
 async def test_all_tasks_are_deleted_only_after_a_yes(talk: Talk) -> None:
     for title in ("one", "two", "three"):
         await talk.say(f"add task {title} thing")
-    assert await talk.say("delete all") == "This cannot be undone. Delete all 3 tasks?"
+    assert (await talk.say("delete all")).count("- Delete ‘") == 3
     assert await talk.say("no") == "All right, nothing was changed."
     assert await talk.say("yes") == "There is nothing to confirm. “help” shows what I understand."
     assert len(await titles(talk)) == 3
     await talk.say("delete everything")
-    assert (await talk.say("yes")).startswith("Deleted ‘")
+    assert await talk.say("yes") == "Done."
     assert await titles(talk, "all") == []
     assert await talk.say("delete all my tasks") == "You have no tasks."
 
@@ -128,7 +129,7 @@ async def test_quoted_titles_are_taken_literally(talk: Talk) -> None:
 
 
 async def test_the_agent_explains_its_commands_and_unknown_sentences(talk: Talk) -> None:
-    assert (await talk.say("help")).count("•") == 3
+    assert (await talk.say("help")).count("•") == 4
     assert (await talk.say("buy milk")).endswith("To keep it as a task, say: add buy milk")
     assert await talk.say("add pay rent on 31 feb") == "There is no 31 February."
     assert "a title has at most 200 characters" in await talk.say("add " + "x" * 201)

@@ -36,6 +36,17 @@ _YES = {
         "go ahead",
         "yes please",
         "yes do it",
+        "yes delete it",
+        "yes delete them",
+        "yes delete all",
+        "yes all of them",
+        "yes im sure",
+        "im sure",
+        "definitely",
+        "absolutely",
+        "of course",
+        "proceed",
+        "confirmed",
     ),
     *("ja", "oui", "sí", "si", "sim", "sì", "tak", "ano", "da", "да", "evet", "はい", "是", "네"),
 }
@@ -73,7 +84,7 @@ def question(held: Sequence[ToolPart]) -> str:
 
 def confirmed_calls(message: str, history: Sequence[HistoryMessage]) -> list[ToolPart]:
     """Return the held calls to which a message says yes."""
-    said = message.casefold().translate(str.maketrans("", "", string.punctuation + "。！")).split()
+    said = message.casefold().translate(str.maketrans("", "", string.punctuation + "。！’")).split()
     if not history or history[-1].role != "assistant" or " ".join(said) not in _YES:
         return []
     held = held_calls(history[-1].calls)

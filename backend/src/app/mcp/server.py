@@ -212,6 +212,9 @@ async def list_tasks(
     due_from: Annotated[Due | None, Field(description="The first day or time, itself included.")] = None,
     due_until: Annotated[Due | None, Field(description="The last day or time, itself included.")] = None,
     overdue: Annotated[bool, Field(description="Only tasks whose due date has passed.")] = False,
+    undated: Annotated[bool, Field(description="Only tasks without a due date.")] = False,
+    completed_from: Annotated[Due | None, Field(description="The first day of completion.")] = None,
+    completed_until: Annotated[Due | None, Field(description="The last day of completion.")] = None,
     sort: Annotated[
         Literal["created", "due", "priority", "title"],
         Field(description="created: newest first; due: earliest first; priority: highest first."),
@@ -227,6 +230,9 @@ async def list_tasks(
             "tag": tag or None,
             "due_after": parse_due(due_from, person.time_zone)[0] if due_from else None,
             "due_before": _end_of(due_until, person.time_zone) if due_until else None,
+            "undated": undated,
+            "completed_after": parse_due(completed_from, person.time_zone)[0] if completed_from else None,
+            "completed_before": _end_of(completed_until, person.time_zone) if completed_until else None,
             "sort": sort,
             "limit": limit,
         }

@@ -138,10 +138,10 @@ def shape_of(query: TaskQuery, overdue: Overdue | None) -> tuple[Shape, dict[str
     """
     values: dict[str, Any] = {
         name: value
-        for name in ("priority", "tag", "due_after", "due_before")
+        for name in ("priority", "tag", "due_after", "due_before", "completed_after", "completed_before")
         if (value := getattr(query, name)) is not None
     }
-    filters = frozenset(values)
+    filters = frozenset({*values, *(["undated"] if query.undated else [])})
     values["rows"] = query.limit + 1
     words = folded(query.q).split()
     for number, word in enumerate(words):
@@ -239,6 +239,12 @@ def _matching(shape: Shape) -> list[ColumnElement[bool]]:
         conditions.append(Task.due_at >= bindparam("due_after"))
     if "due_before" in shape.filters:
         conditions.append(Task.due_at < bindparam("due_before"))
+    if "undated" in shape.filters:
+        conditions.append(Task.due_at.is_(None))
+    if "completed_after" in shape.filters:
+        conditions.append(Task.completed_at >= bindparam("completed_after"))
+    if "completed_before" in shape.filters:
+        conditions.append(Task.completed_at < bindparam("completed_before"))
     if shape.overdue:
         conditions.append(
             or_(

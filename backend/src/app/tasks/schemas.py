@@ -165,6 +165,9 @@ class TaskQuery(BaseModel):
     ] = ""
     due_after: Due | None = None
     due_before: Due | None = None
+    undated: bool = False
+    completed_after: Due | None = None
+    completed_before: Due | None = None
     sort: Literal["created", "due", "priority", "title"] = "created"
     order: Literal["asc", "desc"] | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 100

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from app.agents.offline.dates import When, Window
+from app.language.dates import When, Window
+from app.language.details import NewTask, Priority
 
-Priority = Literal["high", "medium", "low"]
 DESCRIPTION_LIMIT = 1000
 TITLE_LIMIT = 200
 
@@ -18,22 +18,12 @@ class Reference:
     first: int | None = None
     it: bool = False
     name: str | None = None
-    everything: Literal["all", "open", "completed"] | None = None
+    everything: Literal["all", "open", "completed", "overdue"] | None = None
     tag: str | None = None
+    query: str | None = None
 
     def __bool__(self) -> bool:
         return bool(self.positions or self.first or self.it or self.name or self.everything)
-
-
-@dataclass(frozen=True, slots=True)
-class NewTask:
-    """One task to add."""
-
-    title: str
-    description: str = ""
-    priority: Priority | None = None
-    tags: tuple[str, ...] = ()
-    due: When | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +43,30 @@ class ListTasks:
     tag: str | None = None
     query: str | None = None
     window: Window | None = None
+    """The days on which they are due; for completed tasks, on which they were completed."""
     overdue: bool = False
+    undated: bool = False
     count_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Complete:
-    """Mark tasks as done."""
+class Statistics:
+    """Count the tasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask about the state or the date of one task."""
 
     target: Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Mark tasks as done. `is_implied` when the sentence only says what was done ("I bought milk")."""
+
+    target: Reference
+    is_implied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +78,23 @@ class Reopen:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete tasks."""
+    """Delete tasks. `is_sure` is false when the sentence only suggests it."""
 
     target: Reference
+    is_sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Undo the last change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Change a task, without a word about what to change."""
+
+    target: Reference
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +108,9 @@ class Update:
     due: When | None = None
     clear_due: bool = False
     delay: tuple[int, str] | None = None
+    clear_recurrence: bool = False
+    otherwise: tuple[NewTask, ...] = ()
+    """What to add if there is no such task."""
     add_tags: tuple[str, ...] = ()
     remove_tags: tuple[str, ...] = ()
 
@@ -111,7 +133,7 @@ class Confirm:
 class Small:
     """Small talk."""
 
-    kind: Literal["greeting", "thanks", "help"]
+    kind: Literal["greeting", "thanks", "help", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,18 +150,31 @@ class TooLong:
 
 @dataclass(frozen=True, slots=True)
 class NotUnderstood:
-    """A sentence that the grammar does not recognise."""
+    """A sentence that the grammar does not recognise, and the part of it that is to blame."""
 
     text: str
+    date: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Commands in one sentence, in order."""
+
+    intents: "tuple[Intent, ...]"
 
 
 Intent = (
     Add
     | ListTasks
+    | Statistics
+    | Ask
     | Complete
     | Reopen
     | Delete
     | Update
+    | Edit
+    | Undo
+    | Several
     | Choose
     | Confirm
     | Small

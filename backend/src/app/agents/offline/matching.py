@@ -32,7 +32,7 @@ def _same_word(said: str, written: str) -> bool:
     if len(said) >= 4 and len(written) >= 4 and said[:stem] == written[:stem]:
         return True
     # The first letter is rarely wrong, and comparing all words letter by letter is slow.
-    if len(said) < 4 or said[0] != written[0] or abs(len(said) - len(written)) > 2:
+    if min(len(said), len(written)) < 3 or said[0] != written[0] or abs(len(said) - len(written)) > 2:
         return False
     # Transposed letters ("mlik") are the most common error.
     swapped = sorted(said) == sorted(written)
@@ -40,6 +40,16 @@ def _same_word(said: str, written: str) -> bool:
 
 
 def matches(name: str, tasks: Sequence[JsonObject]) -> list[JsonObject]:
+    """Return the best matches: those of `exact_matches`, else titles with words like those of the name."""
+    said = _words(name)
+    return exact_matches(name, tasks) or [
+        task
+        for task in tasks
+        if said and all(any(_same_word(word, other) for other in _words(task["title"])) for word in said)
+    ]
+
+
+def exact_matches(name: str, tasks: Sequence[JsonObject]) -> list[JsonObject]:
     """Return the best matches: equal titles, else titles with the phrase, else titles with all its words."""
     said = _words(name)
     if not said:
@@ -50,9 +60,4 @@ def matches(name: str, tasks: Sequence[JsonObject]) -> list[JsonObject]:
     same = [task for task, words in titles if words == said]
     containing = [task for task, words in titles if phrase in f" {' '.join(words)} "]
     exact_words = [task for task, words in titles if set(said) <= set(words)]
-    similar = [
-        task
-        for task, words in titles
-        if all(any(_same_word(word, other) for other in words) for word in said)
-    ]
-    return literal or same or containing or exact_words or similar
+    return literal or same or containing or exact_words

@@ -4,7 +4,7 @@ import re
 from typing import Literal
 
 from app.agents.offline.intents import Reference
-from app.agents.offline.sentences import BLANK, Sentence, compiled
+from app.language.sentences import BLANK, Sentence, compiled
 
 _ORDINALS = {
     word: number
@@ -31,7 +31,9 @@ _COUNTS = {
         ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1
     )
 }
-_ORDINAL = r"(?:" + "|".join(_ORDINALS) + r"|last|\d{1,3}(?:st|nd|rd|th))"
+_ORDINAL = (
+    r"(?:(?:second|2nd|next)[\s-]+(?:to[\s-]+)?last|" + "|".join(_ORDINALS) + r"|last|\d{1,3}(?:st|nd|rd|th))"
+)
 _POSITION = (
     rf"(?:(?:the\s+)?{_ORDINAL}(?:\s+(?:one|task|item|entry|todo))?"
     r"|(?:(?:task|item|number|no\.?|nr\.?|todo)\s+)?#?\d{1,3})"
@@ -45,14 +47,16 @@ _FIRST = compiled(
     r"^(?:the\s+)?(first|top|last)\s+(\d{1,2}|" + "|".join(_COUNTS) + r")(?:\s+(?:ones|tasks|items))?$"
 )
 _IT = compiled(
-    r"^(?:it|that|this|that\s+one|this\s+one|that\s+task|this\s+task|the\s+task|them|those|these)$"
+    r"^(?:it|that|this|that\s+one|this\s+one|that\s+task|this\s+task|the\s+task|the\s+last\s+one\s+i\s+added|them|those|these|(?:them|it)\s+both|both)$"
 )
 _EVERYTHING = compiled(
     r"^(?:(?:absolutely\s+)?(?:everything|all|all\s+of\s+(?:them|it|these|those))"
     r"|(?:(?:all|every)(?:\s+(?:of\s+)?(?:my|the|these|those))?|my(?:\s+(?:whole|entire))?|the\s+(?:whole|entire))"
-    r"(?:\s+(open|active|pending|completed|complete|finished|done|closed))?\s*(?:tasks?|to-?dos?|items?|list|ones|things?|stuff)?"
-    r"|(?:the\s+)?(open|active|pending|completed|finished|done|closed)(?:\s+(?:tasks|to-?dos|items|ones|things|stuff)))"
-    r"(?:\s+(?:on|from|in)\s+(?:my|the)\s+list)?(?:\s+(?:tagged|with\s+tag)\s+#?([\w-]+)|\s+#([\w-]+))?$"
+    r"(?:\s+(open|active|pending|overdue|completed|complete|finished|done|closed))?\s*(?:tasks?|to-?\s?dos?|to-?\s?do\s+list|items?|list|ones|things?|stuff)?"
+    r"|(?:the\s+)?(open|active|pending|overdue|completed|finished|done|closed)(?:\s+(?:tasks|to-?dos|items|ones|things|stuff))"
+    r"|list|the\s+list|(?:the\s+)?(?:tasks|to-?dos|items)(?=\s+(?:tagged|with|about|containing|#)))"
+    r"(?:\s+(?:on|from|in)\s+(?:my|the)\s+list)?(?:\s+(?:tagged(?:\s+(?:with|as))?|with\s+(?:the\s+)?tag)\s+#?([\w-]+)|\s+#([\w-]+)"
+    r"|\s+(?:about|containing|mentioning|that\s+mention)\s+(.+))?$"
 )
 _ARTICLES = compiled(
     r"^(?:(?:my|the|a|an|that|this)\s+)?(?:(?:task|to-?do|item|one|reminder)\s+)?(?:(?:called|named|titled|about|to|for|:)\s+)?(?:my\s+|the\s+)?"
@@ -75,10 +79,12 @@ def parse_reference(text: str) -> Reference:
     everything = _EVERYTHING.match(plain)
     if everything:
         kind = everything[1] or everything[2]
-        status: Literal["all", "open", "completed"] = (
-            "all" if kind is None else "open" if kind in {"open", "active", "pending"} else "completed"
-        )
-        return Reference(everything=status, tag=everything[3] or everything[4])
+        status: Literal["all", "open", "completed", "overdue"] = "all" if kind is None else "completed"
+        if kind in {"open", "active", "pending"}:
+            status = "open"
+        elif kind == "overdue":
+            status = "overdue"
+        return Reference(everything=status, tag=everything[3] or everything[4], query=everything[5])
     first = _FIRST.match(plain)
     if first:
         count = _COUNTS.get(first[2]) or int(first[2])
@@ -101,4 +107,6 @@ def parse_reference(text: str) -> Reference:
 def _position(word: str) -> int:
     if word == "last":
         return _LAST
+    if word.endswith("last"):
+        return _LAST - 1
     return _ORDINALS.get(word) or int(re.sub(r"\D", "", word))

@@ -3,19 +3,27 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from app.agents.offline.dates import say_day
 from app.agents.offline.grammar import SENTENCE_LIMIT
 from app.agents.offline.intents import TITLE_LIMIT, ListTasks
 from app.agents.protocol import JsonObject
+from app.language.days import say_day
 
 HELP = (
     "I look after your to-do list: I add, list, change, complete and delete tasks. Try one of these:\n"
     "• add buy milk tomorrow at 5pm, high priority\n"
     "• what is due this week?\n"
-    "• mark buy milk as done"
+    "• mark buy milk as done\n"
+    "• move it to friday"
 )
 GREETING = "Hello. Tell me what to note, or ask what is due. “help” shows what I understand."
 THANKS = "You are welcome."
+SMALL_TALK = {
+    "help": HELP,
+    "greeting": GREETING,
+    "thanks": THANKS,
+    "nothing": "All right, nothing was changed.",
+}
+EDIT_EXAMPLES = "For example: move it to friday, make it urgent, tag it home, rename it to …"
 NOTHING_PENDING = "There is nothing to confirm. “help” shows what I understand."
 LEFT_ALONE = "All right, nothing was changed."
 TOO_LONG = (
@@ -36,14 +44,62 @@ def quoted(title: str) -> str:
     return f"‘{title}’"
 
 
-def not_understood(text: str) -> str:
+def shortened(text: str) -> str:
+    """Return a text of at most 60 characters."""
+    return text if len(text) <= 60 else text[:59].rstrip() + "…"
+
+
+def names(tasks: Sequence[JsonObject]) -> str:
+    """Format the titles of up to five tasks, or their number."""
+    if len(tasks) > 5:
+        return count(len(tasks))
+    titles = [quoted(task["title"]) for task in tasks]
+    return titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
+
+
+def not_understood(text: str, date: str | None) -> str:
     """Reply to an unrecognised sentence, and offer to add it as a task if it could be one."""
     excuse = (
         "I did not understand that. I can add, list, complete, change and delete tasks; “help” shows how."
     )
+    if date:
+        excuse = f"I did not understand “{shortened(date)}” as a date, and changed nothing."
     if len(text) > 80 or "?" in text:
         return excuse
     return f"{excuse}\nTo keep it as a task, say: add {text}"
+
+
+def ask_complete(tasks: Sequence[JsonObject]) -> str:
+    """Ask which task is done, when a sentence only suggests one."""
+    return f"Do you mean {names(tasks)}? To complete it, say: done {tasks[0]['title']}"
+
+
+def describe_state(task: JsonObject, now: datetime) -> str:
+    """Answer a question about a task."""
+    state = "done" if task["status"] == "completed" else "not done yet"
+    due = say_due(task, now)
+    return f"{quoted(task['title'])} is {state}" + (f"; it is due {due}." if due else " and has no date.")
+
+
+def describe_undo(output: JsonObject, now: datetime) -> str:
+    """Describe what an undo put back."""
+    lines = []
+    for change in output["changes"]:
+        name = quoted(change["title"])
+        match change["undone"]:
+            case "added":
+                lines.append(f"{name} is gone again.")
+            case "deleted":
+                lines.append(f"{name} is back.")
+            case "completed":
+                lines.append(f"{name} is open again.")
+            case "reopened":
+                lines.append(f"{name} is done again.")
+            case _:
+                task = change["task"]
+                lines.append(f"{phrase(task, now) if task else name} is as before.")
+    shown = lines if len(lines) <= 5 else [f"{count(len(lines), 'change')} taken back."]
+    return "Undone: " + "\n".join(shown)
 
 
 def say_due(task: JsonObject, now: datetime) -> str:
@@ -89,6 +145,10 @@ def describe_list(wish: ListTasks, total: int) -> str:
     priority = f"{wish.priority}-priority " if wish.priority else ""
     noun = f"{kind}{priority}task" + ("" if total == 1 else "s")
     tagged = f" tagged #{wish.tag}" if wish.tag else ""
-    due = f" due {wish.window.label}" if wish.window else ""
+    verb = "completed" if wish.status == "completed" else "due"
+    due = f" {verb} {wish.window.label}" if wish.window else ""
+    if wish.window and wish.status == "completed":
+        noun = f"{priority}task" + ("" if total == 1 else "s")
+    due += " without a date" if wish.undated else ""
     about = f" with {quoted(wish.query)}" if wish.query else ""
     return f"You have {f'{total:,}' if total else 'no'} {noun}{tagged}{due}{about}"
