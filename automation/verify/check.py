@@ -10,7 +10,8 @@ A check is called as its function. Its parameters say what it needs, its docstri
 
 `Contract` is what is required. Every other parameter is a fact, gathered only when a chosen check needs it.
 One called `backend` or `frontend` is that service's fact, for a check of both.
-A check returns a finding, or what is required and what is observed. Its remedy may name figures, as here.
+A check returns a finding, or what is required and what is observed. Its remedy may name figures, as here,
+and `{flags}`: what makes a task act on the release that was observed.
 """
 
 import importlib
@@ -105,7 +106,8 @@ class Check:
             found = self.function(*(given[key] for key in self.takes))
             finding = found if isinstance(found, Finding) else compare(*found)
             if finding.outcome is Outcome.FAILED and not finding.remedy:
-                finding = replace(finding, remedy=filled(self.remedy, contract))
+                flags = next((fact.flags for key in self.takes if hasattr(fact := given[key], "flags")), "")
+                finding = replace(finding, remedy=filled(self.remedy, contract).replace("{flags}", flags))
         return replace(
             finding, required=finding.required or self.summary, rule=self.name, service=contract.name
         )

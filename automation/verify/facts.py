@@ -307,6 +307,9 @@ class Released:
     """The objects of a Helm release as the API server reports them; `absent` says why there are none."""
 
     objects: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)  # by kind and name
+    name: str = ""
+    flags: str = ""  # with which a task acts on it
+    rendered: Document = field(default_factory=dict)  # what Helm installed, as in `Chart.objects`
     secret_keys: tuple[str, ...] = ()
     absent: str = ""
     drift: tuple[str, ...] = ()  # what is not as it was rendered

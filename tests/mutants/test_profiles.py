@@ -51,7 +51,7 @@ def unnoticed(made: Scene, kind: type[Model], document: Document) -> set[str]:
         changed = read(kind, edit.apply(document)) if key != "kubernetes" else None
         if changed is not None and key not in failing:
             setattr(made, "rules" if kind is Rules else "profile", changed)
-            (failing if made.failed() - before else passing).add(key)
+            (failing if made.fails(but=before) else passing).add(key)
     return passing - failing
 
 
@@ -70,7 +70,7 @@ def test_every_edit_of_a_profile_is_noticed(name: str) -> None:
     if made.profile.kubernetes is not None:
         made.whole[Charts] = asyncio.run(charts.read(PROGRAMS, made.profile))
         made.whole[Installs] = Installs(cold_s=1, warm_s=1)
-        made.whole[Released] = Released(released(), made.profile.kubernetes.secret_keys)
+        made.whole[Released] = Released(released(), secret_keys=made.profile.kubernetes.secret_keys)
     document = tomllib.loads((paths.profiles(paths.ROOT) / f"{name}.toml").read_text(encoding="utf-8"))
     left = unnoticed(made, Profile, document)
     assert sorted(key for key in left if not any(re.fullmatch(known, key) for known in SURVIVORS)) == []

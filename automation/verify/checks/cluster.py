@@ -1,21 +1,26 @@
 """Checks of what runs in a cluster, as its API server reports it: not of what was requested.
 
-Each check compares one part of what the contract requires of a workload with what is observed, key by key.
+What was rendered for the release is compared with the contract, and what runs with what was rendered.
 """
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from automation.contract.comparison import Maybe
+from automation.contract.comparison import differences
 from automation.contract.contract import Contract
-from automation.contract.models import Kubernetes, Probe, Workload
+from automation.contract.models import Kubernetes, Workload
 from automation.verify.check import LIVE, Comparison, Finding, check, no_problem, not_applicable
-from automation.verify.facts import Document, Released
+from automation.verify.checks.chart_model import required
+from automation.verify.facts import Chart, Document, Released
 
-_REMEDY = "invoke helm-install   with the chart's default values"
-_ANY = re.compile(".+", re.DOTALL)
-_SHARED = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace")
+_REMEDY = "invoke helm-install{flags}   with the chart's default values"
+_OPEN = re.compile(
+    r"(Pod|Job) .*|ConfigMap .*\.data\.\w+|Service .*\.nodePort"
+    r"|Deployment .*\.containers\.\w+\.(image(PullPolicy)?|env\.(NODE_IP|TRUSTED_ORIGINS))"
+    r"|Deployment .*\.annotations\.(todo-chatbot/revision|checksum/\w+)"
+)
+"""What an installation sets by its images and settings, and what Helm keeps out of the manifest."""
 
 
 @check(LIVE, remedy="invoke status   and   invoke logs   show what delays them")
@@ -30,53 +35,6 @@ def cluster_replicas(contract: Contract, released: Released) -> Comparison:
 
 
 @check(LIVE, remedy=_REMEDY)
-def cluster_strategy(contract: Contract, released: Released) -> Comparison:
-    """An update replaces pods one by one, and removes none before its replacement is available."""
-    rules = _rules(contract)
-    steps = {"maxSurge": rules.max_surge, "maxUnavailable": rules.max_unavailable}
-    observed = _get(_deployment(contract, released), "spec.strategy", {})
-    return {"type": "RollingUpdate", "rollingUpdate": steps}, observed
-
-
-@check(LIVE, remedy=_REMEDY)
-def cluster_labels(contract: Contract, released: Released) -> Comparison:
-    """The deployment and its pods carry the labels by which they are selected and identified."""
-    rules, deployment, selector = _rules(contract), _deployment(contract, released), _selector(contract)
-    labels = {
-        **selector,
-        "app.kubernetes.io/name": rules.chart,
-        "app.kubernetes.io/instance": _ANY,
-        "app.kubernetes.io/version": rules.application_version,
-        "app.kubernetes.io/managed-by": "Helm",
-    }
-    objects = {"deployment": deployment, **_pods(contract, released)}
-    observed = {
-        name: {key: value for key, value in _get(found, "metadata.labels", {}).items() if key in labels}
-        for name, found in objects.items()
-    }
-    required: Document = dict.fromkeys(objects, labels)
-    required["selector"], observed["selector"] = selector, _get(deployment, "spec.selector.matchLabels")
-    return required, observed
-
-
-@check(LIVE, remedy=_REMEDY)
-def cluster_probes(contract: Contract, released: Released) -> Comparison:
-    """The pods have the contract's readiness and liveness probes."""
-    workload = _workload(contract)
-    container = _container(_get(_deployment(contract, released), "spec.template", {}))
-    required = {"readiness": _probe(workload.readiness), "liveness": _probe(workload.liveness)}
-    return required, {kind: container.get(f"{kind}Probe") for kind in required}
-
-
-@check(LIVE, remedy=_REMEDY)
-def cluster_resources(contract: Contract, released: Released) -> Comparison:
-    """Every pod has the contract's resource requests and limits."""
-    rules, pods = _rules(contract), _pods(contract, released)
-    required = {"requests": rules.requests.model_dump(), "limits": rules.limits.model_dump()}
-    return _each(required, pods), {name: _container(pod).get("resources") for name, pod in pods.items()}
-
-
-@check(LIVE, remedy=_REMEDY)
 def cluster_images(contract: Contract, released: Released) -> Comparison:
     """The pods run an image of the contract, by a tag that changes with its content."""
     image = re.compile(rf"(.*/)?{re.escape(contract.service.image)}:(?!latest$)[\w.-]+")
@@ -84,86 +42,37 @@ def cluster_images(contract: Contract, released: Released) -> Comparison:
     return _each(image, pods), {name: _container(pod).get("image") for name, pod in pods.items()}
 
 
-@check(LIVE, remedy=_REMEDY)
-def cluster_restricted(contract: Contract, released: Released) -> Comparison:
-    """The pods run as the contract's user, with a read-only root, no capabilities and no token."""
-    user, pods = contract.service.user, _pods(contract, released)
-    required = {
-        "pod": {
-            "runAsNonRoot": True,
-            "runAsUser": user.uid,
-            "runAsGroup": user.gid,
-            "fsGroup": Maybe(user.gid),
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "container": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "containers": 1,
-        "token": False,
-        **dict.fromkeys(_SHARED, False),
-    }
-    observed = {
-        name: {
-            "pod": _get(pod, "spec.securityContext", {}),
-            "container": _container(pod).get("securityContext", {}),
-            "containers": len(_get(pod, "spec.containers", [])),
-            "token": _get(pod, "spec.automountServiceAccountToken") is not False,
-            **{key: bool(_get(pod, f"spec.{key}")) for key in _SHARED},
-        }
-        for name, pod in pods.items()
-    }
-    return _each(required, pods), observed
-
-
-@check(LIVE, remedy=_REMEDY)
-def cluster_service(contract: Contract, released: Released) -> Comparison:
-    """The service has the contract's type and port and selects the workload's pods."""
-    workload = _workload(contract)
-    spec = _get(released.find("Service", workload.service), "spec", {})
-    required = {
-        "type": workload.service_type,
-        "ports": [workload.service_port],
-        "selector": _selector(contract),
-    }
-    return required, {
-        "type": spec.get("type"),
-        "selector": spec.get("selector"),
-        "ports": [port.get("port") for port in spec.get("ports", ())],
-    }
-
-
-@check(LIVE, remedy=_REMEDY)
-def cluster_policies(contract: Contract, released: Released) -> Comparison:
-    """A network policy restricts who may connect, and a disruption budget lets nodes be drained."""
-    pods = _selector(contract)
-    policed = any(
-        _get(policy, "spec.podSelector.matchLabels") == pods for policy in released.of_kind("NetworkPolicy")
-    )
-    budgets = {
-        budget["metadata"]["name"]: bool(_get(budget, "status.disruptionsAllowed"))
-        for budget in released.of_kind("PodDisruptionBudget")
-        if _get(budget, "spec.selector.matchLabels") == pods
-    }
-    return {"policed": True, **dict.fromkeys(budgets, True)}, {"policed": policed, **budgets}
+@check(LIVE, remedy=_REMEDY, per_service=False)
+def cluster_model(contract: Contract, released: Released) -> Finding:
+    """The release was rendered with the contract's values: every object, key by key."""
+    database = any(name.startswith("StatefulSet ") for name in released.rendered)
+    scripts = dict.fromkeys(("health", "sign_up_to_task"), "")
+    chart = Chart(released.name, development=False, database=database, scripts=scripts, objects={})
+    found = differences(required(contract, chart), released.rendered)
+    rules = _rules(contract)
+    closed = {f"ConfigMap {rules.config_map}.data.{name}" for name in (*rules.config, *rules.secret_keys)}
+    return no_problem(str(one) for one in found if one.path in closed or not _OPEN.fullmatch(one.path))
 
 
 @check(LIVE, remedy=_REMEDY, per_service=False)
-def cluster_configuration(contract: Contract, released: Released) -> Comparison:
-    """The cluster has the contract's ConfigMap and Secret, each with its own keys."""
-    rules = _rules(contract)
-    found = _get(released.find("ConfigMap", rules.config_map), "data", {})
-    config = {name: value for name, value in found.items() if name in {*rules.config, *rules.secret_keys}}
-    secret = [name for name in rules.secret_keys if name in released.secret_keys]
-    return {"config": dict(rules.config), "secret": list(rules.secret_keys)}, {
-        "config": config,
-        "secret": secret,
-    }
+def cluster_configuration(contract: Contract, released: Released) -> Finding:
+    """The Secret has the contract's keys."""
+    keys = _rules(contract).secret_keys
+    missing = (f"no {name}" for name in keys if name not in released.secret_keys)
+    return no_problem(missing, required=", ".join(keys))
 
 
-@check(LIVE, remedy="invoke helm-install   restores it", per_service=False)
+@check(LIVE, remedy="wait until all pods are ready, or raise the number of replicas", per_service=False)
+def cluster_disruptions(released: Released) -> Finding:
+    """Every disruption budget lets a node be drained."""
+    return no_problem(
+        f"{budget['metadata']['name']} allows none"
+        for budget in released.of_kind("PodDisruptionBudget")
+        if not _get(budget, "status.disruptionsAllowed")
+    )
+
+
+@check(LIVE, remedy="invoke helm-install{flags}   restores it", per_service=False)
 def cluster_unchanged(released: Released) -> Finding:
     """What runs equals what was rendered: every object field by field, and every pod its template."""
     return no_problem(released.drift)
@@ -183,7 +92,7 @@ def cluster_permissions(released: Released) -> Finding:
     return no_problem(released.permissions)
 
 
-@check(LIVE, remedy="take it out, change it in .env, then   invoke helm-install", per_service=False)
+@check(LIVE, remedy="take it out, change it in .env, then   invoke helm-install{flags}", per_service=False)
 def cluster_secrets(released: Released) -> Finding:
     """No value of the Secret stands anywhere else."""
     return no_problem(released.exposed)
@@ -226,10 +135,6 @@ def _workload(contract: Contract) -> Workload:
     return rules.frontend if contract.name == "frontend" else rules.backend
 
 
-def _selector(contract: Contract) -> dict[str, str]:
-    return {"app": _workload(contract).name, "tier": _workload(contract).tier}
-
-
 def _deployment(contract: Contract, released: Released) -> Mapping[str, Any]:
     return released.find("Deployment", _workload(contract).name)
 
@@ -249,14 +154,3 @@ def _get(document: Mapping[str, Any], path: str, default: Any = None) -> Any:
 def _container(pod: Mapping[str, Any]) -> Mapping[str, Any]:
     found: Mapping[str, Any] = (_get(pod, "spec.containers") or [{}])[0]
     return found
-
-
-def _probe(probe: Probe) -> Document:
-    return {
-        "httpGet": {"path": probe.path, "port": "http", "scheme": Maybe("HTTP")},
-        "initialDelaySeconds": probe.initial_delay_s,
-        "periodSeconds": probe.period_s,
-        "timeoutSeconds": probe.timeout_s,
-        "failureThreshold": 3,
-        "successThreshold": Maybe(1),
-    }

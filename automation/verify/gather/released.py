@@ -9,14 +9,14 @@ from automation.console.errors import AutomationError
 from automation.contract.models import SERVICES, Kubernetes, Profile
 from automation.engines.cluster import ClusterEngine
 from automation.kubernetes import address, drift
-from automation.kubernetes.commands import ClusterError
+from automation.kubernetes.commands import ClusterError, flags
 from automation.kubernetes.release import documents
 from automation.kubernetes.target import Place, kubernetes
 from automation.settings import Settings
 from automation.verify.facts import Released
-from automation.verify.gather import strangers
+from automation.verify.gather import charts, strangers
 
-_KINDS = "deployments,services,configmaps,networkpolicies,poddisruptionbudgets,pods"
+_KINDS = "deployments,poddisruptionbudgets,pods"
 
 
 async def read(settings: Settings, profile: Profile) -> Released:
@@ -38,7 +38,9 @@ async def read(settings: Settings, profile: Profile) -> Released:
         return Released(absent="the release is not in the cluster; install it with   invoke helm-install")
     data: dict[str, str] = secret.get("data", {})
     objects = {(found["kind"], found["metadata"]["name"]): found for found in listed}
-    return Released(objects, tuple(data), **await observe(place, kubernetes(profile), data))
+    words = flags({"namespace": place.kubectl.namespace, "release": release})
+    seen = await observe(place, kubernetes(profile), data)
+    return Released(objects, release, f" {words}", secret_keys=tuple(data), **seen)
 
 
 async def observe(place: Place, rules: Kubernetes, data: Mapping[str, str]) -> dict[str, Any]:
@@ -51,6 +53,7 @@ async def observe(place: Place, rules: Kubernetes, data: Mapping[str, str]) -> d
     )
     rendered = documents(text)
     found: dict[str, Any] = {
+        "rendered": charts.named(rendered),
         "drift": (await drift.find(place)).differences,
         "extras": tuple(strangers.extras(listed, rendered, helm.release)),
         "exposed": tuple(strangers.exposed(listed, values, data)),

@@ -15,8 +15,8 @@ import yaml
 from automation.contract import profiles
 from automation.contract.contract import Contract
 from automation.verify.check import Outcome, registered
-from automation.verify.facts import Released
-from automation.verify.gather import strangers
+from automation.verify.facts import Document, Released
+from automation.verify.gather import charts, strangers
 from tests.automation.conftest import ROOT
 
 PROFILE, RULES = profiles.load("cluster"), profiles.load_rules()
@@ -26,166 +26,143 @@ Objects = dict[tuple[str, str], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def installed() -> Objects:
-    """What an API server has after the chart was installed: what is rendered, its pods, and their states."""
+def rendered() -> Document:
+    """What Helm installed, without its hooks."""
     helm = str(Path(sys.executable).with_name("helm"))
     chart = str(ROOT / "deploy/helm/todo-chatbot-chart")
     tags = [f"--set={service}.image.tag=0123456789ab" for service in ("backend", "frontend")]
-    done = subprocess.run([helm, "template", "todo", chart, *tags], capture_output=True, check=True)
-    documents = [document for document in yaml.safe_load_all(done.stdout) if document]
-    objects: Objects = {(document["kind"], document["metadata"]["name"]): document for document in documents}
-    for (kind, name), document in list(objects.items()):
+    words = [helm, "template", "todo", chart, "--no-hooks", *tags]
+    done = subprocess.run(words, capture_output=True, check=True)
+    return charts.named(document for document in yaml.safe_load_all(done.stdout) if document)
+
+
+@pytest.fixture(scope="module")
+def installed(rendered: Document) -> Objects:
+    """What an API server reports: the deployments, their pods and their budgets."""
+    objects: Objects = {}
+    for title, document in copy.deepcopy(rendered).items():
+        kind, _, name = title.partition(" ")
         if kind == "Deployment":
             document["status"] = {"availableReplicas": document["spec"]["replicas"]}
             template = document["spec"]["template"]
-            objects["Pod", f"{name}-1"] = {
-                "metadata": {"name": f"{name}-1", **template["metadata"]},
-                "spec": template["spec"],
-            }
+            objects["Pod", f"{name}-1"] = {"metadata": template["metadata"], "spec": template["spec"]}
+            objects["Pod", f"{name}-1"]["metadata"]["name"] = f"{name}-1"
         if kind == "PodDisruptionBudget":
             document["status"] = {"disruptionsAllowed": 1}
+        objects[kind, name] = document | {"kind": kind}
     return objects
 
 
-def failed(
-    objects: Objects, keys: tuple[str, ...] = PROFILE.kubernetes.secret_keys, **observed: Any
-) -> set[str]:
-    """Return the checks that do not hold."""
-    released = Released(objects, keys, **observed)
-    found = [
-        check.evaluate(Contract(PROFILE, RULES, name), {Released: released})
-        for check in CHECKS
-        for name in (("backend", "frontend") if check.per_service else ("",))
-    ]
-    assert all(finding.required and finding.observed for finding in found)
-    return {finding.rule for finding in found if finding.outcome is Outcome.FAILED}
+Evaluate = Callable[..., set[str]]
 
 
-def deployment(**changes: Any) -> Callable[[Objects], None]:
-    return lambda objects: objects["Deployment", "todo-backend"]["spec"].update(changes)
+@pytest.fixture
+def failed(installed: Objects, rendered: Document) -> Evaluate:
+    """Return the checks that a release fails, which is changed before."""
+
+    def evaluate(change: Callable[[Objects, Document], None] = lambda *_: None, **observed: Any) -> set[str]:
+        objects, made = copy.deepcopy(installed), copy.deepcopy(rendered)
+        change(objects, made)
+        keys = observed.pop("secret_keys", PROFILE.kubernetes.secret_keys if PROFILE.kubernetes else ())
+        flags = " --namespace there --release todo"
+        released = Released(objects, "todo", flags, made, keys, **observed)
+        found = [
+            check.evaluate(Contract(PROFILE, RULES, name), {Released: released})
+            for check in CHECKS
+            for name in (("backend", "frontend") if check.per_service else ("",))
+        ]
+        assert all(finding.required and finding.observed for finding in found)
+        assert not any("{flags}" in finding.remedy for finding in found)
+        commands = (command for finding in found for command in finding.remedy.split("   "))
+        assert all(command.endswith(flags) for command in commands if command.startswith("invoke helm"))
+        return {finding.rule for finding in found if finding.outcome is Outcome.FAILED}
+
+    return evaluate
 
 
-def container(**changes: Any) -> Callable[[Objects], None]:
-    def change(objects: Objects) -> None:
-        spec = objects["Pod", "todo-backend-1"]["spec"]
-        spec["containers"] = [{**spec["containers"][0], **changes}]
-
-    return change
+Change = Callable[[Objects, Document], None]
 
 
-def probe(kind: str, **changes: Any) -> Callable[[Objects], None]:
-    def change(objects: Objects) -> None:
-        pod = objects["Deployment", "todo-backend"]["spec"]["template"]["spec"]
-        pod["containers"][0][kind] |= changes
-
-    return change
+def running(kind: str, name: str, path: str, value: Any) -> Change:
+    """Change a value of an object that runs."""
+    return lambda objects, _: put(objects[kind, name], path, value)
 
 
-HARDENED = {
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "capabilities": {"drop": ["ALL"]},
-}
-BROKEN: list[tuple[str, str, Callable[[Objects], None]]] = [
-    ("cluster-replicas", "more", deployment(replicas=2)),
+def installed_with(name: str, path: str, value: Any) -> Change:
+    """Change a value of what Helm rendered."""
+    return lambda _, rendered: put(rendered[name], path, value)
+
+
+def put(document: Any, path: str, value: Any) -> None:
+    *above, last = path.split(".")
+    for key in above:
+        document = document[int(key) if isinstance(document, list) else key]
+    document[last] = value
+
+
+BACKEND, POD = "Deployment todo-backend", "spec.template.spec"
+CONTAINER, IMAGE = f"{POD}.containers.0", "spec.containers.0.image"
+BROKEN: list[tuple[str, str, Change]] = [
+    ("cluster-replicas", "more", running("Deployment", "todo-backend", "spec.replicas", 2)),
+    ("cluster-replicas", "one away", running("Deployment", "todo-frontend", "status.availableReplicas", 1)),
+    ("cluster-images", "latest", running("Pod", "todo-backend-1", IMAGE, "todo-backend:latest")),
+    ("cluster-images", "another", running("Pod", "todo-backend-1", IMAGE, "other:0123456789ab")),
     (
-        "cluster-replicas",
-        "one away",
-        lambda objects: objects["Deployment", "todo-frontend"]["status"].update(availableReplicas=1),
-    ),
-    ("cluster-strategy", "all at once", deployment(strategy={"type": "Recreate"})),
-    (
-        "cluster-strategy",
-        "fewer",
-        deployment(strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 1}}),
-    ),
-    ("cluster-labels", "selector", deployment(selector={"matchLabels": {"app": "todo-backend"}})),
-    (
-        "cluster-labels",
-        "no version",
-        lambda objects: objects["Deployment", "todo-backend"]["metadata"]["labels"].pop(
-            "app.kubernetes.io/version"
-        ),
-    ),
-    ("cluster-probes", "another path", probe("readinessProbe", httpGet={"path": "/", "port": "http"})),
-    ("cluster-probes", "less patient", probe("livenessProbe", timeoutSeconds=1)),
-    ("cluster-resources", "no limits", container(resources={})),
-    ("cluster-images", "latest", container(image="todo-backend:latest")),
-    ("cluster-images", "another", container(image="other:0123456789ab")),
-    ("cluster-restricted", "no bounds", container(securityContext={})),
-    (
-        "cluster-restricted",
-        "privileged",
-        container(securityContext={"privileged": True, **HARDENED}),
-    ),
-    (
-        "cluster-restricted",
-        "a capability",
-        container(securityContext={**HARDENED, "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN"]}}),
-    ),
-    (
-        "cluster-restricted",
-        "the node's network",
-        lambda objects: objects["Pod", "todo-backend-1"]["spec"].update(hostNetwork=True),
-    ),
-    (
-        "cluster-restricted",
-        "a sidecar",
-        lambda objects: objects["Pod", "todo-backend-1"]["spec"]["containers"].append({"name": "x"}),
-    ),
-    (
-        "cluster-restricted",
-        "a token",
-        lambda objects: objects["Pod", "todo-backend-1"]["spec"].update(automountServiceAccountToken=True),
-    ),
-    (
-        "cluster-service",
-        "for everybody",
-        lambda objects: objects["Service", "todo-backend-service"]["spec"].update(type="NodePort"),
-    ),
-    (
-        "cluster-policies",
-        "for everybody",
-        lambda objects: objects["NetworkPolicy", "todo-todo-chatbot-chart-backend"].update(spec={}),
-    ),
-    (
-        "cluster-policies",
+        "cluster-disruptions",
         "stuck",
-        lambda objects: objects["PodDisruptionBudget", "todo-todo-chatbot-chart-frontend"]["status"].update(
-            disruptionsAllowed=0
-        ),
+        running("PodDisruptionBudget", "todo-todo-chatbot-chart-frontend", "status.disruptionsAllowed", 0),
+    ),
+    *(
+        ("cluster-model", how, installed_with(name, path, value))
+        for how, name, path, value in (
+            ("replicas", BACKEND, "spec.replicas", 2),
+            ("all at once", BACKEND, "spec.strategy", {"type": "Recreate"}),
+            ("fewer", BACKEND, "spec.strategy.rollingUpdate.maxUnavailable", 1),
+            ("selector", BACKEND, "spec.selector.matchLabels", {"app": "todo-backend"}),
+            ("no version", BACKEND, "metadata.labels", {"app": "todo-backend"}),
+            ("another path", BACKEND, f"{CONTAINER}.readinessProbe.httpGet.path", "/"),
+            ("less patient", BACKEND, f"{CONTAINER}.livenessProbe.timeoutSeconds", 1),
+            ("no limits", BACKEND, f"{CONTAINER}.resources", {}),
+            ("no bounds", BACKEND, f"{CONTAINER}.securityContext", {}),
+            ("privileged", BACKEND, f"{CONTAINER}.securityContext.privileged", True),
+            ("a capability", BACKEND, f"{CONTAINER}.securityContext.capabilities.add", ["NET_ADMIN"]),
+            ("the node's network", BACKEND, f"{POD}.hostNetwork", True),
+            ("a token", BACKEND, f"{POD}.automountServiceAccountToken", True),
+            ("for everybody", "Service todo-backend-service", "spec.type", "NodePort"),
+            ("open", "NetworkPolicy todo-todo-chatbot-chart-backend", "spec", {}),
+            ("another mode", "ConfigMap todo-app-config", "data.NODE_ENV", "test"),
+            ("a secret in it", "ConfigMap todo-app-config", "data.JWT_SECRET", "x"),
+        )
     ),
     (
-        "cluster-configuration",
-        "another address",
-        lambda objects: objects["ConfigMap", "todo-app-config"]["data"].update(NODE_ENV="test"),
-    ),
-    (
-        "cluster-configuration",
-        "a secret in it",
-        lambda objects: objects["ConfigMap", "todo-app-config"]["data"].update(JWT_SECRET="x"),
+        "cluster-model",
+        "a sidecar",
+        lambda _, rendered: rendered[BACKEND]["spec"]["template"]["spec"]["containers"].append({"name": "x"}),
     ),
 ]
 
 
-def test_a_release_with_the_default_values_fails_no_check(installed: Objects) -> None:
-    assert failed(installed) == set()
+def test_a_release_with_the_default_values_fails_no_check(failed: Evaluate) -> None:
+    assert failed() == set()
+
+
+def test_what_the_settings_of_an_installation_change_fails_no_check(failed: Evaluate) -> None:
+    assert failed(installed_with("ConfigMap todo-app-config", "data.FRONTEND_URL", "http://x")) == set()
 
 
 @pytest.mark.parametrize(("rule", "how", "broken"), BROKEN, ids=[f"{rule}: {how}" for rule, how, _ in BROKEN])
 def test_a_broken_rule_fails_its_check_and_no_other(
-    installed: Objects, rule: str, how: str, broken: Callable[[Objects], None]
+    failed: Evaluate, rule: str, how: str, broken: Change
 ) -> None:
-    objects = copy.deepcopy(installed)
-    broken(objects)
-    assert failed(objects) == {rule}
+    assert failed(broken) == {rule}
 
 
-def test_a_secret_without_a_required_key_fails(installed: Objects) -> None:
-    assert failed(installed, ("DATABASE_URL",)) == {"cluster-configuration"}
+def test_a_secret_without_a_required_key_fails(failed: Evaluate) -> None:
+    assert failed(secret_keys=("DATABASE_URL",)) == {"cluster-configuration"}
 
 
 OBSERVED: list[tuple[str, dict[str, Any]]] = [
+    ("cluster-configuration", {"secret_keys": ()}),
     ("cluster-unchanged", {"drift": ("Deployment todo-backend: spec.replicas is 0, not 1",)}),
     ("cluster-extras", {"extras": ("Service spy",)}),
     ("cluster-permissions", {"permissions": ("todo may get secrets",)}),
@@ -197,9 +174,9 @@ OBSERVED: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("rule", "observed"), OBSERVED, ids=[rule for rule, _ in OBSERVED])
 def test_what_a_release_must_not_have_fails_its_check_and_no_other(
-    installed: Objects, rule: str, observed: dict[str, Any]
+    failed: Evaluate, rule: str, observed: dict[str, Any]
 ) -> None:
-    assert failed(installed, **observed) == {rule}
+    assert failed(**observed) == {rule}
 
 
 def test_what_leads_to_the_pods_and_was_not_rendered_is_an_extra(installed: Objects) -> None:
@@ -235,10 +212,10 @@ def test_a_value_of_the_secret_is_found_in_clear_and_encoded() -> None:
     assert found == [f"ConfigMap {name} has the value of JWT_SECRET" for name in ("clear", "encoded")]
 
 
-def test_a_network_without_policies_is_not_judged(installed: Objects) -> None:
+def test_a_network_without_policies_is_not_judged(failed: Evaluate) -> None:
     open_ways = {"frontend to backend": True, "postgresql to backend": True}
-    assert failed(installed, connections=open_ways) == set()
-    assert failed(installed, connections={**open_ways, "postgresql to backend": False}) == set()
+    assert failed(connections=open_ways) == set()
+    assert failed(connections={**open_ways, "postgresql to backend": False}) == set()
 
 
 def test_there_is_a_broken_example_for_each_check() -> None:

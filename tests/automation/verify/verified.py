@@ -3,7 +3,7 @@
 import copy
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,25 +74,25 @@ class Scene:
     whole: Facts
     facts: dict[str, Facts]
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> Iterator[Finding]:
         """Run every check."""
-        found = []
         each = {(name, kind): fact for name in SERVICES for kind, fact in self.facts[name].items()}
         whole: dict[Any, Any] = {**each, **self.whole}
         for check in registered():
             if not check.per_service:
-                found.append(check.evaluate(Contract(self.profile, self.rules), whole))
-            else:
-                found += [
-                    check.evaluate(Contract(self.profile, self.rules, name), self.facts[name])
-                    for name in SERVICES
-                    if check.only in {"", name}
-                ]
-        return found
+                yield check.evaluate(Contract(self.profile, self.rules), whole)
+            for name in SERVICES if check.per_service else ():
+                if check.only in {"", name}:
+                    yield check.evaluate(Contract(self.profile, self.rules, name), self.facts[name])
 
     def failed(self) -> set[str]:
         """Return the names of the checks that fail."""
         return {finding.rule for finding in self.findings() if finding.outcome is Outcome.FAILED}
+
+    def fails(self, but: Collection[str] = ()) -> bool:
+        """Return whether a check fails that is not one of these."""
+        failed = (finding.rule for finding in self.findings() if finding.outcome is Outcome.FAILED)
+        return any(rule not in but for rule in failed)
 
     def change(self, service: str, kind: type[Any], **changes: Any) -> None:
         """Change a fact; one of the whole profile where no service is named."""
