@@ -1,13 +1,10 @@
-/** Runs once at startup, before the server accepts requests. */
+/** Runs once when Next.js's server starts. In production, server.ts is in front of it and does this work. */
 export async function register(): Promise<void> {
-  if (process.env.NEXT_RUNTIME === "nodejs") {
+  if (process.env.NEXT_RUNTIME === "nodejs" && process.env.NODE_ENV === "development") {
     const { trackClientAddresses } = await import("./lib/server/client-address");
-    const { answerApi } = await import("./lib/server/backend-proxy");
+    const { answerApiInFront } = await import("./lib/server/development");
     const { backendAddress } = await import("./lib/server/environment");
-    const { drainOnSigterm } = await import("./lib/server/draining");
     trackClientAddresses({ behindProxy: process.env.BEHIND_PROXY !== "no" });
-    answerApi(backendAddress);
-    const seconds = Number(process.env.DRAIN_SECONDS);
-    if (seconds > 0) drainOnSigterm(seconds);
+    answerApiInFront(backendAddress);
   }
 }

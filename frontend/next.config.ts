@@ -9,7 +9,7 @@
  */
 import path from "node:path";
 import type { NextConfig } from "next";
-import { securityHeaders } from "./lib/server/security-headers";
+import { securityHeaders } from "./lib/server/security-headers.ts";
 import { sourceHash } from "./scripts/source-hash.mjs";
 
 const isStatic = process.env.BUILD_TARGET === "static";

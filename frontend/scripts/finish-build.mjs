@@ -1,9 +1,10 @@
 /**
- * Completes `next build`: adds the content security policy to each page, copies the browser's files to
+ * Completes `next build`: adds the content security policy to each page, copies the browser's files and server.ts to
  * .next/standalone, so that it contains everything that runs, and removes the generated keys.
  */
-import { cpSync, existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import ts from "typescript";
 import { withPolicy } from "./page-policy.mjs";
 import { withoutKeys } from "./without-keys.mjs";
 
@@ -34,4 +35,25 @@ if (!isStatic) {
     writeFileSync(manifest, withoutKeys(readFileSync(manifest, "utf8")));
   }
   if (existsSync("public")) cpSync("public", `${server}/public`, { recursive: true });
+
+  // In place of the server that Next.js generates.
+  for (const file of ["server.ts", ...globSync("lib/server/*.ts")]) {
+    if (/development|\.test\.ts$/.test(file)) continue;
+    const target = path.join(server, file.replace(/\.ts$/, ".js"));
+    mkdirSync(path.dirname(target), { recursive: true });
+    writeFileSync(target, javascript(readFileSync(file, "utf8")));
+  }
+}
+
+/** @param {string} source */
+function javascript(source) {
+  const { outputText } = ts.transpileModule(source, {
+    compilerOptions: {
+      module: ts.ModuleKind.ESNext,
+      target: ts.ScriptTarget.ES2023,
+      verbatimModuleSyntax: true,
+      rewriteRelativeImportExtensions: true,
+    },
+  });
+  return outputText;
 }

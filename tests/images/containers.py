@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,9 +76,9 @@ class Container:
                 assert time.monotonic() < deadline, self.logs()
                 time.sleep(0.02)
 
-    def get(self, path: str) -> httpx2.Response:
+    def get(self, path: str, **options: Any) -> httpx2.Response:
         """Return the response to a path."""
-        return httpx2.get(f"{self.address}{path}", timeout=30)
+        return httpx2.get(f"{self.address}{path}", timeout=30, **options)
 
     def python(self, program: str) -> str:
         """Run a Python program in the container as its user and return its output."""
@@ -116,11 +116,16 @@ def volume() -> Iterator[str]:
 
 @contextmanager
 def running(
-    image: str, *options: str, port: int = 8000, environment: Mapping[str, str] | None = None
+    image: str,
+    *options: str,
+    port: int = 8000,
+    environment: Mapping[str, str] | None = None,
+    command: Sequence[str] = (),
 ) -> Iterator[Container]:
     """Run a container in the background, with its port published on this machine, until the block ends."""
     published = ("--publish", f"127.0.0.1::{port}")
-    started = docker("run", "--detach", *HARDENED, *published, *options, *_variables(environment), image)
+    settings = (*HARDENED, *published, *options, *_variables(environment))
+    started = docker("run", "--detach", *settings, image, *command)
     container = Container(started.stdout.strip(), port)
     try:
         yield container

@@ -226,3 +226,51 @@ def test_changes_are_served_from_sources_of_another_owner(tmp_path: Path) -> Non
         deadline = time.monotonic() + PATIENCE_S
         while container.get("/a-new-page").status_code != 200:
             assert time.monotonic() < deadline, container.logs()
+
+
+# Starts the server that Next.js generates for a build, from the image's files.
+NEXT_SERVER = """
+import { readFileSync } from "node:fs";
+const { config } = JSON.parse(readFileSync(".next/required-server-files.json", "utf8"));
+process.env.__NEXT_PRIVATE_STANDALONE_CONFIG = JSON.stringify(config);
+const { default: { startServer } } = await import("next/dist/server/lib/start-server.js");
+const address = { hostname: "0.0.0.0", port: 3000, allowRetry: false };
+await startServer({ dir: process.cwd(), isDev: false, config, ...address });
+"""
+ROUTER_DATA = {"rsc": "1"}
+PREFETCH = {"rsc": "1", "next-router-prefetch": "1", "next-router-segment-prefetch": "/_tree"}
+
+
+def test_the_server_sends_what_next_js_would_send() -> None:
+    image, options, port = image_of("standalone")
+    with (
+        running(image, *options, port=port) as ours,
+        running(
+            image, *options, port=port, command=("node", "--input-type=module", "--eval", NEXT_SERVER)
+        ) as theirs,
+    ):
+        ours.wait()
+        theirs.wait()
+        files = ADDRESS.findall(ours.get("/").text)
+        assert files
+        asked: list[tuple[str, dict[str, str]]] = [
+            *((file, {}) for file in files),
+            *(
+                (page, headers)
+                for page in ("/", "/sign-in", "/sign-up")
+                for headers in ({}, ROUTER_DATA, PREFETCH)
+            ),
+            *(
+                (path, {})
+                for path in ("/sign-in/", "/favicon.ico", "/icon.svg", "/health", "/api/health", "/nothing")
+            ),
+        ]
+        for path, headers in asked:
+            answer, expected = (
+                ours.get(path, headers=headers),
+                theirs.get(path, headers=headers, follow_redirects=True),
+            )
+            assert (answer.status_code, answer.content) == (expected.status_code, expected.content), (
+                path,
+                headers,
+            )

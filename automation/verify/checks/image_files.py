@@ -33,7 +33,7 @@ _BUILT = re.compile(
     # the environment, and the launcher of nginx
     r"|/opt/venv/(pyvenv\.cfg|bin/(uvicorn|python3?)|lib64)|/usr/local/bin/(launch|healthcheck|uvicorn)"
     # Next.js and nginx
-    r"|/app/(server\.js|healthcheck\.mjs|package\.json|\.next/(BUILD_ID|[\w.-]+\.json))"
+    r"|/app/(server\.js|lib/server/[\w-]+\.js|healthcheck\.mjs|package\.json|\.next/(BUILD_ID|[\w.-]+\.json))"
     r"|/app/\.next/(server|static)/[\w.()\[\]/@~-]+\.(js|json|map|css|svg|ico|png|html|rsc|meta|body|woff2?)"
     r"|/etc/nginx/(mime\.types|version|nginx\.conf|(problem|security)-headers\.conf)"
     r"|/usr/share/nginx/html/([\w.-]+/)?[\w.-]+\.(html|txt|svg|ico|png)"

@@ -1,10 +1,10 @@
 // @vitest-environment node
 import { once } from "node:events";
 import http from "node:http";
-import net from "node:net";
+import type net from "node:net";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { answerApi, forwardToBackend, MAX_BODY_BYTES } from "./backend-proxy";
+import { forwardToBackend, MAX_BODY_BYTES } from "./backend-proxy";
 import { securityHeaders } from "./security-headers";
 
 type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void;
@@ -317,56 +317,5 @@ describe("a backend that does not respond", () => {
       throw new TypeError("API_URL is not an http or https address");
     }, "/api/tasks");
     expect(response.status).toBe(502);
-  });
-});
-
-describe("answering /api in front of the pages", () => {
-  const emit = http.Server.prototype.emit;
-  afterEach(() => {
-    http.Server.prototype.emit = emit;
-  });
-
-  it.each([
-    ["GET", "/api/tasks", 299],
-    ["GET", "/api/%ff", 299],
-    ["GET", "/api/%c0%af", 299],
-    ["GET", "/api/health", 200],
-    ["GET", "/api/health?full", 200],
-    ["GET", "/apis", 200],
-    ["GET", "/", 200],
-    ["TRACE", "/api/tasks", 405],
-    ["TRACE", "/", 405],
-    ["GET", "/api/tasks", 299, "h2c"],
-    ["GET", "/", 200, "h2c"],
-    ["GET", "/", 200, "websocket"],
-  ])("%s %s is answered with %i", async (method: string, path: string, status: number, upgrade?: string) => {
-    // Not an HTTP server of this process: that would forward to itself.
-    const bare = net.createServer((socket) => {
-      socket.on("data", () => socket.end("HTTP/1.1 299 OK\r\ncontent-length: 0\r\n\r\n"));
-    });
-    await once(bare.listen(0, "127.0.0.1"), "listening");
-    const backend = new URL(`http://127.0.0.1:${(bare.address() as net.AddressInfo).port}`);
-    const pages = await startBackend((_, response) => void response.writeHead(200).end());
-    answerApi(() => backend);
-    const headers = upgrade ? { connection: "upgrade", upgrade } : {};
-    const request = http.request(pages, { method, path, headers }).end();
-    const [response] = (await once(request, "response")) as [http.IncomingMessage];
-    expect(response.statusCode).toBe(status);
-    bare.close();
-  });
-
-  it.each([
-    ["s-maxage=31536000", "no-cache"],
-    ["public, max-age=31536000, immutable", "public, max-age=31536000, immutable"],
-  ])("%s of a page becomes %s", async (given, sent) => {
-    const pages = await startBackend((_, response) => {
-      response.setHeader("cache-control", given);
-      response.end("page");
-    });
-    answerApi(() => pages);
-    const request = http.request(pages).end();
-    const [response] = (await once(request, "response")) as [http.IncomingMessage];
-    response.resume();
-    expect(response.headers["cache-control"]).toBe(sent);
   });
 });

@@ -10,15 +10,14 @@ import https from "node:https";
 import type { TLSSocket } from "node:tls";
 import { pipeline } from "node:stream";
 import { gzipSync } from "node:zlib";
-import { securityHeaders } from "./security-headers";
+import { acceptsEncoding } from "./encodings.ts";
+import { securityHeaders } from "./security-headers.ts";
 
 type Incoming = http.IncomingMessage;
 type Answer = http.ServerResponse;
 
 /** The limit of a request body. The longest message or task is far below it. */
 export const MAX_BODY_BYTES = 1024 * 1024;
-
-const isDevelopment = process.env.NODE_ENV === "development";
 
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
@@ -45,32 +44,21 @@ const httpAgent = new http.Agent(agentOptions);
 const httpsAgent = new https.Agent(agentOptions);
 
 /**
- * Answers every request below /api, except this server's own health, that an HTTP server of this process receives
- * from now on; and rejects methods and protocols that nothing here serves.
+ * Answers a request that the backend serves: every path below /api, except this server's own health. Rejects methods
+ * that nothing serves. Returns whether it answers.
  *
  * @param readBackendAddress returns the backend's address, or throws if it is invalid.
  */
-export function answerApi(readBackendAddress: () => URL): void {
-  const emit = http.Server.prototype.emit;
-  http.Server.prototype.emit = function (event: string, ...values: unknown[]): boolean {
-    // Browsers and proxies may offer HTTP/2 or WebSockets: without one here, a request is answered as usual.
-    if (event === "connection" && !isDevelopment) Object.assign(this, { shouldUpgradeCallback: () => false });
-    if (event === "request") {
-      const [request, response] = values as [Incoming, Answer];
-      keepOutOfSharedCaches(response);
-      if (!METHODS.has(request.method ?? "")) {
-        response.setHeader("allow", [...METHODS].join(", "));
-        const detail = "This method is not supported.";
-        sendProblem(response, 405, "Method not allowed", detail, "method_not_allowed", requestIdOf(request));
-        return true;
-      }
-      if (belongsToBackend(request.url ?? "")) {
-        void forwardToBackend(request, response, readBackendAddress);
-        return true;
-      }
-    }
-    return Reflect.apply(emit, this, [event, ...values]) as boolean;
-  };
+export function answerApi(request: Incoming, response: Answer, readBackendAddress: () => URL): boolean {
+  if (!METHODS.has(request.method ?? "")) {
+    response.setHeader("allow", [...METHODS].join(", "));
+    const detail = "This method is not supported.";
+    sendProblem(response, 405, "Method not allowed", detail, "method_not_allowed", requestIdOf(request));
+    return true;
+  }
+  if (!belongsToBackend(request.url ?? "")) return false;
+  void forwardToBackend(request, response, readBackendAddress);
+  return true;
 }
 
 /**
@@ -107,17 +95,6 @@ export async function forwardToBackend(
     const detail = "The to-do service is not responding. Try again shortly.";
     sendProblem(response, 502, "Bad gateway", detail, "backend_unreachable", requestId);
   }
-}
-
-/** Lets no CDN keep a page over an update: Next.js allows it a year. Files with a hash in their names stay. */
-function keepOutOfSharedCaches(response: Answer): void {
-  const writeHead = response.writeHead;
-  response.writeHead = (...values: unknown[]) => {
-    if (String(response.getHeader("cache-control") ?? "").includes("s-maxage")) {
-      response.setHeader("cache-control", "no-cache");
-    }
-    return Reflect.apply(writeHead, response, values) as Answer;
-  };
 }
 
 function belongsToBackend(path: string): boolean {
@@ -250,7 +227,7 @@ function isCompressible(request: Incoming, upstream: Incoming): boolean {
     bytes >= COMPRESSED_BYTES.least &&
     bytes <= COMPRESSED_BYTES.most &&
     !upstream.headers["content-encoding"] &&
-    /\bgzip\b(?!;\s*q=0(?:[,\s]|$))/.test(String(request.headers["accept-encoding"] ?? "")) &&
+    acceptsEncoding(String(request.headers["accept-encoding"] ?? ""), "gzip") &&
     /^(text\/|application\/(.+\+)?json)/.test(upstream.headers["content-type"] ?? "")
   );
 }

@@ -2,48 +2,80 @@
 import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { drainOnSigterm } from "./draining";
+import { afterEach, beforeEach, expect, it, vi, type MockInstance } from "vitest";
+import { stopOnSignals } from "./draining";
 
-let address: string;
-const agent = new http.Agent({ keepAlive: true });
-const server = http.createServer((_, response) => response.end("served"));
-const stop = vi.fn();
+let server: http.Server;
+let port: number;
+let agent: http.Agent;
+/** Ends the responses that wait. */
+let finish: () => void;
+let exit: MockInstance<typeof process.exit>;
 
-beforeAll(async () => {
-  process.removeAllListeners("SIGTERM");
-  process.on("SIGTERM", stop);
-  drainOnSigterm(0.3);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+beforeEach(async () => {
+  exit = vi.spyOn(process, "exit").mockImplementation(() => undefined as never);
+  agent = new http.Agent({ keepAlive: true });
+  const finished = new Promise<void>((resolve) => (finish = resolve));
+  server = http.createServer(async (request, response) => {
+    if (request.url === "/slow") {
+      response.flushHeaders();
+      await finished;
+    }
+    response.end("served");
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  port = (server.address() as AddressInfo).port;
 });
-afterAll(() => {
+afterEach(async () => {
   agent.destroy();
-  server.close();
+  server.closeAllConnections();
+  // A server that stops calls process.exit, which must still be replaced then.
+  await new Promise((resolve) => server.close(resolve));
   process.removeAllListeners("SIGTERM");
+  process.removeAllListeners("SIGINT");
 });
 
-async function connectionHeader(): Promise<string | undefined> {
-  const request = http.get(address, { agent });
+async function get(path = "/"): Promise<http.IncomingMessage> {
+  const request = http.get({ host: "127.0.0.1", port, path, agent });
   const [response] = (await once(request, "response")) as [http.IncomingMessage];
-  response.resume();
-  await once(response, "end");
-  return response.headers.connection;
+  if (path === "/") await response.resume().toArray();
+  return response;
 }
 
 it("keeps serving for a while after SIGTERM and closes each connection after its response", async () => {
-  expect(await connectionHeader()).toBe("keep-alive");
+  stopOnSignals(server, 0.3);
+  expect((await get()).headers.connection).toBe("keep-alive");
   process.emit("SIGTERM");
-  expect(await connectionHeader()).toBe("close");
-  expect(stop).not.toHaveBeenCalled();
-  await vi.waitFor(() => expect(stop).toHaveBeenCalledOnce());
+  expect((await get()).headers.connection).toBe("close");
+  expect(exit).not.toHaveBeenCalled();
+  await vi.waitFor(() => expect(exit).toHaveBeenCalledExactlyOnceWith(0));
+  await expect(get()).rejects.toThrow("ECONNREFUSED");
 });
 
-it("stops at once on a second SIGTERM", () => {
-  stop.mockClear();
-  drainOnSigterm(60);
+it("finishes the responses that it has begun", async () => {
+  stopOnSignals(server, 0);
+  const response = await get("/slow");
+  process.emit("SIGTERM");
+  await expect(get()).rejects.toThrow("ECONNREFUSED");
+  expect(exit).not.toHaveBeenCalled();
+  finish();
+  expect(Buffer.concat(await response.toArray()).toString()).toBe("served");
+  await vi.waitFor(() => expect(exit).toHaveBeenCalledExactlyOnceWith(0));
+});
+
+it("stops draining on a second signal, and at once on a third", async () => {
+  stopOnSignals(server, 60);
+  await get("/slow");
   process.emit("SIGTERM");
   process.emit("SIGTERM");
-  expect(stop).toHaveBeenCalled();
+  await expect(get()).rejects.toThrow("ECONNREFUSED");
+  expect(exit).not.toHaveBeenCalled();
+  process.emit("SIGTERM");
+  expect(exit).toHaveBeenCalledExactlyOnceWith(1);
+});
+
+it("does not drain on SIGINT", async () => {
+  stopOnSignals(server, 60);
+  process.emit("SIGINT");
+  await vi.waitFor(() => expect(exit).toHaveBeenCalledExactlyOnceWith(0));
 });

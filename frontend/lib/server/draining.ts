@@ -1,25 +1,28 @@
 /**
- * Drains the server before it stops, so that no request fails: for a while it keeps serving and closes each connection
- * after its response. Load balancers notice the shutdown in that time. Then Next.js's own handler stops the server.
+ * Stops the server so that no request fails: for a while it keeps serving and closes each connection after its
+ * response. Load balancers notice the shutdown in that time. Then it finishes what it has begun, and the process ends.
  */
-import { subscribe } from "node:diagnostics_channel";
-import type { ServerResponse } from "node:http";
+import type { Server } from "node:http";
 
-/** Drains for some seconds on SIGTERM. A second signal ends the wait. */
-export function drainOnSigterm(seconds: number): void {
-  const handlers = process.listeners("SIGTERM");
+/** Stops on SIGTERM after some seconds of draining, and on SIGINT at once. A second signal ends the wait. */
+export function stopOnSignals(server: Server, drainSeconds: number): void {
   let draining: NodeJS.Timeout | undefined;
+  let stopping = false;
+
   const stop = () => {
     clearTimeout(draining);
-    for (const handler of handlers) handler.call(process, "SIGTERM");
+    if (stopping) process.exit(1);
+    stopping = true;
+    server.close(() => process.exit(0));
   };
-  process.removeAllListeners("SIGTERM");
-  process.on("SIGTERM", () => {
-    if (draining) stop();
-    else draining = setTimeout(stop, seconds * 1000);
+  server.prependListener("request", (_, response) => {
+    if (draining || stopping) response.shouldKeepAlive = false;
+    // A response that began before the signal keeps its connection, which would delay the end.
+    response.on("close", () => stopping && setImmediate(() => server.closeIdleConnections()));
   });
-  subscribe("http.server.request.start", (message) => {
-    const { response } = message as { response: ServerResponse };
-    if (draining) response.shouldKeepAlive = false;
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", () => {
+    if (draining || drainSeconds <= 0) stop();
+    else draining = setTimeout(stop, drainSeconds * 1000);
   });
 }

@@ -2,7 +2,7 @@
  * The environment of the running server. Variables are read by a computed name, because Next.js replaces
  * `process.env.NEXT_PUBLIC_X` with the value at build time, and one build serves every environment.
  */
-import { version as packageVersion } from "../../package.json";
+import packageJson from "../../package.json" with { type: "json" };
 
 /** Returns a variable's value; an empty string counts as unset. */
 function read(name: string): string | undefined {
@@ -24,5 +24,5 @@ export function backendAddress(): URL {
 
 /** Returns the version that the health endpoints report, in the form v1.0.0. */
 export function version(): string {
-  return read("VERSION") ?? `v${packageVersion}`;
+  return read("VERSION") ?? `v${packageJson.version}`;
 }

@@ -1,4 +1,4 @@
-import { version } from "./environment";
+import { version } from "./environment.ts";
 
 /** Reports that this server runs. The backend has its own health endpoint. */
 export function health(): Response {
