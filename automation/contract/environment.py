@@ -17,7 +17,7 @@ from pathlib import Path
 from dotenv.parser import Binding, parse_stream
 
 from automation.console import errors
-from automation.console.errors import AutomationError
+from automation.console.errors import UsageError
 from automation.console.events import Emit, Notice, Result, step
 from automation.contract import formats, profiles
 from automation.contract.models import Profile
@@ -72,7 +72,7 @@ class Problem:
         return f"{self.name}{where} {self.message}"
 
 
-class EnvironmentInvalidError(AutomationError):
+class EnvironmentInvalidError(UsageError):
     """The application cannot start with these settings."""
 
 

@@ -46,6 +46,8 @@ async def up(current: Settings, options: UpOptions, emit: Emit) -> None:
                 return
         error = AutomationError("the application was not started", details=other, remedies=["invoke up"])
         error.shown = failed
+        code = await asyncio.to_thread(process.wait)
+        error.exit_code = code if code > 0 else error.exit_code
         raise error
     except BaseException:
         process.terminate()

@@ -10,7 +10,7 @@ from automation.console.runner import confirm
 from automation.contract import profiles
 from automation.engines.cluster import ClusterEngine
 from automation.engines.engine import UpOptions
-from automation.images.plan import choose
+from automation.images.plan import choose, read_version
 from automation.images.registry import check_registry
 from automation.kubernetes import commands, delivery
 from automation.kubernetes.commands import Helm
@@ -32,6 +32,7 @@ async def load(settings: Settings, emit: Emit, request: Request, *, service: str
     choose(service)
     request = _completed(settings, request)
     profile = profiles.load(request.profile, settings.root)
+    read_version(settings, profile)
     target = (await Place.find(settings, request)).target
     if dry_run:
         emit(Notice((f"The images of {profile.name} would be built and loaded into {target}.",)))
@@ -44,7 +45,9 @@ async def load(settings: Settings, emit: Emit, request: Request, *, service: str
 async def install(settings: Settings, emit: Emit, request: Request, *, yes: bool, dry_run: bool) -> None:
     """Install the release, or upgrade it."""
     named = {"namespace": request.namespace, "release": request.release, "context": request.context}
-    engine = ClusterEngine(settings, _completed(settings, request))
+    request = _completed(settings, request)
+    read_version(settings, profiles.load(request.profile, settings.root))
+    engine = ClusterEngine(settings, request)
     if dry_run:
         plan = await engine.plan(UpOptions())
         emit(Notice(plan))

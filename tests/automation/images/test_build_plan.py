@@ -226,6 +226,7 @@ def test_the_version_is_the_one_that_is_given_or_that_of_the_settings(root: Path
     assert invalid.value.details == ("VERSION is not a semantic version; write it as in v1.0.0",)
     with pytest.raises(UsageError, match=r"--version '1\.2' is not a semantic version"):
         backend(root, Options(version="1.2"))
+    assert invalid.value.exit_code == UsageError.exit_code
 
 
 def test_the_tag_of_a_version_has_an_underscore_for_its_plus(root: Path) -> None:
