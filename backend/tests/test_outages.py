@@ -18,7 +18,7 @@ from app.admission import WORKING
 from app.chat import replies, service
 from app.database.migrate import migrate
 from app.main import create_app
-from app.tasks import idempotency
+from app.tasks import service as tasks
 from backend.tests.browsers import SECRET, Person, browser
 from backend.tests.chat.stream import Part, say, text_of
 from backend.tests.conftest import settings_for
@@ -190,12 +190,12 @@ async def test_a_reply_that_cannot_be_stored_can_be_resumed(
 async def test_a_tool_call_with_an_unknown_outcome_is_repeated(
     signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    once = idempotency.once
+    create_task = tasks.create_task
 
-    async def once_in_vain(*arguments: Any) -> None:
-        await once(*arguments)
+    async def create_in_vain(*arguments: Any, **options: Any) -> None:
+        await create_task(*arguments, **options)
         away()
 
-    monkeypatch.setattr(idempotency, "once", once_in_vain)
+    monkeypatch.setattr(tasks, "create_task", create_in_vain)
     parts = await interrupted_then_whole(await signed_in("Ada"), monkeypatch.undo)
     assert "tool-output-available" not in [part["type"] for part in parts]

@@ -17,6 +17,7 @@ from app import health, logging, openapi, problems
 from app.accounts.endpoints import account_error_response
 from app.accounts.endpoints import router as accounts_router
 from app.accounts.errors import AccountError
+from app.accounts.service import Known
 from app.admission import Admission, AdmissionMiddleware
 from app.agents.selection import Agents
 from app.chat.endpoints import router as chat_router
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.database_probe = health.DatabaseProbe(app.state.database)
     app.state.metrics = Metrics()
     app.state.rate_limiter = RateLimiter(app.state.database)
+    app.state.known = Known()
     app.state.change_limiter = ChangeLimiter()
     app.state.agents = Agents()
     app.state.replies = RunningReplies()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from app.ratelimits import Limit, RateLimiter
 
-STRICT, USUAL = Limit(calls=3, window_s=10), Limit(calls=100, window_s=10)
+STRICT, USUAL = Limit(calls=3, window_s=10), Limit(calls=100, window_s=10, block=10)
 GUESSES = Limit(calls=10, window_s=60)
 """Sign-ins to one account from all networks together in which it is not signed in."""
 STRICT_PATHS = ("/sign-in", "/sign-up", "/change-password")

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,19 +13,31 @@ from app.accounts import passwords, tokens
 from app.accounts.errors import AccountError
 from app.accounts.models import Account, Session, SessionRow, SigningKey, User, UserRow
 from app.accounts.schemas import EMAIL, user_json
-from app.database import Database, Row, Statement, new_id, utc_now
+from app.database import Condition, Database, Row, Statement, new_id, utc_now
 
 REMEMBERED = timedelta(days=7)
 NOT_REMEMBERED = timedelta(days=1)
 EXTEND_AFTER = timedelta(days=1)
 FRESH = timedelta(days=1)
 
+KNOWN = 10_000
+"""The sessions whose users a server remembers."""
+
 _OF_TOKEN = Session.token == bindparam("token")
 _SESSION = Statement(
     select(Session.user_id.label("user_id"), Session.expires_at.label("expires_at")).where(_OF_TOKEN)
 )
+_ACTIVE = Condition(
+    exists().where(
+        Session.token == bindparam("session_token"),
+        Session.user_id == bindparam("session_user"),
+        Session.expires_at > bindparam("session_now"),
+    )
+)
+_NEWEST_KEY = select(SigningKey.id).order_by(SigningKey.created_at.desc()).limit(1).scalar_subquery()
 _SESSION_WITH_USER = Statement(
     select(
+        _NEWEST_KEY.label("newest_key"),
         *(getattr(Session, name).label(name) for name in SessionRow._fields),
         *(getattr(User, name).label(f"user_{name}") for name in UserRow._fields if name != "id"),
     )
@@ -65,11 +77,36 @@ class SignedIn:
     user: User | UserRow
     session: Session | SessionRow
     extended: bool = False
+    newest_key: str | None = None
+    """The id of the newest key that signs tokens."""
 
     @property
     def fresh(self) -> bool:
         """Whether the user signed in recently enough for sensitive actions."""
         return utc_now() - self.session.created_at < FRESH
+
+
+class Known:
+    """What this server remembers between requests because it never changes: no statement reads it again."""
+
+    def __init__(self) -> None:
+        self._users: dict[str, str] = {}
+        self.signing_key: SigningKey | None = None
+        """The newest one; whether it still is the newest, the database says."""
+
+    def user_of(self, token: str | None) -> str | None:
+        """Return the user of a session with this token, active or not."""
+        return None if token is None else self._users.get(token)
+
+    def remember(self, token: str, user_id: str) -> None:
+        """Remember the user of a session."""
+        self._users[token] = user_id
+        if len(self._users) > KNOWN:
+            del self._users[next(iter(self._users))]
+
+    def forget(self, token: str) -> None:
+        """Forget a session that has ended."""
+        self._users.pop(token, None)
 
 
 class Accounts:
@@ -80,13 +117,17 @@ class Accounts:
         secret: encrypts the private keys that sign tokens.
         issuer: the issuer and audience of tokens.
         shared_secret: signs HS256 tokens.
+        known: what this server remembers.
     """
 
-    def __init__(self, database: Database, *, secret: str, issuer: str, shared_secret: str) -> None:
+    def __init__(
+        self, database: Database, *, secret: str, issuer: str, shared_secret: str, known: Known
+    ) -> None:
         self._database = database
         self._secret = secret
         self._issuer = issuer
         self._shared_secret = shared_secret
+        self._known = known
 
     async def sign_up(
         self, *, name: str, email: str, password: str, image: str | None, remember: bool, device: Device
@@ -167,6 +208,7 @@ class Accounts:
         found = SignedIn(
             UserRow(**{name: row[f"user_{name}"] for name in UserRow._fields}),
             SessionRow(**{name: row[name] for name in SessionRow._fields}),
+            newest_key=row["newest_key"],
         )
         now = utc_now()
         if extend and found.session.expires_at - REMEMBERED + EXTEND_AFTER <= now:
@@ -180,13 +222,21 @@ class Accounts:
                 session = extended.scalar_one_or_none()
             if session is None:
                 return None
-            found = SignedIn(found.user, session, extended=True)
+            found = SignedIn(found.user, session, extended=True, newest_key=found.newest_key)
         return found
 
     async def user_of_session(self, token: str | None) -> str | None:
         """Return the id of the user of the active session with this token, or None."""
         row = await self._active(_SESSION, token)
-        return row["user_id"] if row else None
+        if token is None or row is None:
+            return None
+        self._known.remember(token, row["user_id"])
+        return str(row["user_id"])
+
+    def activity_of(self, token: str, user_id: str) -> tuple[Condition, dict[str, Any]]:
+        """Return the condition that the session with this token is active, and its parameters."""
+        _log_as(user_id)
+        return _ACTIVE, {"session_token": token, "session_user": user_id, "session_now": utc_now()}
 
     async def user_of_token(self, token: str) -> str | None:
         """Return the id of the user of a valid JSON Web Token, or None if the account no longer exists."""
@@ -210,15 +260,21 @@ class Accounts:
 
     async def issue_token(self, signed_in: SignedIn) -> str:
         """Create a JSON Web Token for a session, valid for 15 minutes and no longer than the session."""
-        user = signed_in.user
-        keys = await self._signing_keys()
-        for key in keys or [await self._add_signing_key()]:
+        user, known = signed_in.user, self._known.signing_key
+        if known is not None and known.id == signed_in.newest_key:
+            keys = [known]
+        else:
+            keys = await self._signing_keys() or [await self._add_signing_key()]
+        for key in keys:
             private = tokens.private_key(key, self._secret)
             if private is not None:
+                if key is keys[0]:
+                    self._known.signing_key = key
                 claims = user_json(user) | {"sid": signed_in.session.id}
                 return tokens.issue(claims, user.id, self._issuer, key.id, private)
         # All existing keys were encrypted under a previous secret.
         await self._add_signing_key()
+        self._known.signing_key = None
         return await self.issue_token(signed_in)
 
     async def web_keys(self) -> list[dict[str, Any]]:
@@ -303,12 +359,14 @@ class Accounts:
             return None
         rows = await self._database.fetch(statement, {"token": token})
         if not rows:
+            self._known.forget(token)
             return None
         [row] = rows
         _log_as(row["user_id"])
         if row["expires_at"] > utc_now():
             return row
         await self.sign_out(token)
+        self._known.forget(token)
         return None
 
     async def _check_password(self, user_id: str, password: str) -> None:

@@ -2,17 +2,20 @@
 
 from app.database.address import database_url
 from app.database.base import Base, UtcDateTime, new_id, utc_now
-from app.database.connection import Database, is_missing_table
-from app.database.statements import Call, Row, Statement
+from app.database.connection import Database, Guard, is_missing_table
+from app.database.statements import Call, Condition, Row, Statement, insertion
 
 __all__ = [
     "Base",
     "Call",
+    "Condition",
     "Database",
+    "Guard",
     "Row",
     "Statement",
     "UtcDateTime",
     "database_url",
+    "insertion",
     "is_missing_table",
     "new_id",
     "utc_now",

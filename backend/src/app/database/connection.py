@@ -3,8 +3,9 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, cast
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from app.database.address import database_url
 from app.database.postgresql import CONNECTIONS, PostgresqlDriver, postgresql_engine
 from app.database.sqlite import SqliteDriver, sqlite_engine
-from app.database.statements import Call, DriverCall, Parameters, Row, Statement
+from app.database.statements import Call, Condition, DriverCall, Parameters, Row, Statement
 
 TRANSACTION_TIMEOUT_S = 6.0
 """No transaction takes seconds. This bounds the wait for an unavailable database."""
@@ -38,10 +39,23 @@ class Driver(Protocol):
         """The base class of its exceptions."""
 
     async def run(self, calls: Sequence[DriverCall], *, read_only: bool) -> list[list[Any]]:
-        """Execute all calls in one transaction and return their rows."""
+        """Execute calls in one transaction and return the rows of each; see `Database.execute`."""
 
     async def close(self) -> None:
         """Close all connections. The next call opens new ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What must hold, at the moment of each statement, for a request to see or change anything.
+
+    `check` is called when a statement found nothing: it raises an exception if that is because the condition
+    does not hold.
+    """
+
+    condition: Condition
+    parameters: Parameters
+    check: Callable[[], Awaitable[None]]
 
 
 class Database:
@@ -60,6 +74,8 @@ class Database:
         parsed = database_url(url)
         self.answered_at = -math.inf
         """When the database last answered a statement, on the clock of `time.monotonic`."""
+        self._guard: Guard | None = None
+        self._shared = self
         self._writer: AbstractAsyncContextManager[None] = nullcontext()
         self._driver: Driver
         if parsed.get_backend_name() == "sqlite":
@@ -80,6 +96,16 @@ class Database:
     def __repr__(self) -> str:
         return f"Database({self.engine.url.render_as_string(hide_password=True)!r})"
 
+    def guarded(self, guard: Guard) -> "Database":
+        """Return this database for one request, whose statements do nothing unless a condition holds.
+
+        The condition becomes a part of the statement, which saves one to check it before. Of `execute`, it
+        restricts the first statement, without whose rows the others do not follow.
+        """
+        database = object.__new__(Database)
+        database.__dict__.update(self.__dict__, _guard=guard, _shared=self)
+        return database
+
     async def fetch(self, statement: Statement, parameters: Parameters | None = None) -> list[Row]:
         """Execute a statement that only reads, and return its rows.
 
@@ -92,6 +118,8 @@ class Database:
 
     async def execute(self, *calls: Call) -> list[list[Row]]:
         """Execute statements in one transaction, and return the rows of each.
+
+        When the first statement can return rows and returns none, the others are not executed.
 
         Raises:
             DBAPIError: when a statement fails, which undoes all, or the database is unavailable.
@@ -113,6 +141,8 @@ class Database:
         """
         sessions = self._read_only_sessions if read_only else self._sessions
         turn = nullcontext() if read_only else self._writer
+        if self._guard is not None:
+            await self._guard.check()
         async with _TimeLimit(), turn, sessions() as session, session.begin():
             yield session
 
@@ -143,7 +173,10 @@ class Database:
         await self.engine.dispose()
 
     async def _run(self, calls: Sequence[Call], *, read_only: bool) -> list[list[Row]]:
-        driver = self._driver
+        driver, guard = self._driver, self._guard
+        if guard is not None:
+            first = calls[0]
+            calls = (first.where(guard.condition, guard.parameters), *calls[1:])
         prepared = [DriverCall.of(call, driver.dialect) for call in calls]
         turn = nullcontext() if read_only else self._writer
         try:
@@ -151,7 +184,11 @@ class Database:
                 found = await driver.run(prepared, read_only=read_only)
         except driver.errors as error:
             raise _translated(error, driver) from error
-        self.answered_at = time.monotonic()
+        self._shared.answered_at = time.monotonic()
+        if guard is not None and not found[0]:
+            await guard.check()
+        # Those that were not executed have no rows.
+        found += [[]] * (len(prepared) - len(found))
         return [call.compiled.rows(rows) for call, rows in zip(prepared, found, strict=True)]
 
 

@@ -87,7 +87,7 @@ class PostgresqlDriver:
         self._idle: list[tuple[psycopg.AsyncConnection, float]] = []
 
     async def run(self, calls: Sequence[DriverCall], *, read_only: bool) -> list[list[Any]]:
-        """Execute all calls in one transaction and return their rows.
+        """Execute calls in one transaction and return the rows of each; see `Database.execute`.
 
         Calls that only read are repeated when the server had closed the connection before they arrived.
         """
@@ -96,10 +96,9 @@ class PostgresqlDriver:
                 connection, opened_at = await self._connection()
                 is_new = opened_at is None
                 try:
-                    if len(calls) == 1:
-                        return [await _execute(connection, calls[0])]
-                    async with connection.transaction():
-                        return [await _execute(connection, call) for call in calls]
+                    if len(calls) == 1 and not isinstance(calls[0].arguments, list):
+                        return await _execute(connection, calls)
+                    return await _transact(connection, calls)
                 except self.errors:
                     if is_new or not read_only or not connection.closed:
                         raise
@@ -137,13 +136,39 @@ class PostgresqlDriver:
         return connection
 
 
-async def _execute(connection: "psycopg.AsyncConnection", call: DriverCall) -> list[Any]:
-    cursor = connection.cursor()
-    if isinstance(call.arguments, list):
-        await cursor.executemany(call.compiled.sql.encode(), call.arguments)
-        return []
-    await cursor.execute(call.compiled.sql.encode(), call.arguments)
-    return await cursor.fetchall() if call.compiled.columns else []
+async def _transact(connection: "psycopg.AsyncConnection", calls: Sequence[DriverCall]) -> list[list[Any]]:
+    """Execute calls in a transaction, in two round trips."""
+    try:
+        async with connection.pipeline():
+            await connection.execute(b"BEGIN")
+            [first] = await _execute(connection, calls[:1])
+        # Without rows, the first one found nothing to change, and the others do not follow.
+        if not first and calls[0].compiled.columns:
+            await connection.execute(b"ROLLBACK")
+            return [first]
+        async with connection.pipeline():
+            rows = await _execute(connection, calls[1:])
+            await connection.execute(b"COMMIT")
+        return [first, *rows]
+    except Exception:
+        if not connection.closed:
+            await connection.execute(b"ROLLBACK")
+        raise
+
+
+async def _execute(connection: "psycopg.AsyncConnection", calls: Sequence[DriverCall]) -> list[list[Any]]:
+    """Execute calls, in a pipeline all at once, and return the rows of each."""
+    cursors = []
+    for call in calls:
+        cursors.append(cursor := connection.cursor())
+        if isinstance(call.arguments, list):
+            await cursor.executemany(call.compiled.sql.encode(), call.arguments)
+        else:
+            await cursor.execute(call.compiled.sql.encode(), call.arguments)
+    return [
+        await cursor.fetchall() if call.compiled.columns and not isinstance(call.arguments, list) else []
+        for cursor, call in zip(cursors, calls, strict=True)
+    ]
 
 
 def _is_idle(connection: "psycopg.AsyncConnection") -> bool:

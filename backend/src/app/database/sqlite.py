@@ -70,7 +70,7 @@ class SqliteDriver:
         self._threads: ThreadPoolExecutor | None = None
 
     async def run(self, calls: Sequence[DriverCall], *, read_only: bool) -> list[list[Any]]:
-        """Execute all calls in one transaction and return their rows."""
+        """Execute calls in one transaction and return the rows of each; see `Database.execute`."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sqlite")
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, calls, read_only)
@@ -91,7 +91,10 @@ class SqliteDriver:
                 return [_execute(connection, calls[0])]
             connection.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
             try:
-                rows = [_execute(connection, call) for call in calls]
+                rows = [_execute(connection, calls[0])]
+                # Without rows, the first one found nothing to change, and the others do not follow.
+                if rows[0] or not calls[0].compiled.columns:
+                    rows += [_execute(connection, call) for call in calls[1:]]
                 connection.execute("COMMIT")
             finally:
                 if connection.in_transaction:

@@ -7,9 +7,9 @@ models remain the only description of the tables: their column types convert par
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Dialect, Executable
+from sqlalchemy import ColumnElement, Dialect, Executable, Insert, Table, bindparam, insert, select
 
 Parameters = Mapping[str, Any]
 Row = dict[str, Any]
@@ -48,17 +48,31 @@ class Compiled:
 
 
 @dataclass(frozen=True, eq=False)
+class Condition:
+    """A condition that other statements are restricted to; it has bound parameters of its own."""
+
+    core: ColumnElement[bool]
+
+
+@dataclass(frozen=True, eq=False)
 class Statement:
     """A statement of SQLAlchemy Core; what varies between executions is a bound parameter."""
 
     core: Executable
     _compiled: dict[str, Compiled] = field(default_factory=dict, init=False, repr=False)
+    _restricted: "dict[Condition, Statement]" = field(default_factory=dict, init=False, repr=False)
 
     def compiled(self, dialect: Dialect) -> Compiled:
         """Return the statement for a dialect. Compiles it on first use."""
         if (compiled := self._compiled.get(dialect.name)) is None:
             compiled = self._compiled[dialect.name] = _compile(self.core, dialect)
         return compiled
+
+    def where(self, condition: Condition) -> "Statement":
+        """Return the statement that reads, changes or inserts nothing unless a condition holds."""
+        if (restricted := self._restricted.get(condition)) is None:
+            restricted = self._restricted[condition] = Statement(_where(self.core, condition.core))
+        return restricted
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +84,10 @@ class Call:
 
     statement: Statement
     parameters: Parameters | Sequence[Parameters]
+
+    def where(self, condition: Condition, parameters: Parameters) -> "Call":
+        """Return the call, with one set of parameters, that does nothing unless a condition holds."""
+        return Call(self.statement.where(condition), {**cast("Parameters", self.parameters), **parameters})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +104,27 @@ class DriverCall:
         if isinstance(parameters, Mapping):
             return cls(compiled, compiled.arguments(parameters))
         return cls(compiled, [compiled.arguments(values) for values in parameters])
+
+
+def insertion(table: Any) -> Insert:
+    """Return a statement that inserts one row, has a parameter for each column and returns the primary key.
+
+    It inserts what a SELECT returns, so that it can have a condition.
+    """
+    columns: Table = table.__table__
+    values = [bindparam(column.key, type_=column.type) for column in columns.c]
+    return (
+        insert(columns)
+        .from_select([column.key for column in columns.c], select(*values))
+        .returning(*columns.primary_key)
+    )
+
+
+def _where(core: Any, condition: ColumnElement[bool]) -> Any:
+    if isinstance(core, Insert):
+        values: Any = core.select
+        return core.from_select(values.selected_columns.keys(), values.where(condition))
+    return core.where(condition)
 
 
 def _compile(core: Any, dialect: Dialect) -> Compiled:

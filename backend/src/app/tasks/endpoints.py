@@ -5,8 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
-from app.accounts.dependencies import CurrentUserId
-from app.dependencies import DatabaseDep
+from app.accounts.dependencies import Caller, CallerDep, get_caller
 from app.errors import TooManyChangesError
 from app.problems import Problem
 from app.responses import json_response
@@ -19,35 +18,33 @@ router = APIRouter(prefix="/api/tasks", tags=["tasks"])
 TaskId = Annotated[str, Path(max_length=64)]
 
 
-async def _limit_changes(request: Request, user_id: CurrentUserId) -> str:
-    """Return the id of the user, who may make another change.
+async def _limit_changes(request: Request) -> Caller:
+    """Return the user, who may make another change.
 
     Raises:
         TooManyChangesError: when the user exceeds the rate limit.
     """
+    caller = await get_caller(request)
     per_minute = request.app.state.settings.task_changes_per_minute
-    seconds = request.app.state.change_limiter.retry_after(user_id, per_minute)
+    seconds = request.app.state.change_limiter.retry_after(caller.user_id, per_minute)
     if seconds is not None:
         raise TooManyChangesError(retry_after_seconds=seconds)
-    return user_id
+    return caller
 
 
-ChangingUserId = Annotated[str, Depends(_limit_changes)]
+ChangingCallerDep = Annotated[Caller, Depends(_limit_changes)]
 
 
 @router.get("", response_model=TaskPage)
-async def list_tasks(
-    user_id: CurrentUserId, database: DatabaseDep, query: Annotated[TaskQuery, Query()]
-) -> Response:
+async def list_tasks(caller: CallerDep, query: Annotated[TaskQuery, Query()]) -> Response:
     """List your tasks. Supports filters, sorting and pagination."""
-    page = await service.list_tasks(database, user_id, query)
+    page = await service.list_tasks(caller.database, caller.user_id, query)
     return json_response(page._asdict())
 
 
 @router.post("", status_code=201, response_model=TaskOut)
 async def create_task(
-    user_id: ChangingUserId,
-    database: DatabaseDep,
+    caller: ChangingCallerDep,
     new: TaskCreate,
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Response:
@@ -61,7 +58,7 @@ async def create_task(
     once = None
     if idempotency_key is not None:
         once = Once(f"{router.prefix} {_idempotency_key(idempotency_key)}", new.model_dump(mode="json"))
-    task = await service.create_task(database, user_id, new, once=once)
+    task = await service.create_task(caller.database, caller.user_id, new, once=once)
     return json_response(task, 201, {"Location": f"{router.prefix}/{task.id}"})
 
 
@@ -79,32 +76,34 @@ def _idempotency_key(header: str) -> str:
 
 
 @router.get("/{task_id}", response_model=TaskOut)
-async def get_task(user_id: CurrentUserId, database: DatabaseDep, task_id: TaskId) -> Response:
+async def get_task(caller: CallerDep, task_id: TaskId) -> Response:
     """Retrieve a task."""
-    return json_response(await service.get_task(database, user_id, task_id))
+    return json_response(await service.get_task(caller.database, caller.user_id, task_id))
 
 
-@router.patch("/{task_id}")
-async def update_task(
-    user_id: ChangingUserId, database: DatabaseDep, task_id: TaskId, changes: TaskUpdate
-) -> TaskOut:
+@router.patch("/{task_id}", response_model=TaskOut)
+async def update_task(caller: ChangingCallerDep, task_id: TaskId, changes: TaskUpdate) -> Response:
     """Update a task. Only the given fields change."""
-    return await service.update_task(database, user_id, task_id, changes)
+    return json_response(await service.update_task(caller.database, caller.user_id, task_id, changes))
 
 
 @router.delete("/{task_id}", status_code=204)
-async def delete_task(user_id: ChangingUserId, database: DatabaseDep, task_id: TaskId) -> None:
+async def delete_task(caller: ChangingCallerDep, task_id: TaskId) -> None:
     """Delete a task. This cannot be undone."""
-    await service.delete_task(database, user_id, task_id)
+    await service.delete_task(caller.database, caller.user_id, task_id)
 
 
-@router.post("/{task_id}/complete")
-async def complete_task(user_id: ChangingUserId, database: DatabaseDep, task_id: TaskId) -> TaskOut:
+@router.post("/{task_id}/complete", response_model=TaskOut)
+async def complete_task(caller: ChangingCallerDep, task_id: TaskId) -> Response:
     """Mark a task as done. Has no effect on a task that is already done."""
-    return await service.set_completed(database, user_id, task_id, completed=True)
+    return json_response(
+        await service.set_completed(caller.database, caller.user_id, task_id, completed=True)
+    )
 
 
-@router.post("/{task_id}/reopen")
-async def reopen_task(user_id: ChangingUserId, database: DatabaseDep, task_id: TaskId) -> TaskOut:
+@router.post("/{task_id}/reopen", response_model=TaskOut)
+async def reopen_task(caller: ChangingCallerDep, task_id: TaskId) -> Response:
     """Mark a task as not done. Has no effect on an open task."""
-    return await service.set_completed(database, user_id, task_id, completed=False)
+    return json_response(
+        await service.set_completed(caller.database, caller.user_id, task_id, completed=False)
+    )

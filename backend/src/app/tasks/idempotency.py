@@ -6,18 +6,15 @@ retry with the same key returns the stored outcome.
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String, Text, bindparam, delete, select, text, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import JSON, ForeignKey, String, Text, bindparam, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import Base, Database, UtcDateTime, utc_now
+from app.database import Base, Call, Database, Statement, UtcDateTime, insertion, utc_now
 from app.errors import KeyReusedError
-from app.tasks.models import Task
 from app.tasks.schemas import TaskOut
 
 JsonObject = dict[str, Any]
@@ -47,46 +44,50 @@ class Once:
     key: str
     request: JsonObject
 
+    @property
+    def fingerprint(self) -> str:
+        """The hash of the request."""
+        canonical = json.dumps(self.request, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
-# Both databases support this. On PostgreSQL it waits for a concurrent transaction with the same key.
-_CLAIM = text(
-    "INSERT INTO idempotency_key (user_id, key, fingerprint, outcome, created_at)"
-    " VALUES (:user_id, :key, :fingerprint, '{}', :now) ON CONFLICT DO NOTHING RETURNING key"
-).bindparams(bindparam("now", type_=UtcDateTime))
+
+_STORED = Statement(
+    select(IdempotencyKey.fingerprint, IdempotencyKey.outcome).where(
+        IdempotencyKey.user_id == bindparam("user_id"), IdempotencyKey.key == bindparam("key")
+    )
+)
+_STORE = Statement(insertion(IdempotencyKey))
 
 
-async def once(
-    session: AsyncSession,
-    user_id: str,
-    key: str,
-    request: JsonObject,
-    work: Callable[[], Awaitable[Task]],
-) -> TaskOut:
-    """Change a task in this transaction and return it; for a repeated key, return the stored outcome.
+def store(user_id: str, once: Once, outcome: TaskOut) -> Call:
+    """Return the call that stores the outcome of a change, in the transaction of the change.
 
-    Args:
-        session: a transaction that ends with the change: both are stored, or neither.
-        user_id: the owner of the key.
-        key: the key, with the name of its target.
-        request: the parameters of the request.
-        work: makes the change.
+    It fails with IntegrityError when another request stored one first, which undoes the transaction.
+    """
+    return Call(
+        _STORE,
+        {
+            "user_id": user_id,
+            "key": once.key,
+            "fingerprint": once.fingerprint,
+            "outcome": outcome.model_dump(mode="json"),
+            "created_at": utc_now(),
+        },
+    )
+
+
+async def stored(database: Database, user_id: str, once: Once) -> TaskOut | None:
+    """Return the outcome of an earlier request with this key, or None.
 
     Raises:
         KeyReusedError: when the key belongs to a different request.
     """
-    canonical = json.dumps(request, sort_keys=True, separators=(",", ":"))
-    fingerprint = hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
-    parameters = {"user_id": user_id, "key": key, "fingerprint": fingerprint, "now": utc_now()}
-    of_key = (IdempotencyKey.user_id == user_id, IdempotencyKey.key == key)
-    if (await session.execute(_CLAIM, parameters)).one_or_none() is not None:
-        task = TaskOut.of(await work())
-        outcome = task.model_dump(mode="json")
-        await session.execute(update(IdempotencyKey).where(*of_key).values(outcome=outcome))
-        return task
-    first = (await session.scalars(select(IdempotencyKey).where(*of_key))).one()
-    if first.fingerprint != fingerprint:
+    rows = await database.fetch(_STORED, {"user_id": user_id, "key": once.key})
+    if not rows:
+        return None
+    if rows[0]["fingerprint"] != once.fingerprint:
         raise KeyReusedError("Idempotency-Key: was used for a different task; each task needs its own.")
-    return TaskOut.model_validate(first.outcome)
+    return TaskOut.model_validate(rows[0]["outcome"])
 
 
 async def forget_past(database: Database) -> None:

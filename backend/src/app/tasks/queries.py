@@ -1,4 +1,4 @@
-"""The statements that read tasks.
+"""The statements of tasks.
 
 A list has filters, an order and a cursor. What differs between two lists is either a value, which is a bound
 parameter, or the shape of the statement. Each shape is made and compiled only once.
@@ -18,17 +18,21 @@ from sqlalchemy import (
     bindparam,
     case,
     column,
+    delete,
     exists,
     func,
+    insert,
     literal,
+    null,
     or_,
     select,
     table,
+    update,
 )
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 from sqlalchemy.sql.operators import custom_op
 
-from app.database import Row, Statement
+from app.database import Row, Statement, insertion
 from app.instants import iso_instant
 from app.pagination import CursorValue, InvalidCursorError, cursor_instant, decode_cursor, encode_cursor
 from app.tasks.models import TITLE_LENGTH, Priority, Status, Task, TaskTag, tag_names
@@ -86,7 +90,37 @@ def _columns(task: type[Task]) -> tuple[Any, ...]:
     )
 
 
-ONE = Statement(select(*_columns(Task)).where(_MINE, Task.id == bindparam("id")))
+_ONE = (_MINE, Task.id == bindparam("id"))
+_SEEN = Task.updated_at == bindparam("seen")
+"""Nobody has changed the task since it was read: every change sets another time."""
+ONE = Statement(select(*_columns(Task)).where(*_ONE))
+# Without the status: SQLite 3.40 takes a column that the statement sets to NULL for `IS NOT NULL`.
+_CHANGED = tuple(column for column in _columns(Task) if column.key != "status")
+INSERT = Statement(insertion(Task))
+INSERT_TAGS = Statement(insert(TaskTag))
+DELETE_TAGS = Statement(delete(TaskTag).where(TaskTag.task_id == bindparam("id")))
+REMOVE = Statement(delete(Task).where(*_ONE).returning(*_CHANGED))
+REMOVE_SEEN = Statement(delete(Task).where(*_ONE, _SEEN).returning(Task.id))
+MARK = {
+    completed: Statement(
+        update(Task)
+        .where(*_ONE, Task.completed_at.is_(None) if completed else Task.completed_at.is_not(None))
+        .values(completed_at=bindparam("now") if completed else null(), updated_at=bindparam("now"))
+        .returning(*_CHANGED)
+    )
+    for completed in (True, False)
+}
+"""Completes an open task, or reopens a completed one."""
+
+
+@lru_cache(_SHAPES)
+def update_statement(names: frozenset[str]) -> Statement:
+    """Return the statement that sets the named columns of a task, unless somebody has changed it since."""
+    # A column and a condition need parameters of different names.
+    values = {name: bindparam(f"new_{name}", type_=Task.__table__.c[name].type) for name in names}
+    return Statement(update(Task).where(*_ONE, _SEEN).values(**values).returning(Task.id))
+
+
 FOUND = Statement(
     select(func.count().label("total")).select_from(
         select(literal(1).label("one")).select_from(_SEARCH).where(_IS_FOUND).limit(MOST_FOUND + 1).subquery()

@@ -5,23 +5,28 @@ same error as a missing task. Every function runs its own transaction, which has
 returns.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.exc import IntegrityError
 
-from app.database import Call, Database, Statement, new_id, utc_now
+from app.database import Call, Database, Row, new_id, utc_now
 from app.errors import RefusalError
 from app.tasks import idempotency
 from app.tasks.idempotency import Once
-from app.tasks.models import Status, Task, TaskTag
+from app.tasks.models import Status
 from app.tasks.queries import (
+    DELETE_TAGS,
     FOUND,
+    INSERT,
+    INSERT_TAGS,
+    MARK,
     MOST_FOUND,
     ONE,
+    REMOVE,
+    REMOVE_SEEN,
     Overdue,
     Page,
     Shape,
@@ -32,11 +37,9 @@ from app.tasks.queries import (
     page_statement,
     shape_of,
     title_key,
+    update_statement,
 )
 from app.tasks.schemas import TaskCreate, TaskOut, TaskQuery, TaskUpdate
-
-_INSERT = Statement(insert(Task))
-_INSERT_TAG = Statement(insert(TaskTag))
 
 
 class TaskNotFoundError(RefusalError):
@@ -52,16 +55,6 @@ def _search_text(title: str, description: str, tags: Sequence[str]) -> str:
     """Return the column that a search reads."""
     names = " ".join(f"#{tag}" for tag in tags)
     return folded("\n".join(part for part in (title, description, names) if part))
-
-
-async def _change(
-    database: Database, user_id: str, once: Once | None, work: Callable[[AsyncSession], Awaitable[Task]]
-) -> TaskOut:
-    """Run a change in its own transaction, idempotently if the request may be repeated."""
-    async with database.transaction() as session:
-        if once is None:
-            return TaskOut.of(await work(session))
-        return await idempotency.once(session, user_id, once.key, once.request, partial(work, session))
 
 
 async def create_task(
@@ -88,31 +81,17 @@ async def create_task(
         "title_key": title_key(new.title),
         "search_text": _search_text(new.title, new.description, new.tags),
     }
-    tags = [
-        {"task_id": values["id"], "name": name, "position": position}
-        for position, name in enumerate(new.tags)
-    ]
+    task = TaskOut.model_validate({**values, "tags": new.tags, "status": Status.OPEN})
+    calls = [Call(INSERT, values), *_tags(task.id, new.tags)]
     if once is None:
-        await database.execute(Call(_INSERT, values), *([Call(_INSERT_TAG, tags)] if tags else ()))
-        return TaskOut.model_validate({**values, "tags": new.tags, "status": Status.OPEN})
-
-    async def create(session: AsyncSession) -> Task:
-        task = Task(**values, tag_rows=[TaskTag(**tag) for tag in tags])
-        session.add(task)
-        await session.flush()
+        await database.execute(*calls)
         return task
-
-    return await _change(database, user_id, once, create)
-
-
-async def _find(session: AsyncSession, user_id: str, task_id: str) -> Task:
-    """Return one task, locked until the transaction ends."""
-    task = None
-    if "\0" not in task_id:
-        statement = select(Task).where(Task.id == task_id, Task.user_id == user_id).with_for_update()
-        task = await session.scalar(statement)
-    if task is None:
-        raise TaskNotFoundError
+    try:
+        await database.execute(idempotency.store(user_id, once, task), *calls)
+    except IntegrityError:
+        if (outcome := await idempotency.stored(database, user_id, once)) is None:
+            raise
+        return outcome
     return task
 
 
@@ -122,9 +101,7 @@ async def get_task(database: Database, user_id: str, task_id: str) -> TaskOut:
     Raises:
         TaskNotFoundError: when the user has no task with this id.
     """
-    if "\0" not in task_id and (rows := await database.fetch(ONE, {"user_id": user_id, "id": task_id})):
-        return TaskOut.model_validate(rows[0])
-    raise TaskNotFoundError
+    return TaskOut.model_validate(await _read(database, user_id, task_id))
 
 
 async def update_task(
@@ -137,27 +114,24 @@ async def update_task(
         KeyReusedError: when the key of `once` belongs to a different request.
     """
 
-    async def update(session: AsyncSession) -> Task:
-        task = await _find(session, user_id, task_id)
-        values = changes.model_dump(exclude_unset=True)
-        tags = values.pop("tags", None)
-        for name, value in values.items():
-            setattr(task, name, value)
-        if tags is not None and tags != task.tags:
-            kept = {row.name: row for row in task.tag_rows}
-            task.tag_rows = [kept.get(name) or TaskTag(name=name) for name in tags]
-            for position, row in enumerate(task.tag_rows):
-                row.position = position
-        if task.due_at is None:
-            task.all_day = False
-        if changes.model_fields_set:
-            task.title_key = title_key(task.title)
-            task.search_text = _search_text(task.title, task.description, task.tags)
-            task.updated_at = utc_now()
-        await session.flush()
-        return task
+    def update(row: Row) -> tuple[Row, list[Call]]:
+        given = changes.model_dump(exclude_unset=True)
+        if not given:
+            return row, []
+        changed = {**row, **given, "updated_at": _now_after(row["updated_at"])}
+        changed["all_day"] = changed["all_day"] and changed["due_at"] is not None
+        title, description, tags = changed["title"], changed["description"], changed["tags"]
+        values = {
+            **{name: changed[name] for name in (*given.keys() - {"tags"}, "all_day", "updated_at")},
+            "title_key": title_key(title),
+            "search_text": _search_text(title, description, tags),
+        }
+        calls = [_set(user_id, row, values)]
+        if tags != row["tags"]:
+            calls += [Call(DELETE_TAGS, {"id": row["id"]}), *_tags(row["id"], tags)]
+        return changed, calls
 
-    return await _change(database, user_id, once, update)
+    return await _change(database, user_id, task_id, once, update)
 
 
 async def set_completed(
@@ -169,16 +143,19 @@ async def set_completed(
         TaskNotFoundError: when the user has no task with this id.
         KeyReusedError: when the key of `once` belongs to a different request.
     """
+    if once is None:
+        parameters = _parameters(user_id, task_id) | {"now": utc_now()}
+        [rows] = await database.execute(Call(MARK[completed], parameters))
+        return _task(rows[0]) if rows else await get_task(database, user_id, task_id)
 
-    async def mark(session: AsyncSession) -> Task:
-        task = await _find(session, user_id, task_id)
-        if completed != (task.completed_at is not None):
-            task.updated_at = utc_now()
-            task.completed_at = task.updated_at if completed else None
-            await session.flush()
-        return task
+    def mark(row: Row) -> tuple[Row, list[Call]]:
+        if completed == (row["completed_at"] is not None):
+            return row, []
+        now = _now_after(row["updated_at"])
+        values = {"completed_at": now if completed else None, "updated_at": now}
+        return {**row, **values}, [_set(user_id, row, values)]
 
-    return await _change(database, user_id, once, mark)
+    return await _change(database, user_id, task_id, once, mark)
 
 
 async def delete_task(database: Database, user_id: str, task_id: str, *, once: Once | None = None) -> TaskOut:
@@ -188,14 +165,82 @@ async def delete_task(database: Database, user_id: str, task_id: str, *, once: O
         TaskNotFoundError: when the user has no task with this id.
         KeyReusedError: when the key of `once` belongs to a different request.
     """
+    if once is None:
+        [rows] = await database.execute(Call(REMOVE, _parameters(user_id, task_id)))
+        if not rows:
+            raise TaskNotFoundError
+        return _task(rows[0])
 
-    async def remove(session: AsyncSession) -> Task:
-        task = await _find(session, user_id, task_id)
-        await session.execute(delete(Task).where(Task.id == task.id))
-        session.expunge(task)
-        return task
+    def remove(row: Row) -> tuple[Row, list[Call]]:
+        return row, [Call(REMOVE_SEEN, {**_parameters(user_id, task_id), "seen": row["updated_at"]})]
 
-    return await _change(database, user_id, once, remove)
+    return await _change(database, user_id, task_id, once, remove)
+
+
+async def _change(
+    database: Database,
+    user_id: str,
+    task_id: str,
+    once: Once | None,
+    make: Callable[[Row], tuple[Row, list[Call]]],
+) -> TaskOut:
+    """Change a task and return it; for a repeated key, return the stored outcome.
+
+    Args:
+        make: returns the changed task, and the calls that change it. The first one returns a row if nobody
+            has changed the task since it was read; otherwise nothing happens, and it is made again.
+    """
+    while True:
+        if once is not None and (outcome := await idempotency.stored(database, user_id, once)) is not None:
+            return outcome
+        row, calls = make(await _read(database, user_id, task_id))
+        task = _task(row)
+        if once is not None:
+            calls.append(idempotency.store(user_id, once, task))
+        try:
+            if not calls or (await database.execute(*calls))[0]:
+                return task
+        except IntegrityError:
+            if once is None or await idempotency.stored(database, user_id, once) is None:
+                raise
+
+
+def _task(row: Row) -> TaskOut:
+    """Return the task of a row, with the status that its completion time means."""
+    status = Status.OPEN if row["completed_at"] is None else Status.COMPLETED
+    return TaskOut.model_validate({**row, "status": status})
+
+
+async def _read(database: Database, user_id: str, task_id: str) -> Row:
+    rows = await database.fetch(ONE, _parameters(user_id, task_id))
+    if not rows:
+        raise TaskNotFoundError
+    return rows[0]
+
+
+def _parameters(user_id: str, task_id: str) -> dict[str, Any]:
+    if "\0" in task_id:
+        # Databases refuse it.
+        raise TaskNotFoundError
+    return {"user_id": user_id, "id": task_id}
+
+
+def _set(user_id: str, row: Row, values: Row) -> Call:
+    """Return the call that sets columns of a task, unless somebody has changed it since it was read."""
+    new = {f"new_{name}": value for name, value in values.items()}
+    parameters = {**_parameters(user_id, row["id"]), "seen": row["updated_at"], **new}
+    return Call(update_statement(frozenset(values)), parameters)
+
+
+def _tags(task_id: str, names: Sequence[str]) -> list[Call]:
+    """Return the call that inserts the tags of a task, if there are any."""
+    rows = [{"task_id": task_id, "name": name, "position": place} for place, name in enumerate(names)]
+    return [Call(INSERT_TAGS, rows)] if rows else []
+
+
+def _now_after(before: datetime) -> datetime:
+    """Return the current time, or a later one that differs from the time of the last change."""
+    return max(utc_now(), before + timedelta(microseconds=1))
 
 
 async def list_tasks(
