@@ -275,5 +275,7 @@ class Rules(Model):
     """The folder of the embedded database, which is a volume."""
     forbidden_programs: tuple[str, ...]
     """Compilers, package managers, shells and clients that no runtime image may contain."""
+    nginx: tuple[str, ...]
+    """The directives of a static frontend's web server, each after its file and the blocks it is in."""
     times: Times
     memory: Memory

@@ -300,6 +300,7 @@ class Charts(Observation):
 
     every: tuple[Chart, ...] = ()
     absent: str = ""
+    options: Chart | None = None  # the objects that only options render, with all of them
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ from automation.contract.contract import Contract
 from automation.kubernetes import release
 from automation.kubernetes.target import RELEASE, kubernetes
 from automation.kubernetes.target import chart as folder_of
-from automation.verify.check import registered
+from automation.verify.check import Outcome, registered
 from automation.verify.checks import chart as checks
-from automation.verify.facts import Chart
+from automation.verify.facts import Chart, Charts
 from automation.verify.gather import charts
-from tests.mutants.edits import edits
+from tests.mutants.edits import Document, edits
 
 PROFILE = profiles.load("cluster")
 CONTRACT = Contract(PROFILE, profiles.load_rules(), "")
@@ -35,12 +35,23 @@ HELM = str(Path(sys.executable).with_name("helm"))
 SURVIVORS: dict[str, str] = json.loads(Path(__file__).with_name("chart.json").read_text(encoding="utf-8"))
 """Patterns of the edits that change nothing of what the default values render, with the reason."""
 _COPIES = 4
+[OPTIONS] = (check for check in registered() if check.name == "chart-options")
+
+
+EVERYTHING = ("--values", str(CHART / "ci/everything.yaml"))
+OPTIONAL = ("autoscalers.yaml", "gateway-route.yaml", "ingress.yaml")
+"""Templates that only options render."""
 
 
 @pytest.fixture(scope="module")
-def rendered() -> tuple[Chart, ...]:
+def read() -> Charts:
     current = settings.load({"PATH": str(Path(HELM).parent)})
-    return asyncio.run(charts.read(current, PROFILE)).every
+    return asyncio.run(charts.read(current, PROFILE))
+
+
+@pytest.fixture(scope="module")
+def rendered(read: Charts) -> tuple[Chart, ...]:
+    return read.every
 
 
 def failed(chart: Chart) -> set[str]:
@@ -59,7 +70,20 @@ def test_every_edit_of_a_rendered_object_fails_a_check(rendered: tuple[Chart, ..
         }
         assert [edit for edit, checks in found.items() if not checks] == []
         names |= set().union(*found.values())
-    assert names == {check.name for check in registered() if check.name.startswith("chart-")}
+    assert names == {check.name for check in registered() if check.name.startswith("chart-")} - {OPTIONS.name}
+
+
+def test_every_edit_of_an_optional_object_fails_its_check(read: Charts) -> None:
+    assert read.options is not None
+    objects = read.options.objects
+    assert passes_options(objects)
+    assert [str(edit) for edit in edits(objects) if passes_options(edit.apply(objects))] == []
+
+
+def passes_options(objects: Document) -> bool:
+    """Return whether the check of optional objects passes."""
+    chart = Chart(RELEASE, development=False, database=True, scripts={}, objects=objects)
+    return OPTIONS.evaluate(CONTRACT, {Charts: Charts(options=chart)}).outcome is Outcome.PASSED
 
 
 def of_values() -> Iterator[tuple[str, str, str]]:
@@ -104,14 +128,17 @@ def survivors_of(default: Chart, copy: Path, part: list[tuple[str, str, str]]) -
     for name, place, text in part:
         before = (copy / place).read_text(encoding="utf-8")
         (copy / place).write_text(text, encoding="utf-8")
-        words = [HELM, "template", RELEASE, str(copy)]
+        optional = Path(place).name in OPTIONAL
+        words = [HELM, "template", RELEASE, str(copy), *(EVERYTHING if optional else ())]
         done = subprocess.run(words, capture_output=True, encoding="utf-8", check=False)
         (copy / place).write_text(before, encoding="utf-8")
         if done.returncode == 0:
             try:
-                objects = charts.named(release.documents(done.stdout))
+                documents = release.documents(done.stdout)
+                kept = (one for one in documents if not optional or one["kind"] in charts.OPTIONAL)
+                objects = charts.named(kept)
             except (yaml.YAMLError, KeyError, TypeError):
                 continue  # no manifest: the cluster refuses it
-            if not failed(replace(default, objects=objects)):
+            if passes_options(objects) if optional else not failed(replace(default, objects=objects)):
                 survivors.append(name)
     return survivors

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from automation.contract.contract import Contract
+from automation.docker.archive import Layer
 from automation.verify.check import Outcome, registered
 from automation.verify.facts import Config, Container
+from automation.verify.gather.content import Content, Searched
 from automation.verify.gather.inspection import read_config
-from tests.automation.verify.verified import Facts, scene
+from tests.automation.verify.verified import NGINX, Facts, file, scene
 from tests.mutants.edits import Document, Edit, edits
 
 DATA: dict[str, Any] = json.loads(Path(__file__).with_name("images.json").read_text(encoding="utf-8"))
@@ -57,6 +59,30 @@ def test_every_edit_of_what_nginx_answers_fails_its_check() -> None:
     assert [
         edit for edit in survivors if not any(re.fullmatch(place, edit) for place in recorded["survivors"])
     ] == []
+
+
+def test_every_directive_of_nginx_that_is_removed_or_changed_fails_its_check() -> None:
+    made = scene("taskflow")
+    contract, [check] = (
+        Contract(made.profile, made.rules, "frontend"),
+        [one for one in registered() if one.name == "static-configuration"],
+    )
+
+    def outcome(texts: dict[str, str]) -> Outcome:
+        found = {name: Searched(text) for name, text in texts.items()}
+        content = Content((Layer(tuple(map(file, texts)), found),))
+        return check.evaluate(contract, {Content: content}).outcome
+
+    assert outcome(NGINX) is Outcome.PASSED
+    count = 0
+    for name, text in NGINX.items():
+        for found in re.finditer(r"^ *([a-z]\w+ [^{}#]*?);$", text, re.MULTILINE):
+            before, after = text[: found.start(1)], text[found.end() :]
+            for edit in ("", f"{found[1]} more;"):
+                count += 1
+                assert outcome({**NGINX, name: before + edit + after}) is Outcome.FAILED, found[1]
+    assert outcome({**NGINX, "/etc/nginx/other.conf": "gzip off;"}) is Outcome.FAILED
+    assert count > 200
 
 
 def failed(contract: Contract, facts: Facts, document: Document) -> set[str]:

@@ -9,8 +9,8 @@ from functools import partial
 
 from automation.contract.comparison import Difference, differences
 from automation.contract.contract import Contract
-from automation.verify.check import STATIC, Check, Finding, no_problem, register
-from automation.verify.checks.chart_model import required
+from automation.verify.check import STATIC, Check, Finding, check, no_problem, register
+from automation.verify.checks.chart_model import optional, required
 from automation.verify.facts import Chart, Charts
 
 _ROWS: tuple[tuple[str, str, str], ...] = (
@@ -73,6 +73,13 @@ def _judge(check: str, contract: Contract, charts: Charts) -> Finding:
         for name, difference in found(contract, chart)
         if name == check
     )
+
+
+@check(STATIC, per_service=False, remedy=_REMEDY)
+def chart_options(contract: Contract, charts: Charts) -> Finding:
+    """Ingress, gateway route and autoscalers lead to the contract's services and deployments."""
+    chart = charts.options
+    return no_problem(map(str, differences(optional(contract, chart), chart.objects)) if chart else ["none"])
 
 
 for _name, _summary, _ in _ROWS:

@@ -4,9 +4,10 @@ import re
 
 from automation.contract.comparison import Maybe, differences
 from automation.contract.contract import Contract
-from automation.verify.check import LIVE, Finding, check, no_problem, not_applicable
+from automation.verify.check import IMAGE, LIVE, Finding, check, no_problem, not_applicable
 from automation.verify.facts import Container, Document
-from automation.verify.gather.serving import PATIENCE_SECONDS
+from automation.verify.gather.content import Content
+from automation.verify.gather.serving import PATIENCE_SECONDS, directives
 
 _SERVER = {"server": "nginx"}
 _SECURITY = {
@@ -67,6 +68,17 @@ def static_serving(contract: Contract, container: Container) -> Finding:
     if contract.profile.frontend.output != "static":
         return not_applicable("as required of nginx", "the frontend is a Node server")
     return no_problem(map(str, differences(ANSWERS, dict(container.answers))))
+
+
+@check(IMAGE, only="frontend", remedy="frontend/image/nginx, or nginx in deploy/rules.toml")
+def static_configuration(contract: Contract, content: Content) -> Finding:
+    """nginx's configuration has the rules' directives, in their order, and no other."""
+    if contract.profile.frontend.output != "static":
+        return not_applicable("", "the frontend is a Node server")
+    wanted, seen = contract.rules.nginx, tuple(directives(content.texts))
+    problems = [f"no {line}" for line in wanted if line not in seen]
+    problems += [f"unknown: {line}" for line in seen if line not in wanted]
+    return no_problem(problems or ["" if wanted == seen else "another order"], most=3)
 
 
 @check(LIVE, only="frontend", remedy="client_header_timeout 10s; client_body_timeout 10s;")

@@ -16,6 +16,10 @@ COMBINATIONS = ((False, True), (True, True), (False, False))
 """Whether with the values for development, and with the database in the cluster."""
 
 
+OPTIONAL = {"Ingress", "HTTPRoute", "HorizontalPodAutoscaler"}
+_EVERYTHING = "ci/everything.yaml"
+
+
 async def read(settings: Settings, profile: Profile) -> Charts:
     """Return what Helm renders with each set of values."""
     if profile.kubernetes is None:
@@ -23,7 +27,8 @@ async def read(settings: Settings, profile: Profile) -> Charts:
     try:
         helm = Helm(commands.find("helm", settings), release=RELEASE)
         folder = chart(settings, kubernetes(profile))
-        return Charts(tuple(await asyncio.gather(*(_read(helm, folder, *chosen) for chosen in COMBINATIONS))))
+        every = await asyncio.gather(*(_read(helm, folder, *chosen) for chosen in COMBINATIONS))
+        return Charts(every=tuple(every), options=await options(helm, folder))
     except commands.ClusterUnavailableError as error:
         return Charts(absent=error.what)
     except ClusterError as error:
@@ -36,6 +41,13 @@ async def _read(helm: Helm, folder: Path, development: bool, database: bool) -> 
     text = await helm.run("template", RELEASE, str(folder), *values)
     scripts = {file.stem: file.read_text(encoding="utf-8") for file in (folder / "tests").glob("*.py")}
     return Chart(RELEASE, development, database, scripts, named(release.documents(text)))
+
+
+async def options(helm: Helm, folder: Path) -> Chart:
+    """Return the objects that only options render, with the values that turn on each of them."""
+    text = await helm.run("template", RELEASE, str(folder), "--values", str(folder / _EVERYTHING))
+    found = named(one for one in release.documents(text) if one["kind"] in OPTIONAL)
+    return Chart(RELEASE, development=False, database=True, scripts={}, objects=found)
 
 
 def named(objects: Iterable[Mapping[str, Any]]) -> Document:

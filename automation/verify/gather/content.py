@@ -11,7 +11,9 @@ from automation.docker.archive import Archive, File, Layer
 from automation.verify.gather.leaks import BY_OTHERS
 
 _LARGEST_TEXT_BYTES = 2**18
-_KEPT = re.compile(r"/etc/(passwd|group)|/var/lib/dpkg/status\.d/.+|/(usr/)?lib/apk/db/installed")
+_KEPT = re.compile(
+    r"/etc/(passwd|group|nginx/[^/]+\.conf)|/var/lib/dpkg/status\.d/.+|/(usr/)?lib/apk/db/installed"
+)
 """Files whose text is kept, because checks read it."""
 _BROWSERS = re.compile(r"/_next/static/|/\.next/static/|^/usr/share/nginx/html/")
 _ADDRESS = re.compile(

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -17,10 +17,32 @@ _LARGEST_BODY_BYTES = 2**20
 _CONNECTION = {"date", "connection", "transfer-encoding", "content-length", "last-modified", "accept-ranges"}
 """Headers of the answer's transport, and of the time at which a file was built."""
 _FILES = re.compile(r'(?:src|href)="(/_next/static/[^"]+\.(js|css))"')
+_TOKEN = re.compile(r"""\s+|#[^\n]*|("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[{};]|[^\s{};"'#][^\s{};]*)""")
+"""A word of nginx's configuration, or nothing for spaces and comments."""
 _UNFINISHED = {
     "header": "GET / HTTP/1.1\r\nHost: localhost\r\n",
     "body": "POST /api/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
 }
+
+
+def directives(texts: Mapping[str, str]) -> Iterator[str]:
+    """Yield the directives of nginx's configuration, each after the blocks and the included file it is in."""
+    for path, text in sorted(texts.items()):
+        if not path.startswith("/etc/nginx/"):
+            continue
+        blocks, words = [path.rpartition("/")[2]], list[str]()
+        for token in filter(None, _TOKEN.findall(text)):
+            match token:
+                case "{":
+                    blocks.append(" ".join(words))
+                    words = []
+                case "}":
+                    blocks.pop()
+                case ";":
+                    yield " > ".join([*blocks, " ".join(words)])
+                    words = []
+                case _:
+                    words.append(token)
 
 
 async def answers(address: str) -> Mapping[str, Document]:

@@ -55,6 +55,7 @@ BROKEN_OF_TASKFLOW: list[Example] = [
     *(("static-serving", how, served(*edit)) for how, edit in SERVED.items()),
     ("slow-clients", "waits", lambda b: b.change("frontend", Container, unfinished={"header": None})),
     ("slow-clients", "nobody asked", lambda b: b.change("frontend", Container, unfinished={})),
+    ("static-configuration", "no file", without("/etc/nginx/nginx.conf", "frontend")),
     ("packages", "an environment", files(file("/opt/venv/pyvenv.cfg"))),
     ("writable-places", "no logs", without("/app/logs", "backend")),
     ("output", "no pages", without("/usr/share/nginx/html/index.html", "frontend")),
@@ -209,7 +210,7 @@ def test_every_key_of_the_contracts_is_read_by_a_check() -> None:
     for name in profiles.names():
         made = scene(name)
         made.profile, made.rules = reading.watch(made.profile, "profile"), reading.watch(made.rules, "rules")
-        made.findings()
+        list(made.findings())
     asked = keys_of(models.Profile, "profile") | keys_of(models.Rules, "rules")
     unread = {key for key in asked - reading.keys if not key.startswith("profile.kubernetes")}
     assert unread == {"profile.summary"}

@@ -56,6 +56,10 @@ ANSWERS: dict[str, Any] = json.loads((ROOT / "tests/mutants/serving.json").read_
     "answers"
 ]
 """What the web server of a static frontend answered."""
+NGINX = {
+    f"/etc/nginx/{path.name}": path.read_text(encoding="utf-8")
+    for path in (ROOT / "frontend/image/nginx").glob("*.conf")
+}
 OK = Answer(200, "application/json", is_json=True, milliseconds=5)
 LABELS = {
     "org.opencontainers.image.version": "v1.0.0",
@@ -280,7 +284,7 @@ def _content(made: Scene, service: str) -> Content:
     elif made.profile.frontend.output == "server":
         own = [file("/app/server.js"), file("/usr/local/bin/node", mode=0o755)]
     else:
-        own = [file(f"{contract.workdir}/index.html"), file("/usr/sbin/nginx", mode=0o755)]
+        own = [file(f"{contract.workdir}/index.html"), file("/usr/sbin/nginx", mode=0o755), *map(file, NGINX)]
     files = (
         file("/etc/passwd"),
         file("/var/lib/dpkg/status.d/libc6"),
@@ -291,6 +295,7 @@ def _content(made: Scene, service: str) -> Content:
         "/etc/passwd": f"root:x:0:0::/:\n{user.name}:x:{user.uid}:{user.gid}::/nonexistent:/sbin/nologin\n",
         "/etc/group": f"root:x:0:\n{user.group}:x:{user.gid}:\n",
     }
+    texts |= NGINX if service == "frontend" and made.profile.frontend.output == "static" else {}
     found = {path: Searched(text=text) for path, text in texts.items()}
     return Content((Layer(files, found),), made_by("COPY /out /app # buildkit"))
 
