@@ -1,12 +1,13 @@
-"""Errors in three parts: what happened, why, and what to try.
+"""Errors in three parts: what happened, why, and what to try; and the checks of what a person types.
 
 Every expected failure of the library is an `AutomationError`; `runner` turns it into one message and an exit
 code. Any other exception is a bug of this project.
 """
 
+import difflib
 import errno
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 FAILED = 1
@@ -90,3 +91,39 @@ def remedies(error: OSError) -> tuple[str, ...]:
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return ("check the permissions there",)
     return ()
+
+
+_MOST_CHOICES = 12
+
+
+def whole_number(text: str, flag: str, unit: str, lowest: int, highest: int) -> int:
+    """Return the number that the text is. Raises UsageError unless it is from `lowest` to `highest`."""
+    if not (text.isascii() and text.isdecimal() and lowest <= int(text[:12]) <= highest):
+        raise UsageError(
+            f"{flag} {text!r} is not {unit}", why=f"it must be a whole number from {lowest} to {highest}"
+        )
+    return int(text)
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Return the choice that the name is most like; empty when it is like none."""
+    return next(iter(difflib.get_close_matches(name, list(choices), n=1)), "")
+
+
+def unknown(kind: str, name: str, choices: Iterable[str], flag: str = "", listing: str = "") -> UsageError:
+    """Return the error for a `name` that is none of the choices: it lists them and suggests a near one.
+
+    The name was given with `flag`, a flag or a variable; `--kind` when empty. `listing` is the command that
+    lists the choices, for when there are too many to name.
+    """
+    known = list(choices)
+    near = nearest(name, known)
+    origin = flag or f"--{kind}"
+    remedies = [f"{origin} {near}" if origin.startswith("-") else f"{origin}={near}"] if near else []
+    if len(known) > _MOST_CHOICES:
+        why = f"did you mean {near}?" if near else f"there are {len(known)} {kind}s"
+    else:
+        why = f"the {kind}s are {', '.join(known)}"
+    return UsageError(
+        f"there is no {kind} {name!r}", why=why, remedies=[*remedies, *([listing] if listing else [])]
+    )

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from automation.console.values import unknown
+from automation.console.errors import unknown
 
 SERVICES = ("backend", "frontend")
 """The services of every profile, in the order in which they start."""

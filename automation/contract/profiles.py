@@ -13,9 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from automation import paths
-from automation.console.errors import AutomationError, UsageError
+from automation.console.errors import AutomationError, UsageError, unknown
 from automation.console.events import Emit, Notice, Result
-from automation.console.values import unknown
 from automation.contract.models import Exceptions, Model, Profile, Rules
 from automation.process import files
 from automation.settings import Settings

@@ -15,8 +15,8 @@ from typing import IO, Any, Self, TypeVar
 
 from automation.console import causes
 from automation.console.errors import AutomationError
-from automation.process import logs, programs
-from automation.process.programs import Completed, Program
+from automation.process import logs, processes
+from automation.process.processes import Completed, Program
 from automation.settings import Settings
 
 TIMEOUT_SECONDS = 60.0
@@ -53,7 +53,7 @@ class Docker(Program):
     @classmethod
     def find(cls, settings: Settings) -> Self:
         """Return the program on PATH. Raises DockerUnavailableError if there is none."""
-        found = programs.find("docker", settings.environ, settings.root)
+        found = processes.find("docker", settings.environ, settings.root)
         if found is None:
             raise DockerUnavailableError(
                 "Docker is not installed",

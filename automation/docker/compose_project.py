@@ -13,8 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from automation.console.errors import AutomationError
-from automation.console.values import unknown
+from automation.console.errors import AutomationError, unknown
 from automation.contract import profiles
 from automation.contract.models import Profile
 from automation.docker.cli import Docker

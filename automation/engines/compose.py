@@ -18,7 +18,7 @@ from automation.contract.models import SERVICES, Profile
 from automation.docker import compose_project
 from automation.docker.cli import Docker, DockerError
 from automation.docker.compose_project import DATABASE, DATABASE_PASSWORD, Container, Project, holder
-from automation.engines import compose_failure
+from automation.engines import compose_start
 from automation.engines.compose_start import ComposeRun, ComposeStart
 from automation.engines.engine import Engine, ServiceStatus, Status, UpOptions
 from automation.images import build
@@ -242,8 +242,8 @@ class ComposeEngine(Engine):
             if service not in containers or code in _STOPPED_ON_REQUEST:
                 continue
             if containers[service].state == "exited":
-                raise await compose_failure.failure(project, containers[service], self._settings)
-            end = compose_failure.describe(containers[service], code)
+                raise await compose_start.failure(project, containers[service], self._settings)
+            end = compose_start.describe(containers[service], code)
             emit(Notice((f"The {service} {end}; Docker restarts it.",)))
 
     async def _take_down(self, emit: Emit) -> None:

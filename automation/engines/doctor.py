@@ -13,20 +13,22 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from automation.contract import environment
+from automation.console import errors
+from automation.console.events import Emit, Notice, Result
+from automation.contract import environment, profiles
 from automation.contract.environment import Environment
 from automation.contract.models import Profile
 from automation.docker.cli import Docker, DockerError
-from automation.engines import selection
+from automation.engines import lifecycle
 from automation.engines.engine import Status, UpOptions
 from automation.engines.native import NativeEngine
 from automation.kubernetes.commands import INSTALL
-from automation.process import ports, programs
+from automation.process import ports, processes
 from automation.process.instance import State
 from automation.project import frontend, node
 from automation.settings import Settings
@@ -59,6 +61,14 @@ def _diagnosis(group: str, name: str, detail: str, fix: str = "", state: str = F
 _machine = partial(_diagnosis, "This machine")
 _application = partial(_diagnosis, "Application")
 _optional = partial(_diagnosis, "Optional", state=WARNING)
+
+
+async def doctor(settings: Settings, emit: Emit, *, profile: str) -> int:
+    """Diagnose startup problems; return a failure if there are any."""
+    findings = await examine(settings, profiles.load(profile, settings.root))
+    emit(Notice(describe(findings)))
+    emit(Result({"findings": [asdict(finding) for finding in findings]}))
+    return errors.FAILED if any(finding.state == FAILED for finding in findings) else 0
 
 
 async def examine(settings: Settings, profile: Profile) -> tuple[Diagnosis, ...]:
@@ -149,7 +159,7 @@ def _settings_file(settings: Settings, values: Environment) -> Diagnosis:
 async def _database(settings: Settings, values: Environment) -> Diagnosis:
     url = values.values.get("DATABASE_URL", "")
     if not url:
-        held = await selection.data(settings)
+        held = await lifecycle.data(settings)
         places = "; ".join(f"{place} ({name} engine)" for name, place in held.items())
         return _application("database", places or "none yet; invoke up creates it")
     if any(problem.name == "DATABASE_URL" for problem in values.blocking):
@@ -176,7 +186,7 @@ async def _running(settings: Settings) -> Status:
     """Return the status of the application, or of the native engine if none runs on this machine."""
     with suppress(DockerError, TimeoutError):
         async with asyncio.timeout(_SECONDS):
-            engine = await selection.running(settings)
+            engine = await lifecycle.running(settings)
             if engine and engine.name != "cluster":
                 return await engine.status()
     return Status(NativeEngine.name, State.STOPPED)
@@ -195,7 +205,7 @@ def _ports(running: Mapping[str, int]) -> Iterator[Diagnosis]:
 
 async def _docker(settings: Settings) -> Diagnosis:
     fix = "install or start Docker to build images; invoke up does not need it"
-    if not programs.find("docker", settings.environ, settings.root):
+    if not processes.find("docker", settings.environ, settings.root):
         return _optional("Docker", "not installed", fix)
     with suppress(DockerError, TimeoutError):
         async with asyncio.timeout(_SECONDS):
@@ -239,7 +249,7 @@ def _tool(name: str, version: str | None) -> Diagnosis:
 
 async def _output(settings: Settings, name: str, *arguments: str) -> str | None:
     """Return the output of a program within the time limit; None if it is not installed."""
-    program = programs.find(name, settings.environ, settings.root)
+    program = processes.find(name, settings.environ, settings.root)
     if program is None:
         return None
     with suppress(TimeoutError, OSError):

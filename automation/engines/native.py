@@ -2,23 +2,30 @@
 
 The environment comes first, because everything depends on it. Then the database and the backend start beside
 the frontend, which needs neither until somebody opens a page.
+
+`python -m automation.engines.native OPTIONS` is what `invoke up --detach` leaves behind: it takes the options
+as JSON and reports its events as JSON lines. The options hold no secret: secrets travel in the environment.
 """
 
 import asyncio
+import json
 import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import httpx2
 import psutil
 
-from automation import paths
+from automation import paths, settings
 from automation.console.errors import AutomationError
-from automation.console.events import Emit, Line, Notice, Result, step
+from automation.console.events import Emit, Failed, Line, Notice, Result, StepFailed, from_mapping, step
+from automation.console.output import JsonConsole
+from automation.console.runner import perform
 from automation.contract import environment, profiles
 from automation.contract.models import SERVICES, Profile
-from automation.engines import background
 from automation.engines.engine import Engine, Published, ServiceStatus, Status, UpOptions, applied
 from automation.engines.native_services import NativeServices
 from automation.process import files, logs, ports, processes, supervisor
@@ -57,7 +64,7 @@ class NativeEngine(Engine):
         if options.foreground:
             await self.supervise(options, emit)
         else:
-            await background.up(self._settings, options, emit)
+            await _detach(self._settings, options, emit)
 
     async def supervise(self, options: UpOptions, emit: Emit) -> None:
         """Run the application in this process until it is stopped. Raises AutomationError."""
@@ -253,3 +260,50 @@ async def _service_status(entry: ServiceRecord) -> ServiceStatus:
         healthy = await supervisor.answer(asking, entry.health) == httpx2.codes.OK
     state, memory = State.HEALTHY if healthy else State.UNHEALTHY, processes.resident(entry.process.pid)
     return ServiceStatus(state, entry.address, entry.port, entry.process.pid, memory)
+
+
+async def _detach(current: Settings, options: UpOptions, emit: Emit) -> None:
+    """Start in the background and relay the events until the application is healthy or has failed."""
+    # asyncio would kill its own kind of process at the end.
+    process = subprocess.Popen(  # noqa: ASYNC220 - starting it takes no time
+        [sys.executable, "-m", "automation.engines.native", json.dumps(asdict(options))],
+        cwd=current.root,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    assert process.stdout is not None  # noqa: S101 - opened as a pipe
+    other: list[str] = []
+    failed = False
+    try:
+        while line := await asyncio.to_thread(process.stdout.readline):
+            try:
+                event = from_mapping(json.loads(line))
+            except (ValueError, KeyError, TypeError):
+                other.append(line.decode("utf-8", "replace").rstrip())
+                continue
+            emit(event)
+            failed = failed or isinstance(event, Failed | StepFailed)
+            if isinstance(event, Result):
+                return
+        error = AutomationError("the application was not started", details=other, remedies=["invoke up"])
+        error.shown = failed
+        code = await asyncio.to_thread(process.wait)
+        error.exit_code = code if code > 0 else error.exit_code
+        raise error
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+
+
+def main() -> int:
+    """Run until told to end; return the exit code."""
+    options = UpOptions(**json.loads(sys.argv[1]))
+    console = JsonConsole(sys.stdout, notices=True)
+    return perform(console, NativeEngine(settings.load()).supervise(options, console), debug=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

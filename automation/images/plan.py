@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from automation.console.errors import AutomationError, UsageError
-from automation.console.values import unknown
+from automation.console.errors import AutomationError, UsageError, unknown
 from automation.contract import environment, formats, profiles
 from automation.contract.models import SERVICES, Frontend, Profile, Rules
 from automation.contract.profiles import load_rules

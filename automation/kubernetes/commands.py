@@ -10,9 +10,8 @@ from typing import Any, ClassVar, Self
 
 from automation.console import causes
 from automation.console.errors import AutomationError
-from automation.process import files, logs, processes, programs
-from automation.process.processes import Guarded
-from automation.process.programs import Completed, Program
+from automation.process import files, logs, processes
+from automation.process.processes import Completed, Guarded, Program
 from automation.settings import Settings
 
 FIELD_MANAGER = "todo"
@@ -45,7 +44,7 @@ _ERRORS = {"": ClusterError, "unavailable": ClusterUnavailableError, "no context
 
 def find(name: str, settings: Settings, *alternatives: str) -> Program:
     """Return a program from PATH. Raises ClusterUnavailableError if it is not installed."""
-    program = programs.find(name, settings.environ, settings.root)
+    program = processes.find(name, settings.environ, settings.root)
     if program is None:
         raise ClusterUnavailableError(
             f"{name} is not installed",

@@ -9,17 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from automation.console.events import Emit, Notice, Step, step
+from automation.contract import environment, profiles
 from automation.contract.environment import Environment
-from automation.contract.models import Kubernetes
-from automation.kubernetes import address, commands, drift, pods, release
+from automation.contract.models import Kubernetes, Profile
+from automation.kubernetes import address, commands, drift, load, pods, release
 from automation.kubernetes.commands import ClusterError, Revision
 from automation.kubernetes.drift import Drift
 from automation.kubernetes.load import Loaded
-from automation.kubernetes.release import Rendered
-from automation.kubernetes.target import Place, Request
+from automation.kubernetes.release import DATABASE_PASSWORD, Rendered
+from automation.kubernetes.target import DOCKER_DESKTOP, MINIKUBE, Place, Request, Target, chart, kubernetes
 from automation.kubernetes.watch import Watcher
+from automation.process import addresses, files
+from automation.settings import Settings
 
 _DESCRIPTION = "inputs "
+_TIMES = "installs.json"
+_THIS_MACHINE = {MINIKUBE: "host.minikube.internal", DOCKER_DESKTOP: "host.docker.internal"}
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ class Installer:
         )
         if namespace.get("status", {}).get("phase") == "Terminating":
             raise commands.explain("because it is being terminated", "helm-install", {}, self._place)
-        password = environment.values.get(release.DATABASE_PASSWORD, "")
+        password = environment.values.get(DATABASE_PASSWORD, "")
         data = release.secret_data(environment.values, rendered.database_url(password))
         documents = [release.secret(self.rules.secret, name, data)]
         if not namespace or release.created_here(namespace, own):
@@ -258,3 +263,64 @@ class Installer:
 def _last_deployed(revisions: Sequence[Revision]) -> Revision | None:
     deployed = [revision for revision in revisions if revision.status in {"deployed", "superseded"}]
     return deployed[-1] if deployed else None
+
+
+async def deliver(settings: Settings, request: Request, place: Place, emit: Emit) -> Installed:
+    """Bring a release up to date with the sources and the settings. Raises AutomationError."""
+    began = time.monotonic()
+    profile = profiles.load(request.profile, settings.root)
+    rules = kubernetes(profile)
+    installer = Installer(place, chart(settings, rules), rules, request, emit)
+    rendered = await installer.check_values()
+    old = release.decoded(await release.read_secret(place.kubectl, rules.secret) or {})
+    given = _prepare(settings, profile, emit, old.get(DATABASE_PASSWORD, ""))
+    values = _reachable(given.values, place.target, emit)
+    if (name := "BETTER_AUTH_SECRET") in old and old[name] != values.get(name):
+        emit(Notice((f"note: {name} has changed: everybody has to sign in again",)))
+    with_database = not values.get("DATABASE_URL") and not request.registry
+    loaded, _ = await asyncio.gather(
+        load.load_images(settings, request, place.target, emit),
+        load.load_database(settings, place.target, rules, rendered.database_image, emit)
+        if with_database
+        else asyncio.sleep(0),
+    )
+    installed = await installer.install(replace(given, values=values), loaded, rendered)
+    if installed.changed and request.wait:
+        kind = "cold_s" if installed.revision == 1 else "warm_s"
+        times = {**recorded(settings), kind: round(time.monotonic() - began, 1)}
+        files.make_directory(settings.state_dir)
+        files.write_json(settings.state_dir / _TIMES, times)
+    return installed
+
+
+def recorded(settings: Settings) -> dict[str, float]:
+    """Return the seconds of the last deliveries: `cold_s` of a first revision, `warm_s` of a later one."""
+    found = files.read_json(settings.state_dir / _TIMES) or {}
+    return {name: float(found[name]) for name in ("cold_s", "warm_s") if name in found}
+
+
+def _prepare(settings: Settings, profile: Profile, emit: Emit, password: str) -> Environment:
+    """Return the settings of a release and generate the secrets that are missing.
+
+    An existing database in the cluster accepts only the `password` that it was created with, whatever the
+    settings say.
+    """
+    known = environment.read(settings, profile).values if settings.env_file.exists() else {}
+    missing = [] if known.get("DATABASE_URL") or password else [DATABASE_PASSWORD]
+    given = environment.prepare(settings, profile, emit, also=["JWT_SECRET", *missing])
+    return replace(given, values={**given.values, DATABASE_PASSWORD: password}) if password else given
+
+
+def _reachable(given: Mapping[str, str], target: Target, emit: Emit) -> Mapping[str, str]:
+    """Replace localhost in the settings with the name that pods have for this machine."""
+    values, host = dict(given), _THIS_MACHINE.get(target.kind, "")
+    for name in ("DATABASE_URL", "OPENAI_BASE_URL"):
+        inside = addresses.seen_from_inside(values.get(name, ""), host or "elsewhere")
+        if inside == values.get(name, ""):
+            continue
+        if host:
+            values[name] = inside
+        way = f"pods reach it as {host}"
+        known = way if host else f"the pods of {target.context} have no name for it: use an IP address"
+        emit(Notice((f"note: {name} points to this machine; {known}",)))
+    return values

@@ -4,18 +4,24 @@ A node keeps the image that it has under a name, whatever is loaded under that n
 image changes with its content, an image that the node has is skipped, and each load is verified.
 """
 
+import asyncio
 import json
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from automation.console.events import Emit, step
+from automation.contract import profiles
+from automation.contract.models import Kubernetes
 from automation.docker.cli import Docker
+from automation.images import build
+from automation.images.plan import Options, choose, plan_all
 from automation.images.registry import check_registry
 from automation.kubernetes import commands
 from automation.kubernetes.commands import Client, ClusterError, ClusterUnavailableError
-from automation.kubernetes.target import DOCKER_DESKTOP, KIND, MINIKUBE, Target
+from automation.kubernetes.target import DOCKER_DESKTOP, KIND, MINIKUBE, Request, Target, kubernetes
 from automation.process import files
 from automation.settings import Settings
 
@@ -138,7 +144,7 @@ class RegistryLoader(Loader):
         await self.docker.run("image", "push", "--quiet", name, seconds=_TIMEOUT_SECONDS)
 
 
-def choose(target: Target, settings: Settings, docker: Docker, registry: str = "") -> Loader:
+def loader_of(target: Target, settings: Settings, docker: Docker, registry: str = "") -> Loader:
     """Return the loader for a cluster. Raises ClusterUnavailableError if there is none."""
     if registry:
         return RegistryLoader(docker, check_registry(registry))
@@ -181,3 +187,30 @@ async def converge(
         verdict = "" if seconds <= limit_seconds else f": the limit is {limit_seconds} s"
         running.detail = f"{name} loaded in {seconds:.1f} s{verdict}"
         return Loaded(service, name, loader.pull_policy, seconds)
+
+
+async def load_images(
+    settings: Settings, request: Request, target: Target, emit: Emit, service: str = ""
+) -> Mapping[str, Loaded]:
+    """Build the images that are missing and load them. Raises AutomationError."""
+    profile = profiles.load(request.profile, settings.root)
+    docker = Docker.find(settings)
+    loader = loader_of(target, settings, docker, request.registry)
+    plans = await plan_all(settings, [profile], choose(service), Options(bases=request.bases))
+    for outcome in await build.converge(docker, plans, emit):
+        build.record(settings, outcome)
+    limit = kubernetes(profile).image_load_max_s
+    loaded = await asyncio.gather(
+        *(converge(loader, plan.service, plan.reference, emit, limit_seconds=limit) for plan in plans)
+    )
+    return {image.service: image for image in loaded}
+
+
+async def load_database(
+    settings: Settings, target: Target, rules: Kubernetes, image: str, emit: Emit
+) -> None:
+    """Load the database's image into a local cluster if Docker has it; otherwise the nodes pull it."""
+    docker = Docker.find(settings)
+    if target.kind and await docker.images(image):
+        loader = loader_of(target, settings, docker)
+        await converge(loader, "database", image, emit, limit_seconds=rules.image_load_max_s)

@@ -15,8 +15,10 @@ from automation import paths
 from automation.console import errors
 from automation.console.errors import AutomationError
 from automation.console.events import Emit, Step, step
+from automation.contract import environment, profiles
 from automation.process import files, logs, processes
 from automation.project import node
+from automation.settings import Settings
 
 _LAST_LINES = 12
 _KEPT_BUILDS = 2
@@ -28,6 +30,16 @@ _NOT_SOURCES = {"node_modules", ".next", "out", "coverage", "test-results", "nex
 def packages_current(root: Path) -> bool:
     """Return whether the installed packages match the lock file and this Node."""
     return files.read_json(paths.frontend(root) / "node_modules" / _STAMP) == _packages_wanted(root)
+
+
+def clean_environ(settings: Settings) -> dict[str, str]:
+    """Return this process's environment without the application's settings and secrets."""
+    return environment.without_application(settings.environ, profiles.load("", settings.root))
+
+
+async def install(settings: Settings, emit: Emit) -> None:
+    """Install the frontend's packages unless they are current. Raises AutomationError."""
+    await install_packages(settings.root, clean_environ(settings), emit)
 
 
 async def install_packages(root: Path, environ: Mapping[str, str], emit: Emit) -> None:

@@ -1,7 +1,7 @@
 """Query git, which may be missing, in a project that may not be a checkout."""
 
 from automation.console.errors import AutomationError
-from automation.process import programs
+from automation.process import processes
 from automation.settings import Settings
 
 _TIMEOUT_SECONDS = 60.0
@@ -9,7 +9,7 @@ _TIMEOUT_SECONDS = 60.0
 
 async def ask(settings: Settings, *arguments: str) -> str:
     """Return git's output, or nothing if git is missing or fails. Raises AutomationError on a timeout."""
-    program = programs.find("git", settings.environ, settings.root)
+    program = processes.find("git", settings.environ, settings.root)
     if program is None:
         return ""
     try:

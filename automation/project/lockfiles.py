@@ -16,9 +16,10 @@ from typing import Any
 import uv
 
 from automation.console.errors import AutomationError
-from automation.console.events import Emit, Step, step
+from automation.console.events import Emit, Notice, Result, Step, step
 from automation.process import files, logs, processes
-from automation.project import node
+from automation.project import frontend, node
+from automation.settings import Settings
 
 _COMPILE = (
     "pip", "compile", "--universal", "--generate-hashes", "--no-emit-index-url", "--python-version", "3.11",
@@ -54,10 +55,8 @@ _COPIES = {
 _INPUTS = ("pyproject.toml", "backend/pyproject.toml", _MANIFEST, "frontend/.npmrc")
 
 
-async def lock(
-    root: Path, environ: Mapping[str, str], emit: Emit, *, upgrade: str | bool, check: bool, dry_run: bool
-) -> tuple[str, ...]:
-    """Write every lock file from its sources; return the names of the changed ones.
+async def lock(settings: Settings, emit: Emit, *, check: bool, upgrade: str | bool, dry_run: bool) -> None:
+    """Write every lock file from its sources, or check them.
 
     Locked versions that still fit stay, except for the package named by `upgrade`, or for all packages if
     it is True. With `check` or `dry_run` nothing is written.
@@ -65,6 +64,7 @@ async def lock(
     Raises:
         AutomationError: a package cannot be resolved, or with `check` a lock is out of date.
     """
+    root, environ = settings.root, frontend.clean_environ(settings)
     with tempfile.TemporaryDirectory(prefix="locks-") as name:
         copy = Path(name)
         outputs = (*(output for output, _ in _REQUIREMENTS.values()), _FRONTEND_LOCK)
@@ -103,7 +103,9 @@ async def lock(
         if not check and not dry_run:
             for file in changed:
                 files.write_text(root / file, (copy / file).read_text(encoding="utf-8"))
-    return changed
+    verb = "would change" if dry_run else "changed"
+    emit(Notice((f"{', '.join(changed)} {verb}." if changed else "Every lock file is up to date.",)))
+    emit(Result({"changed": changed}))
 
 
 def copies(root: Path) -> Iterator[tuple[str, str]]:

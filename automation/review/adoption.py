@@ -6,10 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from automation import paths
-from automation.console.errors import AutomationError, UsageError
+from automation.console.errors import AutomationError, UsageError, unknown
 from automation.console.events import Difference, Emit, Notice, Result
 from automation.console.runner import can_prompt, confirm
-from automation.console.values import unknown
 from automation.contract.models import SERVICES
 from automation.docker.cli import Docker
 from automation.process import files

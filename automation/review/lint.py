@@ -10,7 +10,7 @@ from typing import Any
 from automation.console.errors import AutomationError
 from automation.docker.cli import Docker
 from automation.docker.dockerfile import parse
-from automation.process.programs import Program
+from automation.process.processes import Program
 from automation.review.candidate import Remark, visible
 
 UNREADABLE = "unreadable"

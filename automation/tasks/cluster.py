@@ -18,10 +18,10 @@ async def minikube_load(
     dry_run: flags.DryRun = False,
 ) -> None:
     """Load the images into minikube, kind or another cluster."""
-    from automation.engines import deployment
+    from automation.engines import cluster
 
-    request = deployment.Request("", "", profile, context, registry, base)
-    await deployment.load(*run, request, service=service, dry_run=dry_run)
+    request = cluster.Request("", "", profile, context, registry, base)
+    await cluster.load(*run, request, service=service, dry_run=dry_run)
 
 
 @task
@@ -42,12 +42,12 @@ async def helm_install(
     dry_run: flags.DryRun = False,
 ) -> None:
     """Install or upgrade the release and wait for its pods."""
-    from automation.engines import deployment
+    from automation.engines import cluster
 
-    request = deployment.Request(
+    request = cluster.Request(
         namespace, release, profile, context, registry, base, values, set_, wait, atomic, timeout_
     )
-    await deployment.install(*run, request, yes=yes, dry_run=dry_run)
+    await cluster.install(*run, request, yes=yes, dry_run=dry_run)
 
 
 @task
@@ -61,10 +61,10 @@ async def helm_uninstall(
     dry_run: flags.DryRun = False,
 ) -> None:
     """Uninstall the release from the cluster; keep its data."""
-    from automation.engines import deployment
+    from automation.engines import cluster
 
-    request = deployment.Request(namespace, release, context=context)
-    await deployment.uninstall(*run, request, data=data, yes=yes, dry_run=dry_run)
+    request = cluster.Request(namespace, release, context=context)
+    await cluster.uninstall(*run, request, data=data, yes=yes, dry_run=dry_run)
 
 
 @task
@@ -73,6 +73,6 @@ async def helm_package(
     destination: Annotated[str, Flag("Folder for the archive (default: .artifacts/charts).", "FOLDER")] = "",
 ) -> None:
     """Package the chart as an archive."""
-    from automation.engines import deployment
+    from automation.engines import cluster
 
-    await deployment.package(*run, destination=destination)
+    await cluster.package(*run, destination=destination)

@@ -36,7 +36,7 @@ class Number(Flag):
         return f"{self.help.removesuffix('.')} (default: {default})."
 
     def read(self, option: str, given: str, default: int) -> int:
-        from automation.console.values import whole_number
+        from automation.console.errors import whole_number
 
         return whole_number(given, option, self.unit, self.lowest, self.highest) if given else default
 

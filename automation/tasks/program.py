@@ -85,8 +85,7 @@ class ProjectProgram(Program):
         raise Exit(code=run(refuse, json_lines="--json" in self.argv, debug=False))
 
     def _mistake(self, error: ParseError) -> "UsageError":
-        from automation.console.errors import UsageError
-        from automation.console.values import nearest
+        from automation.console.errors import UsageError, nearest
 
         task = error.context.name if error.context and error.context.name else ""
         explained = f"invoke --help {task}" if task else "invoke --list"

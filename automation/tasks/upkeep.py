@@ -10,9 +10,9 @@ from automation.tasks.task import Run, task
 @task
 async def doctor(run: Run, profile: flags.Profile = "") -> int:
     """Diagnose startup problems and suggest fixes."""
-    from automation.engines import maintenance
+    from automation.engines import doctor as diagnosis
 
-    return await maintenance.doctor(*run, profile=profile)
+    return await diagnosis.doctor(*run, profile=profile)
 
 
 @task
@@ -34,9 +34,9 @@ async def env_check(run: Run, profile: flags.Profile = "") -> None:
 @task
 async def install(run: Run) -> None:
     """Install the frontend's packages; `up` does this itself."""
-    from automation.engines import maintenance
+    from automation.project import frontend
 
-    await maintenance.install_packages(*run)
+    await frontend.install(*run)
 
 
 @task
@@ -47,9 +47,9 @@ async def lock(
     dry_run: flags.DryRun = False,
 ) -> None:
     """Update the lock files of Python and Node packages."""
-    from automation.engines import maintenance
+    from automation.project import lockfiles
 
-    await maintenance.lock(*run, check=check, upgrade=upgrade, dry_run=dry_run)
+    await lockfiles.lock(*run, check=check, upgrade=upgrade, dry_run=dry_run)
 
 
 @task
@@ -74,10 +74,10 @@ async def clean(
     dry_run: flags.DryRun = False,
 ) -> None:
     """Remove builds, caches and packages, or unused images."""
-    from automation.engines import maintenance
     from automation.images import outdated
+    from automation.project import cleaning
 
     if images:
         await outdated.clean(*run, yes=yes, dry_run=dry_run)
     else:
-        await maintenance.clean(*run, data=data, yes=yes, dry_run=dry_run)
+        await cleaning.clean(*run, data=data, yes=yes, dry_run=dry_run)

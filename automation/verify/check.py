@@ -24,7 +24,7 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any
 
-from automation.console.values import unknown
+from automation.console.errors import unknown
 from automation.contract.comparison import Maybe, differences
 from automation.contract.contract import Contract
 from automation.contract.models import SERVICES

@@ -18,7 +18,7 @@ from automation.contract.models import SERVICES, Profile
 from automation.docker.cli import Docker
 from automation.images import build, plan
 from automation.images.plan import Options, Plan
-from automation.kubernetes import delivery
+from automation.kubernetes import install
 from automation.project import git
 from automation.settings import Settings
 from automation.verify import facts
@@ -139,7 +139,7 @@ class Verifier:
             gathered += [(service, release) for service in ("", *SERVICES)]
         if facts.Installs in self._needs:
             absent = "" if profile.kubernetes else "the profile is not for Kubernetes"
-            gathered.append(("", facts.Installs(absent, **delivery.recorded(self._settings))))
+            gathered.append(("", facts.Installs(absent, **install.recorded(self._settings))))
         replaced = {old: new for made in own.values() for old, new in made.bases.items()}
         findings = tuple(self._judge(profile, gathered))
         return Verification(profile.name, findings, replaced, time.monotonic() - began)

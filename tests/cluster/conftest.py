@@ -15,9 +15,8 @@ from automation.console.events import Line
 from automation.contract import profiles
 from automation.contract.environment import Environment
 from automation.contract.models import Kubernetes
-from automation.kubernetes import delivery
 from automation.kubernetes.install import Installed, Installer
-from automation.kubernetes.load import Loaded
+from automation.kubernetes.load import Loaded, load_database, load_images
 from automation.kubernetes.release import DATABASE_PASSWORD, render
 from automation.kubernetes.target import PROFILE as PROFILE_NAME
 from automation.kubernetes.target import Place, Request, chart, kubernetes
@@ -110,9 +109,9 @@ def images(cluster: Place) -> Mapping[str, Loaded]:
 
     async def load() -> Mapping[str, Loaded]:
         current = settings.load()
-        loaded = await delivery.load(current, Request(""), cluster.target, print)
+        loaded = await load_images(current, Request(""), cluster.target, print)
         rendered = await render(cluster.helm, CHART, Request(""))
-        await delivery.load_database(current, cluster.target, RULES, rendered.database_image, print)
+        await load_database(current, cluster.target, RULES, rendered.database_image, print)
         return loaded
 
     loaded: Mapping[str, Loaded] = of_the_cluster(lambda: asyncio.run(load()))

@@ -67,7 +67,7 @@ def next_version(current: Settings, folder: Path, target: Target) -> Iterator[Ma
         for plan in asyncio.run(plan_all(changed, [profile], SERVICES, Options(version=VERSION)))
     ]
     docker = Docker.find(changed)
-    loader = load.choose(target, changed, docker)
+    loader = load.loader_of(target, changed, docker)
     try:
         yield asyncio.run(bring(plans, docker, loader, kubernetes(profile).image_load_max_s))
     finally:

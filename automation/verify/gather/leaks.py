@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from automation.console.errors import AutomationError
-from automation.process.programs import Program
+from automation.process.processes import Program
 from automation.settings import Settings
 
 SECRET_NAME = re.compile(

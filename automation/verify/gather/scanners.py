@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automation.console.errors import AutomationError, UsageError
-from automation.console.values import unknown
-from automation.process import programs
-from automation.process.programs import Program
+from automation.console.errors import AutomationError, UsageError, unknown
+from automation.process import processes
+from automation.process.processes import Completed, Program
 from automation.settings import Settings
 
 _PROBE_SECONDS = 60.0
@@ -84,7 +83,7 @@ async def find(settings: Settings, name: str = "") -> tuple[Scanner, Program]:
     if name and name not in known:
         raise unknown("scanner", name, known)
     for scanner in SCANNERS:
-        program = programs.find(scanner.command[0], settings.environ, settings.root)
+        program = processes.find(scanner.command[0], settings.environ, settings.root)
         if program is None or name not in {"", scanner.name}:
             continue
         done = await _complete(scanner, program, scanner.probe, _PROBE_SECONDS)
@@ -155,9 +154,7 @@ def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
-async def _complete(
-    scanner: Scanner, program: Program, words: Sequence[str], seconds: float
-) -> programs.Completed:
+async def _complete(scanner: Scanner, program: Program, words: Sequence[str], seconds: float) -> Completed:
     try:
         return await program.complete(*scanner.command[1:], *words, seconds=seconds)
     except TimeoutError:

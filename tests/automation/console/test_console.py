@@ -12,10 +12,9 @@ from collections.abc import Callable
 import pytest
 
 from automation.console import events
-from automation.console.errors import AutomationError, UsageError
+from automation.console.errors import AutomationError, UsageError, unknown, whole_number
 from automation.console.output import JsonConsole, PlainConsole
 from automation.console.runner import perform
-from automation.console.values import unknown, whole_number
 from tests.automation.conftest import ROOT, Project, on_terminal
 
 COLOR = re.compile(r"\x1b\[(?:3[0-7]|9[0-7]|1;3\d|38;)[0-9;]*m")

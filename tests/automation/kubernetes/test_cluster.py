@@ -9,7 +9,7 @@ import pytest
 from automation.kubernetes import commands, pods, watch
 from automation.kubernetes.commands import ClusterError, ClusterUnavailableError, Kubectl
 from automation.kubernetes.pods import FAILED, HEALTHY, WAITING, Availability, Judge, Pod, Verdict
-from automation.process.programs import Program
+from automation.process.processes import Program
 
 RECORDED: dict[str, Any] = json.loads(
     Path(__file__).parents[2].joinpath("doubles", "recorded", "cluster.json").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import Any
 from automation.kubernetes.commands import Kubectl
 from automation.kubernetes.pods import Pod
 from automation.kubernetes.watch import States
-from automation.process.programs import Program
+from automation.process.processes import Program
 
 # It ends only when it is ended, as a watch does: what it wrote must be known before.
 KUBECTL = """\

@@ -39,7 +39,7 @@ def chosen(project: Project, kind: str, registry: str = "") -> Loader:
     """Return the way to a cluster of a kind."""
     current = settings_of(project)
     target = Target(kind or "elsewhere", "https://10.0.0.1:6443", kind, "todo")
-    return load.choose(target, current, Docker.find(current), registry)
+    return load.loader_of(target, current, Docker.find(current), registry)
 
 
 def test_minikube_loads_an_image_once_and_verifies_it(project: Project, cluster: Cluster) -> None:

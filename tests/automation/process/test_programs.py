@@ -24,7 +24,7 @@ if sys.argv[1] == "waits":
 
 CALLER = """
 import asyncio, os, pathlib, sys
-from automation.process.programs import Program
+from automation.process.processes import Program
 
 async def main(how, waits, begun, given):
     program = Program(sys.executable, os.environ, pathlib.Path.cwd())

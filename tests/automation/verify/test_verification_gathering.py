@@ -13,7 +13,7 @@ from automation.contract import profiles
 from automation.contract.models import SERVICES
 from automation.docker.cli import Docker
 from automation.paths import ROOT
-from automation.process.programs import Completed
+from automation.process.processes import Completed
 from automation.verify import report
 from automation.verify.check import Finding, Outcome, chosen, not_applicable
 from automation.verify.gather import composition, sandbox
