@@ -21,7 +21,7 @@ def docker(project: Project) -> Path:
     programs.mkdir()
     double = shutil.copy(ROOT / "tests/doubles/docker_double.py", programs)
     program = programs / "docker"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{double}" "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "{double}" "$@"\n')
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     project.environ["PATH"] = f"{programs}:{project.environ['PATH']}"
     del project.environ["TODO_ENGINE"]

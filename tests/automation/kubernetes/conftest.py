@@ -85,7 +85,7 @@ def cluster(project: Project, node_port: int) -> Cluster:
         copied = shutil.copy(ROOT / "tests/doubles" / double, programs)
         for name in names:
             called = "" if name == "docker" else name
-            (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" "{copied}" {called} "$@"\n')
+            (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "{copied}" {called} "$@"\n')
             (programs / name).chmod((programs / name).stat().st_mode | stat.S_IXUSR)
     # Nothing else of this machine, which may have a cluster of its own.
     for name in ("sh", "git", "grep"):

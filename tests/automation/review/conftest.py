@@ -67,7 +67,7 @@ def repository(project: Project, tmp_path: Path) -> Repository:
     double = programs / "double.py"
     shutil.copy(ROOT / "tests/doubles/agent_double.py", double)
     docker = programs / "docker"
-    docker.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{double}" "$@"\n', encoding="utf-8")
+    docker.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "{double}" "$@"\n', encoding="utf-8")
     docker.chmod(0o755)
     made = Repository(project, programs)
     locks = [f"requirements/{name}.txt" for name in ("dev", "lint", "test")]

@@ -33,7 +33,7 @@ def programs(tmp_path: Path) -> Path:
     """Return a folder with a double of each scanner."""
     for name in ("docker", "trivy", "grype"):
         script = tmp_path / name
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{DOUBLE}" "$0" "$@"\n', encoding="utf-8")
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "{DOUBLE}" "$0" "$@"\n', encoding="utf-8")
         script.chmod(0o755)
     return tmp_path
 
