@@ -31,6 +31,7 @@ from automation.kubernetes.target import (
     kubernetes,
 )
 from automation.process import files, processes
+from automation.process.files import Store
 from automation.process.instance import State
 from automation.settings import Settings
 
@@ -47,7 +48,7 @@ class ClusterEngine(Engine):
     def __init__(self, settings: Settings, request: Request | None = None) -> None:
         """Without a request, the engine works on the release that was installed last from this clone."""
         super().__init__(settings)
-        self._known = KnownReleases(settings.state_dir / "cluster.json")
+        self._store = Store(settings.state_dir / "cluster.json", KnownReleases)
         self._request = request or self._last()
 
     @property
@@ -55,18 +56,23 @@ class ClusterEngine(Engine):
         return (*SERVICES, "postgresql")
 
     @property
+    def _known(self) -> KnownReleases:
+        # An earlier version kept only the last release.
+        only = Store(self._store.file, KnownRelease).read()
+        return KnownReleases((only,)) if only else self._store.read() or KnownReleases()
+
+    @property
     def recorded(self) -> bool:
         """Whether a release was installed from this clone and is not yet stopped."""
         return self._known.current is not None
 
     @property
-    def written(self) -> float:
-        return files.modified(self._known.file)
+    def release(self) -> str:
+        return self._request.release
 
     @property
-    def release(self) -> str:
-        """The name of the release."""
-        return self._request.release
+    def written(self) -> float:
+        return files.modified(self._store.file)
 
     async def running(self) -> bool:
         # Without a query of the cluster: a release runs unattended.
@@ -106,9 +112,11 @@ class ClusterEngine(Engine):
             with suppress(ClusterError):
                 if await place.helm.history():
                     known = self._known.find(release)
-                    self._known.remember(replace(release, address=known.address if known else ""))
+                    self._store.write(
+                        self._known.add(replace(release, address=known.address if known else ""))
+                    )
             raise
-        self._known.remember(replace(release, address=installed.address))
+        self._store.write(self._known.add(replace(release, address=installed.address)))
         return installed
 
     async def down(self, emit: Emit) -> None:
@@ -119,7 +127,8 @@ class ClusterEngine(Engine):
             # The cluster was deleted, and its releases with it.
             if not context:
                 raise
-            self._known.forget_context(context)
+            others = (known for known in self._known.installed if known.context != context)
+            self._store.write(KnownReleases(tuple(others)))
             emit(Notice((f"The context {context} no longer exists: its releases are forgotten.",)))
 
     async def uninstall(
@@ -128,24 +137,25 @@ class ClusterEngine(Engine):
         """Remove the release; with `data` also the namespace and everything in it. Raises AutomationError."""
         place = await self.place()
         await place.confirm(confirm)
-        if data or await place.helm.history():
+        revisions = await place.helm.history()
+        if data or revisions:
+            release.check_chart(place.helm, revisions, self._rules().chart)
             await self._remove(place, emit, data=data)
         else:
             emit(Notice(("Nothing is running.",)))
-        self._known.forget(self._identity(place), stopped=stopped)
+        self._store.write(self._known.remove(self._identity(place), stopped=stopped))
         if stopped:
             self._name_others(emit)
 
     def _name_others(self, emit: Emit) -> None:
         """Name the other releases, which `down` leaves alone."""
-        for known in self._known.read():
+        for known in self._known.installed:
             own = f"{known.release} in {known.namespace} of {known.context}"
             remove = f"invoke helm-uninstall {_named(known)} --context {known.context}"
             emit(Notice((f"{own} still runs. Remove it with   {remove}",)))
 
     async def _remove(self, place: Place, emit: Emit, *, data: bool) -> None:
         rules, own = self._rules(), f"{_INSTANCE}{self.release}"
-        await release.check_chart(place.helm, rules.chart)
         with step(emit, "stop") as running:
             running.progress("stopping the pods")
             await place.helm.uninstall()
@@ -173,7 +183,7 @@ class ClusterEngine(Engine):
 
     async def status(self) -> Status:
         stopped = Status(self.name, State.STOPPED)
-        if not self._known.read():
+        if not self._known.installed:
             return stopped
         try:
             place = await self.place()

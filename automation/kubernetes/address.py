@@ -10,7 +10,6 @@ import httpx2
 from automation.console.events import Emit, Notice, step
 from automation.contract.models import Workload
 from automation.kubernetes.commands import ClusterError
-from automation.kubernetes.release import Rendered
 from automation.kubernetes.target import MINIKUBE, Place
 from automation.process import addresses
 
@@ -38,13 +37,6 @@ async def current(place: Place, frontend: Workload, port: int | str = 0) -> str:
         if address["type"] == "InternalIP"
     )
     return f"http://{addresses.bracketed(next(internal, 'localhost'))}:{port}" if port else ""
-
-
-async def origin(place: Place, frontend: Workload, rendered: Rendered) -> str:
-    """Return the address at a node, with * for a port that the cluster chooses; empty without a node port."""
-    if not rendered.on_node:
-        return ""
-    return await current(place, frontend, rendered.node_port or "*")
 
 
 async def refusal(place: Place, frontend: Workload) -> str:

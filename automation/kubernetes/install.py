@@ -81,7 +81,10 @@ class Installer:
         with step(self.emit, "namespace") as running:
             version, before = await self._prepare(environment, rendered, running)
         origin, leaving = await asyncio.gather(
-            address.origin(*frontend, rendered),
+            # With * for a port that the cluster chooses.
+            address.current(*frontend, rendered.node_port or "*")
+            if rendered.on_node
+            else asyncio.sleep(0, ""),
             self._leaves_database(environment, rendered.database),
         )
         given = release.values(environment, images, origin, version, leaving=leaving)
@@ -103,19 +106,21 @@ class Installer:
     ) -> tuple[str, _Before]:
         """Apply the namespace and the Secret; return the Secret's version, and what to roll back to."""
         kubectl, name, own = self.place.kubectl, self.request.namespace, self.rules.chart
-        namespace, old_secret, _ = await asyncio.gather(
+        namespace, old_secret, revisions = await asyncio.gather(
             kubectl.json("get", "namespace", name, "--ignore-not-found"),
             release.read_secret(kubectl, self.rules.secret),
-            release.check_chart(self.place.helm, own),
+            self.place.helm.history(),
         )
+        release.check_chart(self.place.helm, revisions, own)
         if namespace.get("status", {}).get("phase") == "Terminating":
-            raise commands.explain("because it is being terminated", "helm-install", {}, self._place)
+            raise commands.explain("because it is being terminated", "helm-install", {}, {"namespace": name})
         password = environment.values.get(DATABASE_PASSWORD, "")
         data = release.secret_data(environment.values, rendered.database_url(password))
         documents = [release.secret(self.rules.secret, name, data)]
         if not namespace or release.created_here(namespace, own):
             documents.insert(0, release.namespace(name, own))
-        applied, revisions = await asyncio.gather(kubectl.apply(*documents), self._recover(running))
+        applied = await kubectl.apply(*documents)
+        revisions = await self._recover(revisions, running)
         running.detail = f"{name}, with its Secret"
         before = _Before(revisions, await self._serving(revisions), old_secret, bool(namespace))
         return str(applied[-1]["metadata"]["resourceVersion"]), before
@@ -133,10 +138,9 @@ class Installer:
             self.emit(Notice((f"note: {kept} is not copied to the database of DATABASE_URL",)))
         return bool(found)
 
-    async def _recover(self, running: Step) -> tuple[Revision, ...]:
+    async def _recover(self, revisions: tuple[Revision, ...], running: Step) -> tuple[Revision, ...]:
         """Return the revisions; end an operation that a killed run has left pending."""
         helm = self.place.helm
-        revisions = await helm.history()
         if not revisions or not revisions[-1].status.startswith("pending"):
             return revisions
         running.progress("cleaning up an interrupted run")
@@ -231,10 +235,6 @@ class Installer:
         if before.secret is None:
             await self.place.kubectl.run("delete", *made, "--ignore-not-found", "--wait=false")
 
-    @property
-    def _place(self) -> Mapping[str, str]:
-        return {"release": self.request.release, "namespace": self.request.namespace}
-
     async def _watch(self, revision: int, running: Step) -> None:
         watcher = Watcher(self.place.kubectl, self.request.release, revision, self.emit)
         await watcher.wait(running, self.request.timeout_seconds)
@@ -244,7 +244,8 @@ class Installer:
 
         Helm does not know it: a revision is deployed before its pods are ready, if they ever are.
         """
-        number = pods.serving(await self.place.kubectl.items("replicasets", self._own)) if revisions else 0
+        own = f"--selector=app.kubernetes.io/instance={self.request.release}"
+        number = pods.serving(await self.place.kubectl.items("replicasets", own)) if revisions else 0
         # `helm rollback` makes a new revision with the content, and so the number, of an old one.
         return next(
             (
@@ -254,10 +255,6 @@ class Installer:
             ),
             None,
         )
-
-    @property
-    def _own(self) -> str:
-        return f"--selector=app.kubernetes.io/instance={self.request.release}"
 
 
 def _last_deployed(revisions: Sequence[Revision]) -> Revision | None:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import yaml
 
 from automation.contract.environment import Environment
 from automation.contract.models import SERVICES
-from automation.kubernetes.commands import FIELD_MANAGER, ClusterError, Helm, Kubectl
+from automation.kubernetes.commands import FIELD_MANAGER, ClusterError, Helm, Kubectl, Revision
 from automation.kubernetes.load import Loaded
 from automation.kubernetes.target import Request
 
@@ -45,9 +45,9 @@ def created_here(document: Mapping[str, Any], chart: str) -> bool:
     return f"{chart}/{_CREATED}" in document["metadata"].get("annotations", {})
 
 
-async def check_chart(helm: Helm, chart: str) -> None:
+def check_chart(helm: Helm, revisions: Sequence[Revision], chart: str) -> None:
     """Raise ClusterError if the release is installed from another chart."""
-    for last in (await helm.history())[-1:]:
+    for last in revisions[-1:]:
         if last.chart and not last.chart.startswith(f"{chart}-"):
             raise ClusterError(
                 f"the release {helm.release} in {helm.namespace} belongs to another chart, {last.chart}",

@@ -1,21 +1,18 @@
 """The release that a command works on, its cluster, and the releases that this clone has installed."""
 
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
-
-from pydantic import TypeAdapter, ValidationError
 
 from automation.console.errors import UsageError
 from automation.console.events import Emit, step
 from automation.contract.models import Kubernetes, Profile
 from automation.kubernetes import commands
 from automation.kubernetes.commands import ClusterUnavailableError, Helm, Kubectl
-from automation.process import addresses, files
+from automation.process import addresses
 from automation.settings import Settings
 
 PROFILE = "cluster"
@@ -156,43 +153,24 @@ class KnownRelease:
 
 @dataclass(frozen=True)
 class KnownReleases:
-    """The file of the releases that were installed and not yet uninstalled, the newest last."""
+    """The releases that were installed and not yet uninstalled, the newest last."""
 
-    file: Path
-
-    def read(self) -> list[KnownRelease]:
-        found = files.read_json(self.file) or {}
-        with suppress(ValidationError):
-            # An earlier version kept only the last release.
-            return TypeAdapter(list[KnownRelease]).validate_python(found.get("installed", [found]))
-        return []
+    installed: tuple[KnownRelease, ...] = ()
+    stopped: bool = False
+    """Whether `down` was the last command: then no release is the current one."""
 
     @property
     def current(self) -> KnownRelease | None:
-        """The release that commands without a name work on: the newest, none after `down`."""
-        known, stopped = self.read(), (files.read_json(self.file) or {}).get("stopped")
-        return known[-1] if known and not stopped else None
+        """The release that commands without a name work on; None if there is none."""
+        return self.installed[-1] if self.installed and not self.stopped else None
 
     def find(self, release: KnownRelease) -> KnownRelease | None:
-        return next((known for known in self.read() if known == release), None)
+        return next((known for known in self.installed if known == release), None)
 
-    def remember(self, release: KnownRelease) -> None:
-        """Add or replace a release; it becomes the newest."""
-        others = [known for known in self.read() if known != release]
-        self._write([*others, replace(release, since=time.time())])
+    def add(self, release: KnownRelease) -> Self:
+        """Return these with a release added or replaced; it becomes the newest."""
+        others = (known for known in self.installed if known != release)
+        return type(self)((*others, replace(release, since=time.time())))
 
-    def forget(self, release: KnownRelease, *, stopped: bool = False) -> None:
-        """Remove a release; once `stopped`, no other one becomes the current one."""
-        self._write([known for known in self.read() if known != release], stopped=stopped)
-
-    def forget_context(self, context: str) -> None:
-        """Remove the releases of a cluster that no longer exists."""
-        self._write([known for known in self.read() if known.context != context])
-
-    def _write(self, releases: Sequence[KnownRelease], *, stopped: bool = False) -> None:
-        if not releases:
-            self.file.unlink(missing_ok=True)
-            return
-        files.make_directory(self.file.parent)
-        document = {"installed": [asdict(release) for release in releases], "stopped": stopped}
-        files.write_json(self.file, document)
+    def remove(self, release: KnownRelease, *, stopped: bool = False) -> Self:
+        return type(self)(tuple(known for known in self.installed if known != release), stopped)

@@ -100,7 +100,7 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
                     {ending, probe}, timeout=service.patience, return_when=asyncio.FIRST_COMPLETED
                 )
                 if ending.done():
-                    raise self._stopped(service, _describe_end(ending.result()))
+                    raise self._stopped(service, processes.describe_end(ending.result()))
                 if not probe.done():
                     raise self._stopped(service, f"was not healthy within {service.patience:.0f} s")
                 probe.result()
@@ -151,7 +151,7 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
         self._instance.write(self._record)
 
     async def _watch(self, service: Service, guarded: Guarded) -> None:
-        raise self._stopped(service, f"the {service.name} {_describe_end(await guarded.wait())}")
+        raise self._stopped(service, f"the {service.name} {processes.describe_end(await guarded.wait())}")
 
     def _stopped(self, service: Service, what: str) -> ServiceStoppedError:
         return ServiceStoppedError(service, what, self._instance.log(service.name))
@@ -188,10 +188,3 @@ def _open_log(file: Path) -> IO[bytes]:
         if file.exists():
             file.replace(file.with_suffix(".previous.log"))
         return open(file, "ab", opener=lambda name, flags: os.open(name, flags, 0o600))
-
-
-def _describe_end(code: int) -> str:
-    """Return how a guarded command ended; a negative code is the death of its guard."""
-    if code < 0:
-        return f"lost its guard (signal {-code})"
-    return processes.describe_end(code)
