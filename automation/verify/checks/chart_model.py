@@ -85,20 +85,14 @@ class _Model:
 
     def options(self) -> Document:
         """Return the autoscalers, and both ways to the frontend at a host."""
-        service, port, host = (
-            self._rules.frontend.service,
-            self._rules.frontend.service_port,
-            "todo.example.com",
-        )
+        frontend, host = self._rules.frontend, "todo.example.com"
+        service = frontend.service
         backend = {"service": {"name": service, "port": {"name": "http"}}}
         paths = [{"path": "/", "pathType": "Prefix", "backend": backend}]
         tls = [{"hosts": [host], "secretName": "todo-tls"}]
-        ingress = {
-            "ingressClassName": "nginx",
-            "tls": tls,
-            "rules": [{"host": host, "http": {"paths": paths}}],
-        }
-        target = [{"backendRefs": [{"name": service, "port": port}]}]
+        rules = [{"host": host, "http": {"paths": paths}}]
+        ingress = {"ingressClassName": "nginx", "tls": tls, "rules": rules}
+        target = [{"backendRefs": [{"name": service, "port": frontend.service_port}]}]
         route = {"parentRefs": [{"name": "gateway"}], "hostnames": [host], "rules": target}
         made: Document = {
             f"Ingress {self._name}": self._optional("networking.k8s.io/v1", "frontend", ingress),
