@@ -48,6 +48,8 @@ describe("formatting due dates", () => {
     inZone("UTC");
     const now = new Date("2026-11-21T12:00:00Z");
     const day = (text: string) => formatDue(new Date(text), true, now);
+    expect(day("2026-11-14T00:00:00Z")).toBe("Sat 14 Nov");
+    expect(day("2026-11-15T00:00:00Z")).toBe("6 days ago");
     expect(day("2026-11-20T00:00:00Z")).toBe("yesterday");
     expect(day("2026-11-21T00:00:00Z")).toBe("today");
     expect(day("2026-11-27T00:00:00Z")).toBe("Fri 27 Nov");

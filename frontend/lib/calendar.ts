@@ -19,7 +19,7 @@ export function endOfWeek(instant: Date): Date {
   return startOfDay(instant, (7 - instant.getDay()) % 7);
 }
 
-/** Formats a due date: "today 17:00", "tomorrow", "Fri 27 Nov 09:30". */
+/** Formats a due date: "today 17:00", "tomorrow", "2 days ago", "Fri 27 Nov 09:30". */
 export function formatDue(due: Date, allDay: boolean, now: Date): string {
   return allDay ? formatDay(due, now) : `${formatDay(due, now)} ${formatTime(due)}`;
 }
@@ -30,6 +30,7 @@ export function formatDay(date: Date, now: Date): string {
   if (days === 0) return "today";
   if (days === 1) return "tomorrow";
   if (days === -1) return "yesterday";
+  if (days < 0 && days > -7) return `${-days} days ago`;
   if (date.getFullYear() === now.getFullYear()) return formatDate(date);
   return `${date.getDate()} ${MONTHS[date.getMonth()]} ${date.getFullYear()}`;
 }

@@ -1,7 +1,7 @@
 // @vitest-environment node
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { sampleTask } from "@/testing/sample-task";
-import { groupTasks, isOverdue } from "./group-tasks";
+import { groupTasks, isOverdue, movedToToday } from "./group-tasks";
 
 const due = (due_at: string | null, all_day = false) => sampleTask({ due_at, all_day });
 
@@ -44,13 +44,17 @@ describe("grouping tasks", () => {
     expect(shown([inAutumn], [], new Date("2026-10-24T21:30:00Z"))).toHaveProperty("Tomorrow");
   });
 
-  it("shows the tasks completed today, most recent first", () => {
+  it("separates the tasks completed today from earlier ones, most recent first", () => {
     const now = new Date("2026-11-18T09:00:00Z");
     const done = (completed_at: string) => sampleTask({ status: "completed", completed_at });
     const yesterday = done("2026-11-17T22:59:00Z");
     const early = done("2026-11-17T23:01:00Z");
     const late = done("2026-11-18T08:59:00Z");
-    expect(shown([], [yesterday, early, late], now)).toEqual({ "Done today": [late.id, early.id] });
+    const longAgo = done("2025-01-01T00:00:00Z");
+    expect(shown([], [longAgo, yesterday, early, late], now)).toEqual({
+      "Done today": [late.id, early.id],
+      "Done earlier": [yesterday.id, longAgo.id],
+    });
   });
 
   it("keeps a completed task in its group while it slides away", () => {
@@ -71,5 +75,25 @@ describe("an overdue task", () => {
     expect(isOverdue(due("2026-11-17T23:00:00Z", true), now)).toBe(false);
     expect(isOverdue(due("2026-11-16T23:00:00Z", true), now)).toBe(true);
     expect(isOverdue(due(null), now)).toBe(false);
+  });
+});
+
+describe("an overdue task that moves to today", () => {
+  beforeEach(() => void vi.stubEnv("TZ", "Europe/Berlin"));
+  const now = new Date("2026-11-18T09:00:00Z");
+
+  it("keeps its time while that is ahead, and takes the whole day otherwise", () => {
+    expect(movedToToday(due("2026-11-10T16:30:00Z"), now)).toEqual({
+      due_at: "2026-11-18T16:30:00.000Z",
+      all_day: false,
+    });
+    const wholeDay = { due_at: "2026-11-17T23:00:00.000Z", all_day: true };
+    expect(movedToToday(due("2026-11-10T08:30:00Z"), now)).toEqual(wholeDay);
+    expect(movedToToday(due("2026-11-09T23:00:00Z", true), now)).toEqual(wholeDay);
+  });
+
+  it("keeps its local time over a change of the clocks", () => {
+    const afterTheChange = new Date("2026-10-26T08:00:00Z");
+    expect(movedToToday(due("2026-10-20T15:00:00Z"), afterTheChange).due_at).toBe("2026-10-26T16:00:00.000Z");
   });
 });

@@ -2,7 +2,7 @@
 import { daysBetween, endOfWeek, startOfDay } from "@/lib/calendar";
 import type { Task } from "@/lib/task";
 
-export type GroupKey = "overdue" | "today" | "tomorrow" | "week" | "later" | "undated" | "done";
+export type GroupKey = "overdue" | "today" | "tomorrow" | "week" | "later" | "undated" | "done" | "earlier";
 
 export type TaskGroup = { key: GroupKey; label: string; tasks: Task[] };
 
@@ -14,6 +14,7 @@ const groupLabels: Record<GroupKey, string> = {
   later: "Later",
   undated: "No date",
   done: "Done today",
+  earlier: "Done earlier",
 };
 
 /** Returns the day of a group, or null if it is not a single day. */
@@ -41,9 +42,20 @@ export function isOverdue(task: Task, now: Date): boolean {
 }
 
 /**
+ * Returns the due date of an overdue task that moves to today: at its time, if that is still ahead, otherwise for the
+ * whole day.
+ */
+export function movedToToday(task: Task, now: Date): Pick<Task, "due_at" | "all_day"> {
+  const due = new Date(task.due_at ?? now);
+  const today = startOfDay(now);
+  today.setHours(due.getHours(), due.getMinutes());
+  if (!task.all_day && today > now) return { due_at: today.toISOString(), all_day: false };
+  return { due_at: startOfDay(now).toISOString(), all_day: true };
+}
+
+/**
  * Returns the groups that have tasks, in the order of the list.
  *
- * @param completed completed tasks of any day; the result contains only those of today.
  * @param held completed tasks that stay in their former group while they slide away.
  */
 export function groupTasks(
@@ -57,13 +69,15 @@ export function groupTasks(
   for (const task of completed) {
     const heldIn = held.get(task.id);
     if (heldIn) groups.get(heldIn)?.push(task);
-    else if (task.completed_at && daysBetween(now, new Date(task.completed_at)) === 0) {
-      groups.get("done")?.push(task);
-    }
+    else groups.get(isDoneToday(task, now) ? "done" : "earlier")?.push(task);
   }
   return [...groups]
     .filter(([, tasks]) => tasks.length > 0)
     .map(([key, tasks]) => ({ key, label: groupLabels[key], tasks: tasks.sort(orders[key] ?? byDue) }));
+}
+
+function isDoneToday(task: Task, now: Date): boolean {
+  return task.completed_at !== null && daysBetween(now, new Date(task.completed_at)) === 0;
 }
 
 // ISO 8601 in UTC sorts as text.
@@ -76,4 +90,5 @@ const lastDoneFirst = (a: Task, b: Task) => compare(b.completed_at ?? "", a.comp
 const orders: Partial<Record<GroupKey, (a: Task, b: Task) => number>> = {
   undated: newestFirst,
   done: lastDoneFirst,
+  earlier: lastDoneFirst,
 };

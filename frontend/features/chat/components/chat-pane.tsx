@@ -22,7 +22,7 @@ const ConversationMenu = dynamic(
 const examples = [
   "add buy milk tomorrow at 5pm, high priority",
   "what is due this week?",
-  "complete buy milk",
+  "how many tasks do I have?",
 ];
 
 type ChatPaneProps = {

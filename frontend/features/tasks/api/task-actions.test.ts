@@ -267,3 +267,31 @@ describe("changing a task", () => {
     expect(openTasks()).toEqual([task]);
   });
 });
+
+describe("moving overdue tasks to today", () => {
+  it("moves each one, and moves all of them back", async () => {
+    vi.stubEnv("TZ", "UTC");
+    const now = new Date("2026-11-18T09:00:00Z");
+    const late = sampleTask({ id: "b", title: "Late", due_at: "2026-11-10T12:00:00Z" });
+    const later = sampleTask({ id: "c", title: "Later", due_at: "2026-11-11T00:00:00Z", all_day: true });
+    const moved = [
+      { due_at: "2026-11-18T12:00:00.000Z", all_day: false },
+      { due_at: "2026-11-18T00:00:00.000Z", all_day: true },
+    ];
+    const done = actions.moveToToday([late, later], now);
+    for (const [index, each] of [late, later].entries()) {
+      const request = await network.next(index);
+      expect([request.method, request.path, request.body]).toEqual([
+        "PATCH",
+        `/api/tasks/${each.id}`,
+        moved[index],
+      ]);
+      request.answer({ status: 200, body: { ...each, ...moved[index] } });
+    }
+    await done;
+    runLatestToastAction();
+    for (const [index, each] of [late, later].entries()) {
+      expect((await network.next(2 + index)).body).toEqual({ due_at: each.due_at, all_day: each.all_day });
+    }
+  });
+});

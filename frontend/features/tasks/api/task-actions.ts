@@ -8,6 +8,7 @@ import { showToast } from "@/components/ui/toaster";
 import { ApiError, errorMessage } from "@/lib/api/client";
 import { randomKey } from "@/lib/random-key";
 import type { Task } from "@/lib/task";
+import { movedToToday } from "../group-tasks";
 import { applyTaskChange, findCachedTask, tasksKey } from "./task-cache";
 import * as api from "./tasks";
 
@@ -208,7 +209,28 @@ export function createTaskActions(queryClient: QueryClient) {
     });
   }
 
-  return { add, update, complete, reopen, remove, restore, putBack };
+  /** Moves overdue tasks to today, and offers to move them back. */
+  async function moveToToday(tasks: readonly Task[], now: Date): Promise<void> {
+    const count = tasks.length === 1 ? "1 task" : `${tasks.length} tasks`;
+    showToast({
+      message: `Moved ${count} to today`,
+      action: {
+        label: "Undo",
+        run: () =>
+          tasks.forEach((task) => void putBack(task, { due_at: task.due_at, all_day: task.all_day })),
+      },
+    });
+    const move = (task: Task) =>
+      attempt({
+        task,
+        failure: "was not moved.",
+        run: () => update(task, movedToToday(task, now)),
+        retry: () => void move(task),
+      });
+    await Promise.all(tasks.map(move));
+  }
+
+  return { add, update, complete, reopen, remove, restore, putBack, moveToToday };
 }
 
 /** Returns whether an action failed because its task no longer exists. */

@@ -108,6 +108,32 @@ describe("the list of tasks", () => {
     expect(reopen).toHaveBeenCalledWith(done);
   });
 
+  it("folds all but five overdue tasks, and moves all of them to today", async () => {
+    const moveToToday = vi.spyOn(actions, "moveToToday").mockResolvedValue();
+    const overdue = Array.from({ length: 7 }, (_, index) =>
+      sampleTask({ title: `Late ${index}`, due_at: `2026-11-1${index}T12:00:00Z` }),
+    );
+    render(show([...overdue, milk]));
+    const list = screen.getByRole("list", { name: "Overdue" });
+    expect(within(list).getAllByRole("checkbox")).toHaveLength(5);
+    expect(screen.getByRole("heading", { name: "Overdue" })).toHaveTextContent(/7$/);
+    await userEvent.click(screen.getByRole("button", { name: "Show 2 more" }));
+    expect(within(list).getAllByRole("checkbox")).toHaveLength(7);
+    expect(within(list).getByText("2 days ago 12:00")).toBeVisible();
+    await userEvent.click(screen.getByRole("button", { name: "Move all to today" }));
+    expect(moveToToday).toHaveBeenCalledWith(overdue, now);
+  });
+
+  it("keeps tasks that were completed before today, folded", async () => {
+    const done = sampleTask({ title: "Old", status: "completed", completed_at: "2026-11-17T09:00:00Z" });
+    render(show([milk], [done]));
+    expect(screen.queryByRole("checkbox", { name: "Old" })).toBeNull();
+    await userEvent.click(screen.getByRole("button", { name: "Show 1" }));
+    const list = screen.getByRole("list", { name: "Done earlier" });
+    expect(within(list).getByRole("checkbox", { name: "Old" })).toBeChecked();
+    expect(list).toHaveTextContent("yesterday");
+  });
+
   it("loads more tasks near its end, and marks incomplete counts until then", () => {
     let reach!: (entries: { isIntersecting: boolean }[]) => void;
     vi.stubGlobal(

@@ -41,8 +41,9 @@ export function TaskList(props: TaskListProps) {
     () => groupTasks(openTasks, completedTasks, now, held),
     [openTasks, completedTasks, now, held],
   );
-  const open = groups.filter((group) => group.key !== "done");
-  const done = groups.find((group) => group.key === "done");
+  const isDone = (group: TaskGroup) => group.key === "done" || group.key === "earlier";
+  const open = groups.filter((group) => !isDone(group));
+  const done = groups.filter(isDone);
   const shownTabStop = tabStopId && groups.some(contains(tabStopId)) ? tabStopId : groups[0]?.tasks[0]?.id;
 
   const toggle = useCallback(
@@ -61,6 +62,11 @@ export function TaskList(props: TaskListProps) {
     [actions],
   );
 
+  const moveToToday = useCallback(
+    (tasks: readonly Task[]) => void actions.moveToToday(tasks, now),
+    [actions, now],
+  );
+
   const renderGroup = (group: TaskGroup, isIncomplete: boolean) => {
     const own = (id: string | null | undefined) => (id && contains(id)(group) ? id : undefined);
     return (
@@ -74,6 +80,7 @@ export function TaskList(props: TaskListProps) {
         onToggle={toggle}
         onEdit={onEdit}
         onDelete={remove}
+        onMoveToToday={moveToToday}
       />
     );
   };
@@ -88,7 +95,7 @@ export function TaskList(props: TaskListProps) {
     <div ref={listRef} onKeyDown={moveBetweenRows} onFocus={rememberTabStop}>
       {open.map((group, index) => renderGroup(group, hasMore && index === open.length - 1))}
       {hasMore && <EndOfPage key={openTasks.length} onReach={onReachEnd} />}
-      {done && renderGroup(done, false)}
+      {done.map((group) => renderGroup(group, false))}
     </div>
   );
 }

@@ -84,7 +84,7 @@ export function TasksPane({ actions, quickAddRef, pointedAt }: TasksPaneProps) {
           {open.isError && !open.data && (
             <Failure message={errorMessage(open.error)} onRetry={() => void open.refetch()} />
           )}
-          {open.data && openTasks.length + completedTasks.length === 0 && <NoTasks />}
+          {open.data && openTasks.length === 0 && <NoTasks />}
           {open.data && (
             <TaskList
               openTasks={openTasks}
