@@ -33,6 +33,7 @@ _MANIFEST = re.compile(
 _WILDCARDS = re.compile(r"[*?\[\]]")
 _VERSION = "name the version: python:3.13-slim, not python or python:latest"
 _LAYERS = "order the layers by how often they change, and keep caches with RUN --mount=type=cache"
+_MOUNTS = ("bind", "cache", "secret", "tmpfs")
 _REMOTE = re.compile(r"[a-z]+://|git@", re.IGNORECASE)
 
 
@@ -96,6 +97,22 @@ def development_base_tags(development: Development) -> Finding:
 def layer_order(source: Source) -> Finding:
     """Dependencies are installed before the sources are copied, so a changed line reinstalls nothing."""
     return no_problem(_late_installs(source.dockerfile))
+
+
+@check(STATIC, remedy="RUN without --security and --network, and with mounts of these types only")
+def build_rights(source: Source) -> Finding:
+    """No step of a build has more rights than the engine gives by default, or this machine's SSH agent."""
+    runs = [run for stage in source.dockerfile.stages for run in stage.all("RUN")]
+    found = [
+        f"--{name}={value} in line {run.line}" for run in runs for name, value in run.flags if name != "mount"
+    ]
+    found += [
+        f"--mount=type={mount['type']} in line {run.line}"
+        for run in runs
+        for mount in run.mounts
+        if mount["type"] not in _MOUNTS
+    ]
+    return no_problem(found, required=f"mounts of type {', '.join(_MOUNTS)}")
 
 
 @check(STATIC)
