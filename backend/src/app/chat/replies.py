@@ -282,6 +282,10 @@ class RunningReply:
         except _DatabaseAwayError:
             log.error("reply not stored", reply_id=self._accepted.reply_id)
             return _Ending(ending.state, (abort_part(_DATABASE_AWAY),))
+        except Exception:
+            # Without an ending, the stream would go on forever.
+            log.exception("reply not stored", reply_id=self._accepted.reply_id)
+            return _Ending(ending.state, (abort_part(_DATABASE_AWAY),))
         return ending
 
     async def _save(self, state: ReplyState) -> None:
