@@ -42,14 +42,15 @@ def test_the_first_configured_key_selects_the_agent(
     assert (agent.name, agent.model) == (name, model)
 
 
-def test_startup_and_selection_import_neither_openai_nor_mcp() -> None:
+def test_startup_and_selection_import_no_agent() -> None:
     """The imports take a second and 35 MB, so they happen on the first chat message."""
     program = (
         "import sys; import app.main; from app.agents.selection import Agents; "
         "from app.settings import Settings; "
         f"settings = {{'better_auth_secret': '{SECRET}', 'openai_api_key': 'sk-1'}}; "
         "Agents().choose(Settings.model_validate(settings)); "
-        "sys.exit(', '.join({'openai', 'mcp'} & set(sys.modules)) or 0)"
+        "Agents().choose(Settings.model_validate(settings | {'openai_api_key': None})); "
+        "sys.exit(', '.join({'openai', 'mcp', 'app.language', 'dateutil'} & set(sys.modules)) or 0)"
     )
     source = str(Path(app.__path__[0]).parent)
     result = subprocess.run(
