@@ -15,8 +15,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from http import HTTPStatus
 
-import httpx2
 import psutil
 
 from automation import paths, settings
@@ -257,7 +257,7 @@ async def _service_status(entry: ServiceRecord) -> ServiceStatus:
     if not entry.process.alive:
         return ServiceStatus(State.STOPPED, entry.address, entry.port, entry.process.pid)
     async with supervisor.client() as asking:
-        healthy = await supervisor.answer(asking, entry.health) == httpx2.codes.OK
+        healthy = await supervisor.answer(asking, entry.health) == HTTPStatus.OK
     state, memory = State.HEALTHY if healthy else State.UNHEALTHY, processes.resident(entry.process.pid)
     return ServiceStatus(state, entry.address, entry.port, entry.process.pid, memory)
 

@@ -3,15 +3,13 @@
 import asyncio
 import json
 import time
-from contextlib import suppress
-
-import httpx2
+from http import HTTPStatus
 
 from automation.console.events import Emit, Notice, step
 from automation.contract.models import Workload
 from automation.kubernetes.commands import ClusterError
 from automation.kubernetes.target import MINIKUBE, Place
-from automation.process import addresses
+from automation.process import addresses, supervisor
 
 _TIMEOUT_SECONDS = 15.0
 _PAUSE_SECONDS = 0.25
@@ -55,15 +53,13 @@ async def reach(place: Place, frontend: Workload, origin: str, emit: Emit, *, th
     candidates = [origin, f"http://localhost:{origin.rpartition(':')[2]}"] if origin else []
     with step(emit, "address") as running:
         deadline = time.monotonic() + _TIMEOUT_SECONDS
-        async with httpx2.AsyncClient(trust_env=False, timeout=2.0) as client:
+        async with supervisor.client() as asking:
             # A node forwards to a new service only after up to a second.
             while candidates and time.monotonic() < deadline:
                 for address in candidates:
-                    with suppress(httpx2.HTTPError):
-                        answer = await client.get(f"{address}{_PATH}")
-                        if answer.status_code == httpx2.codes.OK:
-                            running.detail = f"{address} answers"
-                            return address
+                    if await supervisor.answer(asking, f"{address}{_PATH}") == HTTPStatus.OK:
+                        running.detail = f"{address} answers"
+                        return address
                 await asyncio.sleep(_PAUSE_SECONDS)
         running.detail = "not reachable from this machine"
         if through and (why := await refusal(place, frontend)):

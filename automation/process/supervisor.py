@@ -9,11 +9,9 @@ import os
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from http import HTTPStatus
 from pathlib import Path
-from typing import IO, Any
-
-import httpx2
+from typing import IO, TYPE_CHECKING, Any
 
 from automation.console import errors
 from automation.console.errors import AutomationError
@@ -22,11 +20,19 @@ from automation.process import files, logs, processes
 from automation.process.instance import Instance, Record, ServiceRecord, State
 from automation.process.processes import Guarded
 
+if TYPE_CHECKING:
+    import httpx2
+
 _PROBE_SECONDS = 0.05
 _LAST_LINES = 20
 
-client = partial(httpx2.AsyncClient, trust_env=False, verify=False)
-"""Makes a client for a service of this machine, which no proxy of the environment is for."""
+
+def client() -> "httpx2.AsyncClient":
+    """Return a client for a service of this machine, which no proxy of the environment is for."""
+    # Imported here: it takes up to a tenth of the start of a task that requests nothing.
+    import httpx2
+
+    return httpx2.AsyncClient(trust_env=False, verify=False)
 
 
 @dataclass(frozen=True)
@@ -168,14 +174,16 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
 
 async def _probe(service: Service, current: Step) -> None:
     async with client() as asking:
-        while (status := await answer(asking, service.health)) != httpx2.codes.OK:
+        while (status := await answer(asking, service.health)) != HTTPStatus.OK:
             if status is not None:
                 current.progress(f"{service.address}   answers {status}, not healthy yet")
             await asyncio.sleep(_PROBE_SECONDS)
 
 
-async def answer(asking: httpx2.AsyncClient, url: str, seconds: float = 2.0) -> int | None:
+async def answer(asking: "httpx2.AsyncClient", url: str, seconds: float = 2.0) -> int | None:
     """Return the HTTP status of the URL; None without an answer."""
+    import httpx2
+
     with suppress(httpx2.HTTPError):
         return (await asking.get(url, timeout=seconds)).status_code
     return None
