@@ -13,6 +13,8 @@ export function sampleTask(fields: Partial<Task> = {}): Task {
     priority: "medium",
     tags: [],
     due_at: null,
+    recurrence: null,
+    time_zone: null,
     all_day: false,
     status: "open",
     created_at: "2026-01-01T00:00:00Z",

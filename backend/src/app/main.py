@@ -30,8 +30,10 @@ from app.metrics import Metrics
 from app.ratelimits import ChangeLimiter, RateLimiter
 from app.requests import RequestMiddleware
 from app.settings import Settings, SettingsError, load_settings
-from app.tasks import idempotency
+from app.tasks import idempotency, journal
 from app.tasks.endpoints import router as tasks_router
+from app.tasks.parsing import router as parsing_router
+from app.tasks.undoing import router as undo_router
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.exception_handler(AccountError)(account_error_response)
     problems.install(app)
     # In the order of their traffic: a request is compared with one route after another.
-    for router in (health.router, tasks_router, accounts_router, chat_router):
+    for router in (health.router, tasks_router, accounts_router, chat_router, undo_router, parsing_router):
         app.include_router(router)
     openapi.describe(app)
     return app
@@ -75,7 +77,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database, limiter = app.state.database, app.state.rate_limiter
     if database.kind == "sqlite":
         await _migrate(database)
-    async with expiring((limiter.forget_past, partial(idempotency.forget_past, database))):
+    deletions = (
+        limiter.forget_past,
+        partial(idempotency.forget_past, database),
+        partial(journal.forget_past, database),
+    )
+    async with expiring(deletions):
         with _draining_on_signals(app):
             yield
     await app.state.agents.close()

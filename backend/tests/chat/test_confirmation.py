@@ -59,7 +59,7 @@ async def test_nothing_is_deleted_without_a_yes(talk: Obedient) -> None:
     said = await talk.order(("delete_task", {"id": milk}), ("delete_task", {"id": bread}))
     assert said == (
         "I did as I was told.\n\nI want to:\n- Delete ‘Milk’\n- Delete ‘Bread’\n"
-        "Shall I? This cannot be undone. Answer “yes” to confirm."
+        "Shall I? Answer “yes” to confirm."
     )
     assert set(await talk.tasks()) == {"Milk", "Bread"}
     assert await talk.say("Yes!") == "Done."
@@ -138,4 +138,5 @@ async def test_every_tool_states_its_effect(app: FastAPI, signed_in: SignIn) -> 
         "complete_task": "changes",
         "update_task": "changes",
         "delete_task": "removes",
+        "undo": "removes",
     }

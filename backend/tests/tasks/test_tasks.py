@@ -41,6 +41,8 @@ async def test_a_new_task_has_every_field(ada: httpx2.AsyncClient) -> None:
         "tags",
         "due_at",
         "all_day",
+        "recurrence",
+        "time_zone",
         "status",
         "created_at",
         "updated_at",

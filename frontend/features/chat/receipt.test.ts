@@ -23,7 +23,22 @@ describe("the receipt of a tool call", () => {
       state: "done",
       text: "Added ‘Buy milk’, tomorrow 17:00, high priority",
       task,
+      step: null,
     });
+  });
+
+  it("names the step that undoes it, also after a reload", () => {
+    const output = { task: sampleTask(), step: "reply a" };
+    expect(receiptOf(call("add_task", { output }), now).step).toBe("reply a");
+  });
+
+  it("names the right act", () => {
+    const task = sampleTask({ title: "Rent" });
+    const reopened = call("complete_task", { input: { id: "a", completed: false }, output: { task } });
+    expect(receiptOf(reopened, now).text).toBe("Reopened ‘Rent’");
+    expect(receiptOf(call("undo", { output: { step: "s", changes: [{}, {}] } }), now).text).toBe(
+      "Undone: 2 changes",
+    );
   });
 
   it("shows only the day of a task without a time", () => {
@@ -43,6 +58,7 @@ describe("the receipt of a tool call", () => {
       state: "waiting",
       text: "Needs your yes: Delete ‘Rent’",
       task: null,
+      step: null,
     });
   });
 

@@ -9,6 +9,8 @@ export type Receipt = {
   text: string;
   /** The task that the tool returned, if any. */
   task: Task | null;
+  /** The step that undoes the call together with the others of its message, if it changed anything. */
+  step: string | null;
 };
 
 const verbs: Record<string, { running: string; done: string; failed: string }> = {
@@ -16,43 +18,65 @@ const verbs: Record<string, { running: string; done: string; failed: string }> =
   complete_task: { running: "Completing a task", done: "Completed", failed: "Could not complete the task" },
   update_task: { running: "Updating a task", done: "Updated", failed: "Could not update the task" },
   delete_task: { running: "Deleting a task", done: "Deleted", failed: "Could not delete the task" },
+  reopen_task: { running: "Reopening a task", done: "Reopened", failed: "Could not reopen the task" },
+  undo: { running: "Undoing", done: "Undone", failed: "Could not undo" },
   list_tasks: { running: "Reading your tasks", done: "Found", failed: "Could not read your tasks" },
 };
 
 /** Returns the receipt of a tool call. Days are relative to `now`. */
 export function receiptOf(part: ToolPart, now: Date): Receipt {
   const name = part.toolName.replaceAll("_", " ");
-  const verb = verbs[part.toolName] ?? {
+  const verb = verbs[actOf(part)] ?? {
     running: `Running ${name}`,
     done: `Ran ${name}`,
     failed: `${name} failed`,
   };
   if (part.errorText !== undefined) {
-    return { state: "failed", text: `${verb.failed}: ${part.errorText}`, task: null };
+    return { state: "failed", text: `${verb.failed}: ${part.errorText}`, task: null, step: null };
   }
-  if (part.output === undefined) return { state: "running", text: `${verb.running}…`, task: null };
+  if (part.output === undefined)
+    return { state: "running", text: `${verb.running}…`, task: null, step: null };
 
   const output = (typeof part.output === "object" && part.output !== null ? part.output : {}) as {
     task?: unknown;
     tasks?: unknown;
     total?: unknown;
     confirmation?: unknown;
+    changes?: unknown;
+    step?: unknown;
   };
   if (typeof output.confirmation === "string") {
-    return { state: "waiting", text: `Needs your yes: ${output.confirmation}`, task: null };
+    return { state: "waiting", text: `Needs your yes: ${output.confirmation}`, task: null, step: null };
   }
   if (isTask(output.task)) {
     return {
       state: "done",
       text: `${verb.done} ${describe(part.toolName, output.task, now)}`,
       task: output.task,
+      step: typeof output.step === "string" ? output.step : null,
     };
   }
   if (Array.isArray(output.tasks)) {
     const count = typeof output.total === "number" ? output.total : output.tasks.length;
-    return { state: "done", text: `${verb.done} ${count} ${count === 1 ? "task" : "tasks"}`, task: null };
+    return {
+      state: "done",
+      text: `${verb.done} ${count} ${count === 1 ? "task" : "tasks"}`,
+      task: null,
+      step: null,
+    };
   }
-  return { state: "done", text: verb.done, task: null };
+  if (Array.isArray(output.changes)) {
+    const count = output.changes.length;
+    const text = `${verb.done}: ${count} ${count === 1 ? "change" : "changes"}`;
+    return { state: "done", text, task: null, step: null };
+  }
+  return { state: "done", text: verb.done, task: null, step: null };
+}
+
+/** Returns the name of the act: one tool both completes and reopens. */
+function actOf({ toolName, input }: ToolPart): string {
+  const completed = (input as { completed?: unknown } | null)?.completed;
+  return toolName === "complete_task" && completed === false ? "reopen_task" : toolName;
 }
 
 function describe(toolName: string, task: Task, now: Date): string {

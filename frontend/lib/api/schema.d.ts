@@ -42,6 +42,46 @@ export interface components {
         [key: string]: unknown;
       }[];
     };
+    /**
+     * @example {
+     *       "text": "pay rent every month on the 1st at 9am #home !high",
+     *       "time_zone": "Europe/Berlin"
+     *     }
+     */
+    ParseRequest: {
+      text: string;
+      /**
+       * @default UTC
+       * @example Europe/Berlin
+       */
+      time_zone?: string;
+    };
+    ParsedSpan: {
+      /** @enum {string} */
+      field: "priority" | "tag" | "due" | "description";
+      start: number;
+      end: number;
+      utf16_start: number;
+      utf16_end: number;
+    };
+    ParsedTask: {
+      title: string;
+      /** @default  */
+      description?: string;
+      /** @default medium */
+      priority?: components["schemas"]["Priority"];
+      /** @default [] */
+      tags?: string[];
+      due_at?: string | null;
+      /** @default false */
+      all_day?: boolean;
+      recurrence?: string | null;
+      /** @default [] */
+      spans?: components["schemas"]["ParsedSpan"][];
+      /** @default [] */
+      notes?: string[];
+      problem?: string | null;
+    };
     /** @enum {string} */
     Priority: "low" | "medium" | "high";
     /** @enum {string} */
@@ -57,6 +97,8 @@ export interface components {
       due_at?: string | null;
       /** @default false */
       all_day?: boolean;
+      recurrence?: string | null;
+      time_zone?: string | null;
     };
     TaskOut: {
       id: string;
@@ -66,6 +108,8 @@ export interface components {
       tags: string[];
       due_at: string | null;
       all_day: boolean;
+      recurrence: string | null;
+      time_zone: string | null;
       status: components["schemas"]["Status"];
       created_at: string;
       updated_at: string;
@@ -87,6 +131,32 @@ export interface components {
       due_at?: string | null;
       /** @default false */
       all_day?: boolean;
+      recurrence?: string | null;
+      time_zone?: string | null;
+    };
+    /**
+     * @example {}
+     * @example {
+     *       "step": "Zk3…"
+     *     }
+     * @example {
+     *       "task_id": "8fJ…"
+     *     }
+     */
+    UndoRequest: {
+      step?: string | null;
+      task_id?: string | null;
+    };
+    Undone: {
+      step: string;
+      changes: components["schemas"]["UndoneChange"][];
+    };
+    UndoneChange: {
+      /** @enum {string} */
+      undone: "added" | "deleted" | "completed" | "reopened" | "updated";
+      task_id: string;
+      title: string;
+      task: components["schemas"]["TaskOut"] | null;
     };
     Problem: {
       type: string;

@@ -78,8 +78,7 @@ def question(held: Sequence[ToolPart]) -> str:
     listed = (
         changes[0] if len(changes) == 1 else "\n".join(["I want to:", *(f"- {what}" for what in changes)])
     )
-    warning = " This cannot be undone." if any(call.name == "delete_task" for call in held) else ""
-    return f"{listed}\nShall I?{warning} Answer “yes” to confirm."
+    return f"{listed}\nShall I? Answer “yes” to confirm."
 
 
 def confirmed_calls(message: str, history: Sequence[HistoryMessage]) -> list[ToolPart]:

@@ -8,7 +8,7 @@ convert it to an instant in the user's time zone.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, tzinfo
 
 # These modules register their rules.
 from app.language import clock as _clock
@@ -60,6 +60,12 @@ class When:
     instant: datetime | None = None
     is_day_said: bool = True
     recurrence: str | None = None
+
+    def instant_in(self, zone: tzinfo) -> datetime:
+        """Return the instant in UTC. A time that the clock skips moves forward; of two, the first counts."""
+        if self.instant is not None:
+            return self.instant.astimezone(UTC)
+        return datetime.combine(self.day, self.at or time(), zone).astimezone(UTC)
 
     def __str__(self) -> str:
         """Format for the tools: `2026-11-22` or `2026-11-22T17:00`, with a UTC offset only for an instant."""
@@ -242,7 +248,7 @@ def _recurring(rule: dict[str, str], run: Sequence[Piece], at: time | None, now:
         start = day
     if ends and ends[0].day:
         rule["UNTIL"] = f"{ends[0].day:%Y%m%d}T235959"
-    order = ("FREQ", "INTERVAL", "BYDAY", "BYMONTHDAY", "UNTIL")
+    order = ("FREQ", "INTERVAL", "BYDAY", "BYMONTHDAY", "BYSETPOS", "UNTIL")
     text = rule_text({name: rule[name] for name in order if name in rule})
     return When(first_occurrence(text, start, at, now), at, recurrence=text)
 

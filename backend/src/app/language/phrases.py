@@ -244,19 +244,20 @@ def _this_period(match: re.Match[str], now: datetime) -> Piece:
 
 
 @rule(
-    rf"(?:the\s+)?(start|beginning|early|mid|middle|late|end)[\s-]+(?:of\s+|in\s+)?(?:the\s+)?({_PERIOD})",
+    rf"(?:in\s+)?(?:the\s+)?(start|beginning|early|mid|middle|late|end)[\s-]+(?:of\s+|in\s+)?(?:the\s+)?({_PERIOD})",
     WEAK,
 )
 def _place_in_period(match: re.Match[str], now: datetime) -> Piece:
     return Piece(day=_place_in(now.date(), match[2].lower(), match[3].lower()))
 
 
-@rule(rf"(next\s+)?({MONTH})(?:\s+(\d{{4}}))?", FAINT)
+@rule(rf"(in\s+|next\s+)?({MONTH})(?:\s+(\d{{4}}))?", FAINT)
 def _month_alone(match: re.Match[str], now: datetime) -> Piece | None:
     if not (match["led"] or match[2]):
         return None
     first = _month_of(now.date(), f"{match[3]} {match[4]}" if match[4] else match[3])
-    return Piece(day=max(first, now.date()), strength=FAINT)
+    strength = WEAK if match[2] else FAINT
+    return Piece(day=max(first, now.date()), strength=strength)
 
 
 def _place_in(today: date, place: str, period: str) -> date:

@@ -66,9 +66,7 @@ class _Rule:
 
 
 _RULES: list[_Rule] = []
-PREPOSITION = (
-    r"(?:due|by|before|until|till|on|for|from|starting|from|in|at|around|during|after|over|within|@)"
-)
+PREPOSITION = r"(?:due|by|before|until|till|on|for|from|starting|at|around|during|after|over|within|@)"
 _LED = rf"(?P<led>(?:{PREPOSITION}\s*:?\s+|@\s*)*)"
 _OPEN = r"(?<![\w’'/.:$€£#+-])"
 _CLOSED = r"(?![\w’'/-]|\.\d)"

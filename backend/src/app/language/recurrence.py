@@ -5,7 +5,8 @@ Rules hold on the wall clock of a time zone: 8 o'clock stays 8 o'clock when the 
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, time, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any
 
 from dateutil.rrule import rrulestr
 
@@ -28,6 +29,7 @@ from app.language.pieces import Piece, Strength, rule
 _CODES = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _WORKDAYS = "MO,TU,WE,TH,FR"
 _UNITS = {"day": "DAILY", "week": "WEEKLY", "month": "MONTHLY", "year": "YEARLY"}
+_SEARCHED_DAYS = 366 * 12
 _EVERY = r"(?:every|each)"
 _OTHER = rf"(?:(other|second|2nd|third|3rd|{NUMBER})\s+)?"
 _LIST = r"(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s*&\s*|\s*/\s*)"
@@ -109,6 +111,9 @@ def _every_month_day(match: re.Match[str], _now: datetime) -> Piece | None:
     number = -1 if match[3] else int(match[2])
     if not (number == -1 or 1 <= number <= 31):
         return Piece(month_day=1, problem=f"No month has a day {number}.")
+    if number > 28:
+        days = ",".join(str(day) for day in range(28, number + 1))
+        return Piece(rule={"FREQ": "MONTHLY", "BYMONTHDAY": days, "BYSETPOS": "-1"})
     return Piece(rule={"FREQ": "MONTHLY", "BYMONTHDAY": str(number)})
 
 
@@ -137,41 +142,53 @@ def first_occurrence(rule: str, start: date, at: time | None, now: datetime) -> 
     return found.date() if found else start
 
 
-def next_occurrence(rule: str, due: datetime, all_day: bool, zone: tzinfo, now: datetime) -> datetime | None:
-    """Return the occurrence after `due` that lies in the future, or None after the last one.
+def next_occurrence(
+    rule: str, due: datetime, zone: tzinfo, now: datetime, *, all_day: bool
+) -> datetime | None:
+    """Return the occurrence after `due` that has not passed, or None after the last one.
 
-    Occurrences that were missed are skipped. The days of a whole-day task are compared, not its midnights.
+    Occurrences that were missed are skipped. Of a whole-day task, the days are compared.
 
     Args:
         rule: a rule as RFC 5545 writes it.
         due: the present due date (aware).
-        all_day: whether only its day counts.
         zone: the zone on whose wall clock the rule holds.
         now: the present time (aware).
+        all_day: whether only the day counts.
     """
     wall = due.astimezone(zone).replace(tzinfo=None)
     present = now.astimezone(zone).replace(tzinfo=None)
     if all_day:
-        present = datetime.combine(present.date(), time())
-    elif present > wall:
-        # A time that the clock shows twice has passed only once it has passed for good.
-        present = present.replace(microsecond=0)
+        present = datetime.combine(present.date(), time()) - timedelta(seconds=1)
+    # A rule may never hold, such as on 31 February.
+    until = max(wall, present) + timedelta(days=_SEARCHED_DAYS)
+    occurrences: Any = rrulestr(rule, dtstart=wall)
+    if occurrences._until is None or occurrences._until > until:  # noqa: SLF001 - it has no public name
+        occurrences = occurrences.replace(until=until)
+    found = occurrences.after(max(wall, present))
+    # Through UTC, so that a time that the clock skips moves forward.
+    return found.replace(tzinfo=zone).astimezone(UTC) if found else None
+
+
+def anchored(rule: str, due: datetime) -> str:
+    """Return a rule with its day of the month, as people mean it: short months have their last day instead.
+
+    RFC 5545 would skip the months without a 31st, and the years without 29 February.
+
+    Args:
+        rule: a rule as RFC 5545 writes it.
+        due: the first occurrence, on the wall clock.
+    """
     parts = dict(part.split("=", 1) for part in rule.split(";"))
-    if parts["FREQ"] in ("MONTHLY", "YEARLY") and not {"BYMONTHDAY", "BYDAY"} & set(parts) and wall.day > 28:
-        # RFC 5545 skips months without this day. People mean their last day.
-        return _last_days(parts, wall, present, zone)
-    found = rrulestr(rule, dtstart=wall).after(max(wall, present))
-    return found.replace(tzinfo=zone) if found else None
+    if due.day <= 28 or parts["FREQ"] not in ("MONTHLY", "YEARLY") or {"BYDAY", "BYMONTHDAY"} & set(parts):
+        return rule
+    if parts["FREQ"] == "YEARLY":
+        return f"{rule};BYMONTH={due.month};{_day_or_last(due.day)}" if due.month == 2 else rule
+    return f"{rule};{_day_or_last(due.day)}"
 
 
-def _last_days(parts: Mapping[str, str], wall: datetime, present: datetime, zone: tzinfo) -> datetime | None:
-    from dateutil.relativedelta import relativedelta
-
-    months = int(parts.get("INTERVAL", "1")) * (1 if parts["FREQ"] == "MONTHLY" else 12)
-    count = 1
-    while (found := wall + relativedelta(months=months * count)) <= max(wall, present):
-        count += 1
-    return found.replace(tzinfo=zone)
+def _day_or_last(day: int) -> str:
+    return f"BYMONTHDAY={','.join(str(number) for number in range(28, day + 1))};BYSETPOS=-1"
 
 
 def say_recurrence(rule: str) -> str:
@@ -188,8 +205,11 @@ def say_recurrence(rule: str) -> str:
         names = [_say_weekday(code) for code in by_day.split(",")]
         days = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
         return f"every {days}" if unit == "week" and count == 1 else f"{every} on {days}"
-    if month_day := parts.get("BYMONTHDAY"):
-        return f"{every} on the {'last day' if month_day == '-1' else _ordinal(int(month_day))}"
+    if month_days := parts.get("BYMONTHDAY"):
+        named = month_days.split(",")[-1] if "BYSETPOS" in parts else month_days
+        if named in ("-1", "31"):
+            return f"{every} on the last day"
+        return f"{every} on the {_ordinal(int(named))}" if named.isdigit() else every
     if month := parts.get("BYMONTH"):
         return f"{every} in {MONTHS[int(month) - 1].capitalize()}"
     return every

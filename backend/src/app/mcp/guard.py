@@ -72,6 +72,8 @@ class GuardedTools:
         return outcome
 
     async def _in_words(self, name: str, arguments: JsonObject, task_id: str) -> str | None:
+        if name == "undo":
+            return "Undo the last change of your tasks"
         try:
             task = await service.get_task(self._database, self._user_id, task_id)
         except TaskNotFoundError:

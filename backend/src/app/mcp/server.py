@@ -1,4 +1,4 @@
-"""An MCP server with five task tools, bound to one user.
+"""An MCP server with the tools for tasks, bound to one user.
 
 The server binds the user from the session. No tool has an argument that identifies a user, and unknown
 arguments are rejected, so a model cannot reach another user's tasks. Import this module lazily: the MCP
@@ -22,9 +22,16 @@ from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import Database
-from app.tasks import service
+from app.tasks import journal, service
 from app.tasks.idempotency import Once
-from app.tasks.models import DESCRIPTION_LENGTH, TAG_LENGTH, TAGS_PER_TASK, TITLE_LENGTH, Priority
+from app.tasks.models import (
+    DESCRIPTION_LENGTH,
+    RECURRENCE_LENGTH,
+    TAG_LENGTH,
+    TAGS_PER_TASK,
+    TITLE_LENGTH,
+    Priority,
+)
 from app.tasks.queries import Overdue
 from app.tasks.schemas import TaskCreate, TaskOut, TaskQuery, TaskUpdate
 
@@ -48,13 +55,25 @@ Tags = Annotated[
     list[Annotated[str, Field(max_length=TAG_LENGTH)]],
     Field(max_length=TAGS_PER_TASK, description="Labels without #, such as home."),
 ]
+Repeats = Annotated[
+    str,
+    Field(
+        max_length=RECURRENCE_LENGTH,
+        description="How it repeats: a rule of RFC 5545 such as FREQ=WEEKLY;BYDAY=MO. It needs a due date.",
+    ),
+]
 TaskId = Annotated[str, Field(max_length=64, description="The id of a task, as list_tasks returns it.")]
 
 
 class TaskResult(BaseModel):
-    """The task after the change; for delete_task, the deleted task."""
+    """The task after the change; for delete_task, the deleted task. `step` undoes the change."""
 
     task: TaskOut
+    step: str | None = None
+
+
+class UndoResult(journal.Undone):
+    """The step that was undone, and what it had changed."""
 
 
 class TasksResult(BaseModel):
@@ -92,6 +111,8 @@ class _Server(MCPServer[Any]):
             if isinstance(cause, ValidationError):
                 raise ToolError(_sentence(cause)) from None
             if isinstance(cause, ToolError):
+                raise ToolError(str(cause)) from None
+            if isinstance(cause, journal.NothingToUndoError | journal.CannotUndoError):
                 raise ToolError(str(cause)) from None
             if isinstance(cause, service.TaskNotFoundError):
                 raise ToolError("There is no task with this id; list_tasks returns the ids.") from None
@@ -172,7 +193,11 @@ async def _changed(person: Person, change: Callable[..., Awaitable[TaskOut]]) ->
     if call is not None and person.reply_id is not None:
         key = f"reply {person.reply_id} {call.id}"
         once = Once(key, {"tool": call.name, "arguments": call.arguments})
-    return TaskResult(task=await change(once=once))
+    task = await change(once=once)
+    step = None
+    if person.reply_id is not None:
+        step = await journal.join_step(person.database, person.user_id, task.id, f"reply {person.reply_id}")
+    return TaskResult(task=task, step=step)
 
 
 async def add_task(
@@ -182,6 +207,7 @@ async def add_task(
     priority: Literal["high", "medium", "low"] = "medium",
     tags: Tags | None = None,
     due: Due | None = None,
+    recurrence: Repeats | None = None,
 ) -> TaskResult:
     """Add a task. Use it whenever the user needs to do or remember something new."""
     due_at, all_day = parse_due(due, person.time_zone) if due else (None, False)
@@ -193,6 +219,8 @@ async def add_task(
             "tags": tags or [],
             "due_at": due_at,
             "all_day": all_day,
+            "recurrence": recurrence,
+            "time_zone": str(person.time_zone) if recurrence else None,
         }
     )
     return await _changed(person, partial(service.create_task, person.database, person.user_id, new))
@@ -250,7 +278,9 @@ async def complete_task(
     completed: Annotated[bool, Field(description="false marks a task as not done again.")] = True,
 ) -> TaskResult:
     """Mark a task as done or not done."""
-    change = partial(service.set_completed, person.database, person.user_id, id, completed=completed)
+    change = partial(
+        service.set_completed, person.database, person.user_id, id, completed=completed, now=person.now()
+    )
     return await _changed(person, change)
 
 
@@ -268,6 +298,7 @@ async def update_task(
     tags: Annotated[Tags | None, Field(description="All tags after the change; [] removes them.")] = None,
     due: Due | None = None,
     clear_due: Annotated[bool, Field(description="true removes the due date.")] = False,
+    recurrence: Annotated[Repeats | None, Field(description="NONE stops the repetition.")] = None,
 ) -> TaskResult:
     """Update a task. Fields that are omitted or null remain unchanged."""
     given: dict[str, Any] = {
@@ -281,10 +312,29 @@ async def update_task(
         changes["due_at"], changes["all_day"] = parse_due(due, person.time_zone)
     elif clear_due:
         changes["due_at"] = None
+    if recurrence == "NONE":
+        changes["recurrence"] = None
+    elif recurrence:
+        changes |= {"recurrence": recurrence, "time_zone": str(person.time_zone)}
     if not changes:
         raise ToolError("No field to change was given.")
     update = TaskUpdate.model_validate(changes)
     return await _changed(person, partial(service.update_task, person.database, person.user_id, id, update))
+
+
+async def undo(
+    person: Person,
+    step: Annotated[
+        str | None,
+        Field(max_length=200, description="The step of an earlier result. Omit it for the last change."),
+    ] = None,
+) -> UndoResult:
+    """Undo the user's last change of tasks: an addition, a deletion, a completion or an update."""
+    call = _CALL.get()
+    key = f"reply {person.reply_id} {call.id}" if call is not None and person.reply_id else None
+    request = journal.UndoRequest(step=step)
+    undone = await journal.undo(person.database, person.user_id, request, key=key)
+    return UndoResult(step=undone.step, changes=undone.changes)
 
 
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -297,6 +347,7 @@ _TOOLS: dict[str, tuple[Callable[..., Any], ToolAnnotations]] = {
     "complete_task": (complete_task, _SETS),
     "delete_task": (delete_task, _REMOVES),
     "update_task": (update_task, _SETS),
+    "undo": (undo, _REMOVES),
 }
 
 

@@ -89,7 +89,7 @@ async def update_task(caller: ChangingCallerDep, task_id: TaskId, changes: TaskU
 
 @router.delete("/{task_id}", status_code=204)
 async def delete_task(caller: ChangingCallerDep, task_id: TaskId) -> None:
-    """Delete a task. This cannot be undone."""
+    """Delete a task. `POST /api/undo` restores it for 30 days."""
     await service.delete_task(caller.database, caller.user_id, task_id)
 
 

@@ -18,6 +18,7 @@ TITLE_LENGTH = 200
 DESCRIPTION_LENGTH = 1000
 TAG_LENGTH = 50
 TAGS_PER_TASK = 20
+RECURRENCE_LENGTH = 200
 
 
 class Priority(StrEnum):
@@ -72,6 +73,9 @@ class Task(Base):
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    recurrence: Mapped[str | None] = mapped_column(String(RECURRENCE_LENGTH))
+    time_zone: Mapped[str | None] = mapped_column(String(64))
+    """The zone on whose wall clock the recurrence holds."""
     title_key: Mapped[str] = mapped_column(_TITLE_KEY)
     search_text: Mapped[str] = mapped_column(Text)
 

@@ -56,6 +56,8 @@ _STORED = (
     Task.priority,
     Task.due_at,
     Task.all_day,
+    Task.recurrence,
+    Task.time_zone,
     Task.created_at,
     Task.updated_at,
     Task.completed_at,
@@ -83,6 +85,8 @@ def _columns(task: type[Task]) -> tuple[Any, ...]:
         select(tag_names(ordered.c.name)).scalar_subquery().label("tags"),
         task.due_at,
         task.all_day,
+        task.recurrence,
+        task.time_zone,
         case((task.completed_at.is_(None), Status.OPEN.value), else_=Status.COMPLETED.value).label("status"),
         task.created_at,
         task.updated_at,
@@ -101,16 +105,17 @@ INSERT_TAGS = Statement(insert(TaskTag))
 DELETE_TAGS = Statement(delete(TaskTag).where(TaskTag.task_id == bindparam("id")))
 REMOVE = Statement(delete(Task).where(*_ONE).returning(*_CHANGED))
 REMOVE_SEEN = Statement(delete(Task).where(*_ONE, _SEEN).returning(Task.id))
+_IS_OPEN = Task.completed_at.is_(None)
 MARK = {
     completed: Statement(
         update(Task)
-        .where(*_ONE, Task.completed_at.is_(None) if completed else Task.completed_at.is_not(None))
+        .where(*_ONE, *((_IS_OPEN, Task.recurrence.is_(None)) if completed else (~_IS_OPEN,)))
         .values(completed_at=bindparam("now") if completed else null(), updated_at=bindparam("now"))
         .returning(*_CHANGED)
     )
     for completed in (True, False)
 }
-"""Completes an open task, or reopens a completed one."""
+"""Completes an open task that does not repeat, or reopens a completed one."""
 
 
 @lru_cache(_SHAPES)

@@ -26,6 +26,7 @@ from app.tasks.models import (
     Status,
     Task,
 )
+from app.tasks.recurring import Recurrence, Zone
 from app.text import any_text, lines, one_line, refuse_controls, some_text
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 9998
@@ -100,6 +101,8 @@ class TaskCreate(BaseModel):
     tags: Tags = []
     due_at: Due | None = None
     all_day: StrictBool = False
+    recurrence: Recurrence | None = None
+    time_zone: Zone | None = None
 
 
 class TaskUpdate(BaseModel):
@@ -114,6 +117,8 @@ class TaskUpdate(BaseModel):
     tags: Tags = []
     due_at: Due | None = None
     all_day: StrictBool = False
+    recurrence: Recurrence | None = None
+    time_zone: Zone | None = None
 
 
 class TaskOut(BaseModel):
@@ -128,6 +133,8 @@ class TaskOut(BaseModel):
     tags: list[str]
     due_at: Instant | None
     all_day: bool
+    recurrence: str | None
+    time_zone: str | None
     status: Status
     created_at: Instant
     updated_at: Instant

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.database import Call, Database, Row, new_id, utc_now
 from app.errors import RefusalError
-from app.tasks import idempotency
+from app.tasks import idempotency, recurring
 from app.tasks.idempotency import Once
 from app.tasks.models import Status
 from app.tasks.queries import (
@@ -75,6 +75,7 @@ async def create_task(
         "priority": new.priority,
         "due_at": new.due_at,
         "all_day": new.all_day and new.due_at is not None,
+        **recurring.settled(new.model_dump()),
         "completed_at": None,
         "created_at": now,
         "updated_at": now,
@@ -120,9 +121,11 @@ async def update_task(
             return row, []
         changed = {**row, **given, "updated_at": _now_after(row["updated_at"])}
         changed["all_day"] = changed["all_day"] and changed["due_at"] is not None
+        repeats = recurring.settled(changed)
+        changed |= repeats
         title, description, tags = changed["title"], changed["description"], changed["tags"]
         values = {
-            **{name: changed[name] for name in (*given.keys() - {"tags"}, "all_day", "updated_at")},
+            **{name: changed[name] for name in (*given.keys() - {"tags"}, "all_day", "updated_at", *repeats)},
             "title_key": title_key(title),
             "search_text": _search_text(title, description, tags),
         }
@@ -135,9 +138,17 @@ async def update_task(
 
 
 async def set_completed(
-    database: Database, user_id: str, task_id: str, *, completed: bool, once: Once | None = None
+    database: Database,
+    user_id: str,
+    task_id: str,
+    *,
+    completed: bool,
+    once: Once | None = None,
+    now: datetime | None = None,
 ) -> TaskOut:
     """Mark a task as done or not done and return it. A task that is already done keeps its completion time.
+
+    Completing a task that repeats creates the next one: the first that is due after `now`.
 
     Raises:
         TaskNotFoundError: when the user has no task with this id.
@@ -146,16 +157,40 @@ async def set_completed(
     if once is None:
         parameters = _parameters(user_id, task_id) | {"now": utc_now()}
         [rows] = await database.execute(Call(MARK[completed], parameters))
-        return _task(rows[0]) if rows else await get_task(database, user_id, task_id)
+        if rows:
+            return _task(rows[0])
 
     def mark(row: Row) -> tuple[Row, list[Call]]:
         if completed == (row["completed_at"] is not None):
             return row, []
-        now = _now_after(row["updated_at"])
-        values = {"completed_at": now if completed else None, "updated_at": now}
-        return {**row, **values}, [_set(user_id, row, values)]
+        at = _now_after(row["updated_at"])
+        values: Row = {"completed_at": at if completed else None, "updated_at": at}
+        following: list[Call] = []
+        if completed and (due := recurring.following(row, now or at)):
+            following = _next(user_id, row, due, at)
+            # The next one repeats from here on.
+            values |= {"recurrence": None, "time_zone": None}
+        return {**row, **values}, [_set(user_id, row, values), *following]
 
     return await _change(database, user_id, task_id, once, mark)
+
+
+def _next(user_id: str, row: Row, due: datetime, at: datetime) -> list[Call]:
+    """Return the calls that create the next task. With the same time, completing and this are one step."""
+    kept = {name: value for name, value in row.items() if name not in ("tags", "status")}
+    title, tags = row["title"], row["tags"]
+    values = {
+        **kept,
+        "id": new_id(),
+        "user_id": user_id,
+        "due_at": due,
+        "completed_at": None,
+        "created_at": at,
+        "updated_at": at,
+        "title_key": title_key(title),
+        "search_text": _search_text(title, row["description"], tags),
+    }
+    return [Call(INSERT, values), *_tags(values["id"], tags)]
 
 
 async def delete_task(database: Database, user_id: str, task_id: str, *, once: Once | None = None) -> TaskOut:

@@ -57,7 +57,8 @@ class Reply {
 }
 
 let server: Server;
-const onToolResult = vi.fn<(result: unknown) => (() => Promise<boolean>) | null>(() => null);
+const onToolResult = vi.fn();
+const onUndo = vi.fn(async () => true);
 const onInterrupted = vi.fn();
 const onShowTask = vi.fn();
 
@@ -67,6 +68,7 @@ function renderChat() {
       <ChatPane
         composerRef={createRef()}
         onToolResult={onToolResult}
+        onUndo={onUndo}
         onInterrupted={onInterrupted}
         onShowTask={onShowTask}
         onFold={() => undefined}
@@ -147,19 +149,21 @@ describe("a message", () => {
   });
 
   it("shows a receipt that links to the task and can be undone", async () => {
-    const undo = vi.fn(async () => true);
-    onToolResult.mockReturnValueOnce(undo);
     renderChat();
     const { reply } = await say("add milk");
     const task = sampleTask({ title: "Milk" });
     reply.send(start, { type: "tool-input-available", toolCallId: "x", toolName: "add_task", input: {} });
     await screen.findByText("Adding a task…");
-    reply.send({ type: "tool-output-available", toolCallId: "x", output: { task } });
+    reply.send({ type: "tool-output-available", toolCallId: "x", output: { task, step: "s" } });
     await userEvent.click(await screen.findByRole("button", { name: "Added ‘Milk’" }));
-    expect(onToolResult).toHaveBeenCalledWith({ toolCallId: "x", toolName: "add_task", output: { task } });
+    expect(onToolResult).toHaveBeenCalledWith({
+      toolCallId: "x",
+      toolName: "add_task",
+      output: { task, step: "s" },
+    });
     expect(onShowTask).toHaveBeenCalledWith(task);
     await userEvent.click(screen.getByRole("button", { name: "Undo" }));
-    expect(undo).toHaveBeenCalledOnce();
+    expect(onUndo).toHaveBeenCalledExactlyOnceWith(task, "s");
     await waitFor(() => expect(screen.queryByRole("button", { name: "Undo" })).toBeNull());
   });
 

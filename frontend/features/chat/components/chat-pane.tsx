@@ -27,31 +27,27 @@ const examples = [
 
 type ChatPaneProps = {
   composerRef: RefObject<HTMLTextAreaElement | null>;
-  /** Applies the result of a tool. Returns a function that undoes it, or null where that is not possible. */
-  onToolResult: (result: ToolResult) => (() => Promise<boolean>) | null;
+  /** Applies the result of a tool. */
+  onToolResult: (result: ToolResult) => void;
+  /** Undoes the changes of a message, and returns whether that succeeded. */
+  onUndo: (task: Task, step: string) => Promise<boolean>;
   onInterrupted: () => void;
   onShowTask: (task: Task) => void;
   onFold: () => void;
 };
 
 /** The conversation with the agent. */
-export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask, onFold }: ChatPaneProps) {
+export function ChatPane({
+  composerRef,
+  onToolResult,
+  onUndo,
+  onInterrupted,
+  onShowTask,
+  onFold,
+}: ChatPaneProps) {
   const [text, setText] = useDraft("message");
-  const [undos, setUndos] = useState<ReadonlyMap<string, () => Promise<boolean>>>(new Map());
-
-  const applyResult = useCallback(
-    (result: ToolResult) => {
-      const undo = onToolResult(result);
-      if (!undo) return;
-      // A reply that is streamed again repeats earlier results: keep the undo of the first time.
-      setUndos((current) =>
-        current.has(result.toolCallId) ? current : new Map(current).set(result.toolCallId, undo),
-      );
-    },
-    [onToolResult],
-  );
   const chat = useConversation({
-    onToolResult: applyResult,
+    onToolResult,
     onInterrupted,
     // Keep the message in the input until the user has signed in again.
     onSignedOut: setText,
@@ -110,7 +106,7 @@ export function ChatPane({ composerRef, onToolResult, onInterrupted, onShowTask,
                     wasStopped={message.id === chat.stoppedId}
                     showsAgent={message.agent !== agentBefore(chat.messages, index)}
                     onShowTask={onShowTask}
-                    undos={undos}
+                    onUndo={onUndo}
                   />
                   <Failure
                     unanswered={failures.get(message.id)}

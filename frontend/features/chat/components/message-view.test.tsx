@@ -35,7 +35,7 @@ describe("a reply", () => {
         wasStopped={false}
         showsAgent
         onShowTask={() => {}}
-        undos={new Map()}
+        onUndo={() => Promise.resolve(true)}
       />,
     );
     expect(container.textContent).toContain(hostile);

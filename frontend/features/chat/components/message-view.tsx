@@ -13,7 +13,7 @@ type MessageViewProps = {
   /** Whether to name the agent: on the first reply, and when another agent takes over. */
   showsAgent: boolean;
   onShowTask: (task: Task) => void;
-  undos: ReadonlyMap<string, () => Promise<boolean>>;
+  onUndo: (task: Task, step: string) => Promise<boolean>;
 };
 
 export const MessageView = memo(function MessageView({
@@ -22,7 +22,7 @@ export const MessageView = memo(function MessageView({
   wasStopped,
   showsAgent,
   onShowTask,
-  undos,
+  onUndo,
 }: MessageViewProps) {
   if (message.role === "user") {
     return (
@@ -48,12 +48,7 @@ export const MessageView = memo(function MessageView({
             {part.text}
           </p>
         ) : (
-          <ReceiptView
-            key={part.toolCallId}
-            part={part}
-            onShowTask={onShowTask}
-            undo={undos.get(part.toolCallId)}
-          />
+          <ReceiptView key={part.toolCallId} part={part} onShowTask={onShowTask} onUndo={onUndo} />
         ),
       )}
       {isStreaming && <Waiting progress={message} />}

@@ -10,20 +10,21 @@ import { receiptOf } from "../receipt";
 type ReceiptViewProps = {
   part: ToolPart;
   onShowTask: (task: Task) => void;
-  /** Undoes the tool call and returns whether that succeeded; undefined where it cannot be undone. */
-  undo: (() => Promise<boolean>) | undefined;
+  /** Undoes a step and returns whether that succeeded. */
+  onUndo: (task: Task, step: string) => Promise<boolean>;
 };
 
 /** One line that describes a tool call and its result. */
-export function ReceiptView({ part, onShowTask, undo }: ReceiptViewProps) {
+export function ReceiptView({ part, onShowTask, onUndo }: ReceiptViewProps) {
   // Relative days such as "tomorrow" are relative to the time of reading.
-  const { state, text, task } = receiptOf(part, new Date());
+  const { state, text, task, step } = receiptOf(part, new Date());
   const [undone, setUndone] = useState<"no" | "underway" | "yes">("no");
   const canShow = task !== null && part.toolName !== "delete_task" && undone === "no";
 
   const runUndo = async () => {
+    if (task === null || step === null) return;
     setUndone("underway");
-    setUndone((await undo?.()) ? "yes" : "no");
+    setUndone((await onUndo(task, step)) ? "yes" : "no");
   };
 
   const icons = {
@@ -57,7 +58,7 @@ export function ReceiptView({ part, onShowTask, undo }: ReceiptViewProps) {
           </span>
         </span>
       )}
-      {undo && state === "done" && undone !== "yes" && (
+      {step !== null && state === "done" && undone !== "yes" && (
         <button
           type="button"
           disabled={undone === "underway"}

@@ -223,7 +223,7 @@ describe("adding a task", () => {
 });
 
 describe("deleting a task", () => {
-  it("can be undone, which adds the same content with a new id", async () => {
+  it("can be undone, which brings back the same task", async () => {
     void actions.remove(task);
     expect(openTasks()).toEqual([]);
     expect(runLatestToastAction()).toBe(true);
@@ -231,10 +231,12 @@ describe("deleting a task", () => {
     const request = await network.next(1);
     expect(request).toMatchObject({
       method: "POST",
-      body: { title: "Buy milk", priority: "medium", tags: [] },
+      path: "/api/undo",
+      body: { task_id: task.id },
     });
-    request.answer({ status: 201, body: { ...task, id: "b" } });
-    await vi.waitFor(() => expect(openTasks()).toEqual([{ ...task, id: "b" }]));
+    const changes = [{ undone: "deleted", task_id: task.id, title: task.title, task }];
+    request.answer({ status: 200, body: { step: "s", changes } });
+    await vi.waitFor(() => expect(openTasks()).toEqual([task]));
   });
 
   it("is rolled back when the server refuses it, and its undo adds no duplicate", async () => {

@@ -9,7 +9,7 @@ import { ApiError, errorMessage } from "@/lib/api/client";
 import { randomKey } from "@/lib/random-key";
 import type { Task } from "@/lib/task";
 import { movedToToday } from "../group-tasks";
-import { applyTaskChange, findCachedTask, tasksKey } from "./task-cache";
+import { applyTaskChange, applyUndone, findCachedTask, tasksKey } from "./task-cache";
 import * as api from "./tasks";
 
 const UNSAVED_PREFIX = "unsaved:";
@@ -123,6 +123,8 @@ export function createTaskActions(queryClient: QueryClient) {
       tags: [],
       due_at: null,
       all_day: false,
+      recurrence: null,
+      time_zone: null,
       ...task,
       id: UNSAVED_PREFIX + randomKey(),
       status: "open",
@@ -153,7 +155,11 @@ export function createTaskActions(queryClient: QueryClient) {
     return attempt({
       task,
       failure: "is still open.",
-      run: () => change(task, shown, () => api.completeTask(task.id)),
+      run: async () => {
+        await change(task, shown, () => api.completeTask(task.id));
+        // A task that repeats is followed by the next one.
+        if (task.recurrence) await queryClient.invalidateQueries({ queryKey: tasksKey });
+      },
       retry: () => void complete(task),
       dismiss,
     });
@@ -185,17 +191,23 @@ export function createTaskActions(queryClient: QueryClient) {
     return deletion;
   }
 
-  /** Restores a deleted task as a new one with the same content. */
+  /** Restores a deleted task, with the same id. */
   async function restore(task: Task): Promise<boolean> {
-    const { title, description, priority, tags, due_at, all_day } = task;
     return attempt({
       task,
       failure: "was not restored.",
-      run: async () => {
-        const restored = await add({ title, description, priority, tags, due_at, all_day });
-        if (task.status === "completed") put(await api.completeTask(restored.id));
-      },
+      run: async () => applyUndone(queryClient, await api.undoChange({ task_id: task.id })),
       retry: () => void restore(task),
+    });
+  }
+
+  /** Undoes a step, such as all changes of one message in the chat. `task` is one of its tasks. */
+  async function undo(task: Task, step: string): Promise<boolean> {
+    return attempt({
+      task,
+      failure: "was not changed back.",
+      run: async () => applyUndone(queryClient, await api.undoChange({ step })),
+      retry: () => void undo(task, step),
     });
   }
 
@@ -230,7 +242,7 @@ export function createTaskActions(queryClient: QueryClient) {
     await Promise.all(tasks.map(move));
   }
 
-  return { add, update, complete, reopen, remove, restore, putBack, moveToToday };
+  return { add, update, complete, reopen, remove, restore, undo, putBack, moveToToday };
 }
 
 /** Returns whether an action failed because its task no longer exists. */

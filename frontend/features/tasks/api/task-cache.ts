@@ -4,7 +4,7 @@
  */
 import type { InfiniteData, QueryClient } from "@tanstack/react-query";
 import type { Task } from "@/lib/task";
-import type { TaskPage } from "./tasks";
+import type { TaskPage, Undone } from "./tasks";
 
 export type OpenTaskPages = InfiniteData<TaskPage, string | null>;
 
@@ -18,6 +18,13 @@ export const completedTasksKey = [...tasksKey, "completed"] as const;
 export function applyTaskChange(queryClient: QueryClient, change: TaskChange): void {
   queryClient.setQueryData<OpenTaskPages>(openTasksKey, (pages) => pages && changeOpenPages(pages, change));
   queryClient.setQueryData<Task[]>(completedTasksKey, (tasks) => tasks && changeCompleted(tasks, change));
+}
+
+/** Shows the tasks of an undone step as they are now. */
+export function applyUndone(queryClient: QueryClient, undone: Undone): void {
+  for (const { task, task_id } of undone.changes) {
+    applyTaskChange(queryClient, task ? { type: "put", task } : { type: "remove", id: task_id });
+  }
 }
 
 /** Returns the cached task with this id. */

@@ -49,7 +49,7 @@ describe("the message of a failed change", () => {
 
   it("offers no retry for a task that was deleted elsewhere", async () => {
     fetch.mockResolvedValueOnce(new Response(null, { status: 404 }));
-    expect(await actions.putBack(task, { title: "Old" })).toBe(false);
+    expect(await actions.undo(task, "a step")).toBe(false);
     expect(await screen.findByText(/was deleted elsewhere\.$/)).toBeVisible();
     expect(screen.queryByRole("button", { name: "Try again" })).toBeNull();
   });

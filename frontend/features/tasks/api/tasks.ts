@@ -6,6 +6,7 @@ import type { Task } from "@/lib/task";
 export type TaskPage = components["schemas"]["TaskPage"];
 export type NewTask = components["schemas"]["TaskCreate"];
 export type TaskPatch = components["schemas"]["TaskUpdate"];
+export type Undone = components["schemas"]["Undone"];
 
 const PAGE_SIZE = 200;
 
@@ -46,4 +47,9 @@ export function completeTask(id: string): Promise<Task> {
 
 export function reopenTask(id: string): Promise<Task> {
   return callApi(`/api/tasks/${encodeURIComponent(id)}/reopen`, { method: "POST" });
+}
+
+/** Undoes a step, or the last change of a task, and returns the tasks as they are now. */
+export function undoChange(what: components["schemas"]["UndoRequest"]): Promise<Undone> {
+  return callApi("/api/undo", { method: "POST", body: what });
 }

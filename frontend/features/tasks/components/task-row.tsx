@@ -5,6 +5,7 @@ import { memo } from "react";
 import { IconButton } from "@/components/ui/button";
 import { classNames } from "@/components/ui/class-names";
 import { formatDue, formatTime, formatWeekday } from "@/lib/calendar";
+import { sayRecurrence } from "@/lib/recurrence";
 import type { Task } from "@/lib/task";
 import type { GroupKey } from "../group-tasks";
 import { isUnsaved } from "../api/task-actions";
@@ -118,7 +119,7 @@ export const TaskRow = memo(function TaskRow({
 });
 
 function TaskChips({ task, dueText, overdue }: { task: Task; dueText: string; overdue: boolean }) {
-  const hasChips = dueText || task.tags.length > 0 || task.description;
+  const hasChips = dueText || task.recurrence || task.tags.length > 0 || task.description;
   if (!hasChips) return null;
   return (
     <span className="flex max-w-full shrink-0 flex-wrap items-center gap-x-2 text-small leading-[22px] text-text-2 sm:max-w-[45%] sm:justify-end">
@@ -129,6 +130,7 @@ function TaskChips({ task, dueText, overdue }: { task: Task; dueText: string; ov
         </span>
       ))}
       {task.tags.length > 3 && <span>+{task.tags.length - 3}</span>}
+      {task.recurrence && <span>{sayRecurrence(task.recurrence)}</span>}
       {dueText && <span className={classNames(overdue && "font-medium text-danger")}>{dueText}</span>}
     </span>
   );

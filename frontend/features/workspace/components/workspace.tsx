@@ -33,7 +33,7 @@ export function Workspace() {
   const { user, isSignedOut, signOut } = useSignedInUser();
   const queryClient = useQueryClient();
   const actions = useTaskActions();
-  const onToolResult = useToolResults(actions);
+  const onToolResult = useToolResults();
   const [pane, setPane] = useState<Pane>("tasks");
   const { isChatOpen, setChatOpen } = useChatFold();
   const [helpOpen, setHelpOpen] = useState(false);
@@ -101,6 +101,7 @@ export function Workspace() {
           <ChatPane
             composerRef={composerRef}
             onToolResult={onToolResult}
+            onUndo={actions.undo}
             onInterrupted={reloadTasks}
             onShowTask={showTask}
             onFold={() => setChatOpen(false)}

@@ -154,7 +154,7 @@ class _Turn(Changing):
     def _undo(self) -> Answer:
         outcome = yield Call("undo", {})
         if outcome.output is None:
-            return "I cannot undo changes yet. I can change, reopen or delete a task by its name."
+            return outcome.error or "There is nothing to undo."
         self._has_changed = True
         return wording.describe_undo(outcome.output, self._now)
 
@@ -174,8 +174,6 @@ class _Turn(Changing):
             added.append(outcome.output["task"])
             self._take(outcome.output["task"])
         notes = "".join(f"\n{note}" for new in tasks for note in new.notes)
-        if any(new.due and new.due.recurrence for new in tasks):
-            notes += "\nI cannot repeat tasks yet; this is the first time only."
         if len(added) == 1:
             return f"Added {wording.phrase(added[0], self._now)}.{notes}"
         said = f"Added {wording.count(len(added))}:\n{wording.numbered(added, self._now)}{notes}"
@@ -325,4 +323,6 @@ def _arguments(new: NewTask) -> JsonObject:
         values["tags"] = list(new.tags)
     if new.due:
         values["due"] = str(new.due)
+        if new.due.recurrence:
+            values["recurrence"] = new.due.recurrence
     return values

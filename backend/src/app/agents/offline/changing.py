@@ -145,10 +145,25 @@ class Changing:
         if isinstance(found, str):
             if isinstance(wish, Complete) and wish.is_implied and found.startswith("I find no"):
                 return wording.not_understood(f"i {wish.target.name}?", None)
+            if isinstance(wish, Reopen) and found.startswith("I find no"):
+                return (yield from self._restore(wish.target.name or "", found))
             return found
         if isinstance(wish, Complete) and wish.is_implied and self._is_guess:
             return wording.ask_complete(found)
         return (yield from self._apply(wish, found))
+
+    def _restore(self, name: str, unknown: str) -> Answer:
+        """Bring back a task that was deleted in this conversation."""
+        gone = memory.deleted(self._history)
+        found = exact_matches(name, [task for task, _ in gone])
+        if not found:
+            return unknown
+        step = next(step for task, step in gone if task["id"] == found[0]["id"])
+        outcome = yield Call("undo", {"step": step})
+        if outcome.output is None:
+            return outcome.error or unknown
+        self._has_changed = True
+        return wording.describe_undo(outcome.output, self._now)
 
     def _on_everything(self, wish: Target) -> Answer:
         if isinstance(wish, Update):
@@ -179,7 +194,9 @@ class Changing:
         self._is_guess = True
         said = yield from self._apply(wish, tasks)
         left = total - len(tasks)
-        return f"{said}\n{left:,} are left; say it again for them." if left else said
+        if not left:
+            return said
+        return f"{said}\nI change at most {AT_ONCE} at once: {left:,} are left.".strip()
 
     def _apply(self, wish: Target, tasks: Sequence[JsonObject]) -> Answer:
         if isinstance(wish, Delete) and (len(tasks) > 1 or self._is_guess or not wish.is_sure):
@@ -239,6 +256,10 @@ class Changing:
             return f"{wording.quoted(task['title'])} has no date to move. Say when it is due instead."
         if moved := self._moved(wish, task):
             values["due"] = str(moved)
+            if moved.recurrence:
+                values["recurrence"] = moved.recurrence
+        if wish.clear_recurrence:
+            values["recurrence"] = "NONE"
         if len(values) == 1:
             return "I did not understand what to change."
         return Call("update_task", values)

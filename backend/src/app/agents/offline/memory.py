@@ -84,6 +84,16 @@ def mentioned(history: Sequence[HistoryMessage]) -> tuple[list[JsonObject], bool
     return [], False
 
 
+def deleted(history: Sequence[HistoryMessage]) -> list[tuple[JsonObject, str]]:
+    """Return the deleted tasks, the last first, with the steps that undo their deletion."""
+    return [
+        (part.output["task"], part.output["step"])
+        for message in reversed(history)
+        for part in reversed(message.calls)
+        if part.name == "delete_task" and part.output is not None and part.output.get("step")
+    ]
+
+
 def open_question(history: Sequence[HistoryMessage]) -> str | None:
     """Return the offline agent's open question if this message answers it."""
     if not history or history[-1].role != "assistant" or history[-1].agent != "offline":

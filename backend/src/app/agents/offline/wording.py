@@ -7,6 +7,7 @@ from app.agents.offline.grammar import SENTENCE_LIMIT
 from app.agents.offline.intents import TITLE_LIMIT, ListTasks
 from app.agents.protocol import JsonObject
 from app.language.days import say_day
+from app.language.recurrence import say_recurrence
 
 HELP = (
     "I look after your to-do list: I add, list, change, complete and delete tasks. Try one of these:\n"
@@ -98,6 +99,8 @@ def describe_undo(output: JsonObject, now: datetime) -> str:
             case _:
                 task = change["task"]
                 lines.append(f"{phrase(task, now) if task else name} is as before.")
+    if not lines:
+        return "Undone."
     shown = lines if len(lines) <= 5 else [f"{count(len(lines), 'change')} taken back."]
     return "Undone: " + "\n".join(shown)
 
@@ -115,7 +118,8 @@ def details(task: JsonObject, now: datetime) -> list[str]:
     """Format a task's details other than its title."""
     priority = "" if task["priority"] == "medium" else f"{task['priority']} priority"
     tags = " ".join(f"#{tag}" for tag in task["tags"])
-    return [detail for detail in (say_due(task, now), priority, tags) if detail]
+    repeats = say_recurrence(task["recurrence"]) if task.get("recurrence") else ""
+    return [detail for detail in (say_due(task, now), repeats, priority, tags) if detail]
 
 
 def phrase(task: JsonObject, now: datetime) -> str:

@@ -1,0 +1,228 @@
+"""The record of changes, from which the last ones can be undone.
+
+Triggers of the database write it (migration 0005): for each change of a task its state before, or NULL for a
+new task. Changes with the same step are undone together: those of one request, or of one message in the chat.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    Text,
+    delete,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database import Base, Database, UtcDateTime, utc_now
+from app.errors import RefusalError
+from app.tasks.models import Priority, PriorityRank, Task, TaskTag
+from app.tasks.schemas import TaskOut
+
+Kind = Literal["added", "deleted", "completed", "reopened", "updated"]
+KEPT = timedelta(days=30)
+"""How long a change can be undone, and a deleted task restored."""
+
+
+class Change(Base):
+    """A change of a task. `before` is its state before the change; None for a new task."""
+
+    __tablename__ = "changes"
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    user_id: Mapped[str] = mapped_column(Text, ForeignKey("user.id", ondelete="CASCADE"))
+    task_id: Mapped[str] = mapped_column(Text)
+    step: Mapped[str] = mapped_column(Text)
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    undone_by: Mapped[str | None] = mapped_column(Text)
+    """The key of the request that undid it."""
+
+    __table_args__ = (
+        Index(None, "user_id", "id"),
+        Index(None, "task_id", "id"),
+        Index(None, "created_at"),
+    )
+
+
+class UndoRequest(BaseModel):
+    """What to undo: a step, the last change of a task, or, without both, your last change."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{}, {"step": "Zk3…"}, {"task_id": "8fJ…"}]}
+    )
+
+    step: str | None = Field(default=None, min_length=1, max_length=200, pattern=r"^[^\x00]*$")
+    task_id: str | None = Field(default=None, min_length=1, max_length=64, pattern=r"^[^\x00]*$")
+
+
+class UndoneChange(BaseModel):
+    """A change that was undone, and the task as it is now; null if it is gone again."""
+
+    undone: Kind
+    task_id: str
+    title: str
+    task: TaskOut | None
+
+
+class Undone(BaseModel):
+    """A step that was undone."""
+
+    step: str
+    changes: list[UndoneChange]
+
+
+class NothingToUndoError(RefusalError):
+    """There is no such change within 30 days."""
+
+    status = 404
+    title = "Nothing to undo"
+    code = "nothing_to_undo"
+    detail = "There is nothing to undo."
+
+
+class CannotUndoError(RefusalError):
+    """The step was undone before, or its tasks have changed since."""
+
+    status = 409
+    title = "Cannot undo"
+    code = "cannot_undo"
+
+
+async def undo(database: Database, user_id: str, request: UndoRequest, *, key: str | None = None) -> Undone:
+    """Undo one step and return what it changed. A deleted task returns with its id and times.
+
+    A repeated key undoes nothing more.
+
+    Raises:
+        NothingToUndoError: when there is no such step.
+        CannotUndoError: when it was undone before, or its tasks have changed since.
+    """
+    async with database.transaction() as session:
+        if key is not None:
+            done = select(Change.step).where(Change.user_id == user_id, Change.undone_by == key).limit(1)
+            if (earlier := await session.scalar(done)) is not None:
+                return Undone(step=earlier, changes=[])
+        steps = select(Change.step).where(Change.user_id == user_id)
+        if request.step is not None:
+            steps = steps.where(Change.step == request.step)
+        else:
+            steps = steps.where(Change.undone_at.is_(None))
+        if request.task_id is not None:
+            steps = steps.where(Change.task_id == request.task_id)
+        step = await session.scalar(steps.order_by(Change.id.desc()).limit(1))
+        if step is None:
+            raise NothingToUndoError
+        of_step = (Change.user_id == user_id, Change.step == step)
+        found = select(Change).where(*of_step).order_by(Change.id.desc()).with_for_update()
+        changes = (await session.scalars(found)).all()
+        await _check(session, user_id, changes)
+        task_ids = {change.task_id for change in changes}
+        newest = await session.scalar(select(func.max(Change.id)).where(Change.user_id == user_id))
+        undone = [await _put_back(session, user_id, change) for change in changes]
+        # The triggers have recorded this too, but only the step counts as undone.
+        own = (Change.user_id == user_id, Change.task_id.in_(task_ids), Change.id > (newest or 0))
+        await session.execute(delete(Change).where(*own).execution_options(synchronize_session=False))
+        now = utc_now()
+        for change in changes:
+            change.undone_at, change.undone_by = now, key
+        return Undone(step=step, changes=undone[::-1])
+
+
+async def _check(session: AsyncSession, user_id: str, changes: Sequence[Change]) -> None:
+    if any(change.undone_at for change in changes):
+        raise CannotUndoError("This was undone before.")
+    later = select(Change.id).where(
+        Change.user_id == user_id,
+        Change.task_id.in_({change.task_id for change in changes}),
+        Change.id > max(change.id for change in changes),
+        Change.step != changes[0].step,
+        Change.undone_at.is_(None),
+    )
+    if await session.scalar(later.limit(1)) is not None:
+        raise CannotUndoError("The task has changed since. Undo the later change first.")
+
+
+async def _put_back(session: AsyncSession, user_id: str, change: Change) -> UndoneChange:
+    """Return one task to its state before a change."""
+    mine = select(Task).where(Task.id == change.task_id, Task.user_id == user_id)
+    task = await session.scalar(mine.with_for_update())
+    if change.before is None:
+        title = task.title if task is not None else ""
+        if task is not None:
+            await session.execute(delete(Task).where(Task.id == task.id))
+            session.expunge(task)
+        return UndoneChange(undone="added", task_id=change.task_id, title=title, task=None)
+    values, tags = _decoded(change.before)
+    if task is None:
+        rows = [TaskTag(name=name, position=place) for place, name in enumerate(tags)]
+        task = Task(**values, user_id=user_id, tag_rows=rows)
+        session.add(task)
+        await session.flush()
+        return _undone("deleted", task)
+    before, after = values["completed_at"], task.completed_at
+    kind: Kind = "updated"
+    if (before is None) != (after is None):
+        kind = "completed" if before is None else "reopened"
+    for name, value in values.items():
+        setattr(task, name, value)
+    task.updated_at = utc_now()
+    if tags != task.tags:
+        kept = {row.name: row for row in task.tag_rows}
+        task.tag_rows = [kept.get(name) or TaskTag(name=name) for name in tags]
+        for place, row in enumerate(task.tag_rows):
+            row.position = place
+    await session.flush()
+    return _undone(kind, task)
+
+
+def _undone(kind: Kind, task: Task) -> UndoneChange:
+    return UndoneChange(undone=kind, task_id=task.id, title=task.title, task=TaskOut.of(task))
+
+
+def _decoded(before: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the columns and tags of a recorded state, in which each database writes values as JSON."""
+    values: dict[str, Any] = {}
+    for column in Task.__table__.columns:
+        if column.key == "user_id":
+            continue
+        value: Any = before.get(column.key)
+        if value is not None and isinstance(column.type, UtcDateTime):
+            value = datetime.fromisoformat(value)
+        elif isinstance(column.type, Boolean):
+            value = bool(value)
+        elif isinstance(column.type, PriorityRank):
+            value = (Priority.LOW, Priority.MEDIUM, Priority.HIGH)[value - 1]
+        values[column.key] = value
+    return values, list(before["tags"])
+
+
+async def join_step(database: Database, user_id: str, task_id: str, step: str) -> str:
+    """Add the last change of a task to a step, so that both are undone together, and return the step."""
+    last = select(Change.step).where(Change.user_id == user_id, Change.task_id == task_id)
+    async with database.transaction() as session:
+        current = await session.scalar(last.order_by(Change.id.desc()).limit(1))
+        if current is not None and current != step:
+            of_step = (Change.user_id == user_id, Change.step == current)
+            await session.execute(
+                update(Change).where(*of_step).values(step=step).execution_options(synchronize_session=False)
+            )
+    return step
+
+
+async def forget_past(database: Database) -> None:
+    """Delete the changes that are too old to be undone."""
+    async with database.transaction() as session:
+        await session.execute(delete(Change).where(Change.created_at < utc_now() - KEPT))

@@ -1,0 +1,98 @@
+"""The endpoint that reads a task from a sentence, with the grammar of the chat."""
+
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
+
+from app.accounts.dependencies import CurrentUserId
+from app.database import utc_now
+from app.instants import Instant
+from app.language.days import ImpossibleDateError
+from app.language.details import Span, read_task
+from app.tasks.models import Priority
+from app.tasks.recurring import Zone
+
+router = APIRouter(prefix="/api/tasks", tags=["tasks"])
+_EXAMPLE: JsonDict = {
+    "text": "pay rent every month on the 1st at 9am #home !high",
+    "time_zone": "Europe/Berlin",
+}
+
+
+class ParseRequest(BaseModel):
+    """A task as typed, and the time zone for its dates."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
+
+    text: Annotated[str, StringConstraints(max_length=500), Field(pattern=r"^[^\x00]*$")]
+    time_zone: Zone = "UTC"
+
+
+class ParsedSpan(BaseModel):
+    """Where a field stands in the text, from `start` to before `end`.
+
+    `start` and `end` count code points, as Python does; `utf16_start` and `utf16_end` count UTF-16 code
+    units, the positions of JavaScript's strings.
+    """
+
+    field: Literal["priority", "tag", "due", "description"]
+    start: int
+    end: int
+    utf16_start: int
+    utf16_end: int
+
+
+class ParsedTask(BaseModel):
+    """The fields of a task. The words of no field are the title.
+
+    `notes` say what was left out or decided. `problem` says that a date does not exist; then the whole text
+    is the title.
+    """
+
+    title: str
+    description: str = ""
+    priority: Priority = Priority.MEDIUM
+    tags: list[str] = []
+    due_at: Instant | None = None
+    all_day: bool = False
+    recurrence: str | None = None
+    spans: list[ParsedSpan] = []
+    notes: list[str] = []
+    problem: str | None = None
+
+
+@router.post("/parse")
+async def parse_task(_user_id: CurrentUserId, request: ParseRequest) -> ParsedTask:
+    """Read the fields of a task from a sentence. Nothing is stored.
+
+    The same grammar reads messages in the chat.
+    """
+    zone = ZoneInfo(request.time_zone)
+    try:
+        task = read_task(request.text, utc_now().astimezone(zone))
+    except ImpossibleDateError as error:
+        return ParsedTask(title=request.text.strip(), problem=str(error))
+    if task is None:
+        return ParsedTask(title="")
+    due = task.due
+    return ParsedTask(
+        title=task.title,
+        description=task.description,
+        priority=Priority(task.priority or Priority.MEDIUM),
+        tags=list(task.tags),
+        due_at=due.instant_in(zone) if due else None,
+        all_day=due is not None and due.at is None,
+        recurrence=due.recurrence if due else None,
+        spans=[_placed(request.text, span) for span in task.spans],
+        notes=list(task.notes),
+    )
+
+
+def _placed(text: str, span: Span) -> ParsedSpan:
+    start, end = (
+        len(text[:place].encode("utf-16-le", "surrogatepass")) // 2 for place in (span.start, span.end)
+    )
+    return ParsedSpan(field=span.field, start=span.start, end=span.end, utf16_start=start, utf16_end=end)
