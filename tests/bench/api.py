@@ -1,6 +1,7 @@
 """The processor time that one backend process takes for a request, beside a bare application."""
 
 import asyncio
+import ipaddress
 import itertools
 import os
 import sqlite3
@@ -50,6 +51,7 @@ OPERATIONS = (
     Operation("session", "GET", "/api/auth/get-session"),
 )
 DATABASES = ("postgresql", "sqlite")
+_requests = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -189,9 +191,9 @@ async def _ask(
     cookie: str,
     left: Iterator[int],
 ) -> None:
-    for number in left:
-        # Another address for every request, because the account endpoints limit the rate of each.
-        address = f"10.{number // 65536}.{number // 256 % 256}.{number % 256}"
+    for _ in left:
+        # Another address after 50 requests, because the account endpoints limit the rate of each.
+        address = str(ipaddress.IPv4Address("10.0.0.0") + next(_requests) // 50)
         request = (
             f"{operation.method} {operation.path} HTTP/1.1\r\nHost: localhost:3000\r\nCookie: {cookie}\r\n"
             f"Origin: http://localhost:3000\r\nX-Forwarded-For: {address}\r\n"

@@ -1,9 +1,11 @@
 """Rate limits counted in the database, so that all servers share them."""
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, Text, delete, text
@@ -73,6 +75,7 @@ class RateLimiter:
         self._clock = clock
         # By key: the calls that are left of the block, and the start of its window.
         self._blocks: dict[str, tuple[int, int]] = {}
+        self._counting: dict[str, asyncio.Task[int | None]] = {}
 
     async def retry_after(self, key: str, limit: Limit) -> int | None:
         """Count a request and return the seconds until a retry if it exceeds the limit, else None.
@@ -80,18 +83,35 @@ class RateLimiter:
         Raises:
             SQLAlchemyError, TimeoutError: when the database is unavailable.
         """
+        if limit.block == 1:
+            return await self._count(key, limit)
+        while True:
+            left, start = self._blocks.get(key, (0, 0))
+            if left > 0 and abs(self._now() - start) < limit.window_s * 1000:
+                self._blocks[key] = left - 1, start
+                return None
+            # Concurrent requests share a block, instead of counting one each.
+            if (counting := self._counting.get(key)) is None:
+                counting = self._counting[key] = asyncio.create_task(self._count(key, limit))
+                counting.add_done_callback(partial(self._counted, key))
+            if (seconds := await asyncio.shield(counting)) is not None:
+                return seconds
+
+    async def _count(self, key: str, limit: Limit) -> int | None:
         now = self._now()
-        left, start = self._blocks.get(key, (0, 0))
-        if left > 0 and abs(now - start) < limit.window_s * 1000:
-            self._blocks[key] = left - 1, start
-            return None
         [[counted]] = await self._database.execute(Call(_COUNT, _parameters(key, limit, now)))
         seconds = self._wait(counted, limit, now)
         if limit.block > 1 and seconds is None:
-            self._blocks[key] = limit.block - 1, counted["lastRequest"]
+            self._blocks[key] = limit.block, counted["lastRequest"]
             if len(self._blocks) > KEYS_COUNTED:
                 del self._blocks[next(iter(self._blocks))]
         return seconds
+
+    def _counted(self, key: str, counting: asyncio.Task[int | None]) -> None:
+        del self._counting[key]
+        if not counting.cancelled():
+            # Retrieve it, even if everybody who waited has gone.
+            counting.exception()
 
     async def retry_after_in(self, session: AsyncSession, key: str, limit: Limit) -> int | None:
         """Like `retry_after`, within a transaction: a rollback also reverts the count."""

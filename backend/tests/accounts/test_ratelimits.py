@@ -57,6 +57,14 @@ async def test_other_routes_allow_a_hundred_requests_in_ten_seconds(limiters: li
     assert answers == [None] * 100 + [10]
 
 
+async def test_concurrent_requests_to_one_server_are_each_counted_once(limiters: list[RateLimiter]) -> None:
+    limiter = limiters[0]
+    for number in (40, 60):
+        answers = await asyncio.gather(*(limiter.retry_after("somebody", USUAL) for _ in range(number)))
+        assert answers == [None] * number
+    assert await limiter.retry_after("somebody", USUAL) == 10
+
+
 async def test_concurrent_requests_to_several_servers_are_each_counted_once(
     limiters: list[RateLimiter],
 ) -> None:
