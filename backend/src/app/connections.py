@@ -6,7 +6,7 @@ out with connections that ask for nothing.
 """
 
 import asyncio
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -28,6 +28,38 @@ class HeadersTooLargeError(Exception):
     """The headers of a request exceed HEADERS_BYTES."""
 
 
+class _Writer:
+    """Writes what a turn of the event loop writes at once: the head of a response with its body.
+
+    uvicorn writes them one after the other, and each is a call of the system and a packet.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._pieces: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._pieces:
+            self._loop.call_soon(self._flush)
+        self._pieces.append(data)
+
+    def write_eof(self) -> None:
+        self._flush()
+        self._transport.write_eof()
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._pieces:
+            pieces, self._pieces = self._pieces, []
+            self._transport.write(b"".join(pieces))
+
+
 class LimitedProtocol(HttpToolsProtocol):
     """A connection. A timer runs while it waits for its client."""
 
@@ -40,7 +72,7 @@ class LimitedProtocol(HttpToolsProtocol):
     _is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn narrows the type too
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", _Writer(transport, self.loop)))
         self._awaited = "request"
         self._start_timer()
         if len(self.connections) > CONNECTIONS:

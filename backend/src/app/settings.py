@@ -1,6 +1,7 @@
 """Settings from the process environment, validated once as a whole and immutable."""
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -152,14 +153,7 @@ class Settings(BaseSettings):
     @property
     def origins(self) -> frozenset[str]:
         """The origins from which a browser may send its cookies."""
-        urls = [self.public_url, self.frontend_url or self.public_url, *self.trusted_origins]
-        parts = urlsplit(self.public_url)
-        if parts.hostname in _LOOPBACK:
-            # The local machine has both names.
-            urls += [
-                f"{parts.scheme}://{host}:{parts.port or 80}" for host in ("localhost", "127.0.0.1", "[::1]")
-            ]
-        return frozenset(_host(url) + ANY_PORT if url.endswith(ANY_PORT) else origin(url) for url in urls)
+        return _origins(self.public_url, self.frontend_url or self.public_url, *self.trusted_origins)
 
     def trusts(self, url: str) -> bool:
         """Return whether a browser may send its cookies from a page at this URL. Raises ValueError."""
@@ -171,6 +165,16 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{(self.data_dir / 'todo.db').absolute()}"
+
+
+@lru_cache
+def _origins(public_url: str, *others: str) -> frozenset[str]:
+    urls, parts = [public_url, *others], urlsplit(public_url)
+    if parts.hostname in _LOOPBACK:
+        # The local machine has both names.
+        names = ("localhost", "127.0.0.1", "[::1]")
+        urls += [f"{parts.scheme}://{name}:{parts.port or 80}" for name in names]
+    return frozenset(_host(url) + ANY_PORT if url.endswith(ANY_PORT) else origin(url) for url in urls)
 
 
 def origin(url: str) -> str:
