@@ -23,11 +23,12 @@ class Edit:
         return f"{self.how} {'.'.join(map(str, self.path))}"
 
     def apply(self, document: Document) -> Document:
-        """Return a changed copy."""
-        changed = copy.deepcopy(document)
+        """Return a changed copy, which shares what is not changed."""
+        changed = copy.copy(document)
         *above, last = self.path
         place: Any = changed
         for key in above:
+            place[key] = copy.copy(place[key])
             place = place[key]
         if self.how == "remove":
             del place[last]

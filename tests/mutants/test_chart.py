@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from automation.kubernetes.target import RELEASE, kubernetes
 from automation.kubernetes.target import chart as folder_of
 from automation.verify.check import Outcome, registered
 from automation.verify.checks import chart as checks
+from automation.verify.checks.chart_model import required
 from automation.verify.facts import Chart, Charts
 from automation.verify.gather import charts
 from tests.mutants.edits import Document, edits
@@ -54,20 +54,18 @@ def rendered(read: Charts) -> tuple[Chart, ...]:
     return read.every
 
 
-def failed(chart: Chart) -> set[str]:
+def failed(wanted: Document, objects: Document) -> set[str]:
     """Return the names of the checks that fail."""
-    return {name for name, _ in checks.found(CONTRACT, chart)}
+    return {name for name, _ in checks.found(wanted, objects)}
 
 
 def test_every_edit_of_a_rendered_object_fails_a_check(rendered: tuple[Chart, ...]) -> None:
     assert len(rendered) == len(charts.COMBINATIONS)
     names = set()
     for chart in rendered:
-        assert failed(chart) == set()
-        found = {
-            str(edit): failed(replace(chart, objects=edit.apply(chart.objects)))
-            for edit in edits(chart.objects)
-        }
+        wanted = required(CONTRACT, chart)
+        assert failed(wanted, chart.objects) == set()
+        found = {str(edit): failed(wanted, edit.apply(chart.objects)) for edit in edits(chart.objects)}
         assert [edit for edit, checks in found.items() if not checks] == []
         names |= set().union(*found.values())
     assert names == {check.name for check in registered() if check.name.startswith("chart-")} - {OPTIONS.name}
@@ -112,7 +110,7 @@ def test_every_edit_of_the_chart_is_refused_or_fails_a_check(
     work = [*every()]
     parts = [work[number::_COPIES] for number in range(_COPIES)]
     with ThreadPoolExecutor(_COPIES) as pool:
-        found = pool.map(partial(survivors_of, rendered[0]), copies, parts)
+        found = pool.map(partial(survivors_of, required(CONTRACT, rendered[0])), copies, parts)
     unexplained = [
         name
         for part in found
@@ -122,7 +120,7 @@ def test_every_edit_of_the_chart_is_refused_or_fails_a_check(
     assert unexplained == []
 
 
-def survivors_of(default: Chart, copy: Path, part: list[tuple[str, str, str]]) -> list[str]:
+def survivors_of(wanted: Document, copy: Path, part: list[tuple[str, str, str]]) -> list[str]:
     """Return the edits that are neither refused by Helm nor fail a check."""
     survivors = []
     for name, place, text in part:
@@ -139,6 +137,6 @@ def survivors_of(default: Chart, copy: Path, part: list[tuple[str, str, str]]) -
                 objects = charts.named(kept)
             except (yaml.YAMLError, KeyError, TypeError):
                 continue  # no manifest: the cluster refuses it
-            if passes_options(objects) if optional else not failed(replace(default, objects=objects)):
+            if passes_options(objects) if optional else not failed(wanted, objects):
                 survivors.append(name)
     return survivors

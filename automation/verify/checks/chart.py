@@ -11,7 +11,7 @@ from automation.contract.comparison import Difference, differences
 from automation.contract.contract import Contract
 from automation.verify.check import STATIC, Check, Finding, check, no_problem, register
 from automation.verify.checks.chart_model import optional, required
-from automation.verify.facts import Chart, Charts
+from automation.verify.facts import Charts, Document
 
 _ROWS: tuple[tuple[str, str, str], ...] = (
     ("chart-probes", "The pods have the contract's probes.", r"(Deployment|StatefulSet) .*Probe(\..*)?"),
@@ -57,9 +57,9 @@ _REMEDY = (
 )
 
 
-def found(contract: Contract, chart: Chart) -> Iterator[tuple[str, Difference]]:
+def found(wanted: Document, observed: Document) -> Iterator[tuple[str, Difference]]:
     """Yield the differences of a rendering, each with the name of the check of its place."""
-    for difference in differences(required(contract, chart), chart.objects):
+    for difference in differences(wanted, observed):
         yield (
             next(name for name, _, places in _ROWS if re.fullmatch(places, difference.path)),
             difference,
@@ -70,7 +70,7 @@ def _judge(check: str, contract: Contract, charts: Charts) -> Finding:
     return no_problem(
         f"{chart.place} {difference}".lstrip()
         for chart in charts.every
-        for name, difference in found(contract, chart)
+        for name, difference in found(required(contract, chart), chart.objects)
         if name == check
     )
 
