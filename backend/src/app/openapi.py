@@ -63,9 +63,9 @@ _DESCRIPTIONS = {
     400: "The body is malformed or invalid.",
     401: "There are no valid credentials.",
     403: "The request comes from another site, or the session is too old.",
-    404: "You have nothing with this id.",
+    404: "You have nothing with this id, or nothing to undo.",
     405: "The path has other methods.",
-    409: "This message is being answered.",
+    409: "This message is being answered, or the change cannot be undone any more.",
     413: "The body is too large.",
     415: "The content type is not supported.",
     422: "A value is invalid.",
@@ -147,6 +147,8 @@ def _errors(path: str, method: str, operation: Json) -> set[int]:
         statuses |= {404}
     if path == "/api/chat":
         statuses |= {409, 429}
+    if path == "/api/undo":
+        statuses |= {404, 409, 429}
     if path.startswith("/api/tasks") and method in _UNSAFE:
         statuses |= {429}
     return statuses

@@ -2,20 +2,19 @@
 
 from fastapi import APIRouter
 
-from app.accounts.dependencies import CurrentUserId
-from app.dependencies import DatabaseDep
 from app.tasks import journal
+from app.tasks.endpoints import ChangingCallerDep
 from app.tasks.journal import Undone, UndoRequest
 
 router = APIRouter(prefix="/api", tags=["tasks"])
 
 
 @router.post("/undo")
-async def undo(user_id: CurrentUserId, database: DatabaseDep, request: UndoRequest) -> Undone:
+async def undo(caller: ChangingCallerDep, request: UndoRequest) -> Undone:
     """Undo your last change of tasks, a named step, or the last change of one task.
 
     Changes of one request, or of one message in the chat, are one step. Changes can be undone for 30 days; a
     deleted task returns with the same id and times. Returns 404 if there is nothing to undo, and 409 if the
     step was undone before or its tasks have changed since.
     """
-    return await journal.undo(database, user_id, request)
+    return await journal.undo(caller.database, caller.user_id, request)
