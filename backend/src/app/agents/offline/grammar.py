@@ -23,6 +23,7 @@ from app.agents.offline.intents import (
     Edit,
     Incomplete,
     Intent,
+    ListTasks,
     NotUnderstood,
     Reference,
     Reopen,
@@ -187,7 +188,7 @@ def _command(text: str, now: datetime) -> Intent | None:
     return (
         _update(text, now)
         or _edit(text)
-        or _looks_at_list(text, now)
+        or (ListTasks() if verbs.LOOK_AT_LIST.match(text) else None)
         or _change_status(text)
         or parse_list(text, now)
         or _add(text, now)
@@ -202,10 +203,6 @@ def _update(text: str, now: datetime) -> Intent | None:
         added = _add(text, now)
         return replace(update, otherwise=added.tasks) if isinstance(added, Add) else update
     return update
-
-
-def _looks_at_list(text: str, now: datetime) -> Intent | None:
-    return parse_list(text, now) if verbs.LOOK_AT_LIST.match(text) else None
 
 
 def _stripped(text: str) -> Sentence:
