@@ -106,6 +106,22 @@ async def test_a_client_that_stops_sending_is_disconnected(
     assert await client.is_closed()
 
 
+async def test_two_hundred_slow_clients_are_disconnected_while_others_are_served(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "SECONDS", {"request": 2, "headers": 2, "body": 2})
+    sent = [b"", b"GET /api/nothing HTTP/1.1\r\nHost: local", POST + b"Content-Length: 100\r\n\r\n{"]
+    slow = [await connect() for _ in range(200)]
+    for number, client in enumerate(slow):
+        await client.send(sent[number % len(sent)])
+    other = await connect()
+    await other.send(REQUEST)
+    assert await other.status() == b"404"
+    for number, client in enumerate(slow):
+        assert await client.status() == (b"408" if number % len(sent) else b"")
+        assert await client.is_closed()
+
+
 async def test_a_client_that_sends_byte_by_byte_is_disconnected(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
