@@ -96,14 +96,18 @@ def internal_error() -> Problem:
 
 def allowed_methods(request: Request) -> str:
     """Return the documented methods of a path, as in the Allow header; an empty text for an unknown path."""
-    path = request.url.path
-    methods = {
-        method.upper()
-        for template, item in request.app.openapi()["paths"].items()
-        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)
-        for method in item
-    }
-    return ", ".join(sorted(methods))
+    path, paths = request.url.path, request.app.openapi()["paths"]
+    # A path of its own is not a parameter of another: /api/tasks/parse is no task.
+    documented = (
+        [paths[path]]
+        if path in paths
+        else [
+            item
+            for template, item in paths.items()
+            if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)
+        ]
+    )
+    return ", ".join(sorted({method.upper() for item in documented for method in item}))
 
 
 def install(app: FastAPI) -> None:

@@ -151,3 +151,8 @@ async def test_a_sentence_is_read_with_positions_for_python_and_javascript(signe
     ]
     problem = await ada.post("/api/tasks/parse", json={"text": "pay on 31 feb"})
     assert problem.json()["problem"] == "There is no 31 February."
+
+
+async def test_the_path_of_parsing_is_no_task(signed_in: SignIn) -> None:
+    response = await (await signed_in("Ada")).options("/api/tasks/parse")
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
