@@ -50,7 +50,7 @@ def test_startup_and_selection_import_no_agent() -> None:
         f"settings = {{'better_auth_secret': '{SECRET}', 'openai_api_key': 'sk-1'}}; "
         "Agents().choose(Settings.model_validate(settings)); "
         "Agents().choose(Settings.model_validate(settings | {'openai_api_key': None})); "
-        "sys.exit(', '.join({'openai', 'mcp', 'app.language', 'dateutil'} & set(sys.modules)) or 0)"
+        "sys.exit(', '.join({'openai', 'mcp', 'app.language.phrases'} & set(sys.modules)) or 0)"
     )
     source = str(Path(app.__path__[0]).parent)
     result = subprocess.run(

@@ -23,6 +23,7 @@ _HOUR_WORD = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve
 _HALF = r"([ap])\.?\s?m\b\.?"
 # The end of a span of time, which a task cannot hold.
 _TO = rf"\s*(?:-|–|to|until|till)\s*(?:\d{{1,2}}(?:[:.h]\d{{2}})?|{_HOUR_WORD})"
+_TO_HALF = rf"{_TO}\s?[ap]\.?\s?m\b\.?"
 WEAK, FAINT = Strength.WEAK, Strength.FAINT
 
 
@@ -38,13 +39,15 @@ def _note(end: str | None) -> str | None:
     return f"A task has one time; I left out “{end.strip()}”." if end else None
 
 
-@rule(rf"(\d{{1,2}}|{_HOUR_WORD})(?:[:.h](\d{{2}})|\s+(thirty|fifteen|forty-five))?({_TO})?\s?{_HALF}")
+@rule(
+    rf"(\d{{1,2}}|{_HOUR_WORD})(?:[:.h](\d{{2}})|\s+(thirty|fifteen|forty-five))?({_TO})?\s?{_HALF}({_TO_HALF})?"
+)
 def _half_day_clock(match: re.Match[str], _now: datetime) -> Piece:
     hour, minute = number_of(match[2]), int(match[3] or 0) or (number_of(match[4]) if match[4] else 0)
     if hour > 12:
         raise ImpossibleDateError(f"“{match[0].strip()}” is not a time of day.")
     hour = hour % 12 + (12 if match[6].lower() == "p" else 0)
-    return Piece(at=_time(hour, minute, match[0]), note=_note(match[5]))
+    return Piece(at=_time(hour, minute, match[0]), note=_note(match[5] or match[7]))
 
 
 @rule(rf"(\d{{1,2}}):(\d{{2}})(?::\d{{2}})?({_TO})?(?!:|\s?{_HALF})")

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, tzinfo
 # These modules register their rules.
 from app.language import clock as _clock
 from app.language import phrases as _phrases
+from app.language import recurrence as _recurrence
 from app.language.days import (
     MONTHS,
     NUMBER,
@@ -27,7 +28,7 @@ from app.language.days import (
     weekday_after,
 )
 from app.language.pieces import Piece, Strength, find_pieces
-from app.language.recurrence import first_occurrence, rule_text
+from app.language.rules import first_occurrence, rule_text
 
 DAY_PARTS = _clock.DAY_PARTS
 FAINT, WEAK, NAME, SURE = Strength
@@ -176,6 +177,10 @@ def _merged(run: Sequence[Piece], now: datetime) -> Found:
     if rule:
         return Found(_recurring(rule, run, at, now), spans, tuple(notes))
     day = _day(run, at, now)
+    weekdays = list(dict.fromkeys(piece.weekday for piece in run if piece.weekday is not None))
+    if len(weekdays) > 1:
+        first, *others = (WEEKDAYS[each].capitalize() for each in weekdays)
+        notes.append(f"A task has one date; I took {first} and left out {' and '.join(others)}.")
     if day is None:
         passed = at is not None and at <= now.time()
         when = When(later(now.date(), days=1 if passed else 0), at, is_day_said=False)
@@ -330,4 +335,4 @@ def _period(which: str, count: str | None, unit: str, today: date) -> Window | N
     return None
 
 
-_REGISTERED = (_clock, _phrases)
+_REGISTERED = (_clock, _phrases, _recurrence)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from app.language.dates import When, find_when, left_in_title
+from app.language.pieces import PREPOSITION
 from app.language.sentences import BLANK, Sentence, compiled
 
 Priority = Literal["high", "medium", "low"]
@@ -133,7 +134,8 @@ def find_details(text: str, now: datetime) -> Details:
         for start, end in found.spans:
             taken.take("due", start, end)
     elif phrase := left_in_title(taken.rest, now):
-        notes.append(f"I left “{phrase}” in the title. For a date, say: on {phrase}")
+        day = re.sub(rf"^(?:{PREPOSITION}\s+)+", "", phrase, flags=re.IGNORECASE)
+        notes.append(f"I left “{phrase}” in the title. For a date, say: on {day}")
     spans = tuple(sorted(taken.spans, key=lambda span: span.start))
     due = found.when if found else None
     return Details(taken.rest, tuple(dict.fromkeys(tags)), priority, due, description, spans, tuple(notes))

@@ -125,6 +125,25 @@ def _nth_weekday(match: re.Match[str], now: datetime) -> Piece:
     return Piece(day=day)
 
 
+_HOLIDAYS = {
+    "christmas": (12, 25), "christmas day": (12, 25), "christmas eve": (12, 24), "halloween": (10, 31),
+    "new years eve": (12, 31), "new years day": (1, 1), "valentines day": (2, 14),
+}  # fmt: skip
+
+
+@rule(
+    r"(?:the\s+)?((?:christmas|xmas)(?:\s+(?:eve|day))?|new\s+year[’']?s\s+(?:eve|day)|halloween|valentine[’']?s\s+day)",
+    WEAK,
+)
+def _holiday(match: re.Match[str], now: datetime) -> Piece | None:
+    led = match["led"].lower().split()
+    # "For christmas" says what a task is for.
+    if not led or led[-1] not in ("on", "by", "before", "until", "till", "due"):
+        return None
+    name = " ".join(re.sub(r"[’']", "", match[2].lower()).replace("xmas", "christmas").split())
+    return Piece(day=next_calendar_date(*_HOLIDAYS[name], now.date()), strength=WEAK)
+
+
 # Days near today
 
 

@@ -1,23 +1,14 @@
-"""The phrases that say a repetition, and what a rule of RFC 5545 means.
-
-Rules hold on the wall clock of a time zone: 8 o'clock stays 8 o'clock when the clocks change.
-"""
+"""The phrases that say a repetition."""
 
 import re
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any
-
-from dateutil.rrule import rrulestr
+from datetime import datetime
 
 from app.language.days import (
     DAY,
     FULL_DAY,
     MONTH,
-    MONTHS,
     NUMBER,
     ORDINAL_WORD,
-    WEEKDAYS,
     month_number,
     next_calendar_date,
     number_of,
@@ -25,11 +16,9 @@ from app.language.days import (
     weekday_number,
 )
 from app.language.pieces import Piece, Strength, rule
+from app.language.rules import CODES, WORKDAYS
 
-_CODES = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-_WORKDAYS = "MO,TU,WE,TH,FR"
 _UNITS = {"day": "DAILY", "week": "WEEKLY", "month": "MONTHLY", "year": "YEARLY"}
-_SEARCHED_DAYS = 366 * 12
 _EVERY = r"(?:every|each)"
 _OTHER = rf"(?:(other|second|2nd|third|3rd|{NUMBER})\s+)?"
 _LIST = r"(?:\s*,\s*(?:and\s+)?|\s+and\s+|\s*&\s*|\s*/\s*)"
@@ -71,7 +60,7 @@ def _adverb(match: re.Match[str], _now: datetime) -> Piece:
 
 @rule(rf"{_EVERY}\s+(weekday|work(?:ing\s+)?day|business\s+day)s?|(?:on\s+)?(weekdays|workdays)")
 def _every_workday(_match: re.Match[str], _now: datetime) -> Piece:
-    return Piece(rule={"FREQ": "WEEKLY", "BYDAY": _WORKDAYS})
+    return Piece(rule={"FREQ": "WEEKLY", "BYDAY": WORKDAYS})
 
 
 @rule(rf"{_EVERY}\s+(morning|afternoon|evening|night)")
@@ -90,7 +79,7 @@ def _every_weekday(match: re.Match[str], _now: datetime) -> Piece:
     groups = match.groupdict()
     listed, interval = (groups["plural"], None) if "plural" in groups else (match[3], match[2])
     days = sorted({weekday_number(word) for word in re.findall(DAY, listed, re.IGNORECASE)})
-    by_day = ",".join(_CODES[day] for day in days)
+    by_day = ",".join(CODES[day] for day in days)
     strength = FAINT if "plural" in groups else Strength.SURE
     return Piece(rule={"FREQ": "WEEKLY", **_interval(interval), "BYDAY": by_day}, strength=strength)
 
@@ -98,7 +87,7 @@ def _every_weekday(match: re.Match[str], _now: datetime) -> Piece:
 @rule(rf"{_EVERY}\s+({ORDINAL_WORD})\s+({DAY}){_OF_MONTH}")
 @rule(rf"(?:the\s+)?({ORDINAL_WORD})\s+({DAY})\s+(?:of|in)\s+(?:every|each)\s+month")
 def _every_nth_weekday(match: re.Match[str], _now: datetime) -> Piece:
-    by_day = f"{ordinal_of(match[2])}{_CODES[weekday_number(match[3])]}"
+    by_day = f"{ordinal_of(match[2])}{CODES[weekday_number(match[3])]}"
     return Piece(rule={"FREQ": "MONTHLY", "BYDAY": by_day})
 
 
@@ -123,104 +112,3 @@ def _every_month_day(match: re.Match[str], _now: datetime) -> Piece | None:
 def _every_date(match: re.Match[str], now: datetime) -> Piece:
     day, month = int(match[2] or match[5]), month_number(match[3] or match[4])
     return Piece(day=next_calendar_date(month, day, now.date()), rule={"FREQ": "YEARLY"})
-
-
-def rule_text(parts: Mapping[str, str]) -> str:
-    """Return a rule as RFC 5545 writes it."""
-    return ";".join(f"{name}={value}" for name, value in parts.items())
-
-
-def first_occurrence(rule: str, start: date, at: time | None, now: datetime) -> date:
-    """Return the day of the first occurrence from `start` that has not passed."""
-    wall = datetime.combine(start, at or time())
-    if at is not None and wall <= now.replace(tzinfo=None):
-        start = date.fromordinal(start.toordinal() + 1)
-    # The interval counts from the first occurrence, which is the nearest one.
-    nearest = re.sub(r";INTERVAL=\d+", "", rule)
-    midnight = datetime.combine(start, time())
-    found = rrulestr(nearest, dtstart=midnight).after(midnight, inc=True)
-    return found.date() if found else start
-
-
-def next_occurrence(
-    rule: str, due: datetime, zone: tzinfo, now: datetime, *, all_day: bool
-) -> datetime | None:
-    """Return the occurrence after `due` that has not passed, or None after the last one.
-
-    Occurrences that were missed are skipped. Of a whole-day task, the days are compared.
-
-    Args:
-        rule: a rule as RFC 5545 writes it.
-        due: the present due date (aware).
-        zone: the zone on whose wall clock the rule holds.
-        now: the present time (aware).
-        all_day: whether only the day counts.
-    """
-    wall = due.astimezone(zone).replace(tzinfo=None)
-    present = now.astimezone(zone).replace(tzinfo=None)
-    if all_day:
-        present = datetime.combine(present.date(), time()) - timedelta(seconds=1)
-    # A rule may never hold, such as on 31 February.
-    until = max(wall, present) + timedelta(days=_SEARCHED_DAYS)
-    occurrences: Any = rrulestr(rule, dtstart=wall)
-    if occurrences._until is None or occurrences._until > until:  # noqa: SLF001 - it has no public name
-        occurrences = occurrences.replace(until=until)
-    found = occurrences.after(max(wall, present))
-    # Through UTC, so that a time that the clock skips moves forward.
-    return found.replace(tzinfo=zone).astimezone(UTC) if found else None
-
-
-def anchored(rule: str, due: datetime) -> str:
-    """Return a rule with its day of the month, as people mean it: short months have their last day instead.
-
-    RFC 5545 would skip the months without a 31st, and the years without 29 February.
-
-    Args:
-        rule: a rule as RFC 5545 writes it.
-        due: the first occurrence, on the wall clock.
-    """
-    parts = dict(part.split("=", 1) for part in rule.split(";"))
-    if due.day <= 28 or parts["FREQ"] not in ("MONTHLY", "YEARLY") or {"BYDAY", "BYMONTHDAY"} & set(parts):
-        return rule
-    if parts["FREQ"] == "YEARLY":
-        return f"{rule};BYMONTH={due.month};{_day_or_last(due.day)}" if due.month == 2 else rule
-    return f"{rule};{_day_or_last(due.day)}"
-
-
-def _day_or_last(day: int) -> str:
-    return f"BYMONTHDAY={','.join(str(number) for number in range(28, day + 1))};BYSETPOS=-1"
-
-
-def say_recurrence(rule: str) -> str:
-    """Return a rule in words: "every Monday", "every 2 weeks on Tuesday"."""
-    parts = dict(part.split("=", 1) for part in rule.split(";"))
-    unit = {"DAILY": "day", "WEEKLY": "week", "MONTHLY": "month", "YEARLY": "year"}.get(parts.get("FREQ", ""))
-    if unit is None:
-        return "repeats"
-    count = int(parts.get("INTERVAL", "1"))
-    every = f"every {unit}" if count == 1 else f"every {count} {unit}s"
-    if parts.get("BYDAY") == _WORKDAYS and count == 1:
-        return "every weekday"
-    if by_day := parts.get("BYDAY"):
-        names = [_say_weekday(code) for code in by_day.split(",")]
-        days = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-        return f"every {days}" if unit == "week" and count == 1 else f"{every} on {days}"
-    if month_days := parts.get("BYMONTHDAY"):
-        named = month_days.split(",")[-1] if "BYSETPOS" in parts else month_days
-        if named in ("-1", "31"):
-            return f"{every} on the last day"
-        return f"{every} on the {_ordinal(int(named))}" if named.isdigit() else every
-    if month := parts.get("BYMONTH"):
-        return f"{every} in {MONTHS[int(month) - 1].capitalize()}"
-    return every
-
-
-def _say_weekday(code: str) -> str:
-    name = WEEKDAYS[_CODES.index(code[-2:])].capitalize() if code[-2:] in _CODES else code
-    ordinal = code[:-2].lstrip("+")
-    return name if not ordinal else f"the {'last' if ordinal == '-1' else _ordinal(int(ordinal))} {name}"
-
-
-def _ordinal(number: int) -> str:
-    ending = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"

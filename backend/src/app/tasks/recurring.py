@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from dateutil.rrule import rrulestr
 from pydantic import AfterValidator, Field, StringConstraints
 
-from app.language.recurrence import anchored, next_occurrence
+from app.language.rules import anchored, next_occurrence
 from app.tasks.models import RECURRENCE_LENGTH
 
 _PART = (

@@ -36,6 +36,7 @@ from app.agents.offline.intents import (
     Undo,
     Update,
 )
+from app.agents.offline.listing import filters
 from app.agents.offline.matching import matches
 from app.agents.protocol import (
     AgentError,
@@ -182,20 +183,7 @@ class _Turn(Changing):
     def _list(self, wish: ListTasks) -> Answer:
         values: JsonObject = {"status": wish.status, "limit": 1 if wish.count_only else LINES_SHOWN}
         values["sort"] = "created" if wish.status == "completed" else "due"
-        for name, value in (("priority", wish.priority), ("tag", wish.tag), ("query", wish.query)):
-            if value:
-                values[name] = value[:200]
-        first, last = (
-            ("completed_from", "completed_until") if wish.status == "completed" else ("due_from", "due_until")
-        )
-        if wish.window and wish.window.first:
-            values[first] = wish.window.first.isoformat()
-        if wish.window and wish.window.last:
-            values[last] = wish.window.last.isoformat()
-        if wish.overdue:
-            values["overdue"] = True
-        if wish.undated:
-            values["undated"] = True
+        values |= filters(wish)
         outcome = yield Call("list_tasks", values)
         if outcome.output is None:
             return f"I could not read your tasks: {outcome.error}"

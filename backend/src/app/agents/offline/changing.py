@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from app.agents.offline import memory, wording
 from app.agents.offline.handlers import AT_ONCE, LINES_SHOWN, Answer, Call, Found
-from app.agents.offline.intents import Ask, Complete, Delete, Edit, Reference, Reopen, Update
+from app.agents.offline.intents import Ask, Complete, Delete, Edit, ListTasks, Reference, Reopen, Update
+from app.agents.offline.listing import filters, parse_list
 from app.agents.offline.matching import exact_matches, matches, search_words
 from app.agents.protocol import HistoryMessage, JsonObject
 from app.language.dates import When, delayed
+from app.language.days import ImpossibleDateError
 
 Target = Complete | Reopen | Delete | Update
 _PARTS = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+|\s*&\s*", re.IGNORECASE)
@@ -139,8 +142,9 @@ class Changing:
     # Changing
 
     def _on_target(self, wish: Target) -> Answer:
-        if wish.target.everything is not None:
-            return (yield from self._on_everything(wish))
+        kind = self._kind(wish.target)
+        if wish.target.everything is not None and (kind or not wish.target.kind):
+            return (yield from self._on_everything(wish, kind))
         found = yield from self._find(wish)
         if isinstance(found, str):
             if isinstance(wish, Complete) and wish.is_implied and found.startswith("I find no"):
@@ -165,12 +169,24 @@ class Changing:
         self._has_changed = True
         return wording.describe_undo(outcome.output, self._now)
 
-    def _on_everything(self, wish: Target) -> Answer:
-        if isinstance(wish, Update):
+    def _kind(self, target: Reference) -> ListTasks | None:
+        """Return the tasks that "all …" means; None if the words are rather a name ("all hands meeting")."""
+        if not target.kind:
+            return None
+        try:
+            wanted = parse_list(f"list {target.kind}", self._now)
+        except ImpossibleDateError:
+            return None
+        return wanted if wanted and not wanted.query else None
+
+    def _on_everything(self, wish: Target, wanted: ListTasks | None) -> Answer:
+        if isinstance(wish, Update) and (wish.title or wish.description):
             return "I change one task at a time. Which one?"
         kind = wish.target.everything
-        if isinstance(wish, Complete | Reopen) and kind != "overdue":
-            kind = "open" if isinstance(wish, Complete) else "completed"
+        if wanted:
+            kind = "overdue" if wanted.overdue else wanted.status
+        if not isinstance(wish, Delete) and kind != "overdue":
+            kind = "completed" if isinstance(wish, Reopen) else "open"
         values: JsonObject = {
             "status": "open" if kind == "overdue" else kind,
             "sort": "created",
@@ -182,6 +198,8 @@ class Changing:
             values["tag"] = wish.target.tag
         if wish.target.query:
             values["query"] = wish.target.query
+        if wanted:
+            values |= filters(wanted)
         outcome = yield Call("list_tasks", values)
         if outcome.output is None:
             return f"I could not read your tasks: {outcome.error}"
@@ -190,7 +208,7 @@ class Changing:
         described += f" tagged #{wish.target.tag}" if wish.target.tag else ""
         described += f" with {wording.quoted(wish.target.query)}" if wish.target.query else ""
         if not tasks:
-            return f"You have no {described}."
+            return f"{wording.describe_list(wanted, 0)}." if wanted else f"You have no {described}."
         self._is_guess = True
         said = yield from self._apply(wish, tasks)
         left = total - len(tasks)
@@ -199,11 +217,20 @@ class Changing:
         return f"{said}\nI change at most {AT_ONCE} at once: {left:,} are left.".strip()
 
     def _apply(self, wish: Target, tasks: Sequence[JsonObject]) -> Answer:
-        if isinstance(wish, Delete) and (len(tasks) > 1 or self._is_guess or not wish.is_sure):
+        is_doubtful = len(tasks) > 1 or self._is_guess
+        if isinstance(wish, Delete) and (is_doubtful or not wish.is_sure):
             for task in tasks:
                 yield Call("delete_task", {"id": task["id"]}, held=f"Delete {wording.quoted(task['title'])}")
             self._is_holding = True
             return ""
+        if isinstance(wish, Update) and len(tasks) > 1:
+            calls = [(task, self._change(wish, task)) for task in tasks]
+            for task, call in calls:
+                if isinstance(call, Call):
+                    yield replace(call, held=f"Change {wording.quoted(task['title'])}")
+                    self._is_holding = True
+            problems = [call for _, call in calls if isinstance(call, str)]
+            return "\n".join(problems)
         changed: list[JsonObject] = []
         for task in tasks:
             call = self._change(wish, task)

@@ -37,7 +37,7 @@ from app.agents.offline.intents import (
 from app.agents.offline.listing import parse_list
 from app.agents.offline.references import parse_reference
 from app.language.dates import find_when
-from app.language.details import find_details, read_task
+from app.language.details import NewTask, find_details, read_task
 from app.language.sentences import Sentence, clean, compiled, without_politeness
 
 SENTENCE_LIMIT = 500
@@ -269,8 +269,27 @@ def _add(text: str, now: datetime) -> Intent | None:
     qualifier = match.groupdict().get("qualifier")
     if qualifier:
         body = f"{body}, {qualifier.strip()}"
+    dated = _each_dated(body, now)
+    if dated is not None:
+        return Add(dated)
     task = read_task(_without_lead(body, now), now)
     return Add((task,)) if task else Incomplete("add")
+
+
+_AND = compiled(r"\s*[,;]\s*(?:and\s+)?|\s+and\s+")
+
+
+def _each_dated(body: str, now: datetime) -> tuple[NewTask, ...] | None:
+    """Return the tasks of "eggs tomorrow and bread on friday"; None unless each has a day."""
+    cuts = [match.span() for match in _AND.finditer(Sentence(body).text)]
+    starts, ends = [0, *(end for _, end in cuts)], [*(start for start, _ in cuts), len(body)]
+    parts = [body[start:end] for start, end in zip(starts, ends, strict=True)]
+    if not 1 < len(parts) <= TASKS_PER_MESSAGE:
+        return None
+    tasks = [read_task(part, now) for part in parts]
+    if all(task and task.due and task.due.is_day_said for task in tasks):
+        return tuple(task for task in tasks if task)
+    return None
 
 
 def _without_lead(body: str, now: datetime) -> str:
@@ -287,7 +306,8 @@ def _without_lead(body: str, now: datetime) -> str:
 
 def _choice(text: str) -> Intent | None:
     reference = parse_reference(text)
-    if reference.positions or reference.first or reference.it or reference.everything:
+    is_all = reference.everything is not None and not reference.kind
+    if reference.positions or reference.first or reference.it or is_all:
         return Choose(reference)
     return None
 

@@ -21,6 +21,8 @@ class Reference:
     everything: Literal["all", "open", "completed", "overdue"] | None = None
     tag: str | None = None
     query: str | None = None
+    kind: str | None = None
+    """All tasks of a kind, as the sentence says it: "due today", "high priority"."""
 
     def __bool__(self) -> bool:
         return bool(self.positions or self.first or self.it or self.name or self.everything)

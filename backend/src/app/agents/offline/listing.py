@@ -6,6 +6,7 @@ from typing import Literal
 
 from app.agents.offline import verbs
 from app.agents.offline.intents import ListTasks
+from app.agents.protocol import JsonObject
 from app.language.dates import Window, find_window
 from app.language.details import PRIORITIES, TAG, Priority, priority_of
 from app.language.sentences import Sentence
@@ -72,6 +73,24 @@ def parse_list(text: str, now: datetime) -> ListTasks | None:
         window = Window(window.label, max(window.first, now.date()), window.last)
     tag = tags[0] if tags else None
     return ListTasks(status, priority, tag, query, window, overdue, undated, count_only)
+
+
+def filters(wish: ListTasks) -> JsonObject:
+    """Return the arguments of list_tasks that select these tasks, but for their status."""
+    values: JsonObject = {}
+    for name, value in (("priority", wish.priority), ("tag", wish.tag), ("query", wish.query)):
+        if value:
+            values[name] = value[:200]
+    kind = "completed" if wish.status == "completed" else "due"
+    if wish.window and wish.window.first:
+        values[f"{kind}_from"] = wish.window.first.isoformat()
+    if wish.window and wish.window.last:
+        values[f"{kind}_until"] = wish.window.last.isoformat()
+    if wish.overdue:
+        values["overdue"] = True
+    if wish.undated:
+        values["undated"] = True
+    return values
 
 
 def _asks_for_tasks(plain: str, query: str) -> bool:

@@ -58,6 +58,7 @@ _EVERYTHING = compiled(
     r"(?:\s+(?:on|from|in)\s+(?:my|the)\s+list)?(?:\s+(?:tagged(?:\s+(?:with|as))?|with\s+(?:the\s+)?tag)\s+#?([\w-]+)|\s+#([\w-]+)"
     r"|\s+(?:about|containing|mentioning|that\s+mention)\s+(.+))?$"
 )
+_ALL_OF_A_KIND = compiled(r"^(?:all|every|everything|each)\s+(?:of\s+)?(?:my\s+|the\s+)?(.+)$")
 _ARTICLES = compiled(
     r"^(?:(?:my|the|a|an|that|this)\s+)?(?:(?:task|to-?do|item|one|reminder)\s+)?(?:(?:called|named|titled|about|to|for|:)\s+)?(?:my\s+|the\s+)?"
 )
@@ -85,6 +86,8 @@ def parse_reference(text: str) -> Reference:
         elif kind == "overdue":
             status = "overdue"
         return Reference(everything=status, tag=everything[3] or everything[4], query=everything[5])
+    if kind := _ALL_OF_A_KIND.match(plain):
+        return Reference(everything="all", kind=kind[1], name=sentence.original)
     first = _FIRST.match(plain)
     if first:
         count = _COUNTS.get(first[2]) or int(first[2])

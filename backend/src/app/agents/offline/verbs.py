@@ -27,6 +27,7 @@ ADD = (
     compiled(
         r"^i\s*(?:['’]ve\s+got|have\s+got|have|need|must|should|ought|gotta|want|['’]d\s+better|['’]ll\s+have)\s+(?:to\s+)?(?:remember\s+to\s+)?(?!to\s+(?:see|know|list)|(?:a|any|no|nothing)\b)(?P<body>.+)$"
     ),
+    compiled(r"^(?:need|have|got|gotta|must|want)\s+(?:to\s+)(?P<body>.+)$"),
     compiled(r"^\+\s*(?P<body>.+)$"),
 )
 ON_MY_LIST = compiled(
@@ -182,6 +183,9 @@ SET_DUE = (
         r"^(?:change|set|move|update|push|shift)\s+(?:the\s+)?(?:due\s+date|deadline|date|due|time|due\s+time)\s+(?:of|for|on)\s+(?P<target>.+?)\s+(?:to|for|until|on|as|by|at)\s+(?P<when>.+)$"
     ),
     compiled(r"^bring\s+(?P<target>.+?)\s+forward\s+(?P<when>(?:by|to|on)\s+.+)$"),
+    compiled(
+        r"^(?:move|postpone|reschedule|push|delay|defer|shift)\s+(?P<target>(?:all|every|everything|each)\b.+?)\s+(?P<when>(?:to|until|till|by)\s+.+)$"
+    ),
     compiled(
         r"^(?:move|postpone|reschedule|push(?:\s+back)?|delay|defer|shift|snooze|bring\s+forward|put\s+off|schedule)\s+(?P<target>.+?)\s+(?P<when>(?:back\s+)?(?:to|until|till|for|by|on|from|at)\s+.+|(?:tomorrow|today|tonight|tmrw|next|this|in|on|by|mon|tue|tues|wed|weds|thu|thur|thurs|fri|sat|sun|\w+day)\b.*)$"
     ),

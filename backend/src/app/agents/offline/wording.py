@@ -7,7 +7,7 @@ from app.agents.offline.grammar import SENTENCE_LIMIT
 from app.agents.offline.intents import TITLE_LIMIT, ListTasks
 from app.agents.protocol import JsonObject
 from app.language.days import say_day
-from app.language.recurrence import say_recurrence
+from app.language.rules import say_recurrence
 
 HELP = (
     "I look after your to-do list: I add, list, change, complete and delete tasks. Try one of these:\n"
@@ -85,7 +85,8 @@ def describe_state(task: JsonObject, now: datetime) -> str:
 def describe_undo(output: JsonObject, now: datetime) -> str:
     """Describe what an undo put back."""
     lines = []
-    for change in output["changes"]:
+    # A step may change a task several times; the last change that it takes back decides.
+    for change in {each["title"]: each for each in output["changes"]}.values():
         name = quoted(change["title"])
         match change["undone"]:
             case "added":
