@@ -2,7 +2,7 @@
 
 import { ArrowDown, PanelRightClose, SquarePen } from "lucide-react";
 import dynamic from "next/dynamic";
-import { Fragment, type RefObject, useCallback, useRef, useState } from "react";
+import { Fragment, type RefObject, useRef } from "react";
 import { Button, IconButton } from "@/components/ui/button";
 import { classNames } from "@/components/ui/class-names";
 import { useDraft } from "@/lib/drafts";
