@@ -47,35 +47,38 @@ async def leaks(
     """Return the secrets in the files of each service, and under an empty name those of the whole project.
 
     Args:
-        written: The texts of Dockerfiles by service, instead of the project's own.
+        written: The texts of Dockerfiles by service, instead of the project's own. Only these services are
+            searched then, and not the project.
     """
     root = settings.root
+    texts = written or {service: read_text(root, file) for service, file in _DOCKERFILES.items()}
     with Scan(settings, known(settings, profile)) as scan:
 
         def add(owner: tuple[str, str], file: str, area: str, name: str = "") -> None:
             with (root / file).open("rb") as opened:
                 scan.add(owner, file, opened, area=area, name=name)
 
-        for service, file in _DOCKERFILES.items():
-            text = (written or {}).get(service, read_text(root, file))
+        for service, text in texts.items():
+            file = _DOCKERFILES[service]
             scan.add((service, "dockerfile"), file, io.BytesIO(text.encode()), area="context")
             for path in context.load(root, file).files():
                 if (root / path).is_file():
                     add((service, "context"), path, "context")
-        add(("", "template"), environment.TEMPLATE, "context", name=".env")
-        for path in _declaring(root):
-            add(("", "defaults"), path, "declared")
+        if written is None:
+            add(("", "template"), environment.TEMPLATE, "context", name=".env")
+            for path in _declaring(root):
+                add(("", "defaults"), path, "declared")
         try:
             found = await scan.leaks()
         except AutomationError as error:
             failure = Leaks(failure=error.what, remedy=" or ".join(error.remedies))
-            return dict.fromkeys(("", *_DOCKERFILES), failure)
+            return dict.fromkeys(("", *texts), failure)
 
     def lines(service: str, part: str) -> tuple[str, ...]:
         each = sorted(found.get((service, part), ()), key=lambda leak: (leak.place, leak.line))
         return tuple(dict.fromkeys(f"{leak}:{leak.line}" for leak in each))
 
-    services = {name: Leaks(lines(name, "dockerfile"), lines(name, "context")) for name in _DOCKERFILES}
+    services = {name: Leaks(lines(name, "dockerfile"), lines(name, "context")) for name in texts}
     return {**services, "": Leaks(template=lines("", "template"), defaults=lines("", "defaults"))}
 
 

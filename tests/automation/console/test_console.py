@@ -135,7 +135,7 @@ def test_for_a_program_each_line_is_json_and_the_notices_are_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("task", "code"),
-    [("status", 0), ("env-check", 1), ("down", 0), ("doctor", 0), ("up", 1)],
+    [("status", 0), ("env-check", 2), ("down", 0), ("doctor", 0), ("up", 1)],
 )
 def test_with_json_every_line_of_output_parses(project: Project, task: str, code: int) -> None:
     flags = ["--backend-port", "1"] if task == "up" else []

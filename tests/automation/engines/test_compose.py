@@ -196,7 +196,7 @@ def test_a_bad_settings_file_stops_the_start_before_docker_is_asked_for_anything
 ) -> None:
     (project.root / ".env").write_text("BETTER_AUTH_SECRET=short\nPOSTGRES_PASSWORD=with@sign\n")
     result = project.invoke("compose-up", "--detach", *project.ports)
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert "2 problems in .env" in result.stderr
     assert "with@sign" not in result.stderr
     assert not docker.exists()

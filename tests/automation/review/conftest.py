@@ -71,7 +71,13 @@ def repository(project: Project, tmp_path: Path) -> Repository:
     docker.chmod(0o755)
     made = Repository(project, programs)
     locks = [f"requirements/{name}.txt" for name in ("dev", "lint", "test")]
-    for name in ("deploy/rules.toml", "backend/pyproject.toml", "backend/requirements.txt", *locks):
+    for name in (
+        "deploy/rules.toml",
+        "deploy/secrets.toml",
+        "backend/pyproject.toml",
+        "backend/requirements.txt",
+        *locks,
+    ):
         shutil.copy(ROOT / name, project.root / name)
     made.own.write_text(OWN, encoding="utf-8")
     made.own.with_name(".dockerignore").write_text("*\n!src\n", encoding="utf-8")
