@@ -85,9 +85,12 @@ class RateLimiter:
         """
         if limit.block == 1:
             return await self._count(key, limit)
+        _, start = self._blocks.get(key, (0, 0))
+        if abs(self._now() - start) >= limit.window_s * 1000:
+            self._blocks.pop(key, None)
         while True:
             left, start = self._blocks.get(key, (0, 0))
-            if left > 0 and abs(self._now() - start) < limit.window_s * 1000:
+            if left > 0:
                 self._blocks[key] = left - 1, start
                 return None
             # Concurrent requests share a block, instead of counting one each.
