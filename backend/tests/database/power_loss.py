@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_void_p
 from pathlib import Path
 
-_OPEN = CFUNCTYPE(c_int, c_void_p, c_char_p, c_void_p, c_int, c_void_p)
+# The name is a pointer, not bytes: SQLite goes on using it, and a copy would end with the call.
+_OPEN = CFUNCTYPE(c_int, c_void_p, c_void_p, c_void_p, c_int, c_void_p)
 _SYNC = CFUNCTYPE(c_int, c_void_p, c_int)
 _METHODS = 19
 """The members of `sqlite3_io_methods`: its version, and 18 functions."""
@@ -71,10 +72,10 @@ def watched_disk() -> Iterator[Disk]:
     # A copy: the member itself follows the assignment below.
     original, disk = _OPEN(ctypes.cast(vfs.open, c_void_p).value or 0), Disk()
 
-    def open_file(system: int, name: bytes | None, file: int, flags: int, out: int) -> int:
+    def open_file(system: int, name: int | None, file: int, flags: int, out: int) -> int:
         result = int(original(system, name, file, flags, out))
         if result == 0 and name:
-            disk._watch(Path(name.decode()), file)
+            disk._watch(Path(ctypes.string_at(name).decode()), file)
         return result
 
     function = _OPEN(open_file)
