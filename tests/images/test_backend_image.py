@@ -314,7 +314,8 @@ for directory, _, files in os.walk(top):
         parts = [part for part in os.path.relpath(directory, top).split("/") if part != "."]
         if rest.split(".")[-1] in ("py", "pyc", "so") and all(part.isidentifier() for part in (*parts, stem)):
             names.add(".".join(parts if stem == "__init__" else (*parts, stem)))
-own = {name.partition(".")[0] for name in names} | sys.stdlib_module_names
+of_windows = {"_overlapped", "_winapi", "msvcrt", "nt", "winreg", "winsound"}
+own = {name.partition(".")[0] for name in names} | sys.stdlib_module_names - of_windows
 missed = {}
 for name in sorted(names):
     try:
