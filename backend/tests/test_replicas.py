@@ -62,8 +62,12 @@ def replicas(database_url: str, provider: ModelServer, tmp_path: Path) -> Iterat
 @pytest.fixture
 async def ada(replicas: list[Server]) -> AsyncIterator[list[httpx2.AsyncClient]]:
     """Ada's browser on each server. She signed up on the first."""
+    # A client that keeps idle connections as long as a server would use one that the server is closing.
+    limits = httpx2.Limits(keepalive_expiry=2)
     clients = [
-        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", headers={"Origin": ORIGIN}, timeout=30)
+        httpx2.AsyncClient(
+            base_url=f"http://127.0.0.1:{server.port}", headers={"Origin": ORIGIN}, timeout=30, limits=limits
+        )
         for server in replicas
     ]
     body = {"name": "Ada", "email": f"{secrets.token_hex(4)}@example.org", "password": "correct horse"}

@@ -80,11 +80,11 @@ def test_an_insufficient_memory_limit(release: Release) -> None:
     error = failure(
         release,
         *ALONE,
-        "frontend.resources.limits.memory=24Mi",
-        "frontend.resources.requests.memory=24Mi",
+        "frontend.resources.limits.memory=12Mi",
+        "frontend.resources.requests.memory=12Mi",
         known=partial(container_is, phase="terminated", reason="OOMKilled"),
     )
-    assert "it exceeded its memory limit of 24Mi" in error.why
+    assert "it exceeded its memory limit of 12Mi" in error.why
     assert "increase resources.limits.memory in the values" in error.remedies
 
 
