@@ -115,7 +115,7 @@ class Scan:
                 why="the environment is older than its lock, or there is no wheel for this platform",
                 remedies=[
                     "./dev   updates the environment",
-                    "https://pypi.org/project/kingfisher-bin/#files   lists its platforms",
+                    "pip download kingfisher-bin   says whether there is a wheel for this platform",
                 ],
             )
         scanner = Program(sys.executable, self._settings.environ, Path(self._folder.name))

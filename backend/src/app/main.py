@@ -17,7 +17,7 @@ from app import health, logging, openapi, problems
 from app.accounts.endpoints import account_error_response
 from app.accounts.endpoints import router as accounts_router
 from app.accounts.errors import AccountError
-from app.accounts.service import Known
+from app.accounts.known import Known
 from app.admission import Admission, AdmissionMiddleware
 from app.agents.selection import Agents
 from app.chat.endpoints import router as chat_router

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import passwords, tokens
 from app.accounts.errors import AccountError
+from app.accounts.known import Known
 from app.accounts.models import Account, Session, SessionRow, SigningKey, User, UserRow
 from app.accounts.schemas import EMAIL, user_json
 from app.database import Condition, Database, Row, Statement, new_id, utc_now
@@ -19,10 +20,6 @@ REMEMBERED = timedelta(days=7)
 NOT_REMEMBERED = timedelta(days=1)
 EXTEND_AFTER = timedelta(days=1)
 FRESH = timedelta(days=1)
-
-KNOWN = 10_000
-"""The sessions whose users a server remembers."""
-
 _OF_TOKEN = Session.token == bindparam("token")
 _SESSION = Statement(
     select(Session.user_id.label("user_id"), Session.expires_at.label("expires_at")).where(_OF_TOKEN)
@@ -84,29 +81,6 @@ class SignedIn:
     def fresh(self) -> bool:
         """Whether the user signed in recently enough for sensitive actions."""
         return utc_now() - self.session.created_at < FRESH
-
-
-class Known:
-    """What this server remembers between requests because it never changes: no statement reads it again."""
-
-    def __init__(self) -> None:
-        self._users: dict[str, str] = {}
-        self.signing_key: SigningKey | None = None
-        """The newest one; whether it still is the newest, the database says."""
-
-    def user_of(self, token: str | None) -> str | None:
-        """Return the user of a session with this token, active or not."""
-        return None if token is None else self._users.get(token)
-
-    def remember(self, token: str, user_id: str) -> None:
-        """Remember the user of a session."""
-        self._users[token] = user_id
-        if len(self._users) > KNOWN:
-            del self._users[next(iter(self._users))]
-
-    def forget(self, token: str) -> None:
-        """Forget a session that has ended."""
-        self._users.pop(token, None)
 
 
 class Accounts:
