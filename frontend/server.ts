@@ -5,7 +5,7 @@
  * needs it: a route that is computed per request, a redirect or a rewrite.
  */
 import http from "node:http";
-import { answerApi } from "./lib/server/backend-proxy.ts";
+import { answerApi, sendFailure } from "./lib/server/backend-proxy.ts";
 import { trackClientAddresses } from "./lib/server/client-address.ts";
 import { stopOnSignals } from "./lib/server/draining.ts";
 import { backendAddress } from "./lib/server/environment.ts";
@@ -47,13 +47,6 @@ async function sendHealth(request: http.IncomingMessage, response: http.ServerRe
   response.end(request.method === "HEAD" ? undefined : body);
 }
 
-function fail(response: http.ServerResponse, error: unknown): void {
-  const cause = error instanceof Error ? error.message : "failed";
-  process.stderr.write(`${JSON.stringify({ level: "error", event: "a request failed", cause })}\n`);
-  if (response.headersSent) response.destroy();
-  else response.writeHead(500, { "content-type": "text/plain; charset=utf-8" }).end("Something went wrong.");
-}
-
 trackClientAddresses({ behindProxy: process.env.BEHIND_PROXY !== "no" });
 const server = http.createServer({
   headersTimeout: HEADERS_TIMEOUT_MS,
@@ -63,7 +56,7 @@ const server = http.createServer({
   shouldUpgradeCallback: () => false,
 });
 server.on("request", (request, response) => {
-  answer(request, response).catch((error: unknown) => fail(response, error));
+  answer(request, response).catch((error: unknown) => sendFailure(request, response, error));
 });
 server.on("error", (error: NodeJS.ErrnoException) => {
   const cause = error.code === "EADDRINUSE" ? `port ${port} is taken` : error.message;

@@ -4,7 +4,7 @@ import http from "node:http";
 import type net from "node:net";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { forwardToBackend, MAX_BODY_BYTES } from "./backend-proxy";
+import { forwardToBackend, MAX_BODY_BYTES, sendFailure } from "./backend-proxy";
 import { securityHeaders } from "./security-headers";
 
 type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void;
@@ -318,4 +318,17 @@ describe("a backend that does not respond", () => {
     }, "/api/tasks");
     expect(response.status).toBe(502);
   });
+});
+
+it("never answers a failure of its own with a bare 500", async () => {
+  const log = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  const front = await startBackend((request, response) => {
+    response.setHeader("content-type", "text/html");
+    sendFailure(request, response, new TypeError("broken"));
+  });
+  const response = await fetch(front, { headers: { "x-request-id": "r-1" } });
+  expect(response.status).toBe(500);
+  expect(response.headers.get("content-type")).toBe("application/problem+json");
+  expect(await response.json()).toMatchObject({ code: "internal_error", request_id: "r-1" });
+  expect(log.mock.calls.join()).toContain("broken");
 });

@@ -90,11 +90,24 @@ export async function forwardToBackend(
     await returnResponse(request, response, upstream, backend, requestId);
   } catch (error) {
     if (response.destroyed || response.headersSent) return;
-    report(error, requestId);
+    report("backend did not answer", error, requestId);
     for (const name of response.getHeaderNames()) response.removeHeader(name);
     const detail = "The to-do service is not responding. Try again shortly.";
     sendProblem(response, 502, "Bad gateway", detail, "backend_unreachable", requestId);
   }
+}
+
+/** Answers a request that this server failed to answer, and logs the cause. */
+export function sendFailure(request: Incoming, response: Answer, error: unknown): void {
+  const requestId = requestIdOf(request);
+  report("a request failed", error, requestId);
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  for (const name of response.getHeaderNames()) response.removeHeader(name);
+  const detail = "Something went wrong. Try again shortly.";
+  sendProblem(response, 500, "Internal server error", detail, "internal_error", requestId);
 }
 
 function belongsToBackend(path: string): boolean {
@@ -270,10 +283,8 @@ function sendProblem(
 }
 
 /** Logs the cause in one line, without the address, which may contain a password. */
-function report(error: unknown, requestId: string): void {
+function report(event: string, error: unknown, requestId: string): void {
   const cause =
     error instanceof TypeError ? error.message : ((error as NodeJS.ErrnoException).code ?? "failed");
-  process.stderr.write(
-    `${JSON.stringify({ level: "error", event: "backend did not answer", cause, request_id: requestId })}\n`,
-  );
+  process.stderr.write(`${JSON.stringify({ level: "error", event, cause, request_id: requestId })}\n`);
 }

@@ -36,7 +36,11 @@ export class NextRoutes {
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.#listener ??= this.#start();
+    this.#listener ??= this.#start().catch((error: unknown) => {
+      // The next request tries again.
+      this.#listener = undefined;
+      throw error;
+    });
     await (
       await this.#listener
     )(request, response);

@@ -223,7 +223,7 @@ async def _change(
 
     Args:
         make: returns the changed task, and the calls that change it. The first one returns a row if nobody
-            has changed the task since it was read; otherwise nothing happens, and it is made again.
+            has changed the task since it was read. Otherwise nothing changes, and the task is read again.
     """
     while True:
         if once is not None and (outcome := await idempotency.stored(database, user_id, once)) is not None:

@@ -223,7 +223,7 @@ class Changing:
                 yield Call("delete_task", {"id": task["id"]}, held=f"Delete {wording.quoted(task['title'])}")
             self._is_holding = True
             return ""
-        if isinstance(wish, Update) and len(tasks) > 1:
+        if isinstance(wish, Update) and len(tasks) > 1 and self._is_guess:
             calls = [(task, self._change(wish, task)) for task in tasks]
             for task, call in calls:
                 if isinstance(call, Call):
