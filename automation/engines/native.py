@@ -36,6 +36,8 @@ from automation.settings import Settings
 
 _STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.1
+# A development server that compiles a page on a busy machine answers nothing else meanwhile.
+_PATIENCE_SECONDS = 15.0
 _PORT_RACES = 3
 
 
@@ -257,9 +259,14 @@ async def _service_status(entry: ServiceRecord) -> ServiceStatus:
     if not entry.process.alive:
         return ServiceStatus(State.STOPPED, entry.address, entry.port, entry.process.pid)
     async with supervisor.client() as asking:
-        healthy = await supervisor.answer(asking, entry.health) == HTTPStatus.OK
-    state, memory = State.HEALTHY if healthy else State.UNHEALTHY, processes.resident(entry.process.pid)
-    return ServiceStatus(state, entry.address, entry.port, entry.process.pid, memory)
+        answer = await supervisor.answer(asking, entry.health, _PATIENCE_SECONDS)
+    state, detail = State.UNHEALTHY, f"answers {answer}"
+    if answer == HTTPStatus.OK:
+        state, detail = State.HEALTHY, ""
+    elif answer is None:
+        detail = f"no answer from {entry.health} within {_PATIENCE_SECONDS:.0f} s"
+    memory = processes.resident(entry.process.pid)
+    return ServiceStatus(state, entry.address, entry.port, entry.process.pid, memory, detail)
 
 
 async def _detach(current: Settings, options: UpOptions, emit: Emit) -> None:

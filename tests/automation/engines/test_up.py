@@ -4,9 +4,11 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import httpx2
+import psutil
 import pytest
 
 from tests.automation.conftest import Project, eventually
@@ -156,6 +158,35 @@ def test_detached_it_returns_when_healthy_and_stays(project: Project) -> None:
     assert "invoke down stops everything" in result.stdout
     assert project.status()["state"] == "running"
     assert project.invoke("down").returncode == 0
+
+
+def suspended_frontend(project: Project) -> psutil.Process:
+    """Suspend the frontend itself, the child of its guard, and return it."""
+    [frontend] = psutil.Process(project.status()["pids"]["frontend"]).children()
+    frontend.suspend()
+    return frontend
+
+
+def test_a_service_that_is_busy_for_seconds_is_healthy(project: Project) -> None:
+    project.up()
+    frontend = suspended_frontend(project)
+    resumption = threading.Timer(4, frontend.resume)  # nothing tells from outside that status has asked
+    resumption.start()
+    try:
+        assert project.status()["state"] == "running"
+    finally:
+        resumption.join()
+
+
+def test_a_service_that_answers_nothing_is_unhealthy_and_said_to_be(project: Project) -> None:
+    project.up()
+    frontend = suspended_frontend(project)
+    try:
+        result = project.invoke("status")
+    finally:
+        frontend.resume()
+    assert result.returncode == 1
+    assert f"no answer from http://127.0.0.1:{project.frontend_port}/health within 15 s" in result.stdout
 
 
 def test_a_detached_start_that_fails_says_why(project: Project) -> None:
