@@ -115,7 +115,8 @@ export function createTaskActions(queryClient: QueryClient) {
     }
   }
 
-  async function add(task: api.NewTask): Promise<Task> {
+  /** Adds a task. `read` is the task as the server reads it, if that is not known yet. */
+  async function add(task: api.NewTask, read?: Promise<api.NewTask>): Promise<Task> {
     const now = new Date().toISOString();
     const shown: Task = {
       description: "",
@@ -134,7 +135,7 @@ export function createTaskActions(queryClient: QueryClient) {
     };
     return mutate(shown.id, {
       show: () => put(shown),
-      send: () => api.createTask(task),
+      send: async () => api.createTask((await read) ?? task),
       settle: (saved) => {
         if (saved) put(saved);
         drop(shown.id);
