@@ -56,6 +56,7 @@ BODIES: dict[str, dict[str, str]] = {
     "/api/chat": {"message": "add buy milk"},
     "/api/tasks": {"title": "Buy milk"},
     "/api/tasks/{task_id}": {"title": "Buy bread"},
+    "/api/access-tokens": {"name": "Script"},
     "/api/conversations/{conversation_id}": {"title": "Groceries"},
 }
 STATEMENTS = 3
@@ -157,7 +158,7 @@ async def test_every_operation_reports_every_failure_in_its_documented_form(
             if (await person.get("/api/auth/get-session")).json() is None:
                 person = await signed_in()
             task = (await person.post("/api/tasks", json={"title": "Buy milk"})).json()
-            url = path.replace("{task_id}", task["id"]).replace("{conversation_id}", "unknown")
+            url = re.sub(r"\{\w+\}", "unknown", path.replace("{task_id}", task["id"]))
             body = None if method == "GET" else BODIES.get(path, {})
             fault.left = number
             answer = await person.request(method, url, json=body)

@@ -49,6 +49,15 @@ class TooManyChangesError(RefusalError):
     detail = "Too many changes in a short time. Try again in a moment."
 
 
+class TooManyRequestsError(RefusalError):
+    """An access token or a user exceeded a rate limit."""
+
+    status = 429
+    title = "Too many requests"
+    code = "too_many_requests"
+    detail = "Too many requests in a short time. Try again in a moment."
+
+
 class KeyReusedError(RefusalError):
     """An idempotency key was reused for a different request."""
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import health, logging, openapi, problems
+from app.accounts.access_token_endpoints import router as access_tokens_router
 from app.accounts.endpoints import account_error_response
 from app.accounts.endpoints import router as accounts_router
 from app.accounts.errors import AccountError
@@ -65,7 +66,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.exception_handler(AccountError)(account_error_response)
     problems.install(app)
     # In the order of their traffic: a request is compared with one route after another.
-    for router in (health.router, tasks_router, accounts_router, chat_router, undo_router, parsing_router):
+    frequent = (health.router, tasks_router, accounts_router, chat_router)
+    for router in (*frequent, undo_router, parsing_router, access_tokens_router):
         app.include_router(router)
     openapi.describe(app)
     return app

@@ -19,6 +19,7 @@ Json = dict[str, Any]
 
 _UNSAFE = {"post", "put", "patch", "delete"}
 _CREDENTIALS: list[Json] = [{"session": []}, {"bearer": []}]
+_ACCESS_TOKENS = "/api/access-tokens"
 _SCHEMES: Json = {
     "session": {
         "type": "apiKey",
@@ -29,7 +30,15 @@ _SCHEMES: Json = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A session token as in `set-auth-token`, or, outside /api/auth, a JSON Web Token.",
+        "description": "A session token as in `set-auth-token`, or, outside /api/auth and "
+        f"{_ACCESS_TOKENS}, a JSON Web Token.",
+    },
+    "accessToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "todo_pat_…",
+        "description": f"A personal access token, as `POST {_ACCESS_TOKENS}` creates it. One with the scope "
+        "`read` gets 403 on changes.",
     },
 }
 _PROBLEM: Json = {
@@ -62,10 +71,11 @@ _ACCOUNT_ERROR: Json = {
 _DESCRIPTIONS = {
     400: "The body is malformed or invalid.",
     401: "There are no valid credentials.",
-    403: "The request comes from another site, or the session is too old.",
+    403: "The credentials do not suffice: the request comes from another site, the session is too old, or an "
+    "access token is read-only or not valid here.",
     404: "You have nothing with this id, or nothing to undo.",
     405: "The path has other methods.",
-    409: "This message is being answered, or the change cannot be undone any more.",
+    409: "This message is being answered, the change cannot be undone any more, or you have too many tokens.",
     413: "The body is too large.",
     415: "The content type is not supported.",
     422: "A value is invalid.",
@@ -119,7 +129,8 @@ def _complete(path: str, method: str, operation: Json) -> None:
     if path == "/api/chat":
         responses["200"]["content"] = {"text/event-stream": {}}
     if path.startswith("/api/") and path not in _PUBLIC:
-        operation["security"] = [*_CREDENTIALS, *([{}] if path in _OPTIONAL else [])]
+        extra: list[Json] = [{"accessToken": []}] if "tasks" in operation["tags"] else []
+        operation["security"] = [*_CREDENTIALS, *extra, *([{}] if path in _OPTIONAL else [])]
 
 
 def _errors(path: str, method: str, operation: Json) -> set[int]:
@@ -138,9 +149,7 @@ def _errors(path: str, method: str, operation: Json) -> set[int]:
         if path == "/api/auth/sign-up/email":
             statuses |= {422}
         return statuses
-    statuses |= {401, 422}
-    if method in _UNSAFE:
-        statuses |= {403}
+    statuses |= {401, 403, 422}
     if has_body:
         statuses |= {400, 413}
     if "{" in path or path == "/api/chat":
@@ -148,8 +157,10 @@ def _errors(path: str, method: str, operation: Json) -> set[int]:
     if path == "/api/chat":
         statuses |= {409, 429}
     if path == "/api/undo":
-        statuses |= {404, 409, 429}
-    if path.startswith("/api/tasks") and method in _UNSAFE:
+        statuses |= {404, 409}
+    if path == _ACCESS_TOKENS and method == "post":
+        statuses |= {409}
+    if "tasks" in operation["tags"] or path.startswith(_ACCESS_TOKENS):
         statuses |= {429}
     return statuses
 

@@ -4,6 +4,35 @@ export type paths = Record<string, never>;
 export type webhooks = Record<string, never>;
 export interface components {
   schemas: {
+    /**
+     * @example {
+     *       "expires_in_days": 90,
+     *       "name": "Desktop assistant",
+     *       "scope": "write"
+     *     }
+     */
+    AccessTokenCreate: {
+      name: string;
+      /**
+       * @default read
+       * @enum {string}
+       */
+      scope?: "read" | "write";
+      expires_in_days?: number | null;
+    };
+    AccessTokenList: {
+      items: components["schemas"]["AccessTokenOut"][];
+    };
+    AccessTokenOut: {
+      id: string;
+      name: string;
+      /** @enum {string} */
+      scope: "read" | "write";
+      prefix: string;
+      created_at: string;
+      last_used_at: string | null;
+      expires_at: string | null;
+    };
     ChatRequest: {
       message: string;
       conversation_id?: string | null;
@@ -41,6 +70,17 @@ export interface components {
       parts: {
         [key: string]: unknown;
       }[];
+    };
+    NewAccessToken: {
+      id: string;
+      name: string;
+      /** @enum {string} */
+      scope: "read" | "write";
+      prefix: string;
+      created_at: string;
+      last_used_at: string | null;
+      expires_at: string | null;
+      token: string;
     };
     /**
      * @example {

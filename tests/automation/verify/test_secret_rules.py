@@ -26,6 +26,7 @@ WORDS = "correct-horse-battery"
 RANDOM = "Zk8vQ2mT7xWp4LsR9dYc3HnB6jFgA1eU0oIq5KtV"
 KEY = "sk-proj-" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0z"
 TOKEN = "npm_" + "a1B2c3D4e" * 4
+ACCESS_TOKEN = "todo_pat_" + "a1B2c3D4" * 4
 
 
 def encoded(text: str) -> str:
@@ -52,6 +53,7 @@ PLANTED: dict[str, str | bytes] = {
     "npmrc/.npmrc": f"//registry.example.com/:_authToken={RANDOM}\n",
     "npm/.npmrc": f"//registry.example.com/:_authToken={TOKEN}\n",
     "netrc/.netrc": f"machine example.com login me password {RANDOM}\n",
+    "access-token/notes.md": f"Connect with {ACCESS_TOKEN}.\n",
     "json/settings.json": json.dumps({"password": WORDS}),
     "json-key/settings.json": json.dumps({"apiKey": RANDOM}),
     "shell/run.sh": f"export BETTER_AUTH_SECRET={WORDS}\n",

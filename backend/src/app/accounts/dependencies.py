@@ -4,6 +4,7 @@ from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Request
 
+from app.accounts.access_tokens import PREFIX, AccessTokens, Grant
 from app.accounts.cookies import SessionCookies
 from app.accounts.origins import is_trusted
 from app.accounts.service import Accounts
@@ -31,6 +32,11 @@ async def _accounts(request: Request) -> Accounts:
 AccountsDep = Annotated[Accounts, Depends(_accounts)]
 
 
+def access_tokens_of(request: Request) -> AccessTokens:
+    """Return the access tokens of the application."""
+    return AccessTokens(get_database(request), request.app.state.rate_limiter)
+
+
 async def get_current_user_id(request: Request) -> str:
     """Return the id of the user of a session cookie, a bearer session token or a JSON Web Token.
 
@@ -38,17 +44,34 @@ async def get_current_user_id(request: Request) -> str:
     or opens a transaction must not wait for it.
 
     Raises:
-        Problem: 401 without valid credentials; 403 when another site's page uses the cookie.
+        Problem: 401 without valid credentials; 403 with an access token, or when another site's page uses
+            the cookie.
     """
-    accounts, cookies = accounts_of(request), SessionCookies.of(request)
-    user_id = await _bearer(request, cookies, accounts)
+    accounts, token = accounts_of(request), _bearer_token(request)
+    if token is not None and not token.startswith(PREFIX):
+        session_token = SessionCookies.of(request).bearer_token(request)
+        user_id = await accounts.user_of_session(session_token) or await accounts.user_of_token(token)
+        if user_id is not None:
+            return user_id
+    return await get_session_user_id(request)
+
+
+async def get_session_user_id(request: Request) -> str:
+    """Return the id of the user of a session, for operations that no token given to a program may run.
+
+    Raises:
+        Problem: 401 without a session; 403 with an access token, or when another site's page uses the cookie.
+    """
+    cookies = SessionCookies.of(request)
+    if (_bearer_token(request) or "").startswith(PREFIX):
+        detail = "An access token is valid for tasks and /mcp only. Sign in for this operation."
+        raise Problem(403, "Access token refused", detail, "access_token_refused")
+    user_id = await accounts_of(request).user_of_session(cookies.token(request))
     if user_id is None:
-        user_id = await accounts.user_of_session(cookies.token(request))
-        if user_id is None:
-            raise _not_signed_in()
-        if not _has_origin(request):
-            detail = "A change with a cookie needs the Origin header of this site; a bearer token does not."
-            raise Problem(403, "Forbidden", detail, "invalid_origin")
+        raise not_signed_in()
+    if cookies.bearer_token(request) is None and not _has_origin(request):
+        detail = "A change with a cookie needs the Origin header of this site; a bearer token does not."
+        raise Problem(403, "Forbidden", detail, "invalid_origin")
     return user_id
 
 
@@ -63,16 +86,21 @@ class Caller(NamedTuple):
 
 
 async def get_caller(request: Request) -> Caller:
-    """Return the user as `get_current_user_id` does, for operations that need few statements.
+    """Return the user as `get_current_user_id` does, or of an access token, for a few statements.
 
     The user of a session never changes. Once this server knows the user, the statements of the operation
     themselves require that the session is active, which saves the statement that reads it.
 
     Raises:
         Problem: 401 without valid credentials, also when a statement finds that the session has ended; 403
-            when another site's page uses the cookie.
+            when another site's page uses the cookie, or a read-only token would change something.
     """
     database, cookies = get_database(request), SessionCookies.of(request)
+    grant = await access_token_grant(request)
+    if grant is not None:
+        if grant.scope != "write" and request.method not in {"GET", "HEAD"}:
+            raise read_only()
+        return Caller(grant.user_id, database)
     has_header = "authorization" in request.headers
     token = cookies.bearer_token(request) if has_header else cookies.token(request)
     user_id = request.app.state.known.user_of(token)
@@ -82,7 +110,7 @@ async def get_caller(request: Request) -> Caller:
 
     async def check() -> None:
         if await accounts.user_of_session(token) is None:
-            raise _not_signed_in()
+            raise not_signed_in()
 
     return Caller(user_id, database.guarded(Guard(*accounts.activity_of(token, user_id), check)))
 
@@ -90,17 +118,49 @@ async def get_caller(request: Request) -> Caller:
 CallerDep = Annotated[Caller, Depends(get_caller)]
 
 
-def _not_signed_in() -> Problem:
-    headers = {"WWW-Authenticate": "Bearer"}
-    return Problem(401, "Not signed in", "Sign in first.", "unauthorized", headers=headers)
+async def access_token_grant(request: Request) -> Grant | None:
+    """Return what the access token of a request permits; None for a request with other credentials or none.
 
-
-async def _bearer(request: Request, cookies: SessionCookies, accounts: Accounts) -> str | None:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
+    Raises:
+        Problem: 401 when the token is invalid.
+        TooManyRequestsError: when the token exceeds its rate limit.
+    """
+    token = _bearer_token(request)
+    if token is None or not token.startswith(PREFIX):
         return None
-    user_id = await accounts.user_of_session(cookies.bearer_token(request))
-    return user_id or await accounts.user_of_token(token.strip())
+    grant = await access_tokens_of(request).use(token)
+    if grant is None:
+        raise not_signed_in("The access token is unknown, revoked or expired.", error="invalid_token")
+    return grant
+
+
+async def get_reader(request: Request) -> str:
+    """Return the user as `get_caller` does, for an operation that changes nothing, whatever its method."""
+    grant = await access_token_grant(request)
+    return grant.user_id if grant is not None else await get_current_user_id(request)
+
+
+ReaderId = Annotated[str, Depends(get_reader)]
+
+
+def not_signed_in(detail: str = "Sign in first.", *, error: str | None = None) -> Problem:
+    """Return the problem for a request without valid credentials (RFC 6750)."""
+    challenge = "Bearer" if error is None else f'Bearer error="{error}"'
+    return Problem(401, "Not signed in", detail, "unauthorized", headers={"WWW-Authenticate": challenge})
+
+
+def read_only() -> Problem:
+    """Return the problem for a change with a read-only access token (RFC 6750)."""
+    challenge = 'Bearer error="insufficient_scope", scope="write"'
+    detail = "This access token can only read. Create one that can also write."
+    return Problem(
+        403, "Read-only access token", detail, "read_only_token", headers={"WWW-Authenticate": challenge}
+    )
+
+
+def _bearer_token(request: Request) -> str | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _has_origin(request: Request) -> bool:

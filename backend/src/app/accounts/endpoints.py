@@ -216,8 +216,8 @@ async def change_password(
 ) -> Response:
     """Change the password.
 
-    Requires the current password. With `revokeOtherSessions` set to true, all sessions end and a new one
-    starts.
+    Requires the current password. With `revokeOtherSessions` set to true, all sessions and access tokens end
+    and a new session starts.
     """
     values = schemas.check(body, schemas.CHANGE_PASSWORD)
     signed_in = await _require(request, accounts, cookies)

@@ -1,9 +1,12 @@
-"""Better Auth's tables, with its names, so that accounts can be migrated to and from its servers."""
+"""Better Auth's tables, with its names, so that accounts can be migrated to and from its servers.
+
+Access tokens are this application's own.
+"""
 
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ForeignKey, Text
+from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, UtcDateTime, new_id, utc_now
@@ -94,6 +97,23 @@ class Verification(Base):
     expires_at: Mapped[datetime] = mapped_column("expiresAt", UtcDateTime)
     created_at: Mapped[datetime] = mapped_column("createdAt", UtcDateTime, default=utc_now)
     updated_at: Mapped[datetime] = mapped_column("updatedAt", UtcDateTime, default=utc_now, onupdate=utc_now)
+
+
+class AccessToken(Base):
+    """A personal access token of a user, for programs. Only its hash is stored."""
+
+    __tablename__ = "access_token"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True, default=new_id)
+    user_id: Mapped[str] = mapped_column(Text, ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    scope: Mapped[str] = mapped_column(String(10))
+    prefix: Mapped[str] = mapped_column(String(20))
+    """The first characters of the token, by which its owner recognises it."""
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class SigningKey(Base):

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
+from app.accounts.errors import AccountError
 from app.errors import OverloadedError
 
 MINIMUM_LENGTH = 8
@@ -39,6 +40,29 @@ def common_passwords() -> frozenset[str]:
     """
     text = Path(__file__).with_name("common_passwords.txt").read_text(encoding="utf-8")
     return frozenset(text.splitlines())
+
+
+def check_new(password: str) -> None:
+    """Refuse a new password that is too short, too long or common.
+
+    Raises:
+        AccountError: PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG or PASSWORD_COMPROMISED.
+    """
+    check_length(password)
+    if password.lower() in common_passwords():
+        raise AccountError("PASSWORD_COMPROMISED")
+
+
+def check_length(password: str, *, minimum: int = MINIMUM_LENGTH) -> None:
+    """Refuse a password that is too short or too long.
+
+    Raises:
+        AccountError: PASSWORD_TOO_SHORT or PASSWORD_TOO_LONG.
+    """
+    if length(password) < minimum:
+        raise AccountError("PASSWORD_TOO_SHORT")
+    if length(password) > MAXIMUM_LENGTH:
+        raise AccountError("PASSWORD_TOO_LONG")
 
 
 async def hash_password(password: str) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import passwords, tokens
 from app.accounts.errors import AccountError
 from app.accounts.known import Known
-from app.accounts.models import Account, Session, SessionRow, SigningKey, User, UserRow
+from app.accounts.models import AccessToken, Account, Session, SessionRow, SigningKey, User, UserRow
 from app.accounts.schemas import EMAIL, user_json
 from app.database import Condition, Database, Row, Statement, new_id, utc_now
 
@@ -112,7 +112,7 @@ class Accounts:
             AccountError: PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_COMPROMISED or
                 USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL.
         """
-        _check_new(password)
+        passwords.check_new(password)
         email = email.lower()
         async with self._database.transaction(read_only=True) as transaction:
             if await transaction.scalar(select(User.id).where(User.email == email)):
@@ -140,7 +140,7 @@ class Accounts:
         """
         if not EMAIL.fullmatch(email):
             raise AccountError("INVALID_EMAIL")
-        _check_length(password, minimum=0)
+        passwords.check_length(password, minimum=0)
         async with self._database.transaction(read_only=True) as transaction:
             row = (
                 await transaction.execute(
@@ -266,13 +266,13 @@ class Accounts:
     async def change_password(
         self, signed_in: SignedIn, *, current: str, new: str, revoke_others: bool, device: Device
     ) -> Session | None:
-        """Change the password; with `revoke_others`, end all sessions and return a new one.
+        """Change the password; with `revoke_others`, end all sessions and tokens, and return a new session.
 
         Raises:
             AccountError: PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_COMPROMISED, INVALID_PASSWORD or
                 CREDENTIAL_ACCOUNT_NOT_FOUND.
         """
-        _check_new(new)
+        passwords.check_new(new)
         user_id = signed_in.user.id
         await self._check_password(user_id, current)
         hashed = await passwords.hash_password(new)
@@ -284,6 +284,7 @@ class Accounts:
             )
             if not revoke_others:
                 return None
+            await transaction.execute(delete(AccessToken).where(AccessToken.user_id == user_id))
             await transaction.execute(delete(Session).where(Session.user_id == user_id))
             return _begin(transaction, user_id, remember=True, device=device)
 
@@ -344,7 +345,7 @@ class Accounts:
         return None
 
     async def _check_password(self, user_id: str, password: str) -> None:
-        _check_length(password, minimum=0)
+        passwords.check_length(password, minimum=0)
         async with self._database.transaction(read_only=True) as transaction:
             hashed = await transaction.scalar(
                 select(Account.password).where(
@@ -385,16 +386,3 @@ def _begin(transaction: AsyncSession, user_id: str, *, remember: bool, device: D
 def _log_as(user_id: str) -> None:
     """Add the user to all further log lines of this request."""
     structlog.contextvars.bind_contextvars(user_id=user_id)
-
-
-def _check_new(password: str) -> None:
-    _check_length(password)
-    if password.lower() in passwords.common_passwords():
-        raise AccountError("PASSWORD_COMPROMISED")
-
-
-def _check_length(password: str, *, minimum: int = passwords.MINIMUM_LENGTH) -> None:
-    if passwords.length(password) < minimum:
-        raise AccountError("PASSWORD_TOO_SHORT")
-    if passwords.length(password) > passwords.MAXIMUM_LENGTH:
-        raise AccountError("PASSWORD_TOO_LONG")

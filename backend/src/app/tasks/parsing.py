@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
-from app.accounts.dependencies import CurrentUserId
+from app.accounts.dependencies import ReaderId
 from app.database import utc_now
 from app.instants import Instant
 from app.language.days import ImpossibleDateError
@@ -70,7 +70,7 @@ class ParsedTask(BaseModel):
 
 
 @router.post("/parse")
-async def parse_task(_user_id: CurrentUserId, request: ParseRequest) -> ParsedTask:
+async def parse_task(_user_id: ReaderId, request: ParseRequest) -> ParsedTask:
     """Read the fields of a task from a sentence. Nothing is stored.
 
     The same grammar reads messages in the chat.
