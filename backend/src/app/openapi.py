@@ -156,6 +156,8 @@ def _errors(path: str, method: str, operation: Json) -> set[int]:
         statuses |= {404}
     if path == "/api/chat":
         statuses |= {409, 429}
+    if path == "/api/tasks/import":
+        statuses |= {415}
     if path == "/api/undo":
         statuses |= {404, 409}
     if path == _ACCESS_TOKENS and method == "post":

@@ -16,6 +16,8 @@ from app.problems import Problem, internal_error, problem_response
 
 MAXIMUM_BODY: Final = 128 * 1024
 """Bytes. The largest valid body is a chat message: 4,000 characters of at most 12 bytes each."""
+LARGE_BODIES: Final = {"/api/tasks/import": 1024 * 1024}
+"""Bytes, by path. It is the limit of the proxies, too."""
 CLIENT_GONE: Final = 499
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _SECURITY = (
@@ -56,13 +58,14 @@ class RequestMiddleware:
         status = 0
         received = 0
         started = time.perf_counter()
+        limit = LARGE_BODIES.get(path, MAXIMUM_BODY)
 
         async def limited_receive() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > MAXIMUM_BODY:
-                raise _too_large()
+            if received > limit:
+                raise _too_large(limit)
             return message
 
         async def decorated_send(message: Message) -> None:
@@ -82,8 +85,8 @@ class RequestMiddleware:
         try:
             with self._metrics.in_flight.track_inprogress():
                 length = headers.get("content-length", "")
-                if length.isdecimal() and int(length) > MAXIMUM_BODY:
-                    await problem_response(_too_large(), path)(scope, receive, decorated_send)
+                if length.isdecimal() and int(length) > limit:
+                    await problem_response(_too_large(limit), path)(scope, receive, decorated_send)
                 else:
                     await self._app(scope, limited_receive, decorated_send)
         except Problem as problem:
@@ -117,7 +120,7 @@ class RequestMiddleware:
             )
 
 
-def _too_large() -> Problem:
+def _too_large(limit: int) -> Problem:
     return Problem(
-        413, "Request too large", f"A request may have at most {MAXIMUM_BODY} bytes.", "request_too_large"
+        413, "Request too large", f"A request may have at most {limit} bytes.", "request_too_large"
     )

@@ -61,6 +61,39 @@ export interface components {
     ConversationUpdate: {
       title: string;
     };
+    /**
+     * @example {
+     *       "duplicates": 0,
+     *       "imported": 2,
+     *       "preview": false,
+     *       "rows": [
+     *         {
+     *           "notes": [
+     *             "…"
+     *           ],
+     *           "row": 3
+     *         }
+     *       ],
+     *       "skipped": 0,
+     *       "step": "2026-11-28T09:00:00.000000Z",
+     *       "tasks": []
+     *     }
+     */
+    Imported: {
+      preview: boolean;
+      imported: number;
+      duplicates: number;
+      skipped: number;
+      step: string | null;
+      rows: components["schemas"]["ImportedRow"][];
+      tasks: components["schemas"]["TaskRecord"][];
+    };
+    ImportedRow: {
+      row: number;
+      title: string;
+      problem: string | null;
+      notes: string[];
+    };
     MessageOut: {
       id: string;
       /** @enum {string} */
@@ -158,6 +191,25 @@ export interface components {
     TaskPage: {
       items: components["schemas"]["TaskOut"][];
       next_cursor: string | null;
+    };
+    TaskRecord: {
+      title: string;
+      /** @default  */
+      description?: string;
+      /** @default medium */
+      priority?: components["schemas"]["Priority"];
+      /** @default [] */
+      tags?: string[];
+      due_at?: string | null;
+      /** @default false */
+      all_day?: boolean;
+      recurrence?: string | null;
+      time_zone?: string | null;
+      id?: string | null;
+      /** @default open */
+      status?: components["schemas"]["Status"];
+      created_at?: string | null;
+      completed_at?: string | null;
     };
     TaskUpdate: {
       /** @default  */

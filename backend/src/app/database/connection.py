@@ -128,7 +128,9 @@ class Database:
         return await self._run(calls, read_only=False)
 
     @asynccontextmanager
-    async def transaction(self, *, read_only: bool = False) -> AsyncIterator[AsyncSession]:
+    async def transaction(
+        self, *, read_only: bool = False, limit_seconds: float | None = None
+    ) -> AsyncIterator[AsyncSession]:
         """Yield a session that commits at the end of the block, or rolls back on an exception.
 
         The transaction starts with the first statement. Unless it is read-only, it then takes SQLite's write
@@ -137,13 +139,14 @@ class Database:
         slow and unfair. Do not nest transactions.
 
         Raises:
-            TimeoutError: when the block, including the wait for a connection, exceeds TRANSACTION_TIMEOUT_S.
+            TimeoutError: when the block, including the wait for a connection, exceeds the limit, which is
+                TRANSACTION_TIMEOUT_S unless it is given.
         """
         sessions = self._read_only_sessions if read_only else self._sessions
         turn = nullcontext() if read_only else self._writer
         if self._guard is not None:
             await self._guard.check()
-        async with _TimeLimit(), turn, sessions() as session, session.begin():
+        async with _TimeLimit(limit_seconds), turn, sessions() as session, session.begin():
             yield session
 
     async def ping(self) -> None:
@@ -206,17 +209,20 @@ def _translated(error: Exception, driver: Driver) -> Exception:
 
 
 class _TimeLimit:
-    """Raise TimeoutError when the block exceeds TRANSACTION_TIMEOUT_S.
+    """Raise TimeoutError when the block exceeds its limit, by default TRANSACTION_TIMEOUT_S.
 
     The first cancellation makes the driver ask the server to cancel the statement. A frozen server ignores
     that too, so a second cancellation makes the driver close the connection.
     """
 
+    def __init__(self, seconds: float | None = None) -> None:
+        self._seconds = seconds
+
     async def __aenter__(self) -> None:
         self._loop, self._cancellations = asyncio.get_running_loop(), 0
         # There is always one while this runs.
         self._task = cast("asyncio.Task[object]", asyncio.current_task())
-        self._timer = self._loop.call_later(TRANSACTION_TIMEOUT_S, self._cancel)
+        self._timer = self._loop.call_later(self._seconds or TRANSACTION_TIMEOUT_S, self._cancel)
 
     def _cancel(self) -> None:
         self._cancellations += 1

@@ -1,21 +1,65 @@
 """Task endpoints."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict
 
 from app.accounts.dependencies import Caller, CallerDep, get_caller
+from app.database import utc_now
 from app.errors import TooManyChangesError
 from app.problems import Problem
+from app.ratelimits import Limit
 from app.responses import json_response
-from app.tasks import service
+from app.tasks import service, transfer
 from app.tasks.idempotency import Once
 from app.tasks.schemas import TaskCreate, TaskOut, TaskPage, TaskQuery, TaskUpdate
+from app.tasks.transfer import Imported, ImportQuery
 
 router = APIRouter(prefix="/api/tasks", tags=["tasks"])
 
 TaskId = Annotated[str, Path(max_length=64)]
+_IMPORTS = Limit(calls=20, window_s=60)
+_FILE: dict[str, Any] = {
+    "schema": {
+        "type": "object",
+        "required": ["tasks"],
+        "properties": {
+            "format": {"type": "string"},
+            "version": {"type": "integer"},
+            "tasks": {"type": "array", "items": {"$ref": "#/components/schemas/TaskOut"}},
+        },
+    }
+}
+_IMPORT_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["tasks"],
+                "properties": {
+                    "tasks": {"type": "array", "items": {"$ref": "#/components/schemas/TaskRecord"}}
+                },
+            },
+            "example": {"tasks": [{"title": "Buy milk", "due_at": "2026-12-24T17:00:00Z", "tags": ["shop"]}]},
+        },
+        "text/csv": {
+            "schema": {"type": "string"},
+            "example": "TYPE,CONTENT,PRIORITY,DATE\r\ntask,Buy milk @shop,1,every friday at 17:00\r\n",
+        },
+    },
+}
+
+
+class ExportQuery(BaseModel):
+    """The format of the file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal["json", "csv"] = "json"
 
 
 async def _limit_changes(request: Request) -> Caller:
@@ -73,6 +117,41 @@ def _idempotency_key(header: str) -> str:
             "invalid_idempotency_key",
         )
     return quoted[1] or quoted[2]
+
+
+@router.get(
+    "/export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/json": _FILE, "text/csv": {"schema": {"type": "string"}}}}},
+)
+async def export_tasks(caller: CallerDep, query: Annotated[ExportQuery, Query()]) -> StreamingResponse:
+    """Export all your tasks as a file, in JSON or CSV. `POST /api/tasks/import` reads both without loss.
+
+    Times are in UTC and end in Z. In CSV, a cell that begins like a formula has an apostrophe before it.
+    """
+    parts = await transfer.export(caller.database, caller.user_id, query.format)
+    kind = "application/json" if query.format == "json" else "text/csv; charset=utf-8"
+    name = f"tasks-{utc_now():%Y-%m-%d}.{query.format}"
+    return StreamingResponse(
+        parts, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
+
+
+@router.post("/import", openapi_extra={"requestBody": _IMPORT_BODY})
+async def import_tasks(
+    caller: ChangingCallerDep, request: Request, query: Annotated[ImportQuery, Query()]
+) -> Imported:
+    """Import a file: JSON or CSV of this application, or a CSV export of Todoist, plain or in gzip.
+
+    All tasks or none are imported, as one step that `POST /api/undo` undoes. Tasks that were imported before
+    are left as they are. With `preview=true`, the response says what would be imported.
+    """
+    seconds = await request.app.state.rate_limiter.retry_after(f"import {caller.user_id}", _IMPORTS)
+    if seconds is not None:
+        raise TooManyChangesError(retry_after_seconds=seconds)
+    kind = transfer.file_kind(request.headers.get("content-type", ""))
+    content = transfer.decompressed(await request.body(), request.headers.get("content-encoding", ""))
+    return await transfer.import_file(caller.database, caller.user_id, content, kind, query)
 
 
 @router.get("/{task_id}", response_model=TaskOut)

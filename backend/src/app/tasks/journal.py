@@ -209,11 +209,16 @@ def _decoded(before: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return values, list(before["tags"])
 
 
+async def last_step(session: AsyncSession, user_id: str, task_id: str) -> str | None:
+    """Return the step of the last change of a task."""
+    steps = select(Change.step).where(Change.user_id == user_id, Change.task_id == task_id)
+    return await session.scalar(steps.order_by(Change.id.desc()).limit(1))
+
+
 async def join_step(database: Database, user_id: str, task_id: str, step: str) -> str:
     """Add the last change of a task to a step, so that both are undone together, and return the step."""
-    last = select(Change.step).where(Change.user_id == user_id, Change.task_id == task_id)
     async with database.transaction() as session:
-        current = await session.scalar(last.order_by(Change.id.desc()).limit(1))
+        current = await last_step(session, user_id, task_id)
         if current is not None and current != step:
             of_step = (Change.user_id == user_id, Change.step == current)
             await session.execute(

@@ -57,17 +57,9 @@ def _search_text(title: str, description: str, tags: Sequence[str]) -> str:
     return folded("\n".join(part for part in (title, description, names) if part))
 
 
-async def create_task(
-    database: Database, user_id: str, new: TaskCreate, *, once: Once | None = None
-) -> TaskOut:
-    """Create a task and return it.
-
-    Raises:
-        KeyReusedError: when the key of `once` belongs to a different request.
-    """
-
-    now = utc_now()
-    values = {
+def new_columns(user_id: str, new: TaskCreate, now: datetime) -> Row:
+    """Return the columns of a new task."""
+    return {
         "id": new_id(),
         "user_id": user_id,
         "title": new.title,
@@ -82,6 +74,17 @@ async def create_task(
         "title_key": title_key(new.title),
         "search_text": _search_text(new.title, new.description, new.tags),
     }
+
+
+async def create_task(
+    database: Database, user_id: str, new: TaskCreate, *, once: Once | None = None
+) -> TaskOut:
+    """Create a task and return it.
+
+    Raises:
+        KeyReusedError: when the key of `once` belongs to a different request.
+    """
+    values = new_columns(user_id, new, utc_now())
     task = TaskOut.model_validate({**values, "tags": new.tags, "status": Status.OPEN})
     calls = [Call(INSERT, values), *_tags(task.id, new.tags)]
     if once is None:
