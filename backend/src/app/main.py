@@ -13,7 +13,7 @@ import structlog
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import health, logging, openapi, problems
+from app import assistants, health, logging, openapi, problems
 from app.accounts.access_token_endpoints import router as access_tokens_router
 from app.accounts.endpoints import account_error_response
 from app.accounts.endpoints import router as accounts_router
@@ -67,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     # In the order of their traffic: a request is compared with one route after another.
     frequent = (health.router, tasks_router, accounts_router, chat_router)
-    for router in (*frequent, undo_router, parsing_router, access_tokens_router):
+    for router in (*frequent, undo_router, parsing_router, access_tokens_router, assistants.router):
         app.include_router(router)
     openapi.describe(app)
     return app

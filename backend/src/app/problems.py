@@ -1,4 +1,4 @@
-"""Error responses: RFC 9457 problem details, and Better Auth's format below /api/auth."""
+"""Error responses: RFC 9457 problem details, Better Auth's format below /api/auth, and JSON-RPC at /mcp."""
 
 import re
 from http import HTTPStatus
@@ -16,6 +16,9 @@ from app.database import is_missing_table
 from app.errors import RETRY_SECONDS, OverloadedError, RefusalError
 
 log = structlog.get_logger(__name__)
+
+MCP_REFUSED = -32000
+"""The JSON-RPC code of a request that was refused before a tool ran."""
 
 
 class Problem(HTTPException):
@@ -48,6 +51,7 @@ class Problem(HTTPException):
 
 def problem_response(problem: Problem, path: str) -> JSONResponse:
     """Return the response for a problem that occurred at a path."""
+    error: dict[str, Any]
     if path.startswith("/api/auth/"):
         error = {"message": problem.detail, "code": problem.code.upper()}
         return JSONResponse(error, problem.status_code, problem.headers)
@@ -62,6 +66,12 @@ def problem_response(problem: Problem, path: str) -> JSONResponse:
     request_id = structlog.contextvars.get_contextvars().get("request_id")
     if request_id:
         body["request_id"] = request_id
+    if path == "/mcp":
+        # Clients of the protocol show the message of a JSON-RPC error only.
+        error = {"code": MCP_REFUSED, "message": problem.detail, "data": body}
+        return JSONResponse(
+            {"jsonrpc": "2.0", "id": None, "error": error}, problem.status_code, problem.headers
+        )
     return JSONResponse(body, problem.status_code, problem.headers, media_type="application/problem+json")
 
 

@@ -4,7 +4,7 @@ import http from "node:http";
 import type net from "node:net";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { forwardToBackend, MAX_BODY_BYTES, sendFailure } from "./backend-proxy";
+import { answerApi, forwardToBackend, MAX_BODY_BYTES, sendFailure } from "./backend-proxy";
 import { securityHeaders } from "./security-headers";
 
 type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void;
@@ -127,6 +127,26 @@ describe("forwarding a request", () => {
     const backend = await startBackend(handler);
     expect((await ask(backend, path)).status).toBe(400);
     expect(handler).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ["/api/tasks", true],
+    ["/mcp", true],
+    ["/mcp?x=1", true],
+    ["/mcp/", false],
+    ["/mcps", false],
+    ["/metrics", false],
+    ["/api/health", false],
+  ])("answers %s: %s", async (path, isAnswered) => {
+    const backend = await startBackend((request, response) => void response.end(request.url));
+    const server = http.createServer((request, response) => {
+      if (!answerApi(request, response, () => backend)) response.writeHead(404).end();
+    });
+    servers.push(server.listen(0, "127.0.0.1"));
+    await once(server, "listening");
+    const { port } = server.address() as net.AddressInfo;
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { method: "POST", body: "{}" });
+    expect([response.status, await response.text()]).toEqual(isAnswered ? [200, path] : [404, ""]);
   });
 
   it("does not let a resolved path leave /api", async () => {

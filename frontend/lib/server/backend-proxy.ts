@@ -62,7 +62,7 @@ export function answerApi(request: Incoming, response: Answer, readBackendAddres
 }
 
 /**
- * Answers with the backend's response, or with problem details (RFC 9457): 400 for a path outside /api, 413 for a body
+ * Answers with the backend's response, or with problem details (RFC 9457): 400 for a path outside the API, 413 for a body
  * above MAX_BODY_BYTES, 502 for a backend that does not respond. When the client disconnects, so does this server.
  */
 export async function forwardToBackend(
@@ -72,7 +72,7 @@ export async function forwardToBackend(
 ): Promise<void> {
   const requestId = requestIdOf(request);
   const path = request.url ?? "";
-  if (!staysBelowApi(path.split("?", 1)[0]!)) {
+  if (!belongsToApi(path.split("?", 1)[0]!)) {
     sendProblem(response, 400, "Bad request", "This path is not part of the API.", "bad_path", requestId);
     return;
   }
@@ -111,11 +111,11 @@ export function sendFailure(request: Incoming, response: Answer, error: unknown)
 }
 
 function belongsToBackend(path: string): boolean {
-  return path.startsWith("/api/") && !/^\/api\/health\/?(\?|$)/.test(path);
+  return /^\/(api\/|mcp(\?|$))/.test(path) && !/^\/api\/health\/?(\?|$)/.test(path);
 }
 
-/** Returns whether a path stays below /api/, even if it is decoded several times. */
-function staysBelowApi(pathname: string): boolean {
+/** Returns whether a path is /mcp or stays below /api/, even if it is decoded several times. */
+function belongsToApi(pathname: string): boolean {
   let decoded = pathname;
   for (let round = 0; round < 3; round++) {
     if (decoded.split(/[/\\]/).some((segment) => segment === ".." || segment === ".")) return false;
@@ -125,7 +125,7 @@ function staysBelowApi(pathname: string): boolean {
       break;
     }
   }
-  return pathname.startsWith("/api/");
+  return pathname.startsWith("/api/") || pathname === "/mcp";
 }
 
 /** Returns the body; undefined if there is none. Throws if the client disconnects. */

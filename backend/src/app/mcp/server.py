@@ -98,9 +98,15 @@ _CALL: ContextVar[_Call | None] = ContextVar("call", default=None)
 class _Server(MCPServer[Any]):
     """An MCP server with readable error messages."""
 
+    read_only = False
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
+        if self.read_only and name in _TOOLS and not _TOOLS[name][1].read_only_hint:
+            raise ToolError(
+                "read_only_token: the access token can only read. A change needs one that can write."
+            )
         meta = context.request_context.meta if context is not None else None
         call_id = meta.get(CALL_ID) if meta else None
         call = _CALL.set(_Call(call_id, name, arguments) if isinstance(call_id, str) else None)
@@ -177,13 +183,17 @@ def _end_of(text: str, time_zone: tzinfo) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The user of the tools, with their clock and the reply that calls the tools."""
+    """The user of the tools, with their clock and the reply that calls the tools.
+
+    With `read_only`, tools that change something are neither listed nor run.
+    """
 
     database: Database
     user_id: str
     time_zone: tzinfo
     now: Callable[[], datetime]
     reply_id: str | None = None
+    read_only: bool = False
 
 
 async def _changed(person: Person, change: Callable[..., Awaitable[TaskOut]]) -> TaskResult:
@@ -364,6 +374,13 @@ def _descriptions() -> tuple[Tool, ...]:
 def task_server(person: Person) -> MCPServer[Any]:
     """Return the tools of one user. The user is bound here and is not part of any schema."""
     tools = [
-        tool.model_copy(update={"fn": MethodType(_TOOLS[tool.name][0], person)}) for tool in _descriptions()
+        tool.model_copy(update={"fn": MethodType(_TOOLS[tool.name][0], person)})
+        for tool in _descriptions()
+        if _TOOLS[tool.name][1].read_only_hint or not person.read_only
     ]
-    return _Server("todo-tasks", tools=tools, log_level="WARNING", subscriptions=False)
+    instructions = f"The tasks of the user. Dates are on the user's clock: {person.time_zone}."
+    server = _Server(
+        "todo-tasks", instructions=instructions, tools=tools, log_level="WARNING", subscriptions=False
+    )
+    server.read_only = person.read_only
+    return server
