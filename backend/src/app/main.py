@@ -21,6 +21,7 @@ from app.accounts.errors import AccountError
 from app.accounts.known import Known
 from app.admission import Admission, AdmissionMiddleware
 from app.agents.selection import Agents
+from app.calendar.endpoints import router as calendar_router
 from app.chat.endpoints import router as chat_router
 from app.chat.replies import RunningReplies
 from app.connections import limit_connections
@@ -28,6 +29,7 @@ from app.database import Database
 from app.database.migrations import head
 from app.expiry import expiring
 from app.metrics import Metrics
+from app.preferences.endpoints import router as preferences_router
 from app.ratelimits import ChangeLimiter, RateLimiter
 from app.requests import RequestMiddleware
 from app.settings import Settings, SettingsError, load_settings
@@ -67,7 +69,15 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     # In the order of their traffic: a request is compared with one route after another.
     frequent = (health.router, tasks_router, accounts_router, chat_router)
-    for router in (*frequent, undo_router, parsing_router, access_tokens_router, assistants.router):
+    rare = (
+        undo_router,
+        parsing_router,
+        access_tokens_router,
+        assistants.router,
+        preferences_router,
+        calendar_router,
+    )
+    for router in (*frequent, *rare):
         app.include_router(router)
     openapi.describe(app)
     return app

@@ -84,6 +84,8 @@ _DESCRIPTIONS = {
 }
 _PUBLIC = {"/api/auth/sign-up/email", "/api/auth/sign-in/email", "/api/auth/jwks", "/api/auth/ok"}
 """Operations below /api/auth that use no credentials."""
+_CALENDAR = "/api/calendar/feed.ics"
+"""Needs no credentials but the key in its address."""
 _OPTIONAL = {"/api/auth/sign-out", "/api/auth/get-session"}
 """Operations that answer without credentials, too."""
 
@@ -128,7 +130,7 @@ def _complete(path: str, method: str, operation: Json) -> None:
         responses[str(status)] = {"description": _DESCRIPTIONS[status], "content": content}
     if path == "/api/chat":
         responses["200"]["content"] = {"text/event-stream": {}}
-    if path.startswith("/api/") and path not in _PUBLIC:
+    if path.startswith("/api/") and path not in {*_PUBLIC, _CALENDAR}:
         extra: list[Json] = [{"accessToken": []}] if "tasks" in operation["tags"] else []
         operation["security"] = [*_CREDENTIALS, *extra, *([{}] if path in _OPTIONAL else [])]
 
@@ -149,6 +151,8 @@ def _errors(path: str, method: str, operation: Json) -> set[int]:
         if path == "/api/auth/sign-up/email":
             statuses |= {422}
         return statuses
+    if path == _CALENDAR:
+        return statuses | {404, 422, 429}
     statuses |= {401, 403, 422}
     if has_body:
         statuses |= {400, 413}
@@ -162,7 +166,7 @@ def _errors(path: str, method: str, operation: Json) -> set[int]:
         statuses |= {404, 409}
     if path == _ACCESS_TOKENS and method == "post":
         statuses |= {409}
-    if "tasks" in operation["tags"] or path.startswith(_ACCESS_TOKENS):
+    if operation["tags"][0] in {"tasks", "calendar", "preferences"} or path.startswith(_ACCESS_TOKENS):
         statuses |= {429}
     return statuses
 

@@ -33,6 +33,14 @@ export interface components {
       last_used_at: string | null;
       expires_at: string | null;
     };
+    /**
+     * @example {
+     *       "created_at": "2026-11-28T09:00:00Z"
+     *     }
+     */
+    CalendarStatus: {
+      created_at: string | null;
+    };
     ChatRequest: {
       message: string;
       conversation_id?: string | null;
@@ -117,6 +125,16 @@ export interface components {
     };
     /**
      * @example {
+     *       "created_at": "2026-11-28T09:00:00Z",
+     *       "url": "https://todo.example.org/api/calendar/feed.ics?key=Zk3…"
+     *     }
+     */
+    NewCalendarAddress: {
+      url: string;
+      created_at: string;
+    };
+    /**
+     * @example {
      *       "text": "pay rent every month on the 1st at 9am #home !high",
      *       "time_zone": "Europe/Berlin"
      *     }
@@ -154,6 +172,31 @@ export interface components {
       /** @default [] */
       notes?: string[];
       problem?: string | null;
+    };
+    /**
+     * @example {
+     *       "time_zone": "Europe/Berlin",
+     *       "week_start": "monday"
+     *     }
+     */
+    PreferencesOut: {
+      time_zone: string | null;
+      /** @enum {string} */
+      week_start: "monday" | "sunday" | "saturday";
+    };
+    /**
+     * @example {
+     *       "time_zone": "Europe/Berlin",
+     *       "week_start": "monday"
+     *     }
+     */
+    PreferencesUpdate: {
+      time_zone?: string | null;
+      /**
+       * @default monday
+       * @enum {string}
+       */
+      week_start?: "monday" | "sunday" | "saturday";
     };
     /** @enum {string} */
     Priority: "low" | "medium" | "high";

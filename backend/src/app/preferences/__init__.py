@@ -1,0 +1,1 @@
+"""What a person prefers: the time zone and the first day of the week."""

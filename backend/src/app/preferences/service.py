@@ -1,0 +1,38 @@
+"""The rules of preferences."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.exc import IntegrityError
+
+from app.database import Database, Row, Statement
+from app.preferences.models import Preferences
+
+_DEFAULTS: Row = {"time_zone": None, "week_start": "monday"}
+_READ = Statement(
+    select(Preferences.time_zone, Preferences.week_start).where(Preferences.user_id == bindparam("user_id"))
+)
+
+
+async def preferences_of(database: Database, user_id: str) -> Row:
+    """Return the preferences of a user."""
+    rows = await database.fetch(_READ, {"user_id": user_id})
+    return rows[0] if rows else dict(_DEFAULTS)
+
+
+async def update(database: Database, user_id: str, given: Mapping[str, Any]) -> Row:
+    """Set the given preferences and return all."""
+    while True:
+        try:
+            async with database.transaction() as session:
+                row = await session.get(Preferences, user_id)
+                if row is None:
+                    row = Preferences(user_id=user_id, **_DEFAULTS)
+                    session.add(row)
+                for name, value in given.items():
+                    setattr(row, name, value)
+            return {"time_zone": row.time_zone, "week_start": row.week_start}
+        except IntegrityError:
+            # Another request stored the first ones at the same time.
+            continue
