@@ -15,6 +15,7 @@ from app.accounts.dependencies import access_token_grant, not_signed_in
 from app.accounts.origins import is_trusted
 from app.database import utc_now
 from app.dependencies import DatabaseDep
+from app.preferences.service import preferences_of
 from app.problems import Problem
 from app.tasks.recurring import Zone
 
@@ -41,11 +42,11 @@ class _Exchange(Response):
 
 @router.post("/mcp", include_in_schema=False)
 async def mcp(
-    request: Request, database: DatabaseDep, x_time_zone: Annotated[Zone, Header()] = "UTC"
+    request: Request, database: DatabaseDep, x_time_zone: Annotated[Zone | None, Header()] = None
 ) -> Response:
     """Answer one message of the Model Context Protocol.
 
-    `X-Time-Zone` names the person's time zone, for dates.
+    Dates are in the time zone of `X-Time-Zone`, otherwise in that of the person's preferences.
     """
     # A page of another site that has taken over the server's name (DNS rebinding) still sends its own origin.
     origin = request.headers.get("origin")
@@ -56,7 +57,7 @@ async def mcp(
         raise not_signed_in("Send a personal access token as Authorization: Bearer.")
     # The MCP library takes half a second to import, and other requests do not wait for it.
     server = await asyncio.to_thread(import_module, "app.mcp.server")
-    person = server.Person(
-        database, grant.user_id, ZoneInfo(x_time_zone), utc_now, read_only=grant.scope != "write"
-    )
+    zone = x_time_zone or (await preferences_of(database, grant.user_id))["time_zone"] or "UTC"
+    read_only = grant.scope != "write"
+    person = server.Person(database, grant.user_id, ZoneInfo(zone), utc_now, read_only=read_only)
     return _Exchange(server.task_server(person))

@@ -20,6 +20,8 @@ Json = dict[str, Any]
 _UNSAFE = {"post", "put", "patch", "delete"}
 _CREDENTIALS: list[Json] = [{"session": []}, {"bearer": []}]
 _ACCESS_TOKENS = "/api/access-tokens"
+_PROGRAMS = {"tasks", "preferences"}
+"""The tags of operations that accept access tokens."""
 _SCHEMES: Json = {
     "session": {
         "type": "apiKey",
@@ -131,7 +133,7 @@ def _complete(path: str, method: str, operation: Json) -> None:
     if path == "/api/chat":
         responses["200"]["content"] = {"text/event-stream": {}}
     if path.startswith("/api/") and path not in {*_PUBLIC, _CALENDAR}:
-        extra: list[Json] = [{"accessToken": []}] if "tasks" in operation["tags"] else []
+        extra: list[Json] = [{"accessToken": []}] if operation["tags"][0] in _PROGRAMS else []
         operation["security"] = [*_CREDENTIALS, *extra, *([{}] if path in _OPTIONAL else [])]
 
 

@@ -73,6 +73,14 @@ async def test_an_assistant_works_over_http(app: FastAPI, signed_in: SignIn) -> 
     assert (await bob.get("/api/tasks")).json()["items"] == []
 
 
+async def test_dates_are_in_the_time_zone_of_the_preferences(app: FastAPI, signed_in: SignIn) -> None:
+    ada = await signed_in("Ada")
+    await ada.patch("/api/preferences", json={"time_zone": "Asia/Tokyo"})
+    async with connected(app, (await token_of(ada))["token"]) as client:
+        task = (await call(client, "add_task", title="Buy milk", due="2026-12-24T17:00"))["task"]
+    assert task["due_at"] == "2026-12-24T08:00:00Z"
+
+
 async def test_a_read_only_token_lists_and_changes_nothing(app: FastAPI, signed_in: SignIn) -> None:
     ada = await signed_in("Ada")
     async with connected(app, (await token_of(ada, "read"))["token"]) as client:

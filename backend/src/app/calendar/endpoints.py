@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.accounts.dependencies import get_current_user_id
+from app.accounts.dependencies import get_session_user_id
 from app.calendar import service
 from app.dependencies import DatabaseDep, SettingsDep
 from app.errors import TooManyChangesError
@@ -16,12 +16,12 @@ LIMIT = Limit(calls=30, window_s=60)
 
 
 async def _owner(request: Request) -> str:
-    """Return the user, without an access token: a program must not create another credential.
+    """Return the user of a session: a program must not create another credential.
 
     Raises:
         TooManyChangesError: when the user exceeds the rate limit.
     """
-    user_id = await get_current_user_id(request)
+    user_id = await get_session_user_id(request)
     seconds = await request.app.state.rate_limiter.retry_after(f"{user_id}|calendar", LIMIT)
     if seconds is not None:
         raise TooManyChangesError(retry_after_seconds=seconds)

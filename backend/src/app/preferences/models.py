@@ -13,4 +13,4 @@ class Preferences(Base):
 
     user_id: Mapped[str] = mapped_column(Text, ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
     time_zone: Mapped[str | None] = mapped_column(String(64))
-    week_start: Mapped[str] = mapped_column(String(6))
+    week_start: Mapped[str] = mapped_column(String(10))

@@ -16,7 +16,7 @@ def upgrade() -> None:
         (
             "preferences",
             sa.Column("time_zone", sa.String(64)),
-            sa.Column("week_start", sa.String(6), nullable=False),
+            sa.Column("week_start", sa.String(10), nullable=False),
         ),
         (
             "calendar_address",
