@@ -265,6 +265,9 @@ async def _service_status(entry: ServiceRecord) -> ServiceStatus:
         state, detail = State.HEALTHY, ""
     elif answer is None:
         detail = f"no answer from {entry.health} within {_PATIENCE_SECONDS:.0f} s"
+    if entry.restarts:
+        again = f"restarted {entry.restarts} time{'s' * (entry.restarts != 1)}, it {entry.ended}"
+        detail = f"{detail}, {again}" if detail else again
     memory = processes.resident(entry.process.pid)
     return ServiceStatus(state, entry.address, entry.port, entry.process.pid, memory, detail)
 

@@ -42,6 +42,10 @@ class ServiceRecord:
     """The URL that answers 200 while the service is healthy."""
     port: int
     process: Identity
+    restarts: int = 0
+    """How often it was started again because it had ended."""
+    ended: str = ""
+    """How it ended the last time, and when: "was killed (signal 9) at 14:05"; empty if it never did."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ import psutil
 
 MARK = "TODO_INSTANCE"
 """The variable that marks every process of an instance."""
+SERVICE = "TODO_SERVICE"
+"""The variable that names the service which a marked process belongs to."""
 
 _GUARD = Path(__file__).with_name("guard.py")
 
@@ -56,19 +58,22 @@ def _since_boot(process: psutil.Process) -> float:
     return process.create_time() - psutil.boot_time()
 
 
-def marked(mark: str) -> Iterator[psutil.Process]:
-    """Yield the running processes that carry the mark, this one excepted."""
+def marked(mark: str, service: str = "") -> Iterator[psutil.Process]:
+    """Yield the running processes that carry the mark, those of one service if named, this one excepted."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.environ().get(MARK) == mark:
+            if process.pid == os.getpid():
+                continue
+            environ = process.environ()
+            if environ.get(MARK) == mark and service in ("", environ.get(SERVICE)):
                 yield process
 
 
-def kill_marked(mark: str) -> int:
-    """Kill every process that carries the mark and wait until it is gone. Returns how many there were."""
+def kill_marked(mark: str, service: str = "") -> int:
+    """Kill every process that `marked` yields and wait until it is gone. Returns how many there were."""
     count = 0
     # A process may start another between being seen and being killed.
-    while strays := list(marked(mark)):
+    while strays := list(marked(mark, service)):
         kill(strays)
         gone, _ = psutil.wait_procs(strays, timeout=5)
         if not gone:

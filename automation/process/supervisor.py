@@ -1,4 +1,7 @@
-"""Keeps a set of services running together: all are healthy, or none is left.
+"""Keeps a set of services running together.
+
+They start together: all become healthy, or none is left. From then on, a service that ends is started again,
+after a pause that grows with each failure; one that fails again and again ends them all.
 
 The services are data, so any command can be supervised. Each runs under a guard, writes to its own log file,
 and is probed over HTTP.
@@ -6,6 +9,7 @@ and is probed over HTTP.
 
 import asyncio
 import os
+import time
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
@@ -25,6 +29,10 @@ if TYPE_CHECKING:
 
 _PROBE_SECONDS = 0.05
 _LAST_LINES = 20
+_PAUSES_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0)
+"""The pauses before a service is started again; when it ends once more after the last, all end."""
+_STEADY_SECONDS = 60.0
+"""A service that has run for so long has not failed in a row."""
 
 
 def client() -> "httpx2.AsyncClient":
@@ -85,36 +93,11 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
     async def start(self, service: Service) -> None:
         """Start the service and wait until it is healthy. Raises ServiceStoppedError."""
         with step(self._emit, service.name) as current:
-            with _open_log(self._instance.log(service.name)) as output:
-                guarded = await processes.start(
-                    service.command,
-                    cwd=service.cwd,
-                    environ={**service.environ, processes.MARK: self._record.mark},
-                    grace=service.grace,
-                    output=output,
-                )
-            self._running[service.name] = guarded
-            entry = ServiceRecord(
-                service.name, service.address, service.health, service.port, guarded.identity
-            )
-            self._write(services=(*self._record.services, entry))
+            guarded = await self._launch(service, anew=True)
             current.progress(f"{service.address}   starting")
-            probe = asyncio.create_task(_probe(service, current))
-            ending = asyncio.create_task(guarded.wait())
-            try:
-                await asyncio.wait(
-                    {ending, probe}, timeout=service.patience, return_when=asyncio.FIRST_COMPLETED
-                )
-                if ending.done():
-                    raise self._stopped(service, processes.describe_end(ending.result()))
-                if not probe.done():
-                    raise self._stopped(service, f"was not healthy within {service.patience:.0f} s")
-                probe.result()
-            finally:
-                ending.cancel()
-                probe.cancel()
+            await self._until_healthy(service, guarded, current)
             current.detail = f"{service.address}   healthy"
-        self._watchers.add(asyncio.create_task(self._watch(service, guarded)))
+        self._watchers.add(asyncio.create_task(self._keep(service, guarded)))
 
     async def all_of(self, starts: Iterable[Coroutine[Any, Any, None]]) -> None:
         """Run these together; the first failure, also of an already healthy service, ends all."""
@@ -135,7 +118,10 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
         self._write(state=State.RUNNING)
 
     async def run(self, *, show_output: bool) -> None:
-        """Stay until a service ends, which raises ServiceStoppedError; stream the output until then."""
+        """Stay, and start again what ends; stream the output. Raises ServiceStoppedError if that fails."""
+        if not show_output:
+            # Nobody reads any more.
+            self._emit = lambda _: None
         await self.all_of([self._keep_logs(show_output=show_output)])
 
     async def stop(self) -> None:
@@ -156,8 +142,65 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
         self._record = replace(self._record, **changes)
         self._instance.write(self._record)
 
-    async def _watch(self, service: Service, guarded: Guarded) -> None:
-        raise self._stopped(service, f"the {service.name} {processes.describe_end(await guarded.wait())}")
+    async def _launch(self, service: Service, *, anew: bool) -> Guarded:
+        """Start the processes of the service, with a new log or at the end of the last one."""
+        environ = {**service.environ, processes.MARK: self._record.mark, processes.SERVICE: service.name}
+        with _open_log(self._instance.log(service.name), anew=anew) as output:
+            guarded = await processes.start(
+                service.command, cwd=service.cwd, environ=environ, grace=service.grace, output=output
+            )
+        self._running[service.name] = guarded
+        before = {entry.name: entry for entry in self._record.services}
+        entry = before.get(service.name) or ServiceRecord(
+            service.name, service.address, service.health, service.port, guarded.identity
+        )
+        before[service.name] = replace(entry, process=guarded.identity)
+        self._write(services=tuple(before.values()))
+        return guarded
+
+    async def _until_healthy(self, service: Service, guarded: Guarded, current: Step) -> None:
+        probe = asyncio.create_task(_probe(service, current))
+        ending = asyncio.create_task(guarded.wait())
+        try:
+            await asyncio.wait({ending, probe}, timeout=service.patience, return_when=asyncio.FIRST_COMPLETED)
+            if ending.done():
+                raise self._stopped(service, processes.describe_end(ending.result()))
+            if not probe.done():
+                raise self._stopped(service, f"was not healthy within {service.patience:.0f} s")
+            probe.result()
+        finally:
+            ending.cancel()
+            probe.cancel()
+
+    async def _keep(self, service: Service, guarded: Guarded) -> None:
+        """Start the service again whenever it ends. Raises ServiceStoppedError when that does not help."""
+        pauses = iter(_PAUSES_SECONDS)
+        while True:
+            began = time.monotonic()
+            end = processes.describe_end(await guarded.wait())
+            if self._record.state != State.RUNNING:
+                raise self._stopped(service, f"the {service.name} {end}")
+            if time.monotonic() - began >= _STEADY_SECONDS:
+                pauses = iter(_PAUSES_SECONDS)
+            if (pause := next(pauses, None)) is None:
+                times = len(_PAUSES_SECONDS) + 1
+                raise self._stopped(service, f"the {service.name} {end}, {times} times in a row")
+            # Without its guard, the service may still run and hold its port.
+            await asyncio.to_thread(processes.kill_marked, self._record.mark, service.name)
+            self._count_end(service, f"{end} at {time.strftime('%H:%M:%S')}")
+            with step(self._emit, service.name) as current:
+                current.progress(f"{service.address}   {end}, starting again in {pause:.0f} s")
+                await asyncio.sleep(pause)
+                guarded = await self._launch(service, anew=False)
+                # Whether it is healthy is found out beside the wait for its end, which begins at once.
+                current.detail = f"{service.address}   {end}, started again"
+
+    def _count_end(self, service: Service, ended: str) -> None:
+        changed = (
+            replace(entry, restarts=entry.restarts + 1, ended=ended) if entry.name == service.name else entry
+            for entry in self._record.services
+        )
+        self._write(services=tuple(changed))
 
     def _stopped(self, service: Service, what: str) -> ServiceStoppedError:
         return ServiceStoppedError(service, what, self._instance.log(service.name))
@@ -189,10 +232,13 @@ async def answer(asking: "httpx2.AsyncClient", url: str, seconds: float = 2.0) -
     return None
 
 
-def _open_log(file: Path) -> IO[bytes]:
-    """Open a new log that only its owner can read; keep the last one. Raises AutomationError."""
+def _open_log(file: Path, *, anew: bool) -> IO[bytes]:
+    """Open a log that only its owner can read: a new one, keeping the last, or the same one again.
+
+    Raises AutomationError.
+    """
     files.make_directory(file.parent)
     with errors.refused(f"{file} cannot be written"):
-        if file.exists():
+        if anew and file.exists():
             file.replace(file.with_suffix(".previous.log"))
         return open(file, "ab", opener=lambda name, flags: os.open(name, flags, 0o600))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from backend.tests.browsers import ORIGIN, SECRET
@@ -71,6 +72,34 @@ def test_reloading_serves_a_change_and_survives_an_error(tmp_path: Path) -> None
         server.process.terminate()
         _, errors = server.ended(30)
     assert errors.count("Traceback") == 1, "only the file that was not Python"
+
+
+def test_reloading_exits_when_a_process_is_killed_after_a_change(tmp_path: Path) -> None:
+    source = tmp_path / "src"
+    shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
+    command = ("app.reloading", "app.main:app", "--reload")
+    server = Server(tmp_path, *command, source=source, BETTER_AUTH_SECRET=SECRET)
+    try:
+        server.connect().close()
+        first = served_by(server)
+        health = source / "app" / "health.py"
+        while served_by(server) == first:
+            health.touch()
+            time.sleep(0.5)  # the reloader says nothing when it has looked at the files
+        psutil.Process(served_by(server)).kill()
+        assert server.process.wait(30) == 128 + signal.SIGKILL
+    finally:
+        server.process.kill()
+        server.ended()
+
+
+def served_by(server: Server) -> int:
+    """Return the id of the newest process that serves the application, once it answers."""
+    while server.get("/health") is None:
+        assert server.process.poll() is None
+        time.sleep(0.1)
+    children = psutil.Process(server.process.pid).children(recursive=True)
+    return max(children, key=lambda child: child.create_time()).pid
 
 
 def test_reloading_exits_when_the_first_start_fails(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ are uvicorn's own:
     python -m app.reloading app.main:app --reload
 
 A process that fails after a change waits for the next change. If the first process fails, the program ends
-with its exit code.
+with its exit code; so it does when a signal kills any of them, for no change would mend that.
 
 Windows cannot fork; there this module runs plain uvicorn.
 """
@@ -46,24 +46,24 @@ if sys.platform != "win32":
     class Worker(ForkServerProcess):
         """A process that serves the application."""
 
-        is_first = True
+        any_started = False
         is_replaced = False
 
         def start(self) -> None:
-            """Start the process and watch the first one."""
+            """Start the process and watch it."""
             super().start()
-            if Worker.is_first:
-                Worker.is_first = False
-                threading.Thread(target=self._end_with_it, daemon=True).start()
+            is_first, Worker.any_started = not Worker.any_started, True
+            threading.Thread(target=self._end_with_it, args=[is_first], daemon=True).start()
 
         def terminate(self) -> None:
             self.is_replaced = True
             super().terminate()
 
-        def _end_with_it(self) -> None:
+        def _end_with_it(self, is_first: bool) -> None:
             wait([self.sentinel])
-            if not self.is_replaced:
-                os._exit(self.exitcode or 1)
+            code = self.exitcode or 1
+            if not self.is_replaced and (is_first or code < 0):
+                os._exit(code if code > 0 else 128 - code)
 
     class Context(ForkServerContext):
         """The multiprocessing context of uvicorn's processes."""

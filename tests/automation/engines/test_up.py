@@ -58,11 +58,13 @@ def test_killing_the_supervisor_leaves_no_orphan_and_status_says_so(project: Pro
     again.send(signal.SIGINT)
 
 
-def test_killing_a_guard_ends_everything_with_a_failure(project: Project) -> None:
+def test_a_service_that_loses_its_guard_is_started_again(project: Project) -> None:
     running = project.up()
     project.guards()[0].kill()
-    assert running.end() == 1
-    assert "lost its guard" in running.text()
+    running.until("lost its guard (signal 9), started again")
+    eventually(lambda: project.status()["state"] == "running", "both are healthy again")
+    running.send(signal.SIGINT)
+    assert running.end() == 130
     assert not project.processes()
 
 
@@ -84,13 +86,26 @@ def test_down_clears_away_what_is_left_when_supervisor_and_guards_are_killed_at_
     assert not project.processes()
 
 
-def test_when_the_frontend_dies_the_backend_ends_and_its_last_lines_are_shown(project: Project) -> None:
-    running = project.up()
+@pytest.mark.parametrize("detach", [False, True], ids=["in the foreground", "in the background"])
+def test_when_the_frontend_dies_it_is_started_again_beside_the_backend(
+    project: Project, *, detach: bool
+) -> None:
+    if detach:
+        assert project.invoke("up", "--detach", *project.ports).returncode == 0
+    else:
+        running = project.up()
+    backend = project.status()["pids"]["backend"]
     with pytest.raises(Exception, match=r"disconnected|closed|reset"):
         project.ask("frontend", "/die")
-    assert running.end() == 1
-    assert "the frontend stopped with exit code 7" in running.text()
-    assert "GET /die" in running.text()
+    eventually(lambda: project.status()["frontend"]["detail"].startswith("restarted"), "it starts again")
+    eventually(lambda: project.status()["state"] == "running", "it is healthy again")
+    status = project.invoke("status").stdout
+    assert "restarted 1 time, it stopped with exit code 7 at " in status
+    assert project.status()["pids"]["backend"] == backend
+    assert "GET /die" in project.invoke("logs", "--service", "frontend").stdout, "what it said is kept"
+    if not detach:
+        running.until("stopped with exit code 7, started again")
+    assert project.invoke("down").returncode == 0
     assert not project.processes()
 
 

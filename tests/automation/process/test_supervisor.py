@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,30 @@ def test_a_service_that_ends_while_another_starts_fails_the_start(case: Case) ->
             await supervisor.all_of((supervisor.start(slow), kill()))
 
     with pytest.raises(ServiceStoppedError, match="the dying stopped with exit code 5"):
+        case.run(body())
+
+
+def test_a_service_that_ends_again_and_again_ends_all(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("automation.process.supervisor._PAUSES_SECONDS", (0.0, 0.0))
+
+    async def body() -> None:
+        dying, other = service("dying"), service("other")
+        async with case.supervisor() as supervisor:
+            await supervisor.all_of((supervisor.start(dying), supervisor.start(other)))
+            supervisor.mark_running()
+
+            async def kill() -> None:
+                while True:
+                    with suppress(OSError):
+                        reader, writer = await asyncio.open_connection("127.0.0.1", dying.port)
+                        writer.write(b"GET /die HTTP/1.0\r\n\r\n")
+                        await reader.read()
+                        writer.close()
+                    await asyncio.sleep(0.01)
+
+            await supervisor.all_of([kill()])
+
+    with pytest.raises(ServiceStoppedError, match="the dying stopped with exit code 5, 3 times in a row"):
         case.run(body())
 
 
