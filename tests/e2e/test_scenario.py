@@ -61,6 +61,24 @@ def test_a_user_manages_tasks_by_chat_and_by_hand(
     }
 
 
+def test_views_have_addresses_and_the_back_button_returns(sign_up: Callable[[str], Person]) -> None:
+    ada = sign_up("Ada")
+    ada.page.get_by_role("textbox", name="New task").fill("Call mom tomorrow 10am #family")
+    ada.page.keyboard.press("Enter")
+    expect(ada.task("Call mom")).to_be_enabled()
+    ada.add("Water the plants")
+    views = ada.page.get_by_role("navigation", name="Views")
+    views.get_by_role("link", name="family").click()
+    expect(ada.task("Call mom")).to_be_visible()
+    expect(ada.task("Water the plants")).to_be_hidden()
+    views.get_by_role("link", name="Today").click()
+    expect(ada.tasks.get_by_text("Nothing due today")).to_be_visible()
+    ada.page.reload()
+    expect(ada.page.get_by_role("heading", name="Today", level=1)).to_be_visible()
+    ada.page.go_back()
+    expect(ada.task("Call mom")).to_be_visible()
+
+
 def test_another_user_sees_no_tasks(sign_up: Callable[[str], Person]) -> None:
     ada, ben = sign_up("Ada"), sign_up("Ben")
     ada.add("Buy a present for Ben")

@@ -302,13 +302,15 @@ async def test_an_invalid_query_is_refused_with_the_name_of_the_parameter(
     assert response.json()["detail"].startswith(f"{field}: ")
 
 
-@pytest.mark.parametrize("sort", ["created", "due", "priority", "title"])
+@pytest.mark.parametrize("sort", ["created", "due", "priority", "title", "completed"])
 @pytest.mark.parametrize("order", ["asc", "desc"])
 async def test_pages_show_every_task_once_in_order(ada: httpx2.AsyncClient, sort: str, order: str) -> None:
     for number in range(23):
         due = None if number % 4 == 0 else f"2026-12-{number % 5 + 1:02d}T10:00:00Z"
         priority = ("low", "medium", "high")[number % 3]
-        await add(ada, f"{'bBaÄ'[number % 4]} {number % 6}", due_at=due, priority=priority)
+        task = await add(ada, f"{'bBaÄ'[number % 4]} {number % 6}", due_at=due, priority=priority)
+        if number % 3 == 0:
+            await ada.post(f"/api/tasks/{task['id']}/complete")
     whole = (await ada.get("/api/tasks", params={"sort": sort, "order": order, "limit": 200})).json()
     assert whole["next_cursor"] is None
     paged: list[dict[str, Any]] = []
@@ -327,6 +329,7 @@ async def test_pages_show_every_task_once_in_order(ada: httpx2.AsyncClient, sort
         "due": [task["due_at"] for task in paged if task["due_at"]],
         "priority": [ranks[task["priority"]] for task in paged],
         "title": [task["title"].casefold() for task in paged],
+        "completed": [task["completed_at"] for task in paged if task["completed_at"]],
     }[sort]
     assert keys == sorted(keys, reverse=order == "desc")
     if sort == "due":

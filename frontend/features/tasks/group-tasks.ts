@@ -2,11 +2,14 @@
 import { daysBetween, endOfWeek, startOfDay } from "@/lib/calendar";
 import type { Task } from "@/lib/task";
 
-export type GroupKey = "overdue" | "today" | "tomorrow" | "week" | "later" | "undated" | "done" | "earlier";
+type ListKey = "overdue" | "today" | "tomorrow" | "week" | "later" | "undated" | "done" | "earlier";
+
+/** A group of the list, or a day of completed tasks. */
+export type GroupKey = ListKey | `day-${string}`;
 
 export type TaskGroup = { key: GroupKey; label: string; tasks: Task[] };
 
-const groupLabels: Record<GroupKey, string> = {
+const groupLabels: Record<ListKey, string> = {
   overdue: "Overdue",
   today: "Today",
   tomorrow: "Tomorrow",
@@ -23,8 +26,13 @@ export function dayOf(group: GroupKey, now: Date): Date | null {
   return group === "tomorrow" ? startOfDay(now, 1) : null;
 }
 
+/** Returns whether the tasks of a group are completed. */
+export function isDoneGroup(group: GroupKey): boolean {
+  return group === "done" || group === "earlier" || group.startsWith("day-");
+}
+
 /** Returns the group of an open task. */
-export function groupOf(task: Task, now: Date): GroupKey {
+export function groupOf(task: Task, now: Date): ListKey {
   if (task.due_at === null) return "undated";
   const due = new Date(task.due_at);
   const days = daysBetween(now, due);
@@ -64,16 +72,17 @@ export function groupTasks(
   now: Date,
   held: ReadonlyMap<string, GroupKey> = new Map(),
 ): TaskGroup[] {
-  const groups = new Map<GroupKey, Task[]>(Object.keys(groupLabels).map((key) => [key as GroupKey, []]));
+  const labels = Object.entries(groupLabels) as [ListKey, string][];
+  const groups = new Map<GroupKey, Task[]>(labels.map(([key]) => [key, []]));
   for (const task of open) groups.get(groupOf(task, now))?.push(task);
   for (const task of completed) {
     const heldIn = held.get(task.id);
     if (heldIn) groups.get(heldIn)?.push(task);
     else groups.get(isDoneToday(task, now) ? "done" : "earlier")?.push(task);
   }
-  return [...groups]
-    .filter(([, tasks]) => tasks.length > 0)
-    .map(([key, tasks]) => ({ key, label: groupLabels[key], tasks: tasks.sort(orders[key] ?? byDue) }));
+  return labels
+    .map(([key, label]) => ({ key, label, tasks: groups.get(key)?.sort(orders[key] ?? byDue) ?? [] }))
+    .filter((group) => group.tasks.length > 0);
 }
 
 function isDoneToday(task: Task, now: Date): boolean {
@@ -87,7 +96,7 @@ const byDue = (a: Task, b: Task) =>
 const newestFirst = (a: Task, b: Task) => compare(b.created_at, a.created_at) || compare(b.id, a.id);
 const lastDoneFirst = (a: Task, b: Task) => compare(b.completed_at ?? "", a.completed_at ?? "");
 
-const orders: Partial<Record<GroupKey, (a: Task, b: Task) => number>> = {
+const orders: Partial<Record<ListKey, (a: Task, b: Task) => number>> = {
   undated: newestFirst,
   done: lastDoneFirst,
   earlier: lastDoneFirst,

@@ -43,7 +43,9 @@ _SORTS: dict[str, tuple[InstrumentedAttribute[Any], str]] = {
     "due": (Task.due_at, "asc"),
     "priority": (Task.priority, "desc"),
     "title": (Task.title_key, "asc"),
+    "completed": (Task.completed_at, "desc"),
 }
+_WITHOUT_VALUE_LAST = {"due", "completed"}
 _RANKS = (Priority.LOW, Priority.MEDIUM, Priority.HIGH)
 _BY_RANK = dict(enumerate(_RANKS))
 _SHAPES = 512
@@ -220,7 +222,7 @@ def _ordering(task: type[Task], shape: Shape) -> tuple[ColumnElement[Any], Colum
     column = getattr(task, _SORTS[shape.sort][0].key)
     direction = column.desc() if shape.descending else column.asc()
     return (
-        direction.nulls_last() if shape.sort == "due" else direction,
+        direction.nulls_last() if shape.sort in _WITHOUT_VALUE_LAST else direction,
         task.id.desc() if shape.descending else task.id.asc(),
     )
 
@@ -314,7 +316,7 @@ def _sort_value(sort: str, key: CursorValue) -> Any:
             raise ValueError(key)
     except (ValueError, KeyError):
         raise InvalidCursorError from None
-    return None if key is None and sort == "due" else cursor_instant(key)
+    return None if key is None and sort in _WITHOUT_VALUE_LAST else cursor_instant(key)
 
 
 def _after(column: InstrumentedAttribute[Any], shape: Shape) -> ColumnElement[bool]:
@@ -325,4 +327,4 @@ def _after(column: InstrumentedAttribute[Any], shape: Shape) -> ColumnElement[bo
     if shape.cursor == "null":
         return and_(column.is_(None), id_behind)
     behind = or_(column < key if shape.descending else column > key, and_(column == key, id_behind))
-    return or_(behind, column.is_(None)) if column is Task.due_at else behind
+    return or_(behind, column.is_(None)) if shape.sort in _WITHOUT_VALUE_LAST else behind

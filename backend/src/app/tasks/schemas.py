@@ -156,7 +156,8 @@ class TaskPage(BaseModel):
 class TaskQuery(BaseModel):
     """The filters and the order of a list of tasks.
 
-    Without `order`, each sort has its natural direction: newest, most urgent or earliest due first.
+    Without `order`, each sort has its natural direction: newest, most urgent, earliest due or last completed
+    first.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -175,7 +176,7 @@ class TaskQuery(BaseModel):
     undated: bool = False
     completed_after: Due | None = None
     completed_before: Due | None = None
-    sort: Literal["created", "due", "priority", "title"] = "created"
+    sort: Literal["created", "due", "priority", "title", "completed"] = "created"
     order: Literal["asc", "desc"] | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 100
     cursor: Annotated[str, StringConstraints(max_length=2000)] | None = None

@@ -1,11 +1,10 @@
 // @vitest-environment node
-import { onlineManager, QueryClient, QueryObserver } from "@tanstack/react-query";
+import { onlineManager, InfiniteQueryObserver, QueryClient } from "@tanstack/react-query";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { runLatestToastAction } from "@/components/ui/toaster";
-import type { Task } from "@/lib/task";
 import { sampleTask } from "@/testing/sample-task";
 import { createTaskActions, isUnsaved } from "./task-actions";
-import { completedTasksKey, flattenPages, type OpenTaskPages, openTasksKey } from "./task-cache";
+import { completedTasksKey, flattenPages, type TaskPages, openTasksKey } from "./task-cache";
 import { listCompletedTasks } from "./tasks";
 
 type Answer = { status: number; body?: unknown };
@@ -46,8 +45,8 @@ let queryClient: QueryClient;
 let actions: ReturnType<typeof createTaskActions>;
 const task = sampleTask({ id: "a", title: "Buy milk" });
 
-const openTasks = () => flattenPages(queryClient.getQueryData<OpenTaskPages>(openTasksKey));
-const completedTasks = () => queryClient.getQueryData<Task[]>(completedTasksKey) ?? [];
+const openTasks = () => flattenPages(queryClient.getQueryData<TaskPages>(openTasksKey));
+const completedTasks = () => flattenPages(queryClient.getQueryData<TaskPages>(completedTasksKey));
 
 beforeEach(() => {
   network = new Network();
@@ -57,7 +56,10 @@ beforeEach(() => {
     pages: [{ items: [task], next_cursor: null }],
     pageParams: [null],
   });
-  queryClient.setQueryData(completedTasksKey, []);
+  queryClient.setQueryData(completedTasksKey, {
+    pages: [{ items: [], next_cursor: null }],
+    pageParams: [null],
+  });
   actions = createTaskActions(queryClient);
 });
 afterEach(() => {
@@ -167,9 +169,11 @@ describe("a list that loads during a change", () => {
   const stale = { items: [task], next_cursor: null };
 
   it("does not overwrite the change, and is loaded again after the last change", async () => {
-    const observer = new QueryObserver(queryClient, {
+    const observer = new InfiniteQueryObserver(queryClient, {
       queryKey: completedTasksKey,
-      queryFn: ({ signal }) => listCompletedTasks(signal),
+      queryFn: ({ pageParam, signal }) => listCompletedTasks(pageParam, signal),
+      initialPageParam: null as string | null,
+      getNextPageParam: (page) => page.next_cursor,
       staleTime: Infinity,
     });
     const stop = observer.subscribe(() => undefined);

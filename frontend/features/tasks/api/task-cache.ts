@@ -1,12 +1,12 @@
 /**
- * The cached tasks: pages of open ones, in the server's order, and the completed ones. Changes by the user and by the
- * chat go through here, so that the list shows them without another request.
+ * The cached tasks: pages of open and of completed ones, in the server's order. Changes by the user and by the chat go
+ * through here, so that the list shows them without another request.
  */
 import type { InfiniteData, QueryClient } from "@tanstack/react-query";
 import type { Task } from "@/lib/task";
 import type { TaskPage, Undone } from "./tasks";
 
-export type OpenTaskPages = InfiniteData<TaskPage, string | null>;
+export type TaskPages = InfiniteData<TaskPage, string | null>;
 
 export type TaskChange = { type: "put"; task: Task } | { type: "remove"; id: string };
 
@@ -16,8 +16,10 @@ export const completedTasksKey = [...tasksKey, "completed"] as const;
 
 /** Applies a change to the cache. */
 export function applyTaskChange(queryClient: QueryClient, change: TaskChange): void {
-  queryClient.setQueryData<OpenTaskPages>(openTasksKey, (pages) => pages && changeOpenPages(pages, change));
-  queryClient.setQueryData<Task[]>(completedTasksKey, (tasks) => tasks && changeCompleted(tasks, change));
+  const put = (key: readonly string[], status: Task["status"]) =>
+    queryClient.setQueryData<TaskPages>(key, (pages) => pages && changePages(pages, change, status));
+  put(openTasksKey, "open");
+  put(completedTasksKey, "completed");
 }
 
 /** Shows the tasks of an undone step as they are now. */
@@ -29,19 +31,22 @@ export function applyUndone(queryClient: QueryClient, undone: Undone): void {
 
 /** Returns the cached task with this id. */
 export function findCachedTask(queryClient: QueryClient, id: string): Task | undefined {
-  const open = queryClient.getQueryData<OpenTaskPages>(openTasksKey)?.pages ?? [];
-  const completed = queryClient.getQueryData<Task[]>(completedTasksKey) ?? [];
-  for (const page of open) {
-    const found = page.items.find((task) => task.id === id);
-    if (found) return found;
+  for (const key of [openTasksKey, completedTasksKey]) {
+    for (const page of queryClient.getQueryData<TaskPages>(key)?.pages ?? []) {
+      const found = page.items.find((task) => task.id === id);
+      if (found) return found;
+    }
   }
-  return completed.find((task) => task.id === id);
+  return undefined;
 }
 
-/** Returns the pages after a change. A new task joins the first page, because the list sorts its tasks itself. */
-export function changeOpenPages(data: OpenTaskPages, change: TaskChange): OpenTaskPages {
+/**
+ * Returns the pages of the tasks with a status after a change. A new task joins the first page, because the list sorts
+ * its tasks itself.
+ */
+export function changePages(data: TaskPages, change: TaskChange, status: Task["status"]): TaskPages {
   const id = change.type === "put" ? change.task.id : change.id;
-  const replacement = change.type === "put" && change.task.status === "open" ? change.task : null;
+  const replacement = change.type === "put" && change.task.status === status ? change.task : null;
   let placed = false;
   const pages = data.pages.map((page) => {
     if (!page.items.some((task) => task.id === id)) return page;
@@ -60,15 +65,8 @@ export function changeOpenPages(data: OpenTaskPages, change: TaskChange): OpenTa
   return { ...data, pages };
 }
 
-/** Returns the completed tasks after a change. */
-export function changeCompleted(tasks: Task[], change: TaskChange): Task[] {
-  const id = change.type === "put" ? change.task.id : change.id;
-  const others = tasks.filter((task) => task.id !== id);
-  return change.type === "put" && change.task.status === "completed" ? [change.task, ...others] : others;
-}
-
 /** Returns the distinct tasks of all pages: a task may be on two pages if it moved while they loaded. */
-export function flattenPages(data: OpenTaskPages | undefined): Task[] {
+export function flattenPages(data: TaskPages | undefined): Task[] {
   const byId = new Map<string, Task>();
   for (const page of data?.pages ?? []) {
     for (const task of page.items) if (!byId.has(task.id)) byId.set(task.id, task);

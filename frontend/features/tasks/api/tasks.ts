@@ -17,11 +17,11 @@ export function listOpenTasks(cursor: string | null, signal?: AbortSignal): Prom
   return callApi(`/api/tasks?${query}`, { signal });
 }
 
-/** Returns the newest completed tasks. */
-export async function listCompletedTasks(signal?: AbortSignal): Promise<Task[]> {
-  const query = new URLSearchParams({ status: "completed", limit: String(PAGE_SIZE) });
-  const page = await callApi<TaskPage>(`/api/tasks?${query}`, { signal });
-  return page.items;
+/** Returns a page of the completed tasks, the last completed first. */
+export function listCompletedTasks(cursor: string | null, signal?: AbortSignal): Promise<TaskPage> {
+  const query = new URLSearchParams({ status: "completed", sort: "completed", limit: String(PAGE_SIZE) });
+  if (cursor) query.set("cursor", cursor);
+  return callApi(`/api/tasks?${query}`, { signal });
 }
 
 export function readTask(id: string): Promise<Task> {

@@ -1,25 +1,42 @@
 "use client";
 
-import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useMemo } from "react";
+import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useMemo } from "react";
 import { listCompletedTasks, listOpenTasks, type TaskPage } from "./tasks";
 import { createTaskActions, type TaskActions } from "./task-actions";
-import { completedTasksKey, flattenPages, type OpenTaskPages, openTasksKey } from "./task-cache";
+import { completedTasksKey, flattenPages, openTasksKey, type TaskPages } from "./task-cache";
 
-/** Returns the open tasks loaded so far, their query, and the recently completed tasks. */
-export function useTasks() {
-  const open = useInfiniteQuery<TaskPage, Error, OpenTaskPages, typeof openTasksKey, string | null>({
-    queryKey: openTasksKey,
-    queryFn: ({ pageParam, signal }) => listOpenTasks(pageParam, signal),
+type PagesKey = typeof openTasksKey | typeof completedTasksKey;
+
+function useTaskPages(key: PagesKey, list: typeof listOpenTasks) {
+  return useInfiniteQuery<TaskPage, Error, TaskPages, PagesKey, string | null>({
+    queryKey: key,
+    queryFn: ({ pageParam, signal }) => list(pageParam, signal),
     initialPageParam: null,
     getNextPageParam: (page) => page.next_cursor,
   });
-  const completed = useQuery({
-    queryKey: completedTasksKey,
-    queryFn: ({ signal }) => listCompletedTasks(signal),
-  });
+}
+
+/**
+ * Returns the open and the completed tasks loaded so far, and their queries. All open tasks load, page by page, so that
+ * views change and count without a request; completed tasks load as far as somebody looks.
+ */
+export function useTasks() {
+  const open = useTaskPages(openTasksKey, listOpenTasks);
+  const completed = useTaskPages(completedTasksKey, listCompletedTasks);
+  const { hasNextPage, isFetching, isError, fetchNextPage } = open;
+  useEffect(() => {
+    if (hasNextPage && !isFetching && !isError) void fetchNextPage();
+  }, [hasNextPage, isFetching, isError, fetchNextPage]);
   const openTasks = useMemo(() => flattenPages(open.data), [open.data]);
-  return { open, openTasks, completedTasks: completed.data ?? [] };
+  const completedTasks = useMemo(() => flattenPages(completed.data), [completed.data]);
+  return { open, openTasks, completed, completedTasks };
+}
+
+/** Returns the open tasks loaded so far. */
+export function useOpenTasks() {
+  const { data } = useTaskPages(openTasksKey, listOpenTasks);
+  return useMemo(() => flattenPages(data), [data]);
 }
 
 /** Returns the task actions, the same object for the lifetime of the page. */

@@ -10,8 +10,6 @@ import type { Understood } from "../understood";
 /** The details that are chosen instead of written. */
 export type Choices = { date: string; priority: Priority };
 
-export const noChoices: Choices = { date: "", priority: "medium" };
-
 type QuickAddDetailsProps = {
   understood: Understood | null;
   choices: Choices;

@@ -21,10 +21,17 @@ function understandTag(text: string): ParsedTask {
 }
 
 /** Renders the field and returns it, and the tasks that it adds. */
-function renderQuickAdd() {
+function renderQuickAdd(details = { date: "", tags: [] as string[] }) {
   const added: NewTask[] = [];
   const add = async (task: NewTask, read?: Promise<NewTask>) => void added.push((await read) ?? task);
-  render(<QuickAdd actions={{ add } as unknown as TaskActions} inputRef={createRef()} />);
+  render(
+    <QuickAdd
+      actions={{ add } as unknown as TaskActions}
+      inputRef={createRef()}
+      details={details}
+      onAdded={() => undefined}
+    />,
+  );
   return { title: screen.getByRole("textbox", { name: "New task" }), added };
 }
 
@@ -86,4 +93,15 @@ it("aborts the question about an older text", async () => {
   await waitFor(() => expect(signals).toHaveLength(1));
   await userEvent.type(title, " the");
   expect(signals[0]?.aborted).toBe(true);
+});
+
+it("gives a task the date and the tag of the view in which it is added", async () => {
+  const { title, added } = renderQuickAdd({ date: "2026-11-18", tags: ["work"] });
+  await userEvent.type(title, "Call #home{Enter}");
+  const due_at = new Date(2026, 10, 18).toISOString();
+  await waitFor(() =>
+    expect(added).toEqual([
+      expect.objectContaining({ title: "Call", tags: ["home", "work"], due_at, all_day: true }),
+    ]),
+  );
 });

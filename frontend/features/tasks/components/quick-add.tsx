@@ -8,33 +8,43 @@ import { errorMessage } from "@/lib/api/client";
 import { fromInputs } from "@/lib/calendar";
 import { useDraft } from "@/lib/drafts";
 import { parseTask } from "../api/parse";
+import type { Task } from "@/lib/task";
 import type { NewTask } from "../api/tasks";
 import type { TaskActions } from "../api/task-actions";
 import { TITLE_MAX } from "../task-draft";
 import { maskWords, understand } from "../understood";
 import { useUnderstood } from "../use-understood";
-import { type Choices, noChoices, QuickAddDetails } from "./quick-add-details";
+import { type Choices, QuickAddDetails } from "./quick-add-details";
 
-type Entry = { text: string; kept: readonly string[]; choices: Choices };
+type QuickAddProps = {
+  actions: TaskActions;
+  inputRef: Ref<HTMLInputElement>;
+  /** The date and the tags that a new task gets unless others are chosen or written. */
+  details: { date: string; tags: string[] };
+  onAdded: (task: Task) => void;
+};
+
+type Entry = { text: string; kept: readonly string[]; choices: Choices | null; tags: string[] };
 
 /** The input that adds a task. It shows what the server understands of the text, and offers a date and a priority. */
-export function QuickAdd({ actions, inputRef }: { actions: TaskActions; inputRef: Ref<HTMLInputElement> }) {
+export function QuickAdd({ actions, inputRef, details, onAdded }: QuickAddProps) {
   const [text, setText] = useDraft("new-task");
   const [kept, setKept] = useState<readonly string[]>([]);
-  const [choices, setChoices] = useState(noChoices);
+  const [chosen, setChosen] = useState<Choices | null>(null);
+  const choices = chosen ?? { date: details.date, priority: "medium" };
   const [error, setError] = useState<string | null>(null);
   const { shown, exact } = useUnderstood(text, kept);
   const formRef = useRef<HTMLFormElement>(null);
   const field = () => formRef.current?.querySelector<HTMLInputElement>("input[name=new-task]");
 
-  const show = (entry: Entry) => {
+  const show = (entry: Omit<Entry, "tags">) => {
     setText(entry.text);
     setKept(entry.kept);
-    setChoices(entry.choices);
+    setChosen(entry.choices);
   };
 
   const send = (entry: Entry, task: NewTask, read?: Promise<NewTask>) =>
-    void actions.add(task, read).catch((failure: unknown) => {
+    void actions.add(task, read).then(onAdded, (failure: unknown) => {
       // If the user is already typing the next task, report the failure in a message instead.
       if (field()?.value === "") {
         show(entry);
@@ -51,11 +61,11 @@ export function QuickAdd({ actions, inputRef }: { actions: TaskActions; inputRef
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (!text.trim()) return;
-    const entry = { text, kept, choices };
+    const entry = { text, kept, choices, tags: details.tags };
     // The task appears at once; the server reads a text whose answer has not come yet while it adds the task.
-    if (exact) send(entry, { ...chosenFields(choices), ...exact.task });
-    else send(entry, { ...chosenFields(choices), title: text.trim() }, readTask(entry));
-    show({ text: "", kept: [], choices: noChoices });
+    if (exact) send(entry, completed(entry, exact.task));
+    else send(entry, completed(entry, { title: text.trim() }), readTask(entry));
+    show({ text: "", kept: [], choices: null });
     setError(null);
   };
 
@@ -108,7 +118,7 @@ export function QuickAdd({ actions, inputRef }: { actions: TaskActions; inputRef
         <QuickAddDetails
           understood={shown}
           choices={choices}
-          onChoose={(choice) => change(() => setChoices({ ...choices, ...choice }))}
+          onChoose={(choice) => change(() => setChosen({ ...choices, ...choice }))}
           onKeep={(words) => change(() => setKept([...kept, ...words]))}
         />
       )}
@@ -121,18 +131,24 @@ export function QuickAdd({ actions, inputRef }: { actions: TaskActions; inputRef
   );
 }
 
-function chosenFields({ date, priority }: Choices): Omit<NewTask, "title"> {
-  const due = fromInputs(date, "");
-  return { priority, ...(due && { due_at: due.toISOString(), all_day: true }) };
+/** Returns a task with what was chosen for it, where its text says nothing else. */
+function completed({ choices, tags }: Entry, task: NewTask): NewTask {
+  const due = fromInputs(choices?.date ?? "", "");
+  return {
+    priority: choices?.priority ?? "medium",
+    ...(due && { due_at: due.toISOString(), all_day: true }),
+    ...task,
+    ...(tags.length > 0 && { tags: [...new Set([...(task.tags ?? []), ...tags])] }),
+  };
 }
 
 /** Has the server read an entry. Without an answer, its text is the title. */
-async function readTask({ text, kept, choices }: Entry): Promise<NewTask> {
-  const plain = { ...chosenFields(choices), title: text.trim() };
+async function readTask(entry: Entry): Promise<NewTask> {
+  const { text, kept } = entry;
   try {
     const parsed = await parseTask(maskWords(text, kept));
-    return { ...plain, ...understand(text, kept, parsed, new Date()).task };
+    return completed(entry, understand(text, kept, parsed, new Date()).task);
   } catch {
-    return plain;
+    return completed(entry, { title: text.trim() });
   }
 }

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Task } from "@/lib/task";
 import { sampleTask } from "@/testing/sample-task";
 import { createTaskActions, type TaskActions } from "../api/task-actions";
+import type { View } from "../views";
 import { TaskList } from "./task-list";
 
 const now = new Date("2026-11-18T09:00:00Z");
@@ -17,7 +18,7 @@ let actions: TaskActions;
 const onEdit = vi.fn();
 const onReachEnd = vi.fn();
 
-function show(open: Task[], completed: Task[] = [], hasMore = false) {
+function show(open: Task[], completed: Task[] = [], hasMore = false, view: View = { name: "all" }) {
   return (
     <TaskList
       openTasks={open}
@@ -25,7 +26,10 @@ function show(open: Task[], completed: Task[] = [], hasMore = false) {
       now={now}
       actions={actions}
       onEdit={onEdit}
-      hasMore={hasMore}
+      view={view}
+      empty={<p>Nothing here</p>}
+      isLoadingOpen={false}
+      hasMoreCompleted={hasMore}
       onReachEnd={onReachEnd}
       highlightedId={null}
     />
@@ -134,7 +138,7 @@ describe("the list of tasks", () => {
     expect(list).toHaveTextContent("yesterday");
   });
 
-  it("loads more tasks near its end, and marks incomplete counts until then", () => {
+  it("loads more completed tasks near its end, and marks incomplete counts until then", () => {
     let reach!: (entries: { isIntersecting: boolean }[]) => void;
     vi.stubGlobal(
       "IntersectionObserver",
@@ -146,9 +150,12 @@ describe("the list of tasks", () => {
         disconnect() {}
       },
     );
-    render(show([milk, plants], [], true));
-    expect(screen.getByRole("heading", { name: "Today" })).toHaveTextContent(/1$/);
-    expect(screen.getByRole("heading", { name: "No date" })).toHaveTextContent(/1\+$/);
+    render(
+      show([], [sampleTask({ status: "completed", completed_at: "2026-11-18T08:00:00Z" })], true, {
+        name: "done",
+      }),
+    );
+    expect(screen.getByRole("heading", { name: "Today" })).toHaveTextContent(/1\+$/);
     reach([{ isIntersecting: false }]);
     expect(onReachEnd).not.toHaveBeenCalled();
     reach([{ isIntersecting: true }]);

@@ -3,6 +3,7 @@
 import {
   type FocusEvent,
   type KeyboardEvent,
+  type ReactNode,
   type RefObject,
   startTransition,
   useCallback,
@@ -12,7 +13,8 @@ import {
   useState,
 } from "react";
 import type { Task } from "@/lib/task";
-import { type GroupKey, groupTasks, type TaskGroup } from "../group-tasks";
+import { type GroupKey, isDoneGroup, type TaskGroup } from "../group-tasks";
+import { groupsOf, type View } from "../views";
 import type { TaskActions } from "../api/task-actions";
 import { TaskSection } from "./task-section";
 
@@ -20,30 +22,36 @@ import { TaskSection } from "./task-section";
 const LEAVING_MS = 700;
 
 type TaskListProps = {
+  view: View;
+  /** Shown instead of open tasks, if the view has none. */
+  empty: ReactNode;
   openTasks: readonly Task[];
   completedTasks: readonly Task[];
   now: Date;
   actions: TaskActions;
   onEdit: (task: Task) => void;
-  /** Whether more pages of open tasks exist, and a callback that loads the next one. */
-  hasMore: boolean;
+  isLoadingOpen: boolean;
+  /** Whether more pages of completed tasks exist, and a callback that loads the next one. */
+  hasMoreCompleted: boolean;
   onReachEnd: () => void;
   highlightedId: string | null;
 };
 
 export function TaskList(props: TaskListProps) {
-  const { openTasks, completedTasks, now, actions, onEdit, hasMore, onReachEnd, highlightedId } = props;
+  const { view, openTasks, completedTasks, now, actions, onEdit, highlightedId } = props;
+  const { empty, isLoadingOpen, hasMoreCompleted, onReachEnd } = props;
   const listRef = useRef<HTMLDivElement>(null);
   const { held, hold } = useHeldRows(listRef);
   const [tabStopId, setTabStopId] = useState<string | null>(null);
 
   const groups = useMemo(
-    () => groupTasks(openTasks, completedTasks, now, held),
-    [openTasks, completedTasks, now, held],
+    () => groupsOf(view, openTasks, completedTasks, now, held),
+    [view, openTasks, completedTasks, now, held],
   );
-  const isDone = (group: TaskGroup) => group.key === "done" || group.key === "earlier";
-  const open = groups.filter((group) => !isDone(group));
-  const done = groups.filter(isDone);
+  const open = groups.filter((group) => !isDoneGroup(group.key));
+  const done = groups.filter((group) => isDoneGroup(group.key));
+  const isEmpty = (view.name === "done" ? done : open).length === 0;
+  const mayChange = view.name === "done" ? hasMoreCompleted : isLoadingOpen;
   const shownTabStop = tabStopId && groups.some(contains(tabStopId)) ? tabStopId : groups[0]?.tasks[0]?.id;
 
   const toggle = useCallback(
@@ -93,9 +101,12 @@ export function TaskList(props: TaskListProps) {
 
   return (
     <div ref={listRef} onKeyDown={moveBetweenRows} onFocus={rememberTabStop}>
-      {open.map((group, index) => renderGroup(group, hasMore && index === open.length - 1))}
-      {hasMore && <EndOfPage key={openTasks.length} onReach={onReachEnd} />}
-      {done.map((group) => renderGroup(group, false))}
+      {isEmpty && !mayChange && empty}
+      {open.map((group, index) => renderGroup(group, isLoadingOpen && index === open.length - 1))}
+      {done.map((group, index) => renderGroup(group, hasMoreCompleted && index === done.length - 1))}
+      {view.name === "done" && hasMoreCompleted && (
+        <EndOfPage key={completedTasks.length} onReach={onReachEnd} />
+      )}
     </div>
   );
 }

@@ -47,7 +47,7 @@ export const TaskRow = memo(function TaskRow({
       id={`task-${task.id}`}
       data-task-id={task.id}
       aria-busy={unsaved || undefined}
-      className={classNames("task-row -mx-3", isLeaving && "task-row-leaving")}
+      className={classNames("task-row @container -mx-3", isLeaving && "task-row-leaving")}
     >
       <div
         className={classNames(
@@ -70,7 +70,7 @@ export const TaskRow = memo(function TaskRow({
             onEdit(task);
           }}
         />
-        <div className="flex min-w-0 grow flex-col gap-x-3 gap-y-0.5 sm:flex-row sm:items-start">
+        <div className="flex min-w-0 grow flex-col gap-x-3 gap-y-0.5 @xl:flex-row @xl:items-start">
           {/* The button covers the whole row. */}
           <button
             type="button"
@@ -122,7 +122,7 @@ function TaskChips({ task, dueText, overdue }: { task: Task; dueText: string; ov
   const hasChips = dueText || task.recurrence || task.tags.length > 0 || task.description;
   if (!hasChips) return null;
   return (
-    <span className="flex max-w-full shrink-0 flex-wrap items-center gap-x-2 text-small leading-[22px] text-text-2 sm:max-w-[45%] sm:justify-end">
+    <span className="flex max-w-full shrink-0 flex-wrap items-center gap-x-2 text-small leading-[22px] text-text-2 @xl:max-w-[60%] @xl:flex-nowrap @xl:justify-end">
       {task.description && <AlignLeft className="size-3.5" aria-label="Has a description" />}
       {task.tags.slice(0, 3).map((tag) => (
         <span key={tag} className="max-w-32 truncate">
@@ -130,8 +130,12 @@ function TaskChips({ task, dueText, overdue }: { task: Task; dueText: string; ov
         </span>
       ))}
       {task.tags.length > 3 && <span>+{task.tags.length - 3}</span>}
-      {task.recurrence && <span>{sayRecurrence(task.recurrence)}</span>}
-      {dueText && <span className={classNames(overdue && "font-medium text-danger")}>{dueText}</span>}
+      {task.recurrence && <span className="truncate">{sayRecurrence(task.recurrence)}</span>}
+      {dueText && (
+        <span className={classNames("whitespace-nowrap", overdue && "font-medium text-danger")}>
+          {dueText}
+        </span>
+      )}
     </span>
   );
 }

@@ -1,9 +1,9 @@
 "use client";
 
 import { memo, useState } from "react";
-import { formatDate, formatDay } from "@/lib/calendar";
+import { formatDate, formatDay, formatTime } from "@/lib/calendar";
 import type { Task } from "@/lib/task";
-import { dayOf, type GroupKey, isOverdue, type TaskGroup } from "../group-tasks";
+import { dayOf, type GroupKey, isDoneGroup, isOverdue, type TaskGroup } from "../group-tasks";
 import { classNames } from "@/components/ui/class-names";
 import { dueTextIn, TaskRow, type TaskRowHandlers } from "./task-row";
 
@@ -57,7 +57,7 @@ export const TaskSection = memo(function TaskSection(props: TaskSectionProps) {
             dueText={dateTextIn(group.key, task, now)}
             overdue={isOverdue(task, now)}
             isTabStop={task.id === tabStopId}
-            isLeaving={task.status === "completed" && group.key !== "done" && group.key !== "earlier"}
+            isLeaving={task.status === "completed" && !isDoneGroup(group.key)}
             isHighlighted={task.id === highlightedId}
             {...handlers}
           />
@@ -77,6 +77,7 @@ const linkStyle = "text-small font-normal text-text-2 underline-offset-2 hover:t
 /** Returns the date that a row shows: when it is due, or when it was done before today. */
 function dateTextIn(group: GroupKey, task: Task, now: Date): string {
   if (group === "done") return "";
+  if (group.startsWith("day-")) return task.completed_at ? formatTime(new Date(task.completed_at)) : "";
   if (group === "earlier") return task.completed_at ? formatDay(new Date(task.completed_at), now) : "";
   return dueTextIn(group, task, now);
 }

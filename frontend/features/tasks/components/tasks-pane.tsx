@@ -7,12 +7,14 @@ import { Button } from "@/components/ui/button";
 import { showToast } from "@/components/ui/toaster";
 import { ApiError, errorMessage } from "@/lib/api/client";
 import type { Task } from "@/lib/task";
+import { formatDue } from "@/lib/calendar";
 import { useNow } from "@/lib/use-now";
 import { readTask } from "../api/tasks";
 import { QuickAdd } from "./quick-add";
 import type { TaskActions } from "../api/task-actions";
 import type { TaskDraft } from "../task-draft";
 import { applyTaskChange } from "../api/task-cache";
+import { addressOf, detailsFrom, shows, type View } from "../views";
 import { TaskList } from "./task-list";
 import { useTasks } from "../api/use-tasks";
 
@@ -23,15 +25,16 @@ const TaskSheet = dynamic(loadTaskSheet, { ssr: false });
 const HIGHLIGHT_MS = 1_800;
 
 type TasksPaneProps = {
+  view: View;
   actions: TaskActions;
   quickAddRef: Ref<HTMLInputElement>;
   /** A task to show in the list; a new object for each request. */
   pointedAt: { task: Task } | null;
 };
 
-/** The user's tasks: the input for new tasks, the list, and the sheet of the task that is edited. */
-export function TasksPane({ actions, quickAddRef, pointedAt }: TasksPaneProps) {
-  const { open, openTasks, completedTasks } = useTasks();
+/** The tasks of a view: the input for new tasks, the list, and the sheet of the task that is edited. */
+export function TasksPane({ view, actions, quickAddRef, pointedAt }: TasksPaneProps) {
+  const { open, openTasks, completed, completedTasks } = useTasks();
   const queryClient = useQueryClient();
   const now = useNow();
   const [edited, setEdited] = useState<{ task: Task; draft?: TaskDraft } | null>(null);
@@ -56,9 +59,16 @@ export function TasksPane({ actions, quickAddRef, pointedAt }: TasksPaneProps) {
     if (isLoaded) void loadTaskSheet();
   }, [isLoaded]);
 
-  const { fetchNextPage } = open;
+  const { fetchNextPage } = completed;
   const loadMore = useCallback(() => void fetchNextPage({ cancelRefetch: false }), [fetchNextPage]);
   const edit = useCallback((task: Task) => setEdited({ task }), []);
+
+  /** Says where a new task is, if this view does not show it. */
+  const announceElsewhere = (task: Task) => {
+    if (shows(view, task, now)) return;
+    const due = task.due_at ? formatDue(new Date(task.due_at), task.all_day, now) : "no date";
+    showToast({ message: `Added ‘${task.title}’, ${due}` });
+  };
 
   const closeSheet = (task: Task, unsaved?: TaskDraft) => {
     setEdited(null);
@@ -74,25 +84,33 @@ export function TasksPane({ actions, quickAddRef, pointedAt }: TasksPaneProps) {
   return (
     <section aria-label="Tasks" className="flex h-full min-h-0 flex-col">
       <div className="order-last px-4 pt-2 pb-2 max-md:border-t max-md:border-line md:order-first md:px-8 md:pt-6">
-        <div className="mx-auto max-w-[44rem]">
-          <QuickAdd actions={actions} inputRef={quickAddRef} />
+        <div className="mx-auto max-w-[44rem] 2xl:max-w-[54rem]">
+          <QuickAdd
+            actions={actions}
+            inputRef={quickAddRef}
+            details={detailsFrom(view, now)}
+            onAdded={announceElsewhere}
+          />
         </div>
       </div>
       <div className="min-h-0 grow overflow-y-auto overscroll-contain px-4 pb-24 md:px-8">
-        <div className="mx-auto max-w-[44rem]">
+        <div className="mx-auto max-w-[44rem] 2xl:max-w-[54rem]">
           {open.isPending && <ListSkeleton />}
           {open.isError && !open.data && (
             <Failure message={errorMessage(open.error)} onRetry={() => void open.refetch()} />
           )}
-          {open.data && openTasks.length === 0 && <NoTasks />}
           {open.data && (
             <TaskList
+              key={addressOf(view)}
+              view={view}
+              empty={<NothingHere view={view} />}
               openTasks={openTasks}
               completedTasks={completedTasks}
               now={now}
               actions={actions}
               onEdit={edit}
-              hasMore={open.hasNextPage}
+              isLoadingOpen={open.hasNextPage}
+              hasMoreCompleted={completed.hasNextPage}
               onReachEnd={loadMore}
               highlightedId={highlightedId}
             />
@@ -150,13 +168,20 @@ function focusRow(id: string): boolean {
   return row !== null;
 }
 
-function NoTasks() {
+const nothing: Record<View["name"], [title: string, hint: string]> = {
+  all: ["Nothing to do", "Add a task here, or describe it in the chat: “call the bank on Monday at 10”."],
+  today: ["Nothing due today", "A task that you add here is due today."],
+  upcoming: ["Nothing planned", "Tasks with a date from today on appear here."],
+  done: ["Nothing completed yet", "Completed tasks stay here, by day."],
+  tag: ["No open tasks with this tag", "A task that you add here gets this tag."],
+};
+
+function NothingHere({ view }: { view: View }) {
+  const [title, hint] = nothing[view.name];
   return (
     <div className="py-[12vh] text-center">
-      <p className="font-semibold">Nothing to do</p>
-      <p className="mt-1 text-text-2">
-        Add a task here, or describe it in the chat: “call the bank on Monday at 10”.
-      </p>
+      <p className="font-semibold">{title}</p>
+      <p className="mt-1 text-text-2">{hint}</p>
     </div>
   );
 }

@@ -1,7 +1,7 @@
 "use client";
 
 import { useQueryClient } from "@tanstack/react-query";
-import { CircleHelp, MessageSquare } from "lucide-react";
+import { CircleHelp, MessageSquare, PanelLeft } from "lucide-react";
 import dynamic from "next/dynamic";
 import { useCallback, useRef, useState } from "react";
 import { flushSync } from "react-dom";
@@ -13,7 +13,10 @@ import { useSignedInUser } from "@/features/accounts/use-signed-in-user";
 import { ChatPane } from "@/features/chat/components/chat-pane";
 import { tasksKey } from "@/features/tasks/api/task-cache";
 import { TasksPane } from "@/features/tasks/components/tasks-pane";
+import { ViewList } from "@/features/tasks/components/view-list";
 import { useTaskActions } from "@/features/tasks/api/use-tasks";
+import { useView } from "@/features/tasks/use-view";
+import { titleOf } from "@/features/tasks/views";
 import type { Task } from "@/lib/task";
 import { useShortcuts } from "../hooks/use-shortcuts";
 import { useChatFold } from "../hooks/use-chat-fold";
@@ -21,21 +24,24 @@ import { useToolResults } from "../hooks/use-tool-results";
 import { OfflineNotice } from "./offline-notice";
 import { type Pane, TabBar } from "./tab-bar";
 
-// Loaded after the first paint: neither is needed at first sight.
+// Loaded after the first paint: none is needed at first sight.
 const AccountMenu = dynamic(
   () => import("@/features/accounts/components/account-menu").then((module) => module.AccountMenu),
   { ssr: false, loading: () => <span className="ml-1 size-8 rounded-full bg-surface-3" /> },
 );
+const ViewSheet = dynamic(() => import("./view-sheet").then((module) => module.ViewSheet), { ssr: false });
 const HelpSheet = dynamic(() => import("./help-sheet").then((module) => module.HelpSheet), { ssr: false });
 
-/** The task list beside the chat. A phone shows one of them at a time. */
+/** The views, the task list and the chat side by side. A phone shows the list or the chat. */
 export function Workspace() {
   const { user, isSignedOut, signOut } = useSignedInUser();
   const queryClient = useQueryClient();
   const actions = useTaskActions();
   const onToolResult = useToolResults();
   const [pane, setPane] = useState<Pane>("tasks");
-  const { isChatOpen, setChatOpen } = useChatFold();
+  const { isBeside, isOver, setChatOpen } = useChatFold();
+  const view = useView();
+  const [viewsOpen, setViewsOpen] = useState(false);
   const [helpOpen, setHelpOpen] = useState(false);
   const [pointedAt, setPointedAt] = useState<{ task: Task } | null>(null);
   const quickAddRef = useRef<HTMLInputElement>(null);
@@ -73,12 +79,17 @@ export function Workspace() {
     <div className="flex h-dvh flex-col">
       <header className="flex h-12 shrink-0 items-center gap-0.5 border-b border-line px-3 md:px-4">
         <Logo size={22} />
-        <h1 className="grow pl-2 font-semibold">To-do</h1>
-        {!isChatOpen && (
-          <IconButton label="Show chat" className="max-md:hidden" onClick={() => setChatOpen(true)}>
-            <MessageSquare />
-          </IconButton>
-        )}
+        <h1 className="min-w-0 grow truncate pl-2 font-semibold">{titleOf(view)}</h1>
+        <IconButton
+          label="Show chat"
+          className={classNames("max-md:hidden", isOver && "max-lg:hidden", isBeside && "lg:hidden")}
+          onClick={() => setChatOpen(true)}
+        >
+          <MessageSquare />
+        </IconButton>
+        <IconButton label="Views" className="max-md:hidden lg:hidden" onClick={() => setViewsOpen(true)}>
+          <PanelLeft />
+        </IconButton>
         <IconButton label="Keyboard shortcuts" className="max-md:hidden" onClick={() => setHelpOpen(true)}>
           <CircleHelp />
         </IconButton>
@@ -86,16 +97,21 @@ export function Workspace() {
         <AccountMenu user={user} onSignOut={() => void signOut()} />
       </header>
       <OfflineNotice />
-      <main className="flex min-h-0 grow">
+      <main className="relative flex min-h-0 grow">
+        <div className="w-52 shrink-0 overflow-y-auto border-r border-line px-2 py-3 max-lg:hidden 2xl:w-64">
+          <ViewList current={view} />
+        </div>
         <div className={classNames("min-w-0 grow", pane !== "tasks" && "max-md:hidden")}>
-          <TasksPane actions={actions} quickAddRef={quickAddRef} pointedAt={pointedAt} />
+          <TasksPane view={view} actions={actions} quickAddRef={quickAddRef} pointedAt={pointedAt} />
         </div>
         <aside
           aria-label="Chat panel"
           className={classNames(
-            "w-full bg-surface-2 md:w-[23rem] md:shrink-0 md:border-l md:border-line lg:w-[25rem]",
+            "w-full bg-surface-2 md:w-[23rem] md:shrink-0 md:border-l md:border-line 2xl:w-[28rem]",
+            "md:max-lg:absolute md:max-lg:inset-y-0 md:max-lg:right-0 md:max-lg:z-30 md:max-lg:shadow-raised",
             pane !== "chat" && "max-md:hidden",
-            !isChatOpen && "md:hidden",
+            !isOver && "md:max-lg:hidden",
+            !isBeside && "lg:hidden",
           )}
         >
           <ChatPane
@@ -108,7 +124,10 @@ export function Workspace() {
           />
         </aside>
       </main>
-      <TabBar pane={pane} onChoose={setPane} />
+      <TabBar pane={pane} onChoose={setPane} onShowViews={() => setViewsOpen(true)} />
+      {viewsOpen && (
+        <ViewSheet current={view} onChoose={() => setPane("tasks")} onClose={() => setViewsOpen(false)} />
+      )}
       {helpOpen && <HelpSheet onClose={() => setHelpOpen(false)} />}
     </div>
   );
