@@ -20,6 +20,7 @@ from app.accounts.models import Session, User
 from app.accounts.signatures import sign
 from app.database import Base, Database, new_id, utc_now
 from app.database.migrate import migrate
+from app.events.feed import Feed
 from app.main import create_app
 from app.settings import Settings
 from backend.tests.browsers import SECRET, Person, browser
@@ -160,6 +161,16 @@ async def signed_in(app: FastAPI) -> AsyncIterator[Callable[..., Awaitable[Perso
     yield sign_in
     for person in people:
         await person.aclose()
+
+
+@pytest.fixture
+def ending_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """End streams of events at once, which would last as long as their sessions."""
+
+    async def stream(*_: object) -> AsyncIterator[bytes]:
+        yield b": ended\n\n"
+
+    monkeypatch.setattr(Feed, "stream", stream)
 
 
 def settings_for(url: str) -> Settings:

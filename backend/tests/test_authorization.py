@@ -73,6 +73,7 @@ OPERATIONS = {
     "GET /api/conversations/{conversation_id}": Operation("session"),
     "PATCH /api/conversations/{conversation_id}": Operation("session", {"title": "Groceries"}),
     "DELETE /api/conversations/{conversation_id}": Operation("session", status=204),
+    "GET /api/events": Operation("session"),
     "GET /api/tasks": Operation("program"),
     "POST /api/tasks": Operation("program", {"title": "Buy milk"}, status=201),
     "POST /api/tasks/parse": Operation("program", {"text": "milk tomorrow"}, reads=True),
@@ -182,7 +183,7 @@ async def hashed() -> str:
 
 
 @pytest.fixture
-async def world(app: FastAPI, signed_in: SignIn, hashed: str) -> World:
+async def world(app: FastAPI, signed_in: SignIn, hashed: str, ending_events: None) -> World:
     app.state.rate_limiter = _Unlimited()
     ada, bob = await signed_in("Ada"), await signed_in("Bob")
     async with app.state.database.transaction() as session:

@@ -27,6 +27,9 @@ from app.chat.replies import RunningReplies
 from app.connections import limit_connections
 from app.database import Database
 from app.database.migrations import head
+from app.events import source as events
+from app.events.endpoints import router as events_router
+from app.events.feed import Feed
 from app.expiry import expiring
 from app.metrics import Metrics
 from app.preferences.endpoints import router as preferences_router
@@ -60,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.change_limiter = ChangeLimiter()
     app.state.agents = Agents()
     app.state.replies = RunningReplies()
+    app.state.feed = Feed(app.state.database)
     app.state.draining = False
     # The last one added is the outermost.
     admission = Admission()
@@ -76,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
         assistants.router,
         preferences_router,
         calendar_router,
+        events_router,
     )
     for router in (*frequent, *rare):
         app.include_router(router)
@@ -93,10 +98,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         limiter.forget_past,
         partial(idempotency.forget_past, database),
         partial(journal.forget_past, database),
+        partial(events.forget_past, database),
     )
     async with expiring(deletions):
         with _draining_on_signals(app):
             yield
+    app.state.feed.close()
     await app.state.agents.close()
     await database.close()
     log.info("stopped")
@@ -141,6 +148,8 @@ def _draining_on_signals(app: FastAPI) -> Iterator[None]:
     def drain(number: int, frame: FrameType | None) -> None:
         waits = number == signal.SIGTERM and state.settings.drain_seconds > 0 and not state.draining
         state.draining = True
+        # The pages connect to other servers while this one still serves.
+        loop.call_soon_threadsafe(state.feed.close)
         if waits:
             loop.call_soon_threadsafe(lambda: loop.call_later(state.settings.drain_seconds, stop, number))
         else:

@@ -90,6 +90,8 @@ _CALENDAR = "/api/calendar/feed.ics"
 """Needs no credentials but the key in its address."""
 _OPTIONAL = {"/api/auth/sign-out", "/api/auth/get-session"}
 """Operations that answer without credentials, too."""
+_STREAMS = {"/api/chat", "/api/events"}
+"""Operations that answer with server-sent events."""
 
 
 def describe(app: FastAPI) -> None:
@@ -130,7 +132,7 @@ def _complete(path: str, method: str, operation: Json) -> None:
         else:
             content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         responses[str(status)] = {"description": _DESCRIPTIONS[status], "content": content}
-    if path == "/api/chat":
+    if path in _STREAMS:
         responses["200"]["content"] = {"text/event-stream": {}}
     if path.startswith("/api/") and path not in {*_PUBLIC, _CALENDAR}:
         extra: list[Json] = [{"accessToken": []}] if operation["tags"][0] in _PROGRAMS else []
@@ -156,6 +158,8 @@ def _errors(path: str, method: str, operation: Json) -> set[int]:
     if path == _CALENDAR:
         return statuses | {404, 422, 429}
     statuses |= {401, 403, 422}
+    if path == "/api/events":
+        return (statuses | {429}) - {422}
     if has_body:
         statuses |= {400, 413}
     if "{" in path or path == "/api/chat":

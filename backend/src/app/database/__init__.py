@@ -3,11 +3,13 @@
 from app.database.address import database_url
 from app.database.base import Base, UtcDateTime, new_id, utc_now
 from app.database.connection import Database, Guard, is_missing_table
+from app.database.postgresql import CannotListenError
 from app.database.statements import Call, Condition, Row, Statement, insertion
 
 __all__ = [
     "Base",
     "Call",
+    "CannotListenError",
     "Condition",
     "Database",
     "Guard",

@@ -3,8 +3,8 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from app.database.address import database_url
-from app.database.postgresql import CONNECTIONS, PostgresqlDriver, postgresql_engine
+from app.database.postgresql import (
+    CONNECTIONS,
+    CannotListenError,
+    PostgresqlDriver,
+    postgresql_engine,
+)
 from app.database.sqlite import SqliteDriver, sqlite_engine
 from app.database.statements import Call, Condition, DriverCall, Parameters, Row, Statement
 
@@ -148,6 +153,23 @@ class Database:
             await self._guard.check()
         async with _TimeLimit(limit_seconds), turn, sessions() as session, session.begin():
             yield session
+
+    async def notifications(self, channel: str) -> AsyncGenerator[str | None, None]:
+        """Yield None once the database notifies this server, and then the payload of each notification.
+
+        Raises:
+            CannotListenError: when it cannot notify this server, as SQLite cannot.
+            DBAPIError: when the database is unavailable.
+        """
+        driver = self._driver
+        if not isinstance(driver, PostgresqlDriver):
+            raise CannotListenError
+        try:
+            async with aclosing(driver.notifications(channel)) as payloads:
+                async for payload in payloads:
+                    yield payload
+        except driver.errors as error:
+            raise _translated(error, driver) from error
 
     async def ping(self) -> None:
         """Make one round trip to the database.

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, event
@@ -40,10 +40,21 @@ _OPTIONS = {
 }
 
 
+LISTENING_CONNECTIONS = 4
+"""The least number of connections of which one listens to notifications."""
+
+
+class CannotListenError(Exception):
+    """Notifications do not arrive: from a pooler in transaction mode, or without a connection to spare."""
+
+
 def shares(connections: int) -> tuple[int, int]:
-    """Return how many of the connections are for transactions, and how many for single statements."""
+    """Return how many of the connections are for transactions, and how many for single statements.
+
+    The one that remains, if there are enough, listens to notifications.
+    """
     transactions = max(1, connections * 2 // 5)
-    return transactions, connections - transactions
+    return transactions, connections - transactions - (connections >= LISTENING_CONNECTIONS)
 
 
 def postgresql_engine(url: URL, connections: int) -> AsyncEngine:
@@ -83,7 +94,9 @@ class PostgresqlDriver:
         self.dialect = engine.dialect
         self._connection_type = psycopg.AsyncConnection
         self._arguments = engine.dialect.create_connect_args(engine.url)
-        self._turns = asyncio.Semaphore(shares(connections)[1])
+        transactions, statements = shares(connections)
+        self._turns = asyncio.Semaphore(statements)
+        self._can_listen = transactions + statements < connections
         self._idle: list[tuple[psycopg.AsyncConnection, float]] = []
 
     async def run(self, calls: Sequence[DriverCall], *, read_only: bool) -> list[list[Any]]:
@@ -107,6 +120,26 @@ class PostgresqlDriver:
                         self._idle.append((connection, opened_at or time.monotonic()))
                     else:
                         await connection.close()
+
+    async def notifications(self, channel: str) -> AsyncGenerator[str | None, None]:
+        """Yield None once this connection listens, and then the payload of each notification.
+
+        Raises:
+            CannotListenError: when notifications do not arrive here.
+        """
+        if not self._can_listen:
+            raise CannotListenError
+        connection = await self._connect()
+        try:
+            if connection.prepare_threshold is None:
+                # The connection belongs to a pooler.
+                raise CannotListenError
+            await connection.execute(f"LISTEN {channel}".encode())
+            yield None
+            async for notification in connection.notifies():
+                yield notification.payload
+        finally:
+            await connection.close()
 
     async def close(self) -> None:
         """Close all connections. The next call opens new ones."""
