@@ -9,7 +9,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { gzipSync } from "node:zlib";
 
-const PAGES = ["/", "/sign-in", "/sign-up"];
+const PAGES = ["/", "/settings", "/sign-in", "/sign-up"];
 const BUDGET_KB = 190;
 
 async function freePort() {

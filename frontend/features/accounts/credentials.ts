@@ -46,6 +46,10 @@ export function explainRefusal(
       return { email: "Enter a valid email address, such as name@example.com." };
     case "INVALID_EMAIL_OR_PASSWORD":
       return { password: "The email address or the password is incorrect." };
+    case "INVALID_PASSWORD":
+      return { password: "The password is incorrect." };
+    case "SESSION_NOT_FRESH":
+      return { form: "For your safety, sign in again to see and end your sessions." };
     case "PASSWORD_TOO_SHORT":
       return { password: `Use at least ${PASSWORD_MIN} characters.` };
     case "PASSWORD_COMPROMISED":

@@ -1,7 +1,8 @@
 "use client";
 
 import * as Menu from "@radix-ui/react-dropdown-menu";
-import { LogOut } from "lucide-react";
+import { LogOut, Settings } from "lucide-react";
+import Link from "next/link";
 import { MenuContent, MenuItem } from "@/components/ui/menu";
 import type { SignedInUser } from "../use-signed-in-user";
 
@@ -24,6 +25,11 @@ export function AccountMenu({ user, onSignOut }: { user: SignedInUser | null; on
           <div className="truncate text-small text-text-2">{user?.email}</div>
         </div>
         <Menu.Separator className="my-1 h-px bg-line" />
+        <MenuItem asChild>
+          <Link href="/settings" prefetch={false}>
+            <Settings aria-hidden="true" /> Settings
+          </Link>
+        </MenuItem>
         <MenuItem onSelect={onSignOut}>
           <LogOut aria-hidden="true" /> Sign out
         </MenuItem>

@@ -5,7 +5,9 @@ import { type ComponentProps, useState } from "react";
 import { IconButton } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 
-type PasswordFieldProps = Pick<ComponentProps<typeof Field>, "autoComplete" | "error" | "hint">;
+type PasswordFieldProps = Partial<
+  Pick<ComponentProps<typeof Field>, "label" | "name" | "autoComplete" | "error" | "hint">
+>;
 
 /** A password input with a button that shows the text. */
 export function PasswordField(props: PasswordFieldProps) {
@@ -22,7 +24,7 @@ export function PasswordField(props: PasswordFieldProps) {
         {...props}
       />
       <IconButton
-        label={visible ? "Hide password" : "Show password"}
+        label={`${visible ? "Hide" : "Show"} ${(props.label ?? "Password").toLowerCase()}`}
         className="absolute top-[23px] right-0.5 size-9"
         onClick={() => setVisible(!visible)}
       >

@@ -1,0 +1,124 @@
+"use client";
+
+import { Check, Copy } from "lucide-react";
+import { type FormEvent, useState } from "react";
+import { Button, IconButton } from "@/components/ui/button";
+import { Field, inputStyle } from "@/components/ui/field";
+import { formatDay } from "@/lib/calendar";
+import {
+  type NewAccessToken,
+  useAccessTokens,
+  useCreateAccessToken,
+  useRevokeAccessToken,
+} from "../api/settings-queries";
+import { describeUse } from "../settings";
+import { Failure, SettingsRow, SettingsSection } from "./settings-section";
+
+const LIFETIMES = [
+  ["30", "30 days"],
+  ["90", "90 days"],
+  ["365", "1 year"],
+  ["", "Does not expire"],
+] as const;
+
+export function AccessTokensSection() {
+  const [created, setCreated] = useState<NewAccessToken | null>(null);
+  const tokens = useAccessTokens();
+  const revoke = useRevokeAccessToken();
+  const now = new Date();
+  return (
+    <SettingsSection
+      title="Access tokens"
+      description="For assistants and scripts. They reach your tasks, never your account."
+    >
+      {created && <CreatedToken key={created.id} token={created.token} />}
+      <CreateToken onCreated={setCreated} />
+      <ul>
+        {tokens.data?.items.map((token) => (
+          <SettingsRow
+            key={token.id}
+            title={token.name}
+            note={`${token.prefix}… · ${token.scope === "write" ? "Reads and changes tasks" : "Reads tasks"} · ${describeUse(token, now, (date) => formatDay(date, now))}`}
+          >
+            <Button
+              aria-label={`Revoke ${token.name}`}
+              disabled={revoke.isPending}
+              onClick={() => {
+                if (created?.id === token.id) setCreated(null);
+                revoke.mutate(token.id);
+              }}
+            >
+              Revoke
+            </Button>
+          </SettingsRow>
+        ))}
+      </ul>
+      <Failure error={tokens.error ?? revoke.error} />
+    </SettingsSection>
+  );
+}
+
+function CreateToken({ onCreated }: { onCreated: (token: NewAccessToken) => void }) {
+  const [count, setCount] = useState(0);
+  const create = useCreateAccessToken((token) => {
+    setCount(count + 1);
+    onCreated(token);
+  });
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const data = new FormData(event.currentTarget);
+    create.mutate({
+      name: String(data.get("name")),
+      scope: data.get("scope") === "write" ? "write" : "read",
+      expires_in_days: Number(data.get("lifetime")) || null,
+    });
+  };
+  return (
+    // A new key empties the form after a token was created.
+    <form key={count} onSubmit={submit} className="space-y-3">
+      <Field label="Name of a new token" name="name" required maxLength={100} autoComplete="off" />
+      <div className="flex flex-wrap gap-2">
+        <select name="scope" aria-label="Scope" className={`${inputStyle} grow basis-40`}>
+          <option value="read">Read tasks</option>
+          <option value="write">Read and change tasks</option>
+        </select>
+        <select
+          name="lifetime"
+          aria-label="Expires"
+          defaultValue="90"
+          className={`${inputStyle} grow basis-40`}
+        >
+          {LIFETIMES.map(([value, label]) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </div>
+      <Failure error={create.error} />
+      <Button type="submit" disabled={create.isPending}>
+        Create token
+      </Button>
+    </form>
+  );
+}
+
+function CreatedToken({ token }: { token: string }) {
+  const [copied, setCopied] = useState(false);
+  const copy = () =>
+    navigator.clipboard?.writeText(token).then(
+      () => setCopied(true),
+      () => setCopied(false),
+    );
+  return (
+    <div role="status" className="rounded-lg border border-line bg-surface-2 px-3 py-2">
+      <p className="text-small">Copy the token now. It is not shown again.</p>
+      <div className="flex items-center gap-1">
+        <code className="min-w-0 grow text-small break-all select-all">{token}</code>
+        <IconButton label={copied ? "Copied" : "Copy token"} onClick={() => void copy()}>
+          {copied ? <Check /> : <Copy />}
+        </IconButton>
+      </div>
+    </div>
+  );
+}
