@@ -80,6 +80,7 @@ OPERATIONS = {
     "GET /api/tasks/{task_id}": Operation("program"),
     "PATCH /api/tasks/{task_id}": Operation("program", {"title": "Buy bread"}),
     "DELETE /api/tasks/{task_id}": Operation("program", status=204),
+    "POST /api/tasks/{task_id}/move": Operation("program", {"before": None}),
     "POST /api/tasks/{task_id}/complete": Operation("program"),
     "POST /api/tasks/{task_id}/reopen": Operation("program"),
     "GET /api/tasks/export": Operation("program"),

@@ -58,7 +58,7 @@ async def fill(person: httpx2.AsyncClient) -> None:
             "recurrence": "FREQ=MONTHLY;BYMONTHDAY=28",
             "time_zone": "Europe/Berlin",
         },
-        {"title": "Whole day", "due_at": "2099-03-27T23:00:00Z", "all_day": True, "priority": "low"},
+        {"title": "Whole day", "due_at": "2099-03-27T23:00:00Z", "all_day": True, "remind_before": 60},
         {"title": "@done"},
     ):
         assert (await person.post("/api/tasks", json=body)).status_code == 201

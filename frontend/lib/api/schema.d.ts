@@ -215,6 +215,12 @@ export interface components {
       all_day?: boolean;
       recurrence?: string | null;
       time_zone?: string | null;
+      remind_at?: string | null;
+      remind_before?: number | null;
+    };
+    /** @example {} */
+    TaskMove: {
+      before: string | null;
     };
     TaskOut: {
       id: string;
@@ -226,6 +232,10 @@ export interface components {
       all_day: boolean;
       recurrence: string | null;
       time_zone: string | null;
+      remind_at?: string | null;
+      remind_before?: number | null;
+      /** @default 0 */
+      position?: number;
       status: components["schemas"]["Status"];
       created_at: string;
       updated_at: string;
@@ -248,9 +258,12 @@ export interface components {
       all_day?: boolean;
       recurrence?: string | null;
       time_zone?: string | null;
+      remind_at?: string | null;
+      remind_before?: number | null;
       id?: string | null;
       /** @default open */
       status?: components["schemas"]["Status"];
+      position?: number | null;
       created_at?: string | null;
       completed_at?: string | null;
     };
@@ -268,6 +281,8 @@ export interface components {
       all_day?: boolean;
       recurrence?: string | null;
       time_zone?: string | null;
+      remind_at?: string | null;
+      remind_before?: number | null;
     };
     /**
      * @example {}

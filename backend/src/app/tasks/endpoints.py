@@ -13,9 +13,9 @@ from app.errors import TooManyChangesError
 from app.problems import Problem
 from app.ratelimits import Limit
 from app.responses import json_response
-from app.tasks import service, transfer
+from app.tasks import ordering, service, transfer
 from app.tasks.idempotency import Once
-from app.tasks.schemas import TaskCreate, TaskOut, TaskPage, TaskQuery, TaskUpdate
+from app.tasks.schemas import TaskCreate, TaskMove, TaskOut, TaskPage, TaskQuery, TaskUpdate
 from app.tasks.transfer import Imported, ImportQuery
 
 router = APIRouter(prefix="/api/tasks", tags=["tasks"])
@@ -170,6 +170,15 @@ async def update_task(caller: ChangingCallerDep, task_id: TaskId, changes: TaskU
 async def delete_task(caller: ChangingCallerDep, task_id: TaskId) -> None:
     """Delete a task. `POST /api/undo` restores it for 30 days."""
     await service.delete_task(caller.database, caller.user_id, task_id)
+
+
+@router.post("/{task_id}/move", response_model=TaskOut)
+async def move_task(caller: ChangingCallerDep, task_id: TaskId, move: TaskMove) -> Response:
+    """Move a task in the order by hand (`sort=hand`), before another task or to the end.
+
+    New tasks come first. Concurrent moves are made one after another.
+    """
+    return json_response(await ordering.move_task(caller.database, caller.user_id, task_id, move.before))
 
 
 @router.post("/{task_id}/complete", response_model=TaskOut)

@@ -198,7 +198,10 @@ def _decoded(before: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     for column in Task.__table__.columns:
         if column.key == "user_id":
             continue
-        value: Any = before.get(column.key)
+        if column.key not in before:
+            # It was recorded before the table had this column.
+            continue
+        value: Any = before[column.key]
         if value is not None and isinstance(column.type, UtcDateTime):
             value = datetime.fromisoformat(value)
         elif isinstance(column.type, Boolean):

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Dialect, ForeignKey, Index, SmallInteger, String, Text
+from sqlalchemy import BigInteger, Dialect, ForeignKey, Index, SmallInteger, String, Text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -54,6 +54,11 @@ class PriorityRank(TypeDecorator[Priority]):
 _TITLE_KEY = String(TITLE_LENGTH).with_variant(String(TITLE_LENGTH, collation="C"), "postgresql")
 
 
+def first_position(created_at: datetime) -> int:
+    """Return the place of a new task in the order by hand: before all older ones."""
+    return -int(created_at.timestamp() * 1_000_000)
+
+
 class Task(Base):
     """A task of a user.
 
@@ -76,6 +81,11 @@ class Task(Base):
     recurrence: Mapped[str | None] = mapped_column(String(RECURRENCE_LENGTH))
     time_zone: Mapped[str | None] = mapped_column(String(64))
     """The zone on whose wall clock the recurrence holds."""
+    remind_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    remind_before: Mapped[int | None]
+    """The minutes before `due_at` from which `remind_at` follows."""
+    position: Mapped[int] = mapped_column(BigInteger, default=lambda: first_position(utc_now()))
+    """The place in the order by hand."""
     title_key: Mapped[str] = mapped_column(_TITLE_KEY)
     search_text: Mapped[str] = mapped_column(Text)
 
@@ -89,6 +99,10 @@ class Task(Base):
         Index(None, "user_id", "due_at", "id"),
         Index(None, "user_id", "priority", "id"),
         Index(None, "user_id", "title_key", "id"),
+        Index(None, "user_id", "position", "id"),
+        # Reminders, and what was done, are ranges of time.
+        Index(None, "user_id", "remind_at"),
+        Index(None, "user_id", "completed_at"),
     )
 
     @property

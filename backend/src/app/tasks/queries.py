@@ -44,8 +44,14 @@ _SORTS: dict[str, tuple[InstrumentedAttribute[Any], str]] = {
     "priority": (Task.priority, "desc"),
     "title": (Task.title_key, "asc"),
     "completed": (Task.completed_at, "desc"),
+    "hand": (Task.position, "asc"),
 }
 _WITHOUT_VALUE_LAST = {"due", "completed"}
+_VALUES = (
+    *("priority", "tag", "due_after", "due_before", "completed_after", "completed_before"),
+    *("reminds_after", "reminds_before"),
+)
+"""The filters that have a value."""
 _RANKS = (Priority.LOW, Priority.MEDIUM, Priority.HIGH)
 _BY_RANK = dict(enumerate(_RANKS))
 _SHAPES = 512
@@ -60,10 +66,13 @@ _STORED = (
     Task.all_day,
     Task.recurrence,
     Task.time_zone,
+    Task.remind_at,
+    Task.remind_before,
     Task.created_at,
     Task.updated_at,
     Task.completed_at,
     Task.title_key,
+    Task.position,
 )
 _MINE = Task.user_id == bindparam("user_id")
 
@@ -89,6 +98,9 @@ def _columns(task: type[Task]) -> tuple[Any, ...]:
         task.all_day,
         task.recurrence,
         task.time_zone,
+        task.remind_at,
+        task.remind_before,
+        task.position,
         case((task.completed_at.is_(None), Status.OPEN.value), else_=Status.COMPLETED.value).label("status"),
         task.created_at,
         task.updated_at,
@@ -177,11 +189,7 @@ def shape_of(query: TaskQuery, overdue: Overdue | None) -> tuple[Shape, dict[str
     Raises:
         InvalidCursorError: when the cursor does not belong to this order.
     """
-    values: dict[str, Any] = {
-        name: value
-        for name in ("priority", "tag", "due_after", "due_before", "completed_after", "completed_before")
-        if (value := getattr(query, name)) is not None
-    }
+    values: dict[str, Any] = {name: value for name in _VALUES if (value := getattr(query, name)) is not None}
     filters = frozenset({*values, *(["undated"] if query.undated else [])})
     values["rows"] = query.limit + 1
     words = folded(query.q).split()
@@ -238,6 +246,8 @@ def cursor_after(shape: Shape, row: Row) -> str:
     key: CursorValue
     if shape.sort == "title":
         key = title_key(row["title"])
+    elif shape.sort == "hand":
+        key = row["position"]
     elif shape.sort == "priority":
         key = _RANKS.index(row["priority"])
     else:
@@ -286,6 +296,10 @@ def _matching(shape: Shape) -> list[ColumnElement[bool]]:
         conditions.append(Task.completed_at >= bindparam("completed_after"))
     if "completed_before" in shape.filters:
         conditions.append(Task.completed_at < bindparam("completed_before"))
+    if "reminds_after" in shape.filters:
+        conditions.append(Task.remind_at >= bindparam("reminds_after"))
+    if "reminds_before" in shape.filters:
+        conditions.append(Task.remind_at < bindparam("reminds_before"))
     if shape.overdue:
         conditions.append(
             or_(
@@ -310,6 +324,8 @@ def _sort_value(sort: str, key: CursorValue) -> Any:
     try:
         if sort == "priority":
             return _BY_RANK[int(str(key))]
+        if sort == "hand":
+            return _place(key)
         if sort == "title":
             if isinstance(key, str) and "\0" not in key:
                 return key.encode().decode()
@@ -317,6 +333,12 @@ def _sort_value(sort: str, key: CursorValue) -> Any:
     except (ValueError, KeyError):
         raise InvalidCursorError from None
     return None if key is None and sort in _WITHOUT_VALUE_LAST else cursor_instant(key)
+
+
+def _place(key: CursorValue) -> int:
+    if isinstance(key, int) and abs(key) < 2**63:
+        return key
+    raise ValueError(key)
 
 
 def _after(column: InstrumentedAttribute[Any], shape: Shape) -> ColumnElement[bool]:

@@ -27,6 +27,7 @@ from app.tasks.models import (
     Task,
 )
 from app.tasks.recurring import Recurrence, Zone
+from app.tasks.reminding import MinutesBefore
 from app.text import any_text, lines, one_line, refuse_controls, some_text
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 9998
@@ -103,6 +104,8 @@ class TaskCreate(BaseModel):
     all_day: StrictBool = False
     recurrence: Recurrence | None = None
     time_zone: Zone | None = None
+    remind_at: Due | None = None
+    remind_before: MinutesBefore | None = None
 
 
 class TaskUpdate(BaseModel):
@@ -119,6 +122,8 @@ class TaskUpdate(BaseModel):
     all_day: StrictBool = False
     recurrence: Recurrence | None = None
     time_zone: Zone | None = None
+    remind_at: Due | None = None
+    remind_before: MinutesBefore | None = None
 
 
 class TaskOut(BaseModel):
@@ -135,6 +140,10 @@ class TaskOut(BaseModel):
     all_day: bool
     recurrence: str | None
     time_zone: str | None
+    # Outcomes that an earlier version stored have none.
+    remind_at: Instant | None = None
+    remind_before: int | None = None
+    position: int = Field(default=0, description="The place in the order by hand; see `sort=hand`.")
     status: Status
     created_at: Instant
     updated_at: Instant
@@ -144,6 +153,14 @@ class TaskOut(BaseModel):
     def of(cls, task: Task) -> "TaskOut":
         """Return the response body of a stored task."""
         return cls.model_validate(task)
+
+
+class TaskMove(BaseModel):
+    """The new place of a task in the order by hand: before another task, or last with null."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"before": None}]})
+
+    before: Annotated[str, StringConstraints(max_length=64), Field(pattern=r"^[^\x00]*$")] | None
 
 
 class TaskPage(BaseModel):
@@ -176,7 +193,9 @@ class TaskQuery(BaseModel):
     undated: bool = False
     completed_after: Due | None = None
     completed_before: Due | None = None
-    sort: Literal["created", "due", "priority", "title", "completed"] = "created"
+    reminds_after: Due | None = None
+    reminds_before: Due | None = None
+    sort: Literal["created", "due", "priority", "title", "completed", "hand"] = "created"
     order: Literal["asc", "desc"] | None = None
     limit: Annotated[int, Field(ge=1, le=200)] = 100
     cursor: Annotated[str, StringConstraints(max_length=2000)] | None = None

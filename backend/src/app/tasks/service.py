@@ -14,9 +14,9 @@ from sqlalchemy.exc import IntegrityError
 
 from app.database import Call, Database, Row, new_id, utc_now
 from app.errors import RefusalError
-from app.tasks import idempotency, recurring
+from app.tasks import idempotency, recurring, reminding
 from app.tasks.idempotency import Once
-from app.tasks.models import Status
+from app.tasks.models import Status, first_position
 from app.tasks.queries import (
     DELETE_TAGS,
     FOUND,
@@ -68,6 +68,8 @@ def new_columns(user_id: str, new: TaskCreate, now: datetime) -> Row:
         "due_at": new.due_at,
         "all_day": new.all_day and new.due_at is not None,
         **recurring.settled(new.model_dump()),
+        **reminding.settled(new.model_dump()),
+        "position": first_position(now),
         "completed_at": None,
         "created_at": now,
         "updated_at": now,
@@ -122,9 +124,9 @@ async def update_task(
         given = changes.model_dump(exclude_unset=True)
         if not given:
             return row, []
-        changed = {**row, **given, "updated_at": _now_after(row["updated_at"])}
+        changed = {**row, **given, "updated_at": now_after(row["updated_at"])}
         changed["all_day"] = changed["all_day"] and changed["due_at"] is not None
-        repeats = recurring.settled(changed)
+        repeats = recurring.settled(changed) | reminding.settled(changed, given)
         changed |= repeats
         title, description, tags = changed["title"], changed["description"], changed["tags"]
         values = {
@@ -166,7 +168,7 @@ async def set_completed(
     def mark(row: Row) -> tuple[Row, list[Call]]:
         if completed == (row["completed_at"] is not None):
             return row, []
-        at = _now_after(row["updated_at"])
+        at = now_after(row["updated_at"])
         values: Row = {"completed_at": at if completed else None, "updated_at": at}
         following: list[Call] = []
         if completed and (due := recurring.following(row, now or at)):
@@ -187,6 +189,8 @@ def _next(user_id: str, row: Row, due: datetime, at: datetime) -> list[Call]:
         "id": new_id(),
         "user_id": user_id,
         "due_at": due,
+        **reminding.following(row, due),
+        "position": first_position(at),
         "completed_at": None,
         "created_at": at,
         "updated_at": at,
@@ -276,7 +280,7 @@ def _tags(task_id: str, names: Sequence[str]) -> list[Call]:
     return [Call(INSERT_TAGS, rows)] if rows else []
 
 
-def _now_after(before: datetime) -> datetime:
+def now_after(before: datetime) -> datetime:
     """Return the current time, or a later one that differs from the time of the last change."""
     return max(utc_now(), before + timedelta(microseconds=1))
 

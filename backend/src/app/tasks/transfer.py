@@ -19,7 +19,7 @@ from app.errors import RefusalError
 from app.problems import Problem
 from app.tasks import service
 from app.tasks.journal import last_step
-from app.tasks.models import Status, Task
+from app.tasks.models import Status, Task, first_position
 from app.tasks.queries import Page
 from app.tasks.recurring import Zone
 from app.tasks.schemas import Due, TaskCreate, TaskQuery
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     *("id", "title", "description", "priority", "tags", "due_at", "all_day", "recurrence", "time_zone"),
-    *("status", "created_at", "updated_at", "completed_at"),
+    *("remind_at", "remind_before", "position", "status", "created_at", "updated_at", "completed_at"),
 )
 """The columns of a CSV file, which are the fields of a task."""
 LARGEST_FILE_MB = 8
@@ -51,6 +51,7 @@ class TaskRecord(TaskCreate):
 
     id: Annotated[str, StringConstraints(max_length=64)] | None = None
     status: Status = Status.OPEN
+    position: Annotated[int, Field(ge=-(2**53), le=2**53)] | None = None
     created_at: Due | None = None
     completed_at: Due | None = None
 
@@ -286,10 +287,10 @@ def _columns(user_id: str, records: dict[str, TaskRecord], now: datetime) -> lis
     rows = []
     for new_id, record in records.items():
         completed_at = record.completed_at or (now if record.status is Status.COMPLETED else None)
-        values = service.new_columns(user_id, record, now)
-        rows.append(
-            {**values, "id": new_id, "completed_at": completed_at, "created_at": record.created_at or now}
-        )
+        created_at = record.created_at or now
+        place = first_position(created_at) if record.position is None else record.position
+        own = {"id": new_id, "completed_at": completed_at, "created_at": created_at, "position": place}
+        rows.append({**service.new_columns(user_id, record, now), **own})
     return rows
 
 

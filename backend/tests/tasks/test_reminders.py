@@ -1,0 +1,67 @@
+"""A reminder is at a time or minutes before the due date, and follows the due date."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from backend.tests.browsers import Person
+
+SignIn = Callable[..., Awaitable[Person]]
+DUE = "2099-03-28T07:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"remind_at": "2099-01-01T10:00:00+01:00"}, ("2099-01-01T09:00:00Z", None)),
+        ({"due_at": DUE, "remind_before": 10}, ("2099-03-28T06:50:00Z", 10)),
+        ({"due_at": DUE, "remind_before": 0, "remind_at": DUE}, ("2099-03-28T07:00:00Z", 0)),
+        ({"remind_before": 10}, (None, None)),
+        ({}, (None, None)),
+    ],
+)
+async def test_a_new_task_has_its_reminder(signed_in: SignIn, body: object, expected: object) -> None:
+    ada = await signed_in("Ada")
+    task = (await ada.post("/api/tasks", json={"title": "Milk", **dict(body)})).json()  # type: ignore[call-overload] # the table has plain objects
+    assert (task["remind_at"], task["remind_before"]) == expected
+
+
+async def test_a_reminder_follows_the_due_date(signed_in: SignIn) -> None:
+    ada = await signed_in("Ada")
+    task = (await ada.post("/api/tasks", json={"title": "x", "due_at": DUE, "remind_before": 60})).json()
+
+    async def change(**body: object) -> tuple[str | None, int | None]:
+        answer = await ada.patch(f"/api/tasks/{task['id']}", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["remind_at"], answer.json()["remind_before"]
+
+    assert await change(due_at="2099-03-29T07:00:00Z") == ("2099-03-29T06:00:00Z", 60)
+    assert await change(title="y") == ("2099-03-29T06:00:00Z", 60)
+    assert await change(remind_at="2099-01-01T00:00:00Z") == ("2099-01-01T00:00:00Z", None)
+    assert await change(due_at=DUE) == ("2099-01-01T00:00:00Z", None)
+    assert await change(remind_before=5) == ("2099-03-28T06:55:00Z", 5)
+    assert await change(remind_before=None) == (None, None)
+    await change(remind_before=5)
+    assert await change(due_at=None) == (None, None)
+    assert (await ada.post("/api/undo", json={})).json()["changes"][0]["task"]["remind_before"] == 5
+    for body in ({"remind_before": -1}, {"remind_before": 40_321}, {"remind_at": "tomorrow"}):
+        assert (await ada.patch(f"/api/tasks/{task['id']}", json=body)).status_code == 422
+
+
+async def test_the_next_task_has_the_reminder_as_long_before(signed_in: SignIn) -> None:
+    ada = await signed_in("Ada")
+    body = {"title": "Bins", "due_at": DUE, "recurrence": "FREQ=DAILY", "time_zone": "UTC"}
+    for reminder in ({"remind_before": 30}, {"remind_at": "2099-03-27T20:00:00Z"}):
+        task = (await ada.post("/api/tasks", json=body | reminder)).json()
+        await ada.post(f"/api/tasks/{task['id']}/complete")
+    page = (await ada.get("/api/tasks", params={"status": "open", "sort": "created", "order": "asc"})).json()
+    assert [task["remind_at"] for task in page["items"]] == ["2099-03-29T06:30:00Z", "2099-03-28T20:00:00Z"]
+
+
+async def test_reminders_of_a_time_are_found(signed_in: SignIn) -> None:
+    ada = await signed_in("Ada")
+    for hour in (9, 10, 11):
+        await ada.post("/api/tasks", json={"title": f"{hour}", "remind_at": f"2099-01-01T{hour:02}:00:00Z"})
+    query = {"reminds_after": "2099-01-01T10:00:00Z", "reminds_before": "2099-01-01T11:00:00Z"}
+    page = (await ada.get("/api/tasks", params=query)).json()
+    assert [task["title"] for task in page["items"]] == ["10"]
