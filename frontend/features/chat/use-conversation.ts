@@ -3,6 +3,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { ApiError, errorMessage } from "@/lib/api/client";
+import { onLiveEvent } from "@/lib/live-events";
 import { randomKey } from "@/lib/random-key";
 import { listConversations, readConversation } from "./api/conversations";
 import { type OutgoingMessage, REPLY_INCOMPLETE, streamReply } from "./api/reply-stream";
@@ -180,6 +181,27 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
     setMessages(id === null ? [] : null);
   }, []);
 
+  // Follow the conversation in other windows. While this one receives a reply, it is ahead of the server.
+  useEffect(
+    () =>
+      onLiveEvent(({ kind, id }) => {
+        if (kind !== "ready" && kind !== "conversation") return;
+        void queryClient.invalidateQueries({ queryKey: conversationsKey, exact: true });
+        const current = conversationId.current;
+        // A message without a complete reply is more than the server knows.
+        if (!current || answering.current || latestUnanswered().length > 0) return;
+        if ((id ?? current) !== current) return;
+        const isCurrent = () => conversationId.current === current && !answering.current;
+        readConversation(current)
+          .then((stored) => isCurrent() && setMessages((shown) => shown && newest(shown, stored.messages)))
+          .catch((error: unknown) => {
+            const isDeleted = error instanceof ApiError && error.status === 404;
+            if (isDeleted && isCurrent()) show(null);
+          });
+      }),
+    [queryClient, show, latestUnanswered],
+  );
+
   // After a reload, the messages that were not sent follow the stored ones.
   const shown = useMemo(() => {
     const current = messages ?? [];
@@ -210,4 +232,15 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
     open: show,
     startNew: useCallback(() => show(null), [show]),
   };
+}
+
+/** Returns the stored messages, or those shown if they are the same, which have ids of this window. */
+function newest(shown: Message[], stored: Message[]): Message[] {
+  const contents = (messages: Message[]) => messages.map(({ role, parts }) => [role, textOf(parts)]);
+  return JSON.stringify(contents(shown)) === JSON.stringify(contents(stored)) ? shown : stored;
+}
+
+/** Returns what a message says and does, without the names of its pieces. */
+function textOf(parts: Message["parts"]): string[] {
+  return parts.map((part) => (part.type === "text" ? part.text : part.toolCallId));
 }

@@ -17,7 +17,7 @@ beforeEach(async () => {
   agent = new http.Agent({ keepAlive: true });
   const finished = new Promise<void>((resolve) => (finish = resolve));
   server = http.createServer(async (request, response) => {
-    if (request.url === "/slow") {
+    if (request.url !== "/") {
       response.flushHeaders();
       await finished;
     }
@@ -61,6 +61,17 @@ it("finishes the responses that it has begun", async () => {
   finish();
   expect(Buffer.concat(await response.toArray()).toString()).toBe("served");
   await vi.waitFor(() => expect(exit).toHaveBeenCalledExactlyOnceWith(0));
+});
+
+it("closes streams without an end as soon as it drains", async () => {
+  stopOnSignals(server, 60);
+  const stream = await get("/api/events");
+  const slow = await get("/slow");
+  process.emit("SIGTERM");
+  await expect(stream.toArray()).rejects.toThrow("aborted");
+  finish();
+  expect(Buffer.concat(await slow.toArray()).toString()).toBe("served");
+  expect(exit).not.toHaveBeenCalled();
 });
 
 it("stops draining on a second signal, and at once on a third", async () => {

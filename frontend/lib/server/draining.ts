@@ -1,21 +1,32 @@
 /**
  * Stops the server so that no request fails: for a while it keeps serving and closes each connection after its
  * response. Load balancers notice the shutdown in that time. Then it finishes what it has begun, and the process ends.
+ *
+ * Live updates have no end: their streams are closed at once, and the pages open new ones elsewhere.
  */
-import type { Server } from "node:http";
+import type { Server, ServerResponse } from "node:http";
+
+const ENDLESS = "/api/events";
 
 /** Stops on SIGTERM after some seconds of draining, and on SIGINT at once. A second signal ends the wait. */
 export function stopOnSignals(server: Server, drainSeconds: number): void {
   let draining: NodeJS.Timeout | undefined;
   let stopping = false;
+  const endless = new Set<ServerResponse>();
+  const closeEndless = () => endless.forEach((response) => response.destroy());
 
   const stop = () => {
     clearTimeout(draining);
     if (stopping) process.exit(1);
     stopping = true;
+    closeEndless();
     server.close(() => process.exit(0));
   };
-  server.prependListener("request", (_, response) => {
+  server.prependListener("request", (request, response) => {
+    if (request.url === ENDLESS) {
+      endless.add(response);
+      response.on("close", () => endless.delete(response));
+    }
     if (draining || stopping) response.shouldKeepAlive = false;
     // A response that began before the signal keeps its connection, which would delay the end.
     response.on("close", () => stopping && setImmediate(() => server.closeIdleConnections()));
@@ -23,6 +34,9 @@ export function stopOnSignals(server: Server, drainSeconds: number): void {
   process.on("SIGINT", stop);
   process.on("SIGTERM", () => {
     if (draining || drainSeconds <= 0) stop();
-    else draining = setTimeout(stop, drainSeconds * 1000);
+    else {
+      draining = setTimeout(stop, drainSeconds * 1000);
+      closeEndless();
+    }
   });
 }

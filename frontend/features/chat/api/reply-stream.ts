@@ -3,7 +3,7 @@ import { ApiError, openApi } from "@/lib/api/client";
 import type { components } from "@/lib/api/schema";
 import { timeZone } from "@/lib/calendar";
 import { parseStreamEvent, type StreamEvent } from "../conversation";
-import { readEventData } from "./event-stream";
+import { readEventData } from "@/lib/api/event-stream";
 
 /** Maximum number of requests for one reply, while another server still writes it or its server is away. */
 const MAX_REQUESTS = 60;

@@ -14,8 +14,19 @@ export const tasksKey = ["tasks"] as const;
 export const openTasksKey = [...tasksKey, "open"] as const;
 export const completedTasksKey = [...tasksKey, "completed"] as const;
 
+/** The tasks that this window has removed. */
+const removed = new Set<string>();
+
+/** Returns whether this window knows a change of a task already, because it made it or has read it. */
+export function isKnownChange(queryClient: QueryClient, id: string, at: string): boolean {
+  const task = findCachedTask(queryClient, id);
+  return task ? task.updated_at >= at : removed.has(id);
+}
+
 /** Applies a change to the cache. */
 export function applyTaskChange(queryClient: QueryClient, change: TaskChange): void {
+  if (change.type === "remove") removed.add(change.id);
+  else removed.delete(change.task.id);
   const put = (key: readonly string[], status: Task["status"]) =>
     queryClient.setQueryData<TaskPages>(key, (pages) => pages && changePages(pages, change, status));
   put(openTasksKey, "open");

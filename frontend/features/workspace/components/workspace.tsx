@@ -20,6 +20,7 @@ import { titleOf } from "@/features/tasks/views";
 import type { Task } from "@/lib/task";
 import { useShortcuts } from "../hooks/use-shortcuts";
 import { useChatFold } from "../hooks/use-chat-fold";
+import { useLiveUpdates } from "../hooks/use-live-updates";
 import { useToolResults } from "../hooks/use-tool-results";
 import { OfflineNotice } from "./offline-notice";
 import { type Pane, TabBar } from "./tab-bar";
@@ -38,6 +39,7 @@ export function Workspace() {
   const queryClient = useQueryClient();
   const actions = useTaskActions();
   const onToolResult = useToolResults();
+  useLiveUpdates(user !== null);
   const [pane, setPane] = useState<Pane>("tasks");
   const { isBeside, isOver, setChatOpen } = useChatFold();
   const view = useView();

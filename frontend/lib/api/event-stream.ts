@@ -1,10 +1,15 @@
-/** Parses server-sent events from a response, because EventSource cannot send a POST request. */
+/** Parses server-sent events from a response: EventSource sends no POST request and reports no status. */
 
 /**
  * Yields the data of each event as soon as it is complete, however the bytes are split. Joins several data lines with
  * newlines. Cancels the stream when the consumer stops early.
+ *
+ * @param onBytes called whenever something arrives, also a comment.
  */
-export async function* readEventData(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+export async function* readEventData(
+  stream: ReadableStream<Uint8Array>,
+  onBytes?: () => void,
+): AsyncGenerator<string> {
   // The decoder keeps the bytes of a split character and drops a byte order mark.
   const decoder = new TextDecoder();
   const reader = stream.getReader();
@@ -13,6 +18,7 @@ export async function* readEventData(stream: ReadableStream<Uint8Array>): AsyncG
   try {
     for (;;) {
       const { done, value } = await reader.read();
+      onBytes?.();
       rest += done ? decoder.decode() : decoder.decode(value, { stream: true });
       for (;;) {
         const end = /\r\n|\r|\n/.exec(rest);
