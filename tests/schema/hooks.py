@@ -27,7 +27,7 @@ def before_call(
 ) -> None:
     """Set the address as a proxy does, and the credentials unless the case has none on purpose."""
     case.headers["X-Forwarded-For"] = _address()
-    is_account = case.operation.path.startswith(("/api/auth/", "/api/access-tokens"))
+    is_account = case.operation.path.startswith(("/api/auth/", "/api/access-tokens", "/api/calendar"))
     if is_account and case.headers.get("Authorization") == f"Bearer {os.environ[TOKEN]}":
         if not _sessions:
             _sessions.append(signed_up(os.environ[ADDRESS]).headers["set-auth-token"])
