@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from backend.tests.browsers import Person
+from backend.tests.chat.stream import Talk
 
 SignIn = Callable[..., Awaitable[Person]]
 DUE = "2099-03-28T07:00:00Z"
@@ -65,3 +66,44 @@ async def test_reminders_of_a_time_are_found(signed_in: SignIn) -> None:
     query = {"reminds_after": "2099-01-01T10:00:00Z", "reminds_before": "2099-01-01T11:00:00Z"}
     page = (await ada.get("/api/tasks", params=query)).json()
     assert [task["title"] for task in page["items"]] == ["10"]
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "at", "minutes"),
+    [
+        ("call Ann on 3 jan 2099 at 17:00, remind me 10 minutes before", "call Ann", None, 10),
+        ("call Ann on 3 jan 2099 at 17:00 and remind me an hour before #home", "call Ann", None, 60),
+        ("pay rent on 3 jan 2099 remind me at 9", "pay rent", "2099-01-03T08:00:00Z", None),
+        (
+            "pay rent on 3 jan 2099, remind me on 2 jan 2099 at 20:00",
+            "pay rent",
+            "2099-01-02T19:00:00Z",
+            None,
+        ),
+        ("call Ann remind me 10 minutes before", "call Ann", None, None),
+        ("buy a reminder book", "buy a reminder book", None, None),
+    ],
+)
+async def test_the_grammar_reads_a_reminder(
+    signed_in: SignIn, text: str, title: str, at: str | None, minutes: int | None
+) -> None:
+    ada = await signed_in("Ada")
+    body = {"text": text, "time_zone": "Europe/Berlin"}
+    found = (await ada.post("/api/tasks/parse", json=body)).json()
+    assert (found["title"].lower(), found["remind_at"], found["remind_before"]) == (
+        title.lower(),
+        at,
+        minutes,
+    )
+    assert ("reminder" in [span["field"] for span in found["spans"]]) == ("remind me" in text)
+
+
+async def test_the_chat_sets_a_reminder(signed_in: SignIn) -> None:
+    ada = await signed_in("Ada")
+    await Talk(ada).say("add call Ann on 3 jan 2099 at 17:00, remind me 10 minutes before")
+    [task] = (await ada.get("/api/tasks")).json()["items"]
+    assert (task["title"], task["due_at"], task["remind_at"]) == (
+        "Call Ann",
+        "2099-01-03T16:00:00Z",
+        "2099-01-03T15:50:00Z",
+    )

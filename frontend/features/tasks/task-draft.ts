@@ -14,6 +14,8 @@ export type TaskDraft = {
   tags: string;
   date: string;
   time: string;
+  /** Minutes before the due date; empty without a reminder; `at` for one at a time of its own. */
+  reminder: string;
 };
 
 export function draftOf(task: Task): TaskDraft {
@@ -25,6 +27,7 @@ export function draftOf(task: Task): TaskDraft {
     tags: task.tags.join(", "),
     date: due ? toDateInput(due) : "",
     time: due && !task.all_day ? formatTime(due) : "",
+    reminder: task.remind_before?.toString() ?? (task.remind_at ? "at" : ""),
   };
 }
 
@@ -43,6 +46,10 @@ export function changedFields(task: Task, draft: TaskDraft): TaskPatch {
   if (draft.date !== before.date || draft.time !== before.time) {
     patch.due_at = fromInputs(draft.date, draft.time)?.toISOString() ?? null;
     patch.all_day = draft.date !== "" && draft.time === "";
+  }
+  if (draft.reminder !== before.reminder) {
+    patch.remind_before = draft.reminder === "" ? null : Number(draft.reminder);
+    if (draft.reminder === "") patch.remind_at = null;
   }
   return patch;
 }

@@ -1,6 +1,7 @@
 /** What the server's grammar understood of a new task, as chips, and the task that results from them. */
 import { formatDue, timeZone } from "@/lib/calendar";
 import { sayRecurrence } from "@/lib/recurrence";
+import { sayMinutesBefore } from "./reminders";
 import type { ParsedTask } from "./api/parse";
 import type { NewTask } from "./api/tasks";
 
@@ -61,6 +62,14 @@ export function understand(text: string, kept: readonly string[], parsed: Parsed
   for (const tag of parsed.tags ?? []) {
     const own = tagWords.filter((typed) => typed.replace(/^#+/, "").normalize("NFC").toLowerCase() === tag);
     chips.push({ key: `tag:${tag}`, field: "tag", label: `#${tag}`, words: own.length ? own : tagWords });
+  }
+  if (parsed.remind_at || typeof parsed.remind_before === "number") {
+    task.remind_at = parsed.remind_at ?? null;
+    task.remind_before = parsed.remind_before ?? null;
+    const label = parsed.remind_at
+      ? `reminder ${formatDue(new Date(parsed.remind_at), false, now)}`
+      : `reminder ${sayMinutesBefore(parsed.remind_before ?? 0)}`;
+    chips.push({ key: "reminder", field: "reminder", label, words: wordsOf("reminder") });
   }
   if (parsed.description) {
     task.description = parsed.description;

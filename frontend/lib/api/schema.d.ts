@@ -149,7 +149,7 @@ export interface components {
     };
     ParsedSpan: {
       /** @enum {string} */
-      field: "priority" | "tag" | "due" | "description";
+      field: "priority" | "tag" | "due" | "description" | "reminder";
       start: number;
       end: number;
       utf16_start: number;
@@ -167,6 +167,8 @@ export interface components {
       /** @default false */
       all_day?: boolean;
       recurrence?: string | null;
+      remind_at?: string | null;
+      remind_before?: number | null;
       /** @default [] */
       spans?: components["schemas"]["ParsedSpan"][];
       /** @default [] */

@@ -1,16 +1,17 @@
 """The fields of a new task in a sentence: title, tags, priority, due date, repetition and description."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from app.language.dates import When, find_when, left_in_title
+from app.language.days import NUMBER, ImpossibleDateError, number_of
 from app.language.pieces import PREPOSITION
 from app.language.sentences import BLANK, Sentence, compiled
 
 Priority = Literal["high", "medium", "low"]
-Field = Literal["priority", "tag", "due", "description"]
+Field = Literal["priority", "tag", "due", "description", "reminder"]
 MASK = "\x1f"
 """Replaces what a field took. It separates phrases, and keeps the positions of the rest."""
 _TAG_NAME = r"#(?=[\w-]*[^\W\d_])[\w-]{1,50}"
@@ -42,6 +43,13 @@ PRIORITIES = (
 _DESCRIPTION = compiled(
     r"[\s,;.(]*\b(?:with\s+(?:the\s+|a\s+)?)?(?:description|details?|notes?)(?:\s*(?::|=|\bis\b|\bsaying\b)\s*)(.+)$"
 )
+_REMINDER = compiled(
+    r"(?<=\S)[\s,;.\x1f]+(?:and\s+)?(?:remind\s+me|with\s+a\s+reminder|reminder:?)\s+"
+    rf"(?:(?P<count>{NUMBER}|an?|half\s+an)\s*(?P<unit>m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)\s+"
+    r"(?:before(?:hand)?|earlier|ahead|in\s+advance)|(?P<when>[^\x1f]+?))[\s.!\x1f]*$"
+)
+_MINUTES = {"m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
+MOST_MINUTES = 4 * _MINUTES["w"]
 
 
 def priority_of(said: str) -> Priority:
@@ -72,6 +80,8 @@ class Details:
     description: str = ""
     spans: tuple[Span, ...] = ()
     notes: tuple[str, ...] = ()
+    reminder: int | When | None = None
+    """Minutes before the due date, or a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,7 @@ class NewTask:
     due: When | None = None
     spans: tuple[Span, ...] = ()
     notes: tuple[str, ...] = ()
+    reminder: int | When | None = None
 
 
 class _Text:
@@ -128,6 +139,7 @@ def find_details(text: str, now: datetime) -> Details:
             taken.take("priority", *level.span())
             break
     notes: list[str] = []
+    reminder = _take_reminder(taken, now)
     found = find_when(taken.rest, now)
     if found:
         notes += found.notes
@@ -138,7 +150,40 @@ def find_details(text: str, now: datetime) -> Details:
         notes.append(f"I left “{phrase}” in the title. For a date, say: on {day}")
     spans = tuple(sorted(taken.spans, key=lambda span: span.start))
     due = found.when if found else None
-    return Details(taken.rest, tuple(dict.fromkeys(tags)), priority, due, description, spans, tuple(notes))
+    if isinstance(reminder, int) and due is None:
+        reminder = None
+        notes.append("A reminder before the due date needs a date; I left it out.")
+    elif isinstance(reminder, When) and not reminder.is_day_said and due is not None:
+        reminder = replace(reminder, day=due.day)
+    distinct = tuple(dict.fromkeys(tags))
+    return Details(taken.rest, distinct, priority, due, description, spans, tuple(notes), reminder)
+
+
+def _take_reminder(taken: _Text, now: datetime) -> int | When | None:
+    """Take "remind me 10 minutes before" or "remind me at 9" from the end of a sentence."""
+    match = _REMINDER.search(taken.rest)
+    if match is None:
+        return None
+    reminder: int | When
+    if said := match["when"]:
+        found = find_when(said, now)
+        if found is None or found.when.at is None or found.when.recurrence:
+            return None
+        # All of it must be a time: "remind me at 9 to call Ann" is another task.
+        if said[: found.spans[0][0]].strip() or said[found.spans[-1][1] :].strip(" .!"):
+            return None
+        reminder = found.when
+    else:
+        count = match["count"].lower()
+        minutes = _MINUTES[match["unit"][0].lower()]
+        if count.startswith("half"):
+            reminder = minutes // 2
+        else:
+            reminder = minutes * (1 if count in ("a", "an") else number_of(count))
+        if reminder > MOST_MINUTES:
+            raise ImpossibleDateError("A reminder is at most 4 weeks before the due date.")
+    taken.take("reminder", *match.span())
+    return reminder
 
 
 _LOOSE = r"and|due|by|on|at|for|to|with|until|before|from|@"
@@ -183,5 +228,12 @@ def read_task(text: str, now: datetime) -> NewTask | None:
     if not title:
         return None
     return NewTask(
-        title, description, details.priority, details.tags, details.due, details.spans, details.notes
+        title,
+        description,
+        details.priority,
+        details.tags,
+        details.due,
+        details.spans,
+        details.notes,
+        details.reminder,
     )

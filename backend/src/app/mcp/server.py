@@ -33,6 +33,7 @@ from app.tasks.models import (
     Priority,
 )
 from app.tasks.queries import Overdue
+from app.tasks.reminding import MinutesBefore
 from app.tasks.schemas import TaskCreate, TaskOut, TaskQuery, TaskUpdate
 
 LIST_LIMIT = 100
@@ -50,6 +51,9 @@ Due = Annotated[
         description="When it is due, on the person's own clock: YYYY-MM-DD for a whole day, "
         "YYYY-MM-DDTHH:MM for a time. No offset is needed.",
     ),
+]
+RemindAt = Annotated[
+    str, Field(max_length=40, description="When to remind, on the person's own clock: YYYY-MM-DDTHH:MM.")
 ]
 Tags = Annotated[
     list[Annotated[str, Field(max_length=TAG_LENGTH)]],
@@ -218,6 +222,8 @@ async def add_task(
     tags: Tags | None = None,
     due: Due | None = None,
     recurrence: Repeats | None = None,
+    remind_at: RemindAt | None = None,
+    remind_before: MinutesBefore | None = None,
 ) -> TaskResult:
     """Add a task. Use it whenever the user needs to do or remember something new."""
     due_at, all_day = parse_due(due, person.time_zone) if due else (None, False)
@@ -231,6 +237,8 @@ async def add_task(
             "all_day": all_day,
             "recurrence": recurrence,
             "time_zone": str(person.time_zone) if recurrence else None,
+            "remind_at": parse_due(remind_at, person.time_zone)[0] if remind_at else None,
+            "remind_before": remind_before,
         }
     )
     return await _changed(person, partial(service.create_task, person.database, person.user_id, new))
@@ -309,6 +317,8 @@ async def update_task(
     due: Due | None = None,
     clear_due: Annotated[bool, Field(description="true removes the due date.")] = False,
     recurrence: Annotated[Repeats | None, Field(description="NONE stops the repetition.")] = None,
+    remind_at: RemindAt | None = None,
+    remind_before: MinutesBefore | None = None,
 ) -> TaskResult:
     """Update a task. Fields that are omitted or null remain unchanged."""
     given: dict[str, Any] = {
@@ -316,6 +326,8 @@ async def update_task(
         "description": description,
         "priority": Priority(priority) if priority else None,
         "tags": tags,
+        "remind_at": parse_due(remind_at, person.time_zone)[0] if remind_at else None,
+        "remind_before": remind_before,
     }
     changes = {name: value for name, value in given.items() if value is not None}
     if due:

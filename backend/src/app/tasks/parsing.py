@@ -43,7 +43,7 @@ class ParsedSpan(BaseModel):
     units, the positions of JavaScript's strings.
     """
 
-    field: Literal["priority", "tag", "due", "description"]
+    field: Literal["priority", "tag", "due", "description", "reminder"]
     start: int
     end: int
     utf16_start: int
@@ -64,6 +64,8 @@ class ParsedTask(BaseModel):
     due_at: Instant | None = None
     all_day: bool = False
     recurrence: str | None = None
+    remind_at: Instant | None = None
+    remind_before: int | None = None
     spans: list[ParsedSpan] = []
     notes: list[str] = []
     problem: str | None = None
@@ -84,7 +86,7 @@ async def parse_task(_user_id: ReaderId, request: ParseRequest) -> ParsedTask:
         return ParsedTask(title=request.text.strip(), problem=str(error))
     if task is None:
         return ParsedTask(title="")
-    due = task.due
+    due, reminder = task.due, task.reminder
     return ParsedTask(
         title=task.title,
         description=task.description,
@@ -93,6 +95,8 @@ async def parse_task(_user_id: ReaderId, request: ParseRequest) -> ParsedTask:
         due_at=due.instant_in(zone) if due else None,
         all_day=due is not None and due.at is None,
         recurrence=due.recurrence if due else None,
+        remind_at=None if isinstance(reminder, int | None) else reminder.instant_in(zone),
+        remind_before=reminder if isinstance(reminder, int) else None,
         spans=[_placed(request.text, span.field, span.start, span.end) for span in task.spans],
         notes=list(task.notes),
     )

@@ -24,6 +24,16 @@ export function listCompletedTasks(cursor: string | null, signal?: AbortSignal):
   return callApi(`/api/tasks?${query}`, { signal });
 }
 
+/** Returns the open tasks whose reminder is due in a span of time. */
+export async function listReminders(after: Date, before: Date, signal?: AbortSignal): Promise<Task[]> {
+  const query = new URLSearchParams({
+    status: "open",
+    reminds_after: after.toISOString(),
+    reminds_before: before.toISOString(),
+  });
+  return (await callApi<TaskPage>(`/api/tasks?${query}`, { signal })).items;
+}
+
 export function readTask(id: string): Promise<Task> {
   return callApi(`/api/tasks/${encodeURIComponent(id)}`);
 }

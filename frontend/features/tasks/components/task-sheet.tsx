@@ -8,6 +8,8 @@ import { Sheet } from "@/components/ui/sheet";
 import { ApiError, errorMessage } from "@/lib/api/client";
 import type { Priority, Task } from "@/lib/task";
 import { DueFields } from "./due-fields";
+import { ReminderField } from "./reminder-field";
+import { askForNotifications } from "../reminders";
 import type { TaskActions } from "../api/task-actions";
 import { changedFields, DESCRIPTION_MAX, draftOf, type TaskDraft, TITLE_MAX } from "../task-draft";
 
@@ -50,6 +52,8 @@ export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetPro
     }
     if (!hasChanges) return onClose();
     setBusy(true);
+    // Browsers show the question only in answer to a click.
+    if (typeof patch.remind_before === "number") void askForNotifications();
     try {
       await actions.update(opened, patch);
       onClose();
@@ -141,6 +145,12 @@ export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetPro
             time={draft.time}
             error={errors.due_at}
             onChange={(date, time) => set({ date, time })}
+          />
+          <ReminderField
+            value={draft.reminder}
+            at={opened.remind_at ?? null}
+            hasDate={draft.date !== ""}
+            onChange={(reminder) => set({ reminder })}
           />
           <Field
             label="Tags"

@@ -31,6 +31,10 @@ const AccountMenu = dynamic(
   { ssr: false, loading: () => <span className="ml-1 size-8 rounded-full bg-surface-3" /> },
 );
 const ViewSheet = dynamic(() => import("./view-sheet").then((module) => module.ViewSheet), { ssr: false });
+const ReminderWatch = dynamic(
+  () => import("@/features/tasks/components/reminder-watch").then((module) => module.ReminderWatch),
+  { ssr: false },
+);
 const HelpSheet = dynamic(() => import("./help-sheet").then((module) => module.HelpSheet), { ssr: false });
 
 /** The views, the task list and the chat side by side. A phone shows the list or the chat. */
@@ -79,6 +83,7 @@ export function Workspace() {
 
   return (
     <div className="flex h-dvh flex-col">
+      <ReminderWatch />
       <header className="flex h-12 shrink-0 items-center gap-0.5 border-b border-line px-3 md:px-4">
         <Logo size={22} />
         <h1 className="min-w-0 grow truncate pl-2 font-semibold">{titleOf(view)}</h1>

@@ -313,4 +313,8 @@ def _arguments(new: NewTask) -> JsonObject:
         values["due"] = str(new.due)
         if new.due.recurrence:
             values["recurrence"] = new.due.recurrence
+    if isinstance(new.reminder, int):
+        values["remind_before"] = new.reminder
+    elif new.reminder is not None:
+        values["remind_at"] = str(new.reminder)
     return values

@@ -309,8 +309,10 @@ _JOIN = (
 )
 ADDS = compiled(rf"^{_ADDERS}\b")
 STARTS = compiled(rf"^(?:{_STARTERS})\b")
-NEXT_ADD = compiled(rf"{_JOIN}(?={_ADDERS}\b)")
-NEXT_COMMAND = compiled(rf"{_JOIN}(?=(?:{_STARTERS}|{_ADDERS})\b)")
+# "Remind me 10 minutes before" and "remind me at 9" belong to the task before them.
+_REMINDER = r"remind\s+me\s+(?:at|on|in|\d+|an?|half)\b(?:\s+(?!to\b|about\b|that\b)\S+){0,6}\s*$"
+NEXT_ADD = compiled(rf"{_JOIN}(?={_ADDERS}\b)(?!{_REMINDER})")
+NEXT_COMMAND = compiled(rf"{_JOIN}(?=(?:{_STARTERS}|{_ADDERS})\b)(?!{_REMINDER})")
 _PASTS = {
     "bought": "buy", "wrote": "write", "paid": "pay", "sent": "send", "made": "make", "took": "take",
     "got": "get", "met": "meet", "read": "read", "cut": "cut", "fed": "feed", "gave": "give", "went": "go",
