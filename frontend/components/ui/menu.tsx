@@ -4,20 +4,19 @@ import * as Menu from "@radix-ui/react-dropdown-menu";
 import type { ComponentProps } from "react";
 import { classNames } from "./class-names";
 
+/** The content stays beside its trigger in the page: a menu belongs to the same landmark. */
 export function MenuContent({ className, ...props }: ComponentProps<typeof Menu.Content>) {
   return (
-    <Menu.Portal>
-      <Menu.Content
-        align="end"
-        sideOffset={4}
-        collisionPadding={8}
-        className={classNames(
-          "z-50 max-h-[min(24rem,var(--radix-dropdown-menu-content-available-height))] min-w-48 animate-fade overflow-y-auto rounded-xl border border-line bg-raised p-1 shadow-raised",
-          className,
-        )}
-        {...props}
-      />
-    </Menu.Portal>
+    <Menu.Content
+      align="end"
+      sideOffset={4}
+      collisionPadding={8}
+      className={classNames(
+        "z-50 max-h-[min(24rem,var(--radix-dropdown-menu-content-available-height))] min-w-48 animate-fade overflow-y-auto rounded-xl border border-line bg-raised p-1 shadow-raised",
+        className,
+      )}
+      {...props}
+    />
   );
 }
 

@@ -4,6 +4,8 @@ import { Sheet } from "@/components/ui/sheet";
 
 const shortcuts = [
   { keys: ["q"], action: "Add a task" },
+  { keys: ["/"], action: "Search tasks and commands" },
+  { keys: ["Ctrl", "K"], action: "Search, also while you type" },
   { keys: ["c"], action: "Write a message" },
   { keys: ["↑", "↓"], action: "Move between tasks" },
   { keys: ["Home", "End"], action: "First and last task" },

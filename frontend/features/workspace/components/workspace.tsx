@@ -1,7 +1,7 @@
 "use client";
 
 import { useQueryClient } from "@tanstack/react-query";
-import { CircleHelp, MessageSquare, PanelLeft } from "lucide-react";
+import { CircleHelp, MessageSquare, PanelLeft, Search } from "lucide-react";
 import dynamic from "next/dynamic";
 import { useCallback, useRef, useState } from "react";
 import { flushSync } from "react-dom";
@@ -15,9 +15,12 @@ import { tasksKey } from "@/features/tasks/api/task-cache";
 import { TasksPane } from "@/features/tasks/components/tasks-pane";
 import { ViewList } from "@/features/tasks/components/view-list";
 import { useTaskActions } from "@/features/tasks/api/use-tasks";
-import { useView } from "@/features/tasks/use-view";
-import { titleOf } from "@/features/tasks/views";
+import { goToView, useView } from "@/features/tasks/use-view";
+import { titleOf, viewNames } from "@/features/tasks/views";
+import { runLatestToastAction } from "@/components/ui/toaster";
 import type { Task } from "@/lib/task";
+import { chooseTheme, currentTheme } from "@/lib/theme";
+import type { PaletteCommand } from "./palette";
 import { useShortcuts } from "../hooks/use-shortcuts";
 import { useChatFold } from "../hooks/use-chat-fold";
 import { useLiveUpdates } from "../hooks/use-live-updates";
@@ -35,6 +38,7 @@ const ReminderWatch = dynamic(
   () => import("@/features/tasks/components/reminder-watch").then((module) => module.ReminderWatch),
   { ssr: false },
 );
+const Palette = dynamic(() => import("./palette").then((module) => module.Palette), { ssr: false });
 const HelpSheet = dynamic(() => import("./help-sheet").then((module) => module.HelpSheet), { ssr: false });
 
 /** The views, the task list and the chat side by side. A phone shows the list or the chat. */
@@ -49,6 +53,7 @@ export function Workspace() {
   const view = useView();
   const [viewsOpen, setViewsOpen] = useState(false);
   const [helpOpen, setHelpOpen] = useState(false);
+  const [isSearching, setSearching] = useState(false);
   const [pointedAt, setPointedAt] = useState<{ task: Task } | null>(null);
   const quickAddRef = useRef<HTMLInputElement>(null);
   const composerRef = useRef<HTMLTextAreaElement>(null);
@@ -63,7 +68,7 @@ export function Workspace() {
   );
 
   // flushSync: the next key press may already belong to the text that is being typed.
-  useShortcuts({
+  const shortcuts = {
     addTask: () => {
       flushSync(() => setPane("tasks"));
       quickAddRef.current?.focus();
@@ -76,7 +81,24 @@ export function Workspace() {
       composerRef.current?.focus();
     },
     showHelp: () => setHelpOpen(true),
-  });
+    search: () => setSearching(true),
+  };
+  useShortcuts(shortcuts);
+  const commands: PaletteCommand[] = [
+    { label: "Add a task", keys: "q", run: shortcuts.addTask },
+    { label: "Write a message", keys: "c", run: shortcuts.writeMessage },
+    ...viewNames.map((name) => ({
+      label: `Go to ${titleOf({ name })}`,
+      run: () => {
+        setPane("tasks");
+        goToView({ name });
+      },
+    })),
+    { label: "Undo the last action", keys: "Ctrl Z", run: runLatestToastAction },
+    { label: "Switch theme", run: () => chooseTheme(currentTheme() === "dark" ? "light" : "dark") },
+    { label: "Keyboard shortcuts", keys: "?", run: shortcuts.showHelp },
+    { label: "Sign out", run: () => void signOut() },
+  ];
 
   // Show nothing of the previous user while the browser goes to the sign-in page.
   if (isSignedOut) return null;
@@ -87,6 +109,18 @@ export function Workspace() {
       <header className="flex h-12 shrink-0 items-center gap-0.5 border-b border-line px-3 md:px-4">
         <Logo size={22} />
         <h1 className="min-w-0 grow truncate pl-2 font-semibold">{titleOf(view)}</h1>
+        <button
+          type="button"
+          title="Search tasks and commands"
+          onClick={() => setSearching(true)}
+          className="flex h-9 items-center gap-2 rounded-lg text-small text-text-2 transition-colors hover:bg-surface-3 hover:text-text max-md:w-9 max-md:justify-center md:mr-1 md:w-56 md:border md:border-line md:px-2.5"
+        >
+          <Search className="size-[18px] md:size-4" aria-hidden="true" />
+          <span className="grow text-start max-md:sr-only">Search</span>
+          <kbd aria-hidden="true" className="font-sans max-md:hidden pointer-coarse:hidden">
+            Ctrl K
+          </kbd>
+        </button>
         <IconButton
           label="Show chat"
           className={classNames("max-md:hidden", isOver && "max-lg:hidden", isBeside && "lg:hidden")}
@@ -134,6 +168,9 @@ export function Workspace() {
       <TabBar pane={pane} onChoose={setPane} onShowViews={() => setViewsOpen(true)} />
       {viewsOpen && (
         <ViewSheet current={view} onChoose={() => setPane("tasks")} onClose={() => setViewsOpen(false)} />
+      )}
+      {isSearching && (
+        <Palette commands={commands} onShowTask={showTask} onClose={() => setSearching(false)} />
       )}
       {helpOpen && <HelpSheet onClose={() => setHelpOpen(false)} />}
     </div>

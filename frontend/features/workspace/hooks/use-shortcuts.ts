@@ -3,7 +3,12 @@
 import { useEffect, useRef } from "react";
 import { runLatestToastAction } from "@/components/ui/toaster";
 
-type Shortcuts = { addTask: () => void; writeMessage: () => void; showHelp: () => void };
+type Shortcuts = {
+  addTask: () => void;
+  writeMessage: () => void;
+  showHelp: () => void;
+  search: () => void;
+};
 
 /** Single-key shortcuts for the whole page, except while the user types or a sheet is open. */
 export function useShortcuts(shortcuts: Shortcuts): void {
@@ -15,6 +20,13 @@ export function useShortcuts(shortcuts: Shortcuts): void {
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
+      // Unlike the others, this one works while one types.
+      if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey) {
+        if (target.closest("[role=dialog], [role=menu]")) return;
+        event.preventDefault();
+        latest.current.search();
+        return;
+      }
       if (
         event.defaultPrevented ||
         event.isComposing ||
@@ -28,9 +40,8 @@ export function useShortcuts(shortcuts: Shortcuts): void {
         return;
       }
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      const run = { q: latest.current.addTask, c: latest.current.writeMessage, "?": latest.current.showHelp }[
-        event.key
-      ];
+      const { addTask, writeMessage, showHelp, search } = latest.current;
+      const run = { q: addTask, c: writeMessage, "?": showHelp, "/": search }[event.key];
       if (!run) return;
       event.preventDefault();
       run();
