@@ -10,10 +10,8 @@ import { classNames } from "@/components/ui/class-names";
 import { Logo } from "@/components/ui/logo";
 import { ThemeToggle } from "@/components/ui/theme-toggle";
 import { useSignedInUser } from "@/features/accounts/use-signed-in-user";
-import { ChatPane } from "@/features/chat/components/chat-pane";
 import { tasksKey } from "@/features/tasks/api/task-cache";
 import { TasksPane } from "@/features/tasks/components/tasks-pane";
-import { ViewList } from "@/features/tasks/components/view-list";
 import { useTaskActions } from "@/features/tasks/api/use-tasks";
 import { goToView, useView } from "@/features/tasks/use-view";
 import { titleOf, viewNames } from "@/features/tasks/views";
@@ -25,7 +23,6 @@ import { useShortcuts } from "../hooks/use-shortcuts";
 import { useChatFold } from "../hooks/use-chat-fold";
 import { useLiveUpdates } from "../hooks/use-live-updates";
 import { useToolResults } from "../hooks/use-tool-results";
-import { OfflineNotice } from "./offline-notice";
 import { type Pane, TabBar } from "./tab-bar";
 
 // Loaded after the first paint: none is needed at first sight.
@@ -33,6 +30,17 @@ const AccountMenu = dynamic(
   () => import("@/features/accounts/components/account-menu").then((module) => module.AccountMenu),
   { ssr: false, loading: () => <span className="ml-1 size-8 rounded-full bg-surface-3" /> },
 );
+const ChatPane = dynamic(
+  () => import("@/features/chat/components/chat-pane").then((module) => module.ChatPane),
+  { ssr: false },
+);
+const ViewList = dynamic(
+  () => import("@/features/tasks/components/view-list").then((module) => module.ViewList),
+  { ssr: false },
+);
+const OfflineNotice = dynamic(() => import("./offline-notice").then((module) => module.OfflineNotice), {
+  ssr: false,
+});
 const ViewSheet = dynamic(() => import("./view-sheet").then((module) => module.ViewSheet), { ssr: false });
 const ReminderWatch = dynamic(
   () => import("@/features/tasks/components/reminder-watch").then((module) => module.ReminderWatch),
