@@ -8,7 +8,7 @@ convert it to an instant in the user's time zone.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 # These modules register their rules.
 from app.language import clock as _clock
@@ -294,6 +294,8 @@ def find_window(text: str, now: datetime) -> tuple[Window, tuple[tuple[int, int]
         window = _period(period[1].lower(), period[2], period[3].lower().rstrip("s"), today)
         if window is not None:
             return window, (period.span(),)
+    if between := _between(text, now):
+        return between
     found = find_when(text, now) or find_when(re.sub(r"['’]s\b", "  ", text), now)
     if found is None:
         return None
@@ -309,6 +311,30 @@ def find_window(text: str, now: datetime) -> tuple[Window, tuple[tuple[int, int]
     if "since" in words:
         return Window(f"since {label}", day, None), found.spans
     return Window(label, day, day), found.spans
+
+
+_BETWEEN = re.compile(
+    r"\b(?:between\s+(.{2,40}?)\s+and|from\s+(.{2,40}?)\s+(?:to|until|till|through))\s+(.+)$", re.IGNORECASE
+)
+
+
+def _between(text: str, now: datetime) -> tuple[Window, tuple[tuple[int, int], ...]] | None:
+    """Return the range of "between monday and wednesday" or "from 3 to 10 may"."""
+    match = _BETWEEN.search(text)
+    if match is None:
+        return None
+    ends = [find_when(f"on {words}", now) for words in (match[1] or match[2], match[3])]
+    if ends[0] is None or ends[1] is None:
+        return None
+    first, last = ends[0].when.day, ends[1].when.day
+    if last < first:
+        # "From saturday to tuesday" on a sunday: the tuesday after that saturday.
+        week = timedelta(days=7)
+        is_past = last == now.date() and first - last < week
+        first, last = (first - week, last) if is_past else (first, max(last + week, first))
+    today, end = now.date(), ends[1].spans[-1][1] - len("on ") + match.start(3)
+    label = f"from {say_day(first, today)} to {say_day(last, today)}"
+    return Window(label, first, last), ((match.start(), end),)
 
 
 def _period(which: str, count: str | None, unit: str, today: date) -> Window | None:

@@ -216,6 +216,17 @@ def _modified_weekday(match: re.Match[str], now: datetime) -> Piece:
     return Piece(day=weekday_after(today, weekday, today_counts=modifier == "this"))
 
 
+@rule(rf"(?:the\s+)?({DAY}|week|weekend|month)\s+after\s+next")
+def _after_next(match: re.Match[str], now: datetime) -> Piece:
+    today, word = now.date(), match[2].lower()
+    if word == "month":
+        return Piece(day=later(today.replace(day=1), months=2))
+    if word == "week":
+        return Piece(day=later(today, days=14 - today.weekday()))
+    weekday = 5 if word == "weekend" else weekday_number(word)
+    return Piece(day=later(weekday_after(today, weekday, today_counts=False), days=7))
+
+
 @rule(rf"({FULL_DAY})", NAME)
 @rule(rf"({SHORT_DAY})", FAINT)
 def _weekday(match: re.Match[str], _now: datetime) -> Piece:

@@ -84,6 +84,13 @@ def _every_weekday(match: re.Match[str], _now: datetime) -> Piece:
     return Piece(rule={"FREQ": "WEEKLY", **_interval(interval), "BYDAY": by_day}, strength=strength)
 
 
+@rule(rf"{_EVERY}\s+({DAY})\s*(?:-|–|to|through|thru)\s*({DAY})")
+def _every_day_from_to(match: re.Match[str], _now: datetime) -> Piece:
+    first, last = weekday_number(match[2]), weekday_number(match[3])
+    days = sorted((first + step) % 7 for step in range((last - first) % 7 + 1))
+    return Piece(rule={"FREQ": "WEEKLY", "BYDAY": ",".join(CODES[day] for day in days)})
+
+
 @rule(rf"{_EVERY}\s+({ORDINAL_WORD})\s+({DAY}){_OF_MONTH}")
 @rule(rf"(?:the\s+)?({ORDINAL_WORD})\s+({DAY})\s+(?:of|in)\s+(?:every|each)\s+month")
 def _every_nth_weekday(match: re.Match[str], _now: datetime) -> Piece:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.agents.offline import memory, wording
@@ -289,7 +289,21 @@ class Changing:
             values["recurrence"] = "NONE"
         if len(values) == 1:
             return "I did not understand what to change."
+        if all(self._has(task, name, value, moved) for name, value in values.items()):
+            return f"Nothing to change: {wording.quoted(task['title'])} is like that already."
         return Call("update_task", values)
+
+    def _has(self, task: JsonObject, name: str, value: Any, moved: When | None) -> bool:
+        """Return whether a field of the task has the value that an update would give it."""
+        if name == "clear_due":
+            return task["due_at"] is None
+        if name == "due" and moved is not None:
+            due = datetime.fromisoformat(task["due_at"]) if task["due_at"] else None
+            is_day = moved.at is None and moved.instant is None
+            return due == moved.instant_in(self._now.tzinfo or UTC) and task["all_day"] == is_day
+        if name == "recurrence":
+            return task.get("recurrence") == (None if value == "NONE" else value)
+        return bool(task.get(name) == value)
 
     def _moved(self, wish: Update, task: JsonObject) -> When | None:
         """Return the new due date. What the sentence does not say of day and hour stays."""

@@ -58,6 +58,10 @@ _EVERYTHING = compiled(
     r"(?:\s+(?:on|from|in)\s+(?:my|the)\s+list)?(?:\s+(?:tagged(?:\s+(?:with|as))?|with\s+(?:the\s+)?tag)\s+#?([\w-]+)|\s+#([\w-]+)"
     r"|\s+(?:about|containing|mentioning|that\s+mention)\s+(.+))?$"
 )
+_THAT_IS = compiled(
+    r"^(?:everything|all(?:\s+(?:of\s+)?(?:my|the))?(?:\s+(?:tasks|to-?dos|items|ones))?)\s+(?:(?:that|which)(?:['’]s|\s+(?:is|are|was|were))"
+    r"|i(?:\s+have|['’]ve)?)\s+(?:already\s+|still\s+)?(open|pending|overdue|completed|finished|done|closed)$"
+)
 _ALL_OF_A_KIND = compiled(r"^(?:all|every|everything|each)\s+(?:of\s+)?(?:my\s+|the\s+)?(.+)$")
 _ARTICLES = compiled(
     r"^(?:(?:my|the|a|an|that|this)\s+)?(?:(?:task|to-?do|item|one|reminder)\s+)?(?:(?:called|named|titled|about|to|for|:)\s+)?(?:my\s+|the\s+)?"
@@ -77,7 +81,7 @@ def parse_reference(text: str) -> Reference:
     plain = sentence.text.lower()
     if _IT.match(plain):
         return Reference(it=True)
-    everything = _EVERYTHING.match(plain)
+    everything = _EVERYTHING.match(_THAT_IS.sub(r"all \1 tasks", plain))
     if everything:
         kind = everything[1] or everything[2]
         status: Literal["all", "open", "completed", "overdue"] = "all" if kind is None else "completed"

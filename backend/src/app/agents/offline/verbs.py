@@ -97,7 +97,7 @@ COMPLETE = (
     ),
     compiled(r"^(?:all\s+)?(?:done|finished)\s*[:,-]?\s+(?:with\s+)?(?P<target>.+)$"),
     compiled(
-        rf"^(?P<target>(?!(?:nobody|no\s+one|nothing|not|who|what|if|when|once|after|until|because|my\s+boss|he|she|they|we|i)\b).+?)(?:\s+(?:is|are|was|has\s+been|have\s+been)|['’]s)\s+(?:now\s+|already\s+|all\s+)?{_DONE}(?:\s+now|\s+already)?$"
+        rf"^(?P<target>(?!(?:nobody|no\s+one|nothing|not|who|what|if|when|once|after|until|because|my\s+boss|he|she|they|we|i)\b).+?)(?<!\bthat)(?<!\bwhich)(?:\s+(?:is|are|was|has\s+been|have\s+been)|['’]s)\s+(?:now\s+|already\s+|all\s+)?{_DONE}(?:\s+now|\s+already)?$"
     ),
     compiled(r"^(?P<target>it|that|this|\ufffc+|the\s+\w+(?:\s+one)?|#?\d+)(?:['’]s)?\s+done$"),
 )
