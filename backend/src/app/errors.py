@@ -3,7 +3,7 @@
 Services are independent of HTTP. Each class defines its status, so that endpoints do not repeat it.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class RefusalError(Exception):
@@ -12,6 +12,7 @@ class RefusalError(Exception):
     Args:
         detail: what is wrong and how to fix it; defaults to the text of the class.
         retry_after_seconds: when a retry may succeed.
+        fields: additional members of the problem object.
     """
 
     status: ClassVar[int]
@@ -19,8 +20,15 @@ class RefusalError(Exception):
     code: ClassVar[str]
     detail: ClassVar[str] = ""
 
-    def __init__(self, detail: str = "", *, retry_after_seconds: int | None = None) -> None:
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        retry_after_seconds: int | None = None,
+        fields: dict[str, Any] | None = None,
+    ) -> None:
         self.message = detail or self.detail
+        self.fields = fields
         self.retry_after_seconds = retry_after_seconds
         super().__init__(self.message)
 

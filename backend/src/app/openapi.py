@@ -6,6 +6,7 @@ Write it without a running server: `python -m app.openapi [FILE]`.
 import json
 import sys
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,22 @@ _PROBLEM: Json = {
         },
     },
 }
+_TASK_CHANGED: Json = {
+    "allOf": [
+        {"$ref": "#/components/schemas/Problem"},
+        {
+            "type": "object",
+            "required": ["current"],
+            "properties": {"current": {"$ref": "#/components/schemas/TaskOut"}},
+        },
+    ]
+}
+_ETAG: Json = {
+    "description": "The version of the task, for `If-Match`: its `updated_at` in double quotes.",
+    "required": True,
+    "schema": {"type": "string"},
+    "example": '"2026-12-24T17:00:00.123456Z"',
+}
 _ACCOUNT_ERROR: Json = {
     "type": "object",
     "description": "An error in Better Auth's format.",
@@ -78,6 +95,7 @@ _DESCRIPTIONS = {
     404: "You have nothing with this id, or nothing to undo.",
     405: "The path has other methods.",
     409: "This message is being answered, the change cannot be undone any more, or you have too many tokens.",
+    412: "The task has another version than the ones in `If-Match`. Nothing changed.",
     413: "The body is too large.",
     415: "The content type is not supported.",
     422: "A value is invalid.",
@@ -104,7 +122,7 @@ def describe(app: FastAPI) -> None:
             components = document.setdefault("components", {})
             components["securitySchemes"] = _SCHEMES
             schemas = components.setdefault("schemas", {})
-            schemas |= {"Problem": _PROBLEM, "AccountError": _ACCOUNT_ERROR}
+            schemas |= {"Problem": _PROBLEM, "TaskChanged": _TASK_CHANGED, "AccountError": _ACCOUNT_ERROR}
             # FastAPI's own form of errors, which this application does not use.
             schemas.pop("HTTPValidationError", None)
             schemas.pop("ValidationError", None)
@@ -130,8 +148,13 @@ def _complete(path: str, method: str, operation: Json) -> None:
         if is_account:
             content = {"application/json": {"schema": {"$ref": "#/components/schemas/AccountError"}}}
         else:
-            content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+            name = "TaskChanged" if status == HTTPStatus.PRECONDITION_FAILED else "Problem"
+            content = {"application/problem+json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
         responses[str(status)] = {"description": _DESCRIPTIONS[status], "content": content}
+    for response in responses.values():
+        schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+        if schema.get("$ref") == "#/components/schemas/TaskOut":
+            response["headers"] = {"ETag": _ETAG}
     if path in _STREAMS:
         responses["200"]["content"] = {"text/event-stream": {}}
     if path.startswith("/api/") and path not in {*_PUBLIC, _CALENDAR}:
@@ -166,6 +189,8 @@ def _errors(path: str, method: str, operation: Json) -> set[int]:
         statuses |= {404}
     if path == "/api/chat":
         statuses |= {409, 429}
+    if any(parameter["name"] == "if-match" for parameter in operation.get("parameters", [])):
+        statuses |= {400, 412}
     if path == "/api/tasks/import":
         statuses |= {415}
     if path == "/api/undo":

@@ -137,7 +137,9 @@ def install(app: FastAPI) -> None:
     async def refusal(request: Request, error: RefusalError) -> JSONResponse:
         wait = error.retry_after_seconds
         headers = None if wait is None else {"Retry-After": str(wait)}
-        problem = Problem(error.status, error.title, error.message, error.code, headers=headers)
+        problem = Problem(
+            error.status, error.title, error.message, error.code, fields=error.fields, headers=headers
+        )
         return problem_response(problem, request.url.path)
 
     @app.exception_handler(RequestValidationError)

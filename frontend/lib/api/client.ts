@@ -8,11 +8,13 @@ export class ApiError extends Error {
   /**
    * @param status the HTTP status, or 0 without a response.
    * @param fields the error of each invalid field.
+   * @param problem the problem details of the response.
    */
   constructor(
     message: string,
     readonly status: number,
     readonly fields: Readonly<Record<string, string>> = {},
+    readonly problem: unknown = null,
   ) {
     super(message);
   }
@@ -23,7 +25,12 @@ export class ApiError extends Error {
   }
 }
 
-type RequestOptions = { method?: string; body?: unknown; signal?: AbortSignal | undefined };
+type RequestOptions = {
+  method?: string;
+  body?: unknown;
+  headers?: Record<string, string> | undefined;
+  signal?: AbortSignal | undefined;
+};
 
 /**
  * Calls the API and returns its JSON, or undefined for a response without content.
@@ -48,9 +55,10 @@ export async function openApi(path: string, options: RequestOptions = {}): Promi
       method: options.method ?? "GET",
       cache: "no-store",
       ...(options.signal && { signal: options.signal }),
+      ...(options.headers && { headers: options.headers }),
       ...(options.body !== undefined && {
         body: JSON.stringify(options.body),
-        headers: { "content-type": "application/json" },
+        headers: { "content-type": "application/json", ...options.headers },
       }),
     });
   } catch (error) {
@@ -72,7 +80,7 @@ async function readError(response: Response): Promise<ApiError> {
     errors?: unknown;
   };
   const message = typeof detail === "string" ? detail : `The server returned an error (${response.status}).`;
-  return new ApiError(message, response.status, fieldErrors(errors));
+  return new ApiError(message, response.status, fieldErrors(errors), problem);
 }
 
 function fieldErrors(errors: unknown): Record<string, string> {

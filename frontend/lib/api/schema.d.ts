@@ -322,6 +322,9 @@ export interface components {
         message: string;
       }[];
     };
+    TaskChanged: components["schemas"]["Problem"] & {
+      current: components["schemas"]["TaskOut"];
+    };
     AccountError: {
       message: string;
       code?: string;

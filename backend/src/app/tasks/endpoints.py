@@ -1,11 +1,13 @@
 """Task endpoints."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
+from pydantic.json_schema import SkipJsonSchema
 
 from app.accounts.dependencies import Caller, CallerDep, get_caller
 from app.database import utc_now
@@ -13,7 +15,7 @@ from app.errors import TooManyChangesError
 from app.problems import Problem
 from app.ratelimits import Limit
 from app.responses import json_response
-from app.tasks import ordering, service, transfer
+from app.tasks import ordering, service, transfer, versions
 from app.tasks.idempotency import Once
 from app.tasks.schemas import TaskCreate, TaskMove, TaskOut, TaskPage, TaskQuery, TaskUpdate
 from app.tasks.transfer import Imported, ImportQuery
@@ -77,6 +79,31 @@ async def _limit_changes(request: Request) -> Caller:
 
 
 ChangingCallerDep = Annotated[Caller, Depends(_limit_changes)]
+KeyHeader = Annotated[str | None, Header()]
+
+
+async def _expected(
+    request: Request,
+    if_match: Annotated[
+        # A header has no null.
+        str | SkipJsonSchema[None],
+        Header(
+            description="The `ETag` of the version to change. With another version, nothing changes and the "
+            "response is 412 with the current task. An `Idempotency-Key` makes a retry safe, as in "
+            "`POST /api/tasks`.",
+            json_schema_extra={"pattern": versions.PATTERN},
+        ),
+    ] = None,
+) -> service.Tags:
+    # Several headers are one list.
+    return None if if_match is None else versions.parse(", ".join(request.headers.getlist("if-match")))
+
+
+ExpectedDep = Annotated[service.Tags, Depends(_expected)]
+
+
+def _task_response(task: TaskOut, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return json_response(task, status, {"ETag": versions.tag_of(task), **(headers or {})})
 
 
 @router.get("", response_model=TaskPage)
@@ -90,7 +117,7 @@ async def list_tasks(caller: CallerDep, query: Annotated[TaskQuery, Query()]) ->
 async def create_task(
     caller: ChangingCallerDep,
     new: TaskCreate,
-    idempotency_key: Annotated[str | None, Header()] = None,
+    idempotency_key: KeyHeader = None,
 ) -> Response:
     """Create a task.
 
@@ -99,15 +126,15 @@ async def create_task(
     same key and the same task returns the first response and creates nothing; the same key with a different
     task returns 422. A retry waits for a first request that is still in progress.
     """
-    once = None
-    if idempotency_key is not None:
-        once = Once(f"{router.prefix} {_idempotency_key(idempotency_key)}", new.model_dump(mode="json"))
+    once = _once(router.prefix, idempotency_key, new.model_dump(mode="json"))
     task = await service.create_task(caller.database, caller.user_id, new, once=once)
-    return json_response(task, 201, {"Location": f"{router.prefix}/{task.id}"})
+    return _task_response(task, 201, {"Location": f"{router.prefix}/{task.id}"})
 
 
-def _idempotency_key(header: str) -> str:
-    """Return the key in a header, with or without the quotes of a structured field."""
+def _once(target: str, header: str | None, body: dict[str, Any] | None = None) -> Once | None:
+    """Return what identifies a change: the key in a header. Its quotes are optional."""
+    if header is None:
+        return None
     quoted = re.fullmatch(r'"([!#-\[\]-~]{1,200})"|([!#-\[\]-~]{1,200})', header, re.ASCII)
     if quoted is None:
         raise Problem(
@@ -116,7 +143,11 @@ def _idempotency_key(header: str) -> str:
             "Idempotency-Key: must be 1 to 200 printable ASCII characters without spaces, such as a UUID.",
             "invalid_idempotency_key",
         )
-    return quoted[1] or quoted[2]
+    return Once(f"{target} {quoted[1] or quoted[2]}", body or {})
+
+
+def _target(request: Request) -> str:
+    return f"{request.method} {request.url.path}"
 
 
 @router.get(
@@ -157,19 +188,37 @@ async def import_tasks(
 @router.get("/{task_id}", response_model=TaskOut)
 async def get_task(caller: CallerDep, task_id: TaskId) -> Response:
     """Retrieve a task."""
-    return json_response(await service.get_task(caller.database, caller.user_id, task_id))
+    return _task_response(await service.get_task(caller.database, caller.user_id, task_id))
 
 
 @router.patch("/{task_id}", response_model=TaskOut)
-async def update_task(caller: ChangingCallerDep, task_id: TaskId, changes: TaskUpdate) -> Response:
+async def update_task(
+    request: Request,
+    caller: ChangingCallerDep,
+    task_id: TaskId,
+    changes: TaskUpdate,
+    expected: ExpectedDep,
+    idempotency_key: KeyHeader = None,
+) -> Response:
     """Update a task. Only the given fields change."""
-    return json_response(await service.update_task(caller.database, caller.user_id, task_id, changes))
+    once = _once(_target(request), idempotency_key, changes.model_dump(mode="json", exclude_unset=True))
+    task = await service.update_task(
+        caller.database, caller.user_id, task_id, changes, once=once, expected=expected
+    )
+    return _task_response(task)
 
 
 @router.delete("/{task_id}", status_code=204)
-async def delete_task(caller: ChangingCallerDep, task_id: TaskId) -> None:
+async def delete_task(
+    request: Request,
+    caller: ChangingCallerDep,
+    task_id: TaskId,
+    expected: ExpectedDep,
+    idempotency_key: KeyHeader = None,
+) -> None:
     """Delete a task. `POST /api/undo` restores it for 30 days."""
-    await service.delete_task(caller.database, caller.user_id, task_id)
+    once = _once(_target(request), idempotency_key)
+    await service.delete_task(caller.database, caller.user_id, task_id, once=once, expected=expected)
 
 
 @router.post("/{task_id}/move", response_model=TaskOut)
@@ -178,20 +227,36 @@ async def move_task(caller: ChangingCallerDep, task_id: TaskId, move: TaskMove) 
 
     New tasks come first. Concurrent moves are made one after another.
     """
-    return json_response(await ordering.move_task(caller.database, caller.user_id, task_id, move.before))
+    return _task_response(await ordering.move_task(caller.database, caller.user_id, task_id, move.before))
 
 
 @router.post("/{task_id}/complete", response_model=TaskOut)
-async def complete_task(caller: ChangingCallerDep, task_id: TaskId) -> Response:
+async def complete_task(
+    request: Request,
+    caller: ChangingCallerDep,
+    task_id: TaskId,
+    expected: ExpectedDep,
+    idempotency_key: KeyHeader = None,
+) -> Response:
     """Mark a task as done. Has no effect on a task that is already done."""
-    return json_response(
-        await service.set_completed(caller.database, caller.user_id, task_id, completed=True)
+    once = _once(_target(request), idempotency_key)
+    task = await service.set_completed(
+        caller.database, caller.user_id, task_id, completed=True, once=once, expected=expected
     )
+    return _task_response(task)
 
 
 @router.post("/{task_id}/reopen", response_model=TaskOut)
-async def reopen_task(caller: ChangingCallerDep, task_id: TaskId) -> Response:
+async def reopen_task(
+    request: Request,
+    caller: ChangingCallerDep,
+    task_id: TaskId,
+    expected: ExpectedDep,
+    idempotency_key: KeyHeader = None,
+) -> Response:
     """Mark a task as not done. Has no effect on an open task."""
-    return json_response(
-        await service.set_completed(caller.database, caller.user_id, task_id, completed=False)
+    once = _once(_target(request), idempotency_key)
+    task = await service.set_completed(
+        caller.database, caller.user_id, task_id, completed=False, once=once, expected=expected
     )
+    return _task_response(task)

@@ -86,7 +86,7 @@ async def stored(database: Database, user_id: str, once: Once) -> TaskOut | None
     if not rows:
         return None
     if rows[0]["fingerprint"] != once.fingerprint:
-        raise KeyReusedError("Idempotency-Key: was used for a different task; each task needs its own.")
+        raise KeyReusedError("Idempotency-Key: was used for a different request; each request needs its own.")
     return TaskOut.model_validate(rows[0]["outcome"])
 
 

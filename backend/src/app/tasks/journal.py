@@ -29,6 +29,7 @@ from app.database import Base, Database, UtcDateTime, utc_now
 from app.errors import RefusalError
 from app.tasks.models import Priority, PriorityRank, Task, TaskTag
 from app.tasks.schemas import TaskOut
+from app.tasks.service import now_after
 
 Kind = Literal["added", "deleted", "completed", "reopened", "updated"]
 KEPT = timedelta(days=30)
@@ -176,9 +177,9 @@ async def _put_back(session: AsyncSession, user_id: str, change: Change) -> Undo
     kind: Kind = "updated"
     if (before is None) != (after is None):
         kind = "completed" if before is None else "reopened"
+    values["updated_at"] = now_after(task.updated_at)
     for name, value in values.items():
         setattr(task, name, value)
-    task.updated_at = utc_now()
     if tags != task.tags:
         kept = {row.name: row for row in task.tag_rows}
         task.tag_rows = [kept.get(name) or TaskTag(name=name) for name in tags]

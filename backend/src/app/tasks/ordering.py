@@ -30,7 +30,7 @@ async def move_task(database: Database, user_id: str, task_id: str, before: str 
         # Moves of one person wait for each other, on every server.
         await session.execute(select(_USER).where(_USER.c.id == user_id).with_for_update(key_share=True))
         own = (Task.user_id == user_id, Task.id == task_id)
-        updated_at = await session.scalar(select(Task.updated_at).where(*own))
+        updated_at = await session.scalar(select(Task.updated_at).where(*own).with_for_update())
         if updated_at is None or "\0" in task_id:
             raise service.TaskNotFoundError
         if before != task_id:

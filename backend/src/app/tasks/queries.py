@@ -123,7 +123,12 @@ _IS_OPEN = Task.completed_at.is_(None)
 MARK = {
     completed: Statement(
         update(Task)
-        .where(*_ONE, *((_IS_OPEN, Task.recurrence.is_(None)) if completed else (~_IS_OPEN,)))
+        .where(
+            *_ONE,
+            # Every change sets a later time.
+            Task.updated_at < bindparam("now"),
+            *((_IS_OPEN, Task.recurrence.is_(None)) if completed else (~_IS_OPEN,)),
+        )
         .values(completed_at=bindparam("now") if completed else null(), updated_at=bindparam("now"))
         .returning(*_CHANGED)
     )

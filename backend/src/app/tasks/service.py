@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.database import Call, Database, Row, new_id, utc_now
 from app.errors import RefusalError
-from app.tasks import idempotency, recurring, reminding
+from app.tasks import idempotency, recurring, reminding, versions
 from app.tasks.idempotency import Once
 from app.tasks.models import Status, first_position
 from app.tasks.queries import (
@@ -40,6 +40,9 @@ from app.tasks.queries import (
     update_statement,
 )
 from app.tasks.schemas import TaskCreate, TaskOut, TaskQuery, TaskUpdate
+
+Tags = frozenset[str] | None
+"""The tags of the versions that a change applies to; None for all of them."""
 
 
 class TaskNotFoundError(RefusalError):
@@ -111,12 +114,19 @@ async def get_task(database: Database, user_id: str, task_id: str) -> TaskOut:
 
 
 async def update_task(
-    database: Database, user_id: str, task_id: str, changes: TaskUpdate, *, once: Once | None = None
+    database: Database,
+    user_id: str,
+    task_id: str,
+    changes: TaskUpdate,
+    *,
+    once: Once | None = None,
+    expected: Tags = None,
 ) -> TaskOut:
     """Update the given fields of a task and return it.
 
     Raises:
         TaskNotFoundError: when the user has no task with this id.
+        TaskChangedError: when the task has none of the expected versions.
         KeyReusedError: when the key of `once` belongs to a different request.
     """
 
@@ -139,7 +149,7 @@ async def update_task(
             calls += [Call(DELETE_TAGS, {"id": row["id"]}), *_tags(row["id"], tags)]
         return changed, calls
 
-    return await _change(database, user_id, task_id, once, update)
+    return await _change(database, user_id, task_id, once, expected, update)
 
 
 async def set_completed(
@@ -149,6 +159,7 @@ async def set_completed(
     *,
     completed: bool,
     once: Once | None = None,
+    expected: Tags = None,
     now: datetime | None = None,
 ) -> TaskOut:
     """Mark a task as done or not done and return it. A task that is already done keeps its completion time.
@@ -157,9 +168,10 @@ async def set_completed(
 
     Raises:
         TaskNotFoundError: when the user has no task with this id.
+        TaskChangedError: when the task has none of the expected versions.
         KeyReusedError: when the key of `once` belongs to a different request.
     """
-    if once is None:
+    if once is None and expected is None:
         parameters = _parameters(user_id, task_id) | {"now": utc_now()}
         [rows] = await database.execute(Call(MARK[completed], parameters))
         if rows:
@@ -177,7 +189,7 @@ async def set_completed(
             values |= {"recurrence": None, "time_zone": None}
         return {**row, **values}, [_set(user_id, row, values), *following]
 
-    return await _change(database, user_id, task_id, once, mark)
+    return await _change(database, user_id, task_id, once, expected, mark)
 
 
 def _next(user_id: str, row: Row, due: datetime, at: datetime) -> list[Call]:
@@ -200,14 +212,17 @@ def _next(user_id: str, row: Row, due: datetime, at: datetime) -> list[Call]:
     return [Call(INSERT, values), *_tags(values["id"], tags)]
 
 
-async def delete_task(database: Database, user_id: str, task_id: str, *, once: Once | None = None) -> TaskOut:
+async def delete_task(
+    database: Database, user_id: str, task_id: str, *, once: Once | None = None, expected: Tags = None
+) -> TaskOut:
     """Delete a task and return its last state.
 
     Raises:
         TaskNotFoundError: when the user has no task with this id.
+        TaskChangedError: when the task has none of the expected versions.
         KeyReusedError: when the key of `once` belongs to a different request.
     """
-    if once is None:
+    if once is None and expected is None:
         [rows] = await database.execute(Call(REMOVE, _parameters(user_id, task_id)))
         if not rows:
             raise TaskNotFoundError
@@ -216,7 +231,7 @@ async def delete_task(database: Database, user_id: str, task_id: str, *, once: O
     def remove(row: Row) -> tuple[Row, list[Call]]:
         return row, [Call(REMOVE_SEEN, {**_parameters(user_id, task_id), "seen": row["updated_at"]})]
 
-    return await _change(database, user_id, task_id, once, remove)
+    return await _change(database, user_id, task_id, once, expected, remove)
 
 
 async def _change(
@@ -224,6 +239,7 @@ async def _change(
     user_id: str,
     task_id: str,
     once: Once | None,
+    expected: Tags,
     make: Callable[[Row], tuple[Row, list[Call]]],
 ) -> TaskOut:
     """Change a task and return it; for a repeated key, return the stored outcome.
@@ -235,7 +251,18 @@ async def _change(
     while True:
         if once is not None and (outcome := await idempotency.stored(database, user_id, once)) is not None:
             return outcome
-        row, calls = make(await _read(database, user_id, task_id))
+        try:
+            row = await _read(database, user_id, task_id)
+            versions.check(_task(row), expected)
+        except RefusalError:
+            # A first request that was in progress may have made the change.
+            if (
+                once is not None
+                and (outcome := await idempotency.stored(database, user_id, once)) is not None
+            ):
+                return outcome
+            raise
+        row, calls = make(row)
         task = _task(row)
         if once is not None:
             calls.append(idempotency.store(user_id, once, task))

@@ -8,6 +8,7 @@ import { showToast } from "@/components/ui/toaster";
 import { ApiError, errorMessage } from "@/lib/api/client";
 import { randomKey } from "@/lib/random-key";
 import type { Task } from "@/lib/task";
+import { conflictsOf } from "../conflicts";
 import { movedToToday } from "../group-tasks";
 import { applyTaskChange, applyUndone, findCachedTask, tasksKey } from "./task-cache";
 import * as api from "./tasks";
@@ -88,7 +89,7 @@ export function createTaskActions(queryClient: QueryClient) {
         if (saved) confirmed.set(task.id, saved);
         // While a later change is pending, that one determines what is shown.
         if (!isOnlyChange(key)) return;
-        const current = error ? confirmed.get(task.id) : saved;
+        const current = error ? (api.currentOf(error) ?? confirmed.get(task.id)) : saved;
         if (isGone(error)) drop(task.id);
         else if (current) put(current);
         confirmed.delete(task.id);
@@ -146,8 +147,24 @@ export function createTaskActions(queryClient: QueryClient) {
     });
   }
 
-  async function update(task: Task, patch: api.TaskPatch): Promise<void> {
-    await change(task, { ...task, ...patch }, () => api.updateTask(task.id, patch));
+  async function update(task: Task, patch: api.TaskPatch, version?: string): Promise<void> {
+    await change(task, { ...task, ...patch }, () => api.updateTask(task.id, patch, version));
+  }
+
+  /**
+   * Updates a task unless somebody else has changed the same fields since it was read. Returns the task as it is now if
+   * they have, and null after the update.
+   */
+  async function updateUnlessChanged(task: Task, patch: api.TaskPatch): Promise<Task | null> {
+    try {
+      await update(task, patch, task.updated_at);
+      return null;
+    } catch (error) {
+      const current = api.currentOf(error);
+      if (!current) throw error;
+      if (conflictsOf(task, patch, current).length > 0) return current;
+      return updateUnlessChanged(current, patch);
+    }
   }
 
   async function complete(task: Task): Promise<boolean> {
@@ -246,7 +263,7 @@ export function createTaskActions(queryClient: QueryClient) {
     await Promise.all(tasks.map(move));
   }
 
-  return { add, update, complete, reopen, remove, restore, undo, putBack, moveToToday };
+  return { add, update, updateUnlessChanged, complete, reopen, remove, restore, undo, putBack, moveToToday };
 }
 
 /** Returns whether an action failed because its task no longer exists. */

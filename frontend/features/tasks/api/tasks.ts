@@ -1,5 +1,5 @@
 /** Calls to /api/tasks. */
-import { callApi } from "@/lib/api/client";
+import { ApiError, callApi } from "@/lib/api/client";
 import type { components } from "@/lib/api/schema";
 import type { Task } from "@/lib/task";
 
@@ -42,9 +42,20 @@ export function createTask(task: NewTask): Promise<Task> {
   return callApi("/api/tasks", { method: "POST", body: task });
 }
 
-/** Changes the given fields and returns the whole task. */
-export function updateTask(id: string, patch: TaskPatch): Promise<Task> {
-  return callApi(`/api/tasks/${encodeURIComponent(id)}`, { method: "PATCH", body: patch });
+/**
+ * Changes the given fields and returns the whole task.
+ *
+ * @param version the `updated_at` of the version to change. When the task has another one, nothing changes.
+ */
+export function updateTask(id: string, patch: TaskPatch, version?: string): Promise<Task> {
+  const headers = version === undefined ? undefined : { "if-match": `"${version}"` };
+  return callApi(`/api/tasks/${encodeURIComponent(id)}`, { method: "PATCH", body: patch, headers });
+}
+
+/** Returns the task as it is now, if a change failed because the task had another version. */
+export function currentOf(error: unknown): Task | null {
+  if (!(error instanceof ApiError) || error.status !== 412) return null;
+  return (error.problem as components["schemas"]["TaskChanged"] | null)?.current ?? null;
 }
 
 export function deleteTask(id: string): Promise<void> {

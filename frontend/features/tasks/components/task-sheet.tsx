@@ -9,8 +9,11 @@ import { ApiError, errorMessage } from "@/lib/api/client";
 import type { Priority, Task } from "@/lib/task";
 import { DueFields } from "./due-fields";
 import { ReminderField } from "./reminder-field";
+import { TaskConflict } from "./task-conflict";
 import { askForNotifications } from "../reminders";
 import type { TaskActions } from "../api/task-actions";
+import type { TaskPatch } from "../api/tasks";
+import { type Conflict, conflictsOf, withoutConflicts } from "../conflicts";
 import { changedFields, DESCRIPTION_MAX, draftOf, type TaskDraft, TITLE_MAX } from "../task-draft";
 
 type TaskSheetProps = {
@@ -36,11 +39,18 @@ export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetPro
   const [draft, setDraft] = useState(initialDraft ?? draftOf(task));
   const [errors, setErrors] = useState<Readonly<Record<string, string>>>({});
   const [busy, setBusy] = useState(false);
+  const [conflict, setConflict] = useState<{ current: Task; patch: TaskPatch; parts: Conflict[] } | null>(
+    null,
+  );
   const formRef = useRef<HTMLFormElement>(null);
 
   const patch = changedFields(opened, draft);
   const hasChanges = Object.keys(patch).length > 0;
-  const set = (part: Partial<TaskDraft>) => setDraft({ ...draft, ...part });
+  const set = (part: Partial<TaskDraft>) => {
+    setDraft({ ...draft, ...part });
+    // The person edits further: saving asks again.
+    setConflict(null);
+  };
 
   const save = async (event?: FormEvent) => {
     event?.preventDefault();
@@ -51,12 +61,20 @@ export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetPro
       return;
     }
     if (!hasChanges) return onClose();
-    setBusy(true);
     // Browsers show the question only in answer to a click.
     if (typeof patch.remind_before === "number") void askForNotifications();
+    await send(opened, patch);
+  };
+
+  /** Sends a change of a version of the task, and closes the sheet unless there is something to decide. */
+  const send = async (version: Task, patch: TaskPatch) => {
+    if (Object.keys(patch).length === 0) return onClose();
+    setBusy(true);
     try {
-      await actions.update(opened, patch);
-      onClose();
+      const current = await actions.updateUnlessChanged(version, patch);
+      if (!current) return onClose();
+      setConflict({ current, patch, parts: conflictsOf(version, patch, current) });
+      setBusy(false);
     } catch (error) {
       const fields = error instanceof ApiError ? error.fields : {};
       setErrors({ ...fields, ...(Object.keys(fields).length === 0 && { form: errorMessage(error) }) });
@@ -168,21 +186,30 @@ export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetPro
               {errors.form}
             </p>
           )}
-          <div className="flex items-center justify-between">
-            <Button
-              variant="danger"
-              className="-ml-3"
-              onClick={() => {
-                onClose();
-                void actions.remove(opened);
-              }}
-            >
-              <Trash2 /> Delete task
-            </Button>
-            <Button type="submit" variant="primary" disabled={busy}>
-              {busy ? "Saving…" : "Save changes"}
-            </Button>
-          </div>
+          {conflict ? (
+            <TaskConflict
+              conflicts={conflict.parts}
+              busy={busy}
+              onKeepMine={() => void send(conflict.current, conflict.patch)}
+              onUseOther={() => void send(conflict.current, withoutConflicts(conflict.patch, conflict.parts))}
+            />
+          ) : (
+            <div className="flex items-center justify-between">
+              <Button
+                variant="danger"
+                className="-ml-3"
+                onClick={() => {
+                  onClose();
+                  void actions.remove(opened);
+                }}
+              >
+                <Trash2 /> Delete task
+              </Button>
+              <Button type="submit" variant="primary" disabled={busy}>
+                {busy ? "Saving…" : "Save changes"}
+              </Button>
+            </div>
+          )}
         </div>
       </form>
     </Sheet>
