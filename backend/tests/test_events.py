@@ -35,7 +35,7 @@ class Page:
     def __init__(self, response: httpx2.Response) -> None:
         self._lines = response.aiter_lines()
 
-    async def next(self, kind: str, seconds: float = 10) -> Event:
+    async def next(self, kind: str, seconds: float = 60) -> Event:
         """Return the next event of a kind."""
         async with asyncio.timeout(seconds):
             async for line in self._lines:

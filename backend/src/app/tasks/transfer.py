@@ -238,14 +238,16 @@ async def _store(
         if new and not query.preview:
             tasks = await asyncio.to_thread(_columns, user_id, new, now)
             connection = await session.connection()
-            await connection.execute(_INSERT_TASK, tasks)
+            # A server that works on one large statement reads nothing, and its silence ends the connection.
+            for start in range(0, len(tasks), _CHUNK_ROWS):
+                await connection.execute(_INSERT_TASK, tasks[start : start + _CHUNK_ROWS])
             tags = [
                 {"task_id": new_id, "name": name, "position": place}
                 for new_id, record in new.items()
                 for place, name in enumerate(record.tags)
             ]
-            if tags:
-                await connection.execute(_INSERT_TAG, tags)
+            for start in range(0, len(tags), _CHUNK_ROWS):
+                await connection.execute(_INSERT_TAG, tags[start : start + _CHUNK_ROWS])
             step = await last_step(session, user_id, next(iter(new)))
     read = sum(row.record is not None for row in rows)
     said = [row for row in rows if row.problem is not None or row.notes][:_REPORTED_ROWS]
