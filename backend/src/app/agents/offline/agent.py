@@ -123,8 +123,8 @@ class _Turn(Changing):
                 return (yield from self._on_target(intent))
             case Edit(target, field):
                 return (yield from self._edit(target, field))
-            case Undo():
-                return (yield from self._undo())
+            case Undo(just_made):
+                return (yield from self._undo(just_made=just_made))
             case Several(intents):
                 return (yield from self._in_order(intents))
             case Choose(target):
@@ -152,8 +152,11 @@ class _Turn(Changing):
                 break
         return "\n".join(filter(None, said))
 
-    def _undo(self) -> Answer:
-        outcome = yield Call("undo", {})
+    def _undo(self, *, just_made: bool) -> Answer:
+        step = memory.last_step(self._history) if just_made else None
+        if just_made and step is None:
+            return wording.LEFT_ALONE
+        outcome = yield Call("undo", {"step": step} if step else {})
         if outcome.output is None:
             return outcome.error or "There is nothing to undo."
         self._has_changed = True

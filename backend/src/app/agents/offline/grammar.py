@@ -71,6 +71,8 @@ def parse(message: str, now: datetime) -> Intent:
     plain = without_politeness(text)
     if verbs.UNDO.match(plain.rstrip(" .!?")):
         return Undo()
+    if verbs.CANCEL.match(plain.rstrip(" .!")):
+        return Undo(just_made=True)
     small = _small_talk(text)
     return (
         small

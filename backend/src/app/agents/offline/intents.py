@@ -88,7 +88,9 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Undo the last change."""
+    """Undo the last change or, with `just_made`, the changes of the last reply, if there are any."""
+
+    just_made: bool = False
 
 
 @dataclass(frozen=True, slots=True)

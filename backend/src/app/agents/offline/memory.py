@@ -94,6 +94,13 @@ def deleted(history: Sequence[HistoryMessage]) -> list[tuple[JsonObject, str]]:
     ]
 
 
+def last_step(history: Sequence[HistoryMessage]) -> str | None:
+    """Return the step that undoes the changes of the last message, if it made any."""
+    calls = history[-1].calls if history else []
+    outputs = [part.output for part in calls if part.name != "undo" and part.output is not None]
+    return next((output["step"] for output in outputs if output.get("step")), None)
+
+
 def open_question(history: Sequence[HistoryMessage]) -> str | None:
     """Return the offline agent's open question if this message answers it."""
     if not history or history[-1].role != "assistant" or history[-1].agent != "offline":

@@ -253,6 +253,12 @@ UNDO = compiled(
     r"(?:\s+(?:that|it|this|please|(?:(?:my|the|your)\s+)?(?:last|previous|latest)(?:\s+(?:one|change|changes|step|action|thing|command|edit|task|deletion|addition))?"
     r"|(?:the\s+)?(?:change|changes|deletion|addition|delete|completion|what\s+(?:you|i)\s+(?:just\s+)?did)|again|please))*$"
 )
+CANCEL = compiled(
+    r"^(?:(?:oh|no|wait|hmm|sorry|oops)[\s,]+)*(?:cancel|scrap|discard|abort|never\s?mind|forget(?!\s+it\b))"
+    r"\s+(?:that|this|it|(?:(?:that|this|the|my|your)\s+)?(?:(?:last|previous|latest)\s+)?(?:change|edit|update|action|step|addition|deletion))"
+    r"(?:\s+(?:please|thanks|again))*$"
+)
+"""Means the change that was just made, unlike "delete it"."""
 STATISTICS = compiled(
     r"^(?:(?:show|give|get|tell)\s+(?:me\s+)?)?(?:(?:a|my|the|some|quick)\s+)*(?:stats|statistics|summary|overview|progress|insights?|report\s+on\s+my\s+tasks)"
     r"(?:\s+(?:of|for|on|about)\s+.{1,40})?$"
