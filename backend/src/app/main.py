@@ -62,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.known = Known()
     app.state.change_limiter = ChangeLimiter()
     app.state.agents = Agents()
+    app.state.undone_among = journal.undone_among
     app.state.replies = RunningReplies()
     app.state.feed = Feed(app.state.database)
     app.state.draining = False

@@ -68,7 +68,24 @@ async def test_a_message_is_one_step_that_its_receipt_names(signed_in: SignIn) -
     assert (await ada.post("/api/undo", json={"step": step})).status_code == 200
     assert await tasks(ada) == []
     again = await ada.post("/api/undo", json={"step": step})
-    assert (again.status_code, again.json()["code"]) == (409, "cannot_undo")
+    assert (again.status_code, again.json()["code"]) == (409, "already_undone")
+
+
+async def test_a_conversation_says_which_of_its_changes_were_undone(signed_in: SignIn) -> None:
+    ada = await signed_in("Ada")
+    talk = Talk(ada)
+    await talk.say("add buy milk")
+    [step] = [part["output"]["step"] for part in talk.parts if part["type"] == "tool-output-available"]
+    await talk.say("add call Ann")
+    assert (await ada.post("/api/undo", json={"step": step})).status_code == 200
+    await talk.say("undo")
+    await talk.say("add call Bob")
+    read = (await ada.get(f"/api/conversations/{talk.id}")).json()["messages"]
+    calls = [part for message in read for part in message["parts"] if part["type"] == "tool"]
+    marks = [
+        (call["toolName"], call.get("undone", False)) for call in calls if call["toolName"] != "list_tasks"
+    ]
+    assert marks == [("add_task", True), ("add_task", True), ("undo", False), ("add_task", False)]
 
 
 async def test_a_step_is_not_undone_over_later_changes(signed_in: SignIn) -> None:

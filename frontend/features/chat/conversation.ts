@@ -10,6 +10,8 @@ export type ToolPart = {
   input: unknown;
   output?: unknown;
   errorText?: string;
+  /** Whether what the call changed was undone since. */
+  undone?: boolean;
 };
 
 export type MessagePart = TextPart | ToolPart;

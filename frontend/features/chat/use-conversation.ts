@@ -185,12 +185,13 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
   useEffect(
     () =>
       onLiveEvent(({ kind, id }) => {
-        if (kind !== "ready" && kind !== "conversation") return;
-        void queryClient.invalidateQueries({ queryKey: conversationsKey, exact: true });
+        if (kind === "account") return;
+        if (kind !== "tasks") void queryClient.invalidateQueries({ queryKey: conversationsKey, exact: true });
         const current = conversationId.current;
         // A message without a complete reply is more than the server knows.
         if (!current || answering.current || latestUnanswered().length > 0) return;
-        if ((id ?? current) !== current) return;
+        // A change of tasks may be an undo of what a receipt shows.
+        if (kind !== "tasks" && (id ?? current) !== current) return;
         const isCurrent = () => conversationId.current === current && !answering.current;
         readConversation(current)
           .then((stored) => isCurrent() && setMessages((shown) => shown && newest(shown, stored.messages)))
@@ -240,7 +241,9 @@ function newest(shown: Message[], stored: Message[]): Message[] {
   return JSON.stringify(contents(shown)) === JSON.stringify(contents(stored)) ? shown : stored;
 }
 
-/** Returns what a message says and does, without the names of its pieces. */
+/** Returns what a message says and does, and what of it was undone, without the names of its pieces. */
 function textOf(parts: Message["parts"]): string[] {
-  return parts.map((part) => (part.type === "text" ? part.text : part.toolCallId));
+  return parts.map((part) =>
+    part.type === "text" ? part.text : `${part.toolCallId} ${part.undone ?? false}`,
+  );
 }

@@ -9,12 +9,14 @@ export class ApiError extends Error {
    * @param status the HTTP status, or 0 without a response.
    * @param fields the error of each invalid field.
    * @param problem the problem details of the response.
+   * @param code the stable name of the problem, if the server gave one.
    */
   constructor(
     message: string,
     readonly status: number,
     readonly fields: Readonly<Record<string, string>> = {},
     readonly problem: unknown = null,
+    readonly code: string | null = null,
   ) {
     super(message);
   }
@@ -75,12 +77,14 @@ async function readError(response: Response): Promise<ApiError> {
     return new ApiError("You are signed out. Sign in to continue.", 401);
   }
   const problem: unknown = await response.json().catch(() => null);
-  const { detail, errors } = (typeof problem === "object" && problem !== null ? problem : {}) as {
+  const { detail, errors, code } = (typeof problem === "object" && problem !== null ? problem : {}) as {
     detail?: unknown;
     errors?: unknown;
+    code?: unknown;
   };
   const message = typeof detail === "string" ? detail : `The server returned an error (${response.status}).`;
-  return new ApiError(message, response.status, fieldErrors(errors), problem);
+  const name = typeof code === "string" ? code : null;
+  return new ApiError(message, response.status, fieldErrors(errors), problem, name);
 }
 
 function fieldErrors(errors: unknown): Record<string, string> {

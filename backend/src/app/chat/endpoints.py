@@ -76,26 +76,30 @@ async def list_conversations(
 
 @router.get("/conversations/{conversation_id}")
 async def get_conversation(
-    user_id: CurrentUserId, database: DatabaseDep, conversation_id: ConversationId, cursor: Cursor = None
+    request: Request,
+    user_id: CurrentUserId,
+    database: DatabaseDep,
+    conversation_id: ConversationId,
+    cursor: Cursor = None,
 ) -> ConversationDetail:
     """Retrieve a conversation with its latest messages. Use the cursor to retrieve earlier messages."""
-    conversation, messages, previous_cursor = await service.read_conversation(
-        database, user_id, conversation_id, cursor=cursor
+    conversation, messages, undone, previous_cursor = await service.read_conversation(
+        database, user_id, conversation_id, cursor=cursor, undone_among=request.app.state.undone_among
     )
     return ConversationDetail(
         **ConversationOut.model_validate(conversation).model_dump(mode="python"),
-        messages=[_message_out(message) for message in messages],
+        messages=[_message_out(message, undone) for message in messages],
         previous_cursor=previous_cursor,
     )
 
 
-def _message_out(message: Message) -> MessageOut:
+def _message_out(message: Message, undone: set[str]) -> MessageOut:
     return MessageOut(
         id=message.id,
         role="user" if message.role == "user" else "assistant",
         agent=message.agent,
         created_at=message.created_at,
-        parts=readable(message.parts),
+        parts=readable(message.parts, undone),
     )
 
 

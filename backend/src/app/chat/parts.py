@@ -7,7 +7,7 @@ its provider.
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.agents.protocol import (
@@ -190,14 +190,21 @@ def replayed(stored: Iterable[StoredPart]) -> Iterator[StreamPart]:
             yield {"type": "error", "errorText": part["errorText"]}
 
 
-def readable(stored: Iterable[StoredPart]) -> list[StoredPart]:
-    """Return stored parts for display. Errors become text."""
-    parts = []
+def step_of(part: Mapping[str, Any]) -> str | None:
+    """Return the step that undoes a tool call, if it changed anything."""
+    output = part.get("output")
+    return output.get("step") if isinstance(output, dict) and part.get("toolName") != "undo" else None
+
+
+def readable(stored: Iterable[StoredPart], undone: Collection[str] = ()) -> list[StoredPart]:
+    """Return stored parts for display. Errors become text, and calls of the `undone` steps are marked."""
+    parts: list[StoredPart] = []
     for part in stored:
         if part["type"] == "error":
             parts.append({"type": "text", "text": part["errorText"]})
         else:
-            parts.append({key: value for key, value in part.items() if key != "extra"})
+            mark = {"undone": True} if step_of(part) in undone else {}
+            parts.append({key: value for key, value in part.items() if key != "extra"} | mark)
     return parts
 
 

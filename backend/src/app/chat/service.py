@@ -1,6 +1,6 @@
 """Conversation rules. Servers keep no state between two messages other than in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.agents.protocol import Agent, HistoryMessage
 from app.chat.models import CONVERSATION_TITLE_LENGTH, Conversation, Message, ReplyState, Role
-from app.chat.parts import StoredPart, history_message, resumable
+from app.chat.parts import StoredPart, history_message, resumable, step_of
 from app.chat.schemas import ChatRequest
 from app.database import Database, new_id, utc_now
 from app.errors import KeyReusedError, RefusalError
@@ -19,6 +19,7 @@ from app.instants import iso_instant
 from app.pagination import cursor_instant, decode_cursor, encode_cursor
 from app.ratelimits import Limit, RateLimiter
 
+UndoneAmong = Callable[[AsyncSession, str, Collection[str]], Awaitable[set[str]]]
 HISTORY_MESSAGES = 40
 """The maximum number of earlier messages that an agent receives."""
 MESSAGES_PER_PAGE = 200
@@ -344,9 +345,11 @@ async def list_conversations(
 
 
 async def read_conversation(
-    database: Database, user_id: str, conversation_id: str, *, cursor: str | None
-) -> tuple[Conversation, Sequence[Message], str | None]:
-    """Return a conversation, its latest messages, oldest first, and the cursor of earlier ones.
+    database: Database, user_id: str, conversation_id: str, *, cursor: str | None, undone_among: UndoneAmong
+) -> tuple[Conversation, Sequence[Message], set[str], str | None]:
+    """Return a conversation, its latest messages, oldest first, their undone steps and an earlier cursor.
+
+    `undone_among` asks another feature which steps are undone.
 
     Raises:
         ConversationNotFoundError: when the user has no conversation with this id.
@@ -362,11 +365,13 @@ async def read_conversation(
             statement = statement.where(or_(Message.created_at < instant, older))
         statement = statement.order_by(Message.created_at.desc(), Message.id.desc())
         rows = (await session.scalars(statement.limit(MESSAGES_PER_PAGE + 1))).all()
-    items = rows[:MESSAGES_PER_PAGE]
+        items = rows[:MESSAGES_PER_PAGE]
+        steps = {step for message in items for part in message.parts if (step := step_of(part))}
+        undone = await undone_among(session, user_id, steps)
     if len(rows) <= MESSAGES_PER_PAGE:
-        return conversation, items[::-1], None
+        return conversation, items[::-1], undone, None
     previous = encode_cursor(_BACKWARDS, iso_instant(items[-1].created_at), items[-1].id)
-    return conversation, items[::-1], previous
+    return conversation, items[::-1], undone, previous
 
 
 async def rename_conversation(

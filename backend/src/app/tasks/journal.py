@@ -4,7 +4,7 @@ Triggers of the database write it (migration 0005): for each change of a task it
 new task. Changes with the same step are undone together: those of one request, or of one message in the chat.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -95,11 +95,19 @@ class NothingToUndoError(RefusalError):
 
 
 class CannotUndoError(RefusalError):
-    """The step was undone before, or its tasks have changed since."""
+    """The tasks of the step have changed since."""
 
     status = 409
     title = "Cannot undo"
     code = "cannot_undo"
+
+
+class AlreadyUndoneError(CannotUndoError):
+    """The step was undone before."""
+
+    title = "Already undone"
+    code = "already_undone"
+    detail = "This was undone already."
 
 
 async def undo(database: Database, user_id: str, request: UndoRequest, *, key: str | None = None) -> Undone:
@@ -109,7 +117,8 @@ async def undo(database: Database, user_id: str, request: UndoRequest, *, key: s
 
     Raises:
         NothingToUndoError: when there is no such step.
-        CannotUndoError: when it was undone before, or its tasks have changed since.
+        AlreadyUndoneError: when it was undone before.
+        CannotUndoError: when its tasks have changed since.
     """
     async with database.transaction() as session:
         if key is not None:
@@ -144,7 +153,7 @@ async def undo(database: Database, user_id: str, request: UndoRequest, *, key: s
 
 async def _check(session: AsyncSession, user_id: str, changes: Sequence[Change]) -> None:
     if any(change.undone_at for change in changes):
-        raise CannotUndoError("This was undone before.")
+        raise AlreadyUndoneError
     later = select(Change.id).where(
         Change.user_id == user_id,
         Change.task_id.in_({change.task_id for change in changes}),
@@ -217,6 +226,14 @@ async def last_step(session: AsyncSession, user_id: str, task_id: str) -> str | 
     """Return the step of the last change of a task."""
     steps = select(Change.step).where(Change.user_id == user_id, Change.task_id == task_id)
     return await session.scalar(steps.order_by(Change.id.desc()).limit(1))
+
+
+async def undone_among(session: AsyncSession, user_id: str, steps: Collection[str]) -> set[str]:
+    """Return those of the steps that were undone."""
+    undone = select(Change.step).where(
+        Change.user_id == user_id, Change.step.in_(steps), Change.undone_at.is_not(None)
+    )
+    return set(await session.scalars(undone.distinct())) if steps else set()
 
 
 async def join_step(database: Database, user_id: str, task_id: str, step: str) -> str:

@@ -1,6 +1,8 @@
 // @vitest-environment jsdom
 import { act, render, screen } from "@testing-library/react";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { sampleTask } from "@/testing/sample-task";
+import { ReceiptView } from "./receipt-view";
 import { MessageView, Waiting } from "./message-view";
 
 afterEach(() => void vi.useRealTimers());
@@ -45,6 +47,18 @@ describe("a reply", () => {
     expect(elements).toEqual(new Set(["div", "p", "span", "svg"]));
     const attributes = [...container.querySelectorAll("*")].flatMap((element) => element.getAttributeNames());
     expect(attributes.filter((name) => /^(on|src|href|style|action)/.test(name))).toEqual([]);
+  });
+
+  it("does not offer Undo for a change that was undone", () => {
+    const part = { type: "tool", toolName: "add_task", input: {}, output: { task: sampleTask(), step: "s" } };
+    const receipt = { onShowTask: () => {}, onUndo: () => Promise.resolve(true) };
+    const view = (undone: boolean) => (
+      <ReceiptView part={{ ...part, type: "tool", toolCallId: "c", undone }} {...receipt} />
+    );
+    const { rerender } = render(view(false));
+    expect(screen.getByRole("button", { name: "Undo" })).toBeInTheDocument();
+    rerender(view(true));
+    expect(screen.queryByRole("button", { name: "Undo" })).toBeNull();
   });
 
   it("says a word when nothing arrives for fifteen seconds", () => {

@@ -10,7 +10,7 @@ import { receiptOf } from "../receipt";
 type ReceiptViewProps = {
   part: ToolPart;
   onShowTask: (task: Task) => void;
-  /** Undoes a step and returns whether that succeeded. */
+  /** Undoes a step and returns whether it is undone now. */
   onUndo: (task: Task, step: string) => Promise<boolean>;
 };
 
@@ -18,13 +18,14 @@ type ReceiptViewProps = {
 export function ReceiptView({ part, onShowTask, onUndo }: ReceiptViewProps) {
   // Relative days such as "tomorrow" are relative to the time of reading.
   const { state, text, task, step } = receiptOf(part, new Date());
-  const [undone, setUndone] = useState<"no" | "underway" | "yes">("no");
+  const [undo, setUndo] = useState<"no" | "underway" | "yes">("no");
+  const undone = part.undone ? "yes" : undo;
   const canShow = task !== null && part.toolName !== "delete_task" && undone === "no";
 
   const runUndo = async () => {
     if (task === null || step === null) return;
-    setUndone("underway");
-    setUndone((await onUndo(task, step)) ? "yes" : "no");
+    setUndo("underway");
+    setUndo((await onUndo(task, step)) ? "yes" : "no");
   };
 
   const icons = {

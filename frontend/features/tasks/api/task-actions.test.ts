@@ -243,6 +243,21 @@ describe("deleting a task", () => {
     await vi.waitFor(() => expect(openTasks()).toEqual([task]));
   });
 
+  it("counts as undone when its step was undone already", async () => {
+    const undone = actions.undo(task, "s");
+    (await network.next(0)).answer({
+      status: 409,
+      body: { code: "already_undone", detail: "This was undone already." },
+    });
+    expect(await undone).toBe(true);
+    const changed = actions.undo(task, "s");
+    (await network.next(1)).answer({
+      status: 409,
+      body: { code: "cannot_undo", detail: "The task has changed." },
+    });
+    expect(await changed).toBe(false);
+  });
+
   it("is rolled back when the server refuses it, and its undo adds no duplicate", async () => {
     const result = actions.remove(task);
     const undone = runLatestToastAction();

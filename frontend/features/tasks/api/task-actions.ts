@@ -222,12 +222,22 @@ export function createTaskActions(queryClient: QueryClient) {
     });
   }
 
-  /** Undoes a step, such as all changes of one message in the chat. `task` is one of its tasks. */
+  /**
+   * Undoes a step, such as all changes of one message in the chat, and returns whether it is undone now.
+   * `task` is one of its tasks.
+   */
   async function undo(task: Task, step: string): Promise<boolean> {
     return attempt({
       task,
       failure: "was not changed back.",
-      run: async () => applyUndone(queryClient, await api.undoChange({ step })),
+      run: async () => {
+        try {
+          applyUndone(queryClient, await api.undoChange({ step }));
+        } catch (error) {
+          if (!(error instanceof ApiError && error.code === "already_undone")) throw error;
+          showToast({ message: `The change of ${quoted(task)} was undone already.` });
+        }
+      },
       retry: () => void undo(task, step),
     });
   }
