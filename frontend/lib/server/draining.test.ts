@@ -1,7 +1,7 @@
 // @vitest-environment node
 import { once } from "node:events";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
+import net, { type AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, it, vi, type MockInstance } from "vitest";
 import { stopOnSignals } from "./draining";
 
@@ -62,6 +62,24 @@ it("finishes the responses that it has begun", async () => {
   expect(Buffer.concat(await response.toArray()).toString()).toBe("served");
   await vi.waitFor(() => expect(exit).toHaveBeenCalledExactlyOnceWith(0));
 });
+
+it.each(["", "GET / HTTP/1.1\r\nHost: localhost\r\n"])(
+  "does not wait for a connection that has sent %j",
+  async (sent) => {
+    stopOnSignals(server, 0);
+    const connection = net.connect(port, "127.0.0.1");
+    const closed = once(connection.resume(), "close");
+    await once(server, "connection");
+    connection.write(sent);
+    const slow = await get("/slow");
+    process.emit("SIGTERM");
+    await closed;
+    expect(exit).not.toHaveBeenCalled();
+    finish();
+    expect(Buffer.concat(await slow.toArray()).toString()).toBe("served");
+    await vi.waitFor(() => expect(exit).toHaveBeenCalledExactlyOnceWith(0));
+  },
+);
 
 it("closes streams without an end as soon as it drains", async () => {
   stopOnSignals(server, 60);

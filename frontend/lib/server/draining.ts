@@ -2,17 +2,28 @@
  * Stops the server so that no request fails: for a while it keeps serving and closes each connection after its
  * response. Load balancers notice the shutdown in that time. Then it finishes what it has begun, and the process ends.
  *
+ * Connections without a whole request, which browsers open in advance, are closed soon after, because Node.js waits for
+ * their first request as long as for any.
+ *
  * Live updates have no end: their streams are closed at once, and the pages open new ones elsewhere.
  */
 import type { Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 
 const ENDLESS = "/api/events";
+/** The time for a request to arrive whole on a connection that was open at the end. */
+const ARRIVAL_MS = 1_000;
 
 /** Stops on SIGTERM after some seconds of draining, and on SIGINT at once. A second signal ends the wait. */
 export function stopOnSignals(server: Server, drainSeconds: number): void {
   let draining: NodeJS.Timeout | undefined;
   let stopping = false;
   const endless = new Set<ServerResponse>();
+  const answering = new Map<Socket, number>();
+  const count = (socket: Socket, change: number) => {
+    if (answering.has(socket)) answering.set(socket, answering.get(socket)! + change);
+  };
+  const closeUnused = () => answering.forEach((requests, socket) => requests === 0 && socket.destroy());
   const closeEndless = () => endless.forEach((response) => response.destroy());
 
   const stop = () => {
@@ -21,12 +32,19 @@ export function stopOnSignals(server: Server, drainSeconds: number): void {
     stopping = true;
     closeEndless();
     server.close(() => process.exit(0));
+    setTimeout(closeUnused, ARRIVAL_MS);
   };
+  server.on("connection", (socket) => {
+    answering.set(socket, 0);
+    socket.on("close", () => answering.delete(socket));
+  });
   server.prependListener("request", (request, response) => {
     if (request.url === ENDLESS) {
       endless.add(response);
       response.on("close", () => endless.delete(response));
     }
+    count(request.socket, 1);
+    response.on("close", () => count(request.socket, -1));
     if (draining || stopping) response.shouldKeepAlive = false;
     // A response that began before the signal keeps its connection, which would delay the end.
     response.on("close", () => stopping && setImmediate(() => server.closeIdleConnections()));
