@@ -7,7 +7,7 @@ are uvicorn's own:
     python -m app.reloading app.main:app --reload
 
 A process that fails after a change waits for the next change. If the first process fails, the program ends
-with its exit code; so it does when a signal kills any of them, for no change would mend that.
+with its exit code. If a signal kills any process, the program ends as well: no change repairs that.
 
 Windows cannot fork; there this module runs plain uvicorn.
 """
