@@ -256,8 +256,11 @@ async def _end(record: Record) -> None:
 
 
 async def _service_status(entry: ServiceRecord) -> ServiceStatus:
+    again = ""
+    if entry.restarts:
+        again = f"restarted {entry.restarts} time{'s' * (entry.restarts != 1)}, it {entry.ended}"
     if not entry.process.alive:
-        return ServiceStatus(State.STOPPED, entry.address, entry.port, entry.process.pid)
+        return ServiceStatus(State.STOPPED, entry.address, entry.port, entry.process.pid, detail=again)
     async with supervisor.client() as asking:
         answer = await supervisor.answer(asking, entry.health, _PATIENCE_SECONDS)
     state, detail = State.UNHEALTHY, f"answers {answer}"
@@ -265,9 +268,7 @@ async def _service_status(entry: ServiceRecord) -> ServiceStatus:
         state, detail = State.HEALTHY, ""
     elif answer is None:
         detail = f"no answer from {entry.health} within {_PATIENCE_SECONDS:.0f} s"
-    if entry.restarts:
-        again = f"restarted {entry.restarts} time{'s' * (entry.restarts != 1)}, it {entry.ended}"
-        detail = f"{detail}, {again}" if detail else again
+    detail = ", ".join(filter(None, (detail, again)))
     memory = processes.resident(entry.process.pid)
     return ServiceStatus(state, entry.address, entry.port, entry.process.pid, memory, detail)
 

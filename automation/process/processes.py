@@ -21,7 +21,7 @@ import psutil
 MARK = "TODO_INSTANCE"
 """The variable that marks every process of an instance."""
 SERVICE = "TODO_SERVICE"
-"""The variable that names the service which a marked process belongs to."""
+"""The variable that names a marked process's service, so that one service can be ended without the others."""
 
 _GUARD = Path(__file__).with_name("guard.py")
 

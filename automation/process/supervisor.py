@@ -192,7 +192,7 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
                 current.progress(f"{service.address}   {end}, starting again in {pause:.0f} s")
                 await asyncio.sleep(pause)
                 guarded = await self._launch(service, anew=False)
-                # Whether it is healthy is found out beside the wait for its end, which begins at once.
+                # Not waiting until it is healthy: the wait for its next end begins at once.
                 current.detail = f"{service.address}   {end}, started again"
 
     def _count_end(self, service: Service, ended: str) -> None:

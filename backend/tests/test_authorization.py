@@ -139,7 +139,7 @@ class World:
     values: dict[str, str]
     callers: dict[str, Person] = field(default_factory=dict)
 
-    async def call(self, operation: str, who: str) -> Any:
+    async def call(self, operation: str, caller: str) -> Any:
         """Make the valid call of an operation."""
         method, _, path = operation.partition(" ")
         known = OPERATIONS[operation]
@@ -147,7 +147,7 @@ class World:
             given and {name: self._filled(value) for name, value in given.items()}
             for given in (known.body, known.query)
         )
-        return await self.callers[who].request(method, self._filled(path), json=body, params=query)
+        return await self.callers[caller].request(method, self._filled(path), json=body, params=query)
 
     def _filled(self, value: Any) -> Any:
         return value.format(**self.values, unique=secrets.token_hex(4)) if isinstance(value, str) else value
@@ -189,8 +189,8 @@ async def world(app: FastAPI, signed_in: SignIn, hashed: str, ending_events: Non
     ada, bob = await signed_in("Ada"), await signed_in("Bob")
     async with app.state.database.transaction() as session:
         session.add_all(
-            Account(account_id=who.user.id, provider_id="credential", user_id=who.user.id, password=hashed)
-            for who in (ada, bob)
+            Account(account_id=user.id, provider_id="credential", user_id=user.id, password=hashed)
+            for user in (ada.user, bob.user)
         )
     tokens = {
         scope: (await ada.post("/api/access-tokens", json={"name": MARKER, "scope": scope})).json()
@@ -227,23 +227,23 @@ async def world(app: FastAPI, signed_in: SignIn, hashed: str, ending_events: Non
     return World(app, ada, values, callers)
 
 
-def expected(operation: str, who: str) -> int:
+def expected(operation: str, caller: str) -> int:
     """Return the status of a call."""
     known = OPERATIONS[operation]
     is_account = "/api/auth/" in operation
-    if known.access == "anybody" or who == "owner":
+    if known.access == "anybody" or caller == "owner":
         return known.status
-    if who == "nobody":
+    if caller == "nobody":
         return 401
-    if who == "another user":
+    if caller == "another user":
         # Bob's session is valid; what he names is not his.
         return 404 if "{" in operation or operation == "POST /api/undo" else known.status
-    if who == "JSON Web Token":
+    if caller == "JSON Web Token":
         return 401 if known.access == "account" else known.status
     if known.access != "program":
         return 401 if is_account else 403
     is_reading = operation.startswith("GET ") or known.reads
-    return known.status if who == "write token" or is_reading else 403
+    return known.status if caller == "write token" or is_reading else 403
 
 
 def check_known(document: dict[str, Any]) -> None:
@@ -286,21 +286,21 @@ def test_the_document_names_the_credentials(operation: str) -> None:
 @pytest.mark.parametrize("last", ["write token", "JSON Web Token", "owner"])
 @pytest.mark.parametrize("operation", DOCUMENTED)
 async def test_an_operation_obeys_those_who_may_run_it(world: World, operation: str, last: str) -> None:
-    for who in ("nobody", "another user", "read-only token", last):
-        await check(world, operation, who)
+    for caller in ("nobody", "another user", "read-only token", last):
+        await check(world, operation, caller)
 
 
-async def check(world: World, operation: str, who: str) -> None:
+async def check(world: World, operation: str, caller: str) -> None:
     before = await world.everything_of_ada()
-    answer = await world.call(operation, who)
-    assert answer.status_code == expected(operation, who), answer.text
+    answer = await world.call(operation, caller)
+    assert answer.status_code == expected(operation, caller), answer.text
     if answer.status_code == 403:
         code = "read_only_token" if OPERATIONS[operation].access == "program" else "access_token_refused"
         assert answer.json()["code"] == code
     is_refused = answer.status_code >= 400
-    may_change = who in {"write token", "JSON Web Token", "owner"} and not is_refused
+    may_change = caller in {"write token", "JSON Web Token", "owner"} and not is_refused
     # Anybody who knows the password starts a session.
     if not may_change and not operation.endswith("/sign-in/email"):
         assert await world.everything_of_ada() == before
-    if who in {"nobody", "another user"}:
+    if caller in {"nobody", "another user"}:
         assert MARKER not in answer.text

@@ -48,11 +48,16 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(server: Server)
     assert "password" not in output
 
 
-def test_reloading_serves_a_change_and_survives_an_error(tmp_path: Path) -> None:
-    source = tmp_path / "src"
+def reloading(folder: Path) -> tuple[Path, Server]:
+    """Start the reloading server on a copy of the source; return both."""
+    source = folder / "src"
     shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
     command = ("app.reloading", "app.main:app", "--reload")
-    server = Server(tmp_path, *command, source=source, BETTER_AUTH_SECRET=SECRET)
+    return source, Server(folder, *command, source=source, BETTER_AUTH_SECRET=SECRET)
+
+
+def test_reloading_serves_a_change_and_survives_an_error(tmp_path: Path) -> None:
+    source, server = reloading(tmp_path)
     try:
         server.connect().close()
         endpoints = source / "app" / "health.py"
@@ -75,10 +80,7 @@ def test_reloading_serves_a_change_and_survives_an_error(tmp_path: Path) -> None
 
 
 def test_reloading_exits_when_a_process_is_killed_after_a_change(tmp_path: Path) -> None:
-    source = tmp_path / "src"
-    shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("__pycache__"))
-    command = ("app.reloading", "app.main:app", "--reload")
-    server = Server(tmp_path, *command, source=source, BETTER_AUTH_SECRET=SECRET)
+    source, server = reloading(tmp_path)
     try:
         server.connect().close()
         first = served_by(server)

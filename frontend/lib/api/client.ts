@@ -9,16 +9,20 @@ export class ApiError extends Error {
    * @param status the HTTP status, or 0 without a response.
    * @param fields the error of each invalid field.
    * @param problem the problem details of the response.
-   * @param code the stable name of the problem, if the server gave one.
    */
   constructor(
     message: string,
     readonly status: number,
     readonly fields: Readonly<Record<string, string>> = {},
     readonly problem: unknown = null,
-    readonly code: string | null = null,
   ) {
     super(message);
+  }
+
+  /** The stable name of the problem, if the server gave one. */
+  get code(): string | null {
+    const { code } = (this.problem ?? {}) as { code?: unknown };
+    return typeof code === "string" ? code : null;
   }
 
   /** Whether a retry of the same call may succeed. */
@@ -77,14 +81,12 @@ async function readError(response: Response): Promise<ApiError> {
     return new ApiError("You are signed out. Sign in to continue.", 401);
   }
   const problem: unknown = await response.json().catch(() => null);
-  const { detail, errors, code } = (typeof problem === "object" && problem !== null ? problem : {}) as {
+  const { detail, errors } = (typeof problem === "object" && problem !== null ? problem : {}) as {
     detail?: unknown;
     errors?: unknown;
-    code?: unknown;
   };
   const message = typeof detail === "string" ? detail : `The server returned an error (${response.status}).`;
-  const name = typeof code === "string" ? code : null;
-  return new ApiError(message, response.status, fieldErrors(errors), problem, name);
+  return new ApiError(message, response.status, fieldErrors(errors), problem);
 }
 
 function fieldErrors(errors: unknown): Record<string, string> {

@@ -4,11 +4,9 @@ import json
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import httpx2
-import psutil
 import pytest
 
 from tests.automation.conftest import Project, eventually
@@ -58,16 +56,6 @@ def test_killing_the_supervisor_leaves_no_orphan_and_status_says_so(project: Pro
     again.send(signal.SIGINT)
 
 
-def test_a_service_that_loses_its_guard_is_started_again(project: Project) -> None:
-    running = project.up()
-    project.guards()[0].kill()
-    running.until("lost its guard (signal 9), started again")
-    eventually(lambda: project.status()["state"] == "running", "both are healthy again")
-    running.send(signal.SIGINT)
-    assert running.end() == 130
-    assert not project.processes()
-
-
 def test_down_clears_away_what_is_left_when_supervisor_and_guards_are_killed_at_once(
     project: Project,
 ) -> None:
@@ -83,29 +71,6 @@ def test_down_clears_away_what_is_left_when_supervisor_and_guards_are_killed_at_
     result = project.invoke("down")
     assert result.returncode == 0, result.stderr
     assert "after a crash" in result.stdout
-    assert not project.processes()
-
-
-@pytest.mark.parametrize("detach", [False, True], ids=["in the foreground", "in the background"])
-def test_when_the_frontend_dies_it_is_started_again_beside_the_backend(
-    project: Project, *, detach: bool
-) -> None:
-    if detach:
-        assert project.invoke("up", "--detach", *project.ports).returncode == 0
-    else:
-        running = project.up()
-    backend = project.status()["pids"]["backend"]
-    with pytest.raises(Exception, match=r"disconnected|closed|reset"):
-        project.ask("frontend", "/die")
-    eventually(lambda: project.status()["frontend"]["detail"].startswith("restarted"), "it starts again")
-    eventually(lambda: project.status()["state"] == "running", "it is healthy again")
-    status = project.invoke("status").stdout
-    assert "restarted 1 time, it stopped with exit code 7 at " in status
-    assert project.status()["pids"]["backend"] == backend
-    assert "GET /die" in project.invoke("logs", "--service", "frontend").stdout, "what it said is kept"
-    if not detach:
-        running.until("stopped with exit code 7, started again")
-    assert project.invoke("down").returncode == 0
     assert not project.processes()
 
 
@@ -173,35 +138,6 @@ def test_detached_it_returns_when_healthy_and_stays(project: Project) -> None:
     assert "invoke down stops everything" in result.stdout
     assert project.status()["state"] == "running"
     assert project.invoke("down").returncode == 0
-
-
-def suspended_frontend(project: Project) -> psutil.Process:
-    """Suspend the frontend itself, the child of its guard, and return it."""
-    [frontend] = psutil.Process(project.status()["pids"]["frontend"]).children()
-    frontend.suspend()
-    return frontend
-
-
-def test_a_service_that_is_busy_for_seconds_is_healthy(project: Project) -> None:
-    project.up()
-    frontend = suspended_frontend(project)
-    resumption = threading.Timer(4, frontend.resume)  # nothing tells from outside that status has asked
-    resumption.start()
-    try:
-        assert project.status()["state"] == "running"
-    finally:
-        resumption.join()
-
-
-def test_a_service_that_answers_nothing_is_unhealthy_and_said_to_be(project: Project) -> None:
-    project.up()
-    frontend = suspended_frontend(project)
-    try:
-        result = project.invoke("status")
-    finally:
-        frontend.resume()
-    assert result.returncode == 1
-    assert f"no answer from http://127.0.0.1:{project.frontend_port}/health within 15 s" in result.stdout
 
 
 def test_a_detached_start_that_fails_says_why(project: Project) -> None:

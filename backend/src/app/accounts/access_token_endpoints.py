@@ -8,14 +8,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.accounts.access_tokens import AccessTokens, Scope
-from app.accounts.dependencies import access_tokens_of, get_session_user_id
+from app.accounts.dependencies import access_tokens_of, session_owner
 from app.accounts.models import AccessToken
-from app.errors import TooManyRequestsError
 from app.instants import Instant
 from app.ratelimits import Limit
 from app.text import one_line, some_text
 
-LIMIT = Limit(calls=60, window_s=60)
 LONGEST_LIFETIME_DAYS = 3650
 _EXAMPLE: JsonDict = {"name": "Desktop assistant", "scope": "write", "expires_in_days": 90}
 
@@ -56,25 +54,12 @@ class AccessTokenList(BaseModel):
     items: list[AccessTokenOut]
 
 
-async def _owner(request: Request) -> str:
-    """Return the user of the session, who may make another request.
-
-    Raises:
-        TooManyRequestsError: when the user exceeds the rate limit.
-    """
-    user_id = await get_session_user_id(request)
-    seconds = await request.app.state.rate_limiter.retry_after(f"{user_id}|access-tokens", LIMIT)
-    if seconds is not None:
-        raise TooManyRequestsError(retry_after_seconds=seconds)
-    return user_id
-
-
 async def _access_tokens(request: Request) -> AccessTokens:
     return access_tokens_of(request)
 
 
 router = APIRouter(prefix="/api/access-tokens", tags=["access tokens"])
-Owner = Annotated[str, Depends(_owner)]
+Owner = Annotated[str, session_owner("access-tokens", Limit(calls=60, window_s=60))]
 AccessTokensDep = Annotated[AccessTokens, Depends(_access_tokens)]
 
 

@@ -1,6 +1,6 @@
 """FastAPI dependencies that authenticate a request."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import Depends, Request
 
@@ -10,7 +10,9 @@ from app.accounts.origins import is_trusted
 from app.accounts.service import Accounts
 from app.database import Database, Guard
 from app.dependencies import get_database, get_settings
+from app.errors import TooManyRequestsError
 from app.problems import Problem
+from app.ratelimits import Limit
 
 
 def accounts_of(request: Request) -> Accounts:
@@ -76,6 +78,22 @@ async def get_session_user_id(request: Request) -> str:
 
 
 CurrentUserId = Annotated[str, Depends(get_current_user_id)]
+
+
+def session_owner(purpose: str, limit: Limit) -> Any:
+    """Return a dependency: the user of a session, whose requests for a purpose are limited.
+
+    It is for operations on credentials: no program may use a token to create another one.
+    """
+
+    async def owner(request: Request) -> str:
+        user_id = await get_session_user_id(request)
+        seconds = await request.app.state.rate_limiter.retry_after(f"{user_id}|{purpose}", limit)
+        if seconds is not None:
+            raise TooManyRequestsError(retry_after_seconds=seconds)
+        return user_id
+
+    return Depends(owner)
 
 
 class Caller(NamedTuple):

@@ -2,34 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.accounts.dependencies import get_session_user_id
+from app.accounts.dependencies import session_owner
 from app.calendar import service
 from app.dependencies import DatabaseDep, SettingsDep
-from app.errors import TooManyChangesError
 from app.instants import Instant
 from app.ratelimits import Limit
 
-LIMIT = Limit(calls=30, window_s=60)
-
-
-async def _owner(request: Request) -> str:
-    """Return the user of a session: a program must not create another credential.
-
-    Raises:
-        TooManyChangesError: when the user exceeds the rate limit.
-    """
-    user_id = await get_session_user_id(request)
-    seconds = await request.app.state.rate_limiter.retry_after(f"{user_id}|calendar", LIMIT)
-    if seconds is not None:
-        raise TooManyChangesError(retry_after_seconds=seconds)
-    return user_id
-
-
 router = APIRouter(prefix="/api/calendar", tags=["calendar"])
-Owner = Annotated[str, Depends(_owner)]
+Owner = Annotated[str, session_owner("calendar", Limit(calls=30, window_s=60))]
 
 
 class CalendarStatus(BaseModel):

@@ -7,10 +7,9 @@ from importlib import import_module
 
 from pydantic_core import to_json
 from sqlalchemy import bindparam, delete, select
-from sqlalchemy.exc import IntegrityError
 
 from app.calendar.models import CalendarAddress
-from app.database import Database, Row, Statement, new_id, utc_now
+from app.database import Database, Row, Statement, again_after_conflict, new_id, utc_now
 from app.errors import RefusalError
 from app.preferences.models import Preferences
 from app.ratelimits import Limit, RateLimiter
@@ -60,15 +59,15 @@ async def created_at(database: Database, user_id: str) -> datetime | None:
 async def create(database: Database, user_id: str) -> tuple[str, datetime]:
     """Create an address, which replaces an earlier one; return its key and the time."""
     key, now = new_id(), utc_now()
-    while True:
-        try:
-            async with database.transaction() as session:
-                await session.execute(delete(CalendarAddress).where(CalendarAddress.user_id == user_id))
-                session.add(CalendarAddress(user_id=user_id, key_hash=_hash(key), created_at=now))
-            return key, now
-        except IntegrityError:
-            # Another request created one at the same time; the last one counts.
-            continue
+
+    async def attempt() -> None:
+        async with database.transaction() as session:
+            await session.execute(delete(CalendarAddress).where(CalendarAddress.user_id == user_id))
+            session.add(CalendarAddress(user_id=user_id, key_hash=_hash(key), created_at=now))
+
+    # Another request may create one at the same time; the last one counts.
+    await again_after_conflict(attempt)
+    return key, now
 
 
 async def revoke(database: Database, user_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from app.database.address import database_url
 from app.database.base import Base, UtcDateTime, new_id, utc_now
+from app.database.conflicts import again_after_conflict
 from app.database.connection import Database, Guard, is_missing_table
 from app.database.postgresql import CannotListenError
 from app.database.statements import Call, Condition, Row, Statement, insertion
@@ -16,6 +17,7 @@ __all__ = [
     "Row",
     "Statement",
     "UtcDateTime",
+    "again_after_conflict",
     "database_url",
     "insertion",
     "is_missing_table",

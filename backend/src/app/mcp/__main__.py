@@ -5,7 +5,7 @@ that no secret stands on a command line:
 
 - TODO_ACCESS_TOKEN: a personal access token.
 - TODO_URL: the application's address, by default http://localhost:3000.
-- TZ: the time zone for dates, by default that of this machine.
+- TZ: the time zone for dates such as Europe/Berlin, by default that of this machine.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import httpx2
 from mcp.client import Client
@@ -25,14 +26,18 @@ from mcp_types import CallToolRequestParams, CallToolResult, InputRequiredResult
 TIMEOUT_SECONDS = 30
 
 
-async def serve(address: str, token: str, time_zone: str) -> None:
+async def serve(address: str, token: str, time_zone: str | None) -> None:
     """Serve the tools of a running server until standard input ends.
+
+    Dates are in the time zone, or without one in that of the person's preferences.
 
     Raises:
         MCPError: when the server refuses the token.
         httpx2.HTTPError: when the server cannot be reached.
     """
-    headers = {"Authorization": f"Bearer {token}", "X-Time-Zone": time_zone}
+    headers = {"Authorization": f"Bearer {token}"}
+    if time_zone:
+        headers["X-Time-Zone"] = time_zone
     async with (
         httpx2.AsyncClient(headers=headers, timeout=TIMEOUT_SECONDS) as http,
         Client(streamable_http_client(f"{address.rstrip('/')}/mcp", http_client=http)) as remote,
@@ -53,10 +58,13 @@ async def serve(address: str, token: str, time_zone: str) -> None:
             await server.run(incoming, outgoing, server.create_initialization_options())
 
 
-def local_time_zone() -> str:
-    """Return the name of this machine's time zone; UTC if it is unknown."""
+def local_time_zone() -> str | None:
+    """Return the name of this machine's time zone; None if it has none, such as for TZ=CET-1CEST."""
     zone = os.environ.get("TZ") or Path("/etc/localtime").resolve().as_posix().partition("/zoneinfo/")[2]
-    return zone or "UTC"
+    try:
+        return ZoneInfo(zone.removeprefix(":")).key
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return None
 
 
 def main() -> int:

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.exc import IntegrityError
 
-from app.database import Database, Row, Statement
+from app.database import Database, Row, Statement, again_after_conflict
 from app.preferences.models import Preferences
 
 _DEFAULTS: Row = {"time_zone": None, "week_start": "monday"}
@@ -23,16 +22,16 @@ async def preferences_of(database: Database, user_id: str) -> Row:
 
 async def update(database: Database, user_id: str, given: Mapping[str, Any]) -> Row:
     """Set the given preferences and return all."""
-    while True:
-        try:
-            async with database.transaction() as session:
-                row = await session.get(Preferences, user_id)
-                if row is None:
-                    row = Preferences(user_id=user_id, **_DEFAULTS)
-                    session.add(row)
-                for name, value in given.items():
-                    setattr(row, name, value)
-            return {"time_zone": row.time_zone, "week_start": row.week_start}
-        except IntegrityError:
-            # Another request stored the first ones at the same time.
-            continue
+
+    async def attempt() -> Row:
+        async with database.transaction() as session:
+            row = await session.get(Preferences, user_id)
+            if row is None:
+                row = Preferences(user_id=user_id, **_DEFAULTS)
+                session.add(row)
+            for name, value in given.items():
+                setattr(row, name, value)
+        return {"time_zone": row.time_zone, "week_start": row.week_start}
+
+    # Another request may store the first ones at the same time.
+    return await again_after_conflict(attempt)

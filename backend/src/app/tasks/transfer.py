@@ -12,9 +12,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
 
-from app.database import Base, Database, utc_now
+from app.database import Base, Database, again_after_conflict, utc_now
 from app.errors import RefusalError
 from app.problems import Problem
 from app.tasks import service
@@ -209,12 +208,8 @@ async def import_file(
     problems = [row for row in rows if row.problem is not None]
     if problems and query.on_error == "refuse" and not query.preview:
         raise _not_understood(problems, len(rows))
-    while True:
-        try:
-            return await _store(database, user_id, rows, now, query)
-        except IntegrityError:
-            # The same file was imported at the same time; now its tasks are duplicates.
-            continue
+    # When the same file is imported at the same time, its tasks are duplicates the next time.
+    return await again_after_conflict(lambda: _store(database, user_id, rows, now, query))
 
 
 async def _store(
