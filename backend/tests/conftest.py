@@ -34,8 +34,14 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def logs() -> None:
-    """Configure the server's logging, so that `caplog` contains its output."""
+    """Configure logging as the server does."""
     logging.configure("info", "json")
+
+
+@pytest.fixture
+def logged(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
+    """Return a function that returns what the server and its libraries have logged since its last call."""
+    return lambda: capsys.readouterr().out + caplog.text
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """The server deletes expired rows while it runs, even if one deletion fails."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -9,7 +10,7 @@ from app import expiry
 
 
 async def test_deletions_repeat_and_continue_after_a_failure(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str]
 ) -> None:
     monkeypatch.setattr(expiry, "INTERVAL_S", 0.001)
     calls = 0
@@ -26,5 +27,5 @@ async def test_deletions_repeat_and_continue_after_a_failure(
 
     async with asyncio.timeout(10), expiry.expiring((failing, counting)):
         await thrice.wait()
-    assert "nothing deleted" in caplog.text
+    assert "nothing deleted" in logged()
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "expiry"]

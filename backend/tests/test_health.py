@@ -46,7 +46,7 @@ async def dead(request: pytest.FixtureRequest) -> AsyncIterator[FastAPI]:
 
 
 async def test_a_dead_database_leaves_the_server_alive_but_not_ready(
-    dead: FastAPI, caplog: pytest.LogCaptureFixture
+    dead: FastAPI, logged: Callable[[], str]
 ) -> None:
     async with browser(dead) as client:
         async with asyncio.timeout(5):
@@ -55,8 +55,9 @@ async def test_a_dead_database_leaves_the_server_alive_but_not_ready(
         assert health.json()["status"] == "degraded"
         assert health.json()["database"]["status"] == "unreachable"
         assert (await client.get("/ready")).status_code == 503
-    assert "database unreachable" in caplog.text
-    assert "hidden" not in health.text + caplog.text
+    output = logged()
+    assert "database unreachable" in output
+    assert "hidden" not in health.text + output
 
 
 @pytest.mark.parametrize("dead", ["refused"], indirect=True)
@@ -119,17 +120,17 @@ async def test_an_embedded_database_is_migrated_at_startup(tmp_path: Path) -> No
 
 
 async def test_an_embedded_database_that_cannot_be_migrated_leaves_the_server_alive(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, logged: Callable[[], str]
 ) -> None:
     (tmp_path / "todo.db").write_bytes(b"no database" * 100)
     app = create_app(settings_for(f"sqlite:///{tmp_path / 'todo.db'}"))
     async with app.router.lifespan_context(app), browser(app) as client:
         assert (await client.get("/health")).json()["status"] == "degraded"
-    assert "database not migrated" in caplog.text
+    assert "database not migrated" in logged()
 
 
 async def test_a_database_without_tables_is_reported(
-    empty_database_url: str, caplog: pytest.LogCaptureFixture
+    empty_database_url: str, logged: Callable[[], str]
 ) -> None:
     app = create_app(settings_for(empty_database_url))
     # Without its lifespan, which would migrate the embedded database.
@@ -139,7 +140,7 @@ async def test_a_database_without_tables_is_reported(
         health = (await client.get("/health")).json()
         assert (health["status"], health["database"]["status"]) == ("degraded", "not migrated")
         assert health["database"]["remedy"] == "python -m app.database.migrate"
-        assert "python -m app.database.migrate" in caplog.text
+        assert "python -m app.database.migrate" in logged()
         assert (await client.get("/ready")).json() == {"status": "database not migrated"}
         response = await client.post(
             "/api/auth/sign-in/email", json={"email": "ada@example.org", "password": "correct horse"}

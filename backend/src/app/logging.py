@@ -14,6 +14,20 @@ def _json(event: object, **_: object) -> str:
     return _encode(event)
 
 
+class _Lines:
+    """Writes the server's own events without `logging`, which takes half the time of a line."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        """Write a line at once."""
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+    debug = info = warning = error = critical = msg
+
+
 def configure(level: str, form: Literal["json", "console"]) -> None:
     """Send structlog's and the standard library's logs to standard output in one format.
 
@@ -27,22 +41,18 @@ def configure(level: str, form: Literal["json", "console"]) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
     rendering: list[structlog.typing.Processor]
     if form == "json":
         # Tracebacks omit the values of variables, which may be secret.
         rendering = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_json)]
     else:
         rendering = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    structlog.configure(
+        processors=[*shared, *rendering],
+        logger_factory=_Lines,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=True,
+    )
     # What no line contains, and what takes time to find out for each.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stdout)
