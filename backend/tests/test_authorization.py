@@ -73,6 +73,7 @@ OPERATIONS = {
     "GET /api/conversations/{conversation_id}": Operation("session"),
     "PATCH /api/conversations/{conversation_id}": Operation("session", {"title": "Groceries"}),
     "DELETE /api/conversations/{conversation_id}": Operation("session", status=204),
+    "POST /api/conversations/{conversation_id}/stop": Operation("session", status=204),
     "GET /api/events": Operation("session"),
     "GET /api/tasks": Operation("program"),
     "POST /api/tasks": Operation("program", {"title": "Buy milk"}, status=201),

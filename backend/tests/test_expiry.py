@@ -25,7 +25,13 @@ async def test_deletions_repeat_and_continue_after_a_failure(
         if calls == 3:
             thrice.set()
 
-    async with asyncio.timeout(10), expiry.expiring((failing, counting)):
+    recovered = asyncio.Event()
+
+    async def recover() -> None:
+        recovered.set()
+
+    async with asyncio.timeout(10), expiry.expiring((failing, counting), recover, (0,)):
+        await recovered.wait()
         await thrice.wait()
     assert "nothing deleted" in logged()
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "expiry"]

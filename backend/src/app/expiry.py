@@ -1,4 +1,4 @@
-"""Periodic deletion of expired rows, in the background of every server."""
+"""Periodic work on expired rows, in the background of every server."""
 
 import asyncio
 import random
@@ -14,9 +14,19 @@ log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def expiring(deletions: Sequence[Callable[[], Awaitable[None]]]) -> AsyncIterator[None]:
-    """Delete expired rows every five minutes while the block runs."""
-    running = asyncio.create_task(_run(deletions), name="expiry")
+async def expiring(
+    deletions: Sequence[Callable[[], Awaitable[None]]],
+    recovery: Callable[[], Awaitable[None]],
+    recovery_delays_s: Sequence[float],
+) -> AsyncIterator[None]:
+    """Delete expired rows every five minutes while the block runs.
+
+    Args:
+        deletions: delete expired rows.
+        recovery: also repairs what a killed server left behind, so it runs soon after the start, too.
+        recovery_delays_s: the seconds before each of these runs.
+    """
+    running = asyncio.create_task(_run(deletions, recovery, recovery_delays_s), name="expiry")
     try:
         yield
     finally:
@@ -25,12 +35,23 @@ async def expiring(deletions: Sequence[Callable[[], Awaitable[None]]]) -> AsyncI
             await running
 
 
-async def _run(deletions: Sequence[Callable[[], Awaitable[None]]]) -> None:
+async def _run(
+    deletions: Sequence[Callable[[], Awaitable[None]]],
+    recovery: Callable[[], Awaitable[None]],
+    recovery_delays_s: Sequence[float],
+) -> None:
+    for delay_s in recovery_delays_s:
+        await asyncio.sleep(delay_s)
+        await _attempt(recovery)
     while True:
         # Spread the deletions of servers that start at the same time.
         await asyncio.sleep(INTERVAL_S * random.uniform(0.8, 1.2))  # noqa: S311
-        for deletion in deletions:
-            try:
-                await deletion()
-            except (SQLAlchemyError, TimeoutError) as error:
-                log.warning("nothing deleted", error=type(error).__name__)
+        for deletion in (recovery, *deletions):
+            await _attempt(deletion)
+
+
+async def _attempt(deletion: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await deletion()
+    except (SQLAlchemyError, TimeoutError) as error:
+        log.warning("nothing deleted", error=type(error).__name__)

@@ -24,6 +24,7 @@ from app.agents.selection import Agents
 from app.calendar.endpoints import router as calendar_router
 from app.chat.endpoints import router as chat_router
 from app.chat.replies import RunningReplies
+from app.chat.service import LEASE_S, mark_interrupted
 from app.connections import limit_connections
 from app.database import Database
 from app.database.migrations import head
@@ -101,7 +102,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         partial(journal.forget_past, database),
         partial(events.forget_past, database),
     )
-    async with expiring(deletions):
+    recovery = partial(mark_interrupted, database)
+    # A server that replaces a killed one starts before the leases of that one expire.
+    async with expiring(deletions, recovery, recovery_delays_s=(0, LEASE_S + 1)):
         with _draining_on_signals(app):
             yield
     app.state.feed.close()

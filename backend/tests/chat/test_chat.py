@@ -246,6 +246,67 @@ async def test_a_call_with_an_unknown_outcome_runs_once(
     assert await tasks(ada) == ["Buy milk"]
 
 
+async def last_reply(ada: httpx2.AsyncClient, reply: list[Part]) -> Any:
+    return (await ada.get(f"/api/conversations/{reply[0]['conversation_id']}")).json()["messages"][-1]
+
+
+async def test_messages_tell_who_answered_and_how_it_ended(ada: httpx2.AsyncClient) -> None:
+    parts = await say(ada, "add buy milk", idempotency_key="k1")
+    conversation = await ada.get(f"/api/conversations/{parts[0]['conversation_id']}")
+    message, reply = conversation.json()["messages"]
+    assert (message["state"], message["idempotency_key"]) == (None, "k1")
+    assert (reply["state"], reply["agent"], reply["model"]) == ("finished", "offline", None)
+
+
+async def test_a_reply_of_a_killed_server_is_interrupted(
+    app: FastAPI, ada: httpx2.AsyncClient, interrupted: list[Part]
+) -> None:
+    assert (await last_reply(ada, interrupted))["state"] == "interrupted"
+    running = await say(ada, "add buy bread", idempotency_key="k2")
+    lease = utc_now() + timedelta(seconds=10)
+    await change_reply(app, running, state=ReplyState.RUNNING, leased_until=lease)
+    restarted = create_app(app.state.settings)
+    async with restarted.router.lifespan_context(restarted), asyncio.timeout(10):
+        while await stored_state(app, interrupted) == ReplyState.RUNNING:
+            await asyncio.sleep(0.01)
+    assert await stored_state(app, interrupted) == ReplyState.INTERRUPTED
+    assert await stored_state(app, running) == ReplyState.RUNNING, "another server still writes it"
+    assert (await last_reply(ada, running))["state"] == "running"
+
+
+async def stored_state(app: FastAPI, reply: list[Part]) -> ReplyState | None:
+    async with app.state.database.transaction(read_only=True) as session:
+        return (await session.get_one(Message, reply[0]["messageId"])).state
+
+
+async def test_a_failed_reply_is_answered_again_on_request(
+    app: FastAPI, ada: httpx2.AsyncClient, interrupted: list[Part]
+) -> None:
+    call = (await last_reply(ada, interrupted))["parts"][0]
+    failure = {"type": "error", "errorText": "Out of luck."}
+    await change_reply(app, interrupted, state=ReplyState.FAILED, parts=[call, failure])
+    assert error_of(await say(ada, "add buy milk", idempotency_key="k1")) == "Out of luck."
+    assert (await last_reply(ada, interrupted))["state"] == "failed"
+    again = await say(ada, "add buy milk", idempotency_key="k1", retry=True)
+    assert text_of(again) == text_of(interrupted)
+    assert await tasks(ada) == ["Buy milk"]
+    conversation = await ada.get(f"/api/conversations/{again[0]['conversation_id']}")
+    assert [message["state"] for message in conversation.json()["messages"]] == [None, "finished"]
+
+
+async def test_stop_changes_only_an_open_reply(
+    ada: httpx2.AsyncClient, interrupted: list[Part], signed_in: SignIn
+) -> None:
+    address = f"/api/conversations/{interrupted[0]['conversation_id']}/stop"
+    assert (await (await signed_in("Bob")).post(address)).status_code == 404
+    assert (await last_reply(ada, interrupted))["state"] == "interrupted"
+    assert (await ada.post(address)).status_code == 204
+    assert (await last_reply(ada, interrupted))["state"] == "stopped"
+    await say(ada, "add buy milk", idempotency_key="k1")
+    assert (await ada.post(address)).status_code == 204
+    assert (await last_reply(ada, interrupted))["state"] == "finished"
+
+
 async def test_a_reply_of_a_running_server_is_not_taken_over(
     app: FastAPI, ada: httpx2.AsyncClient, interrupted: list[Part]
 ) -> None:

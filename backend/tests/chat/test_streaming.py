@@ -142,6 +142,7 @@ async def test_a_failing_model_is_an_error_part_and_is_stored(
     assert [part["type"] for part in parts] == ["start", "error", "finish"]
     reply = await stored(ada, parts, ready=bool)
     assert reply["parts"] == [{"type": "text", "text": "OpenAI did not accept the key in OPENAI_API_KEY."}]
+    assert reply["state"] == "failed"
     assert error_of(await say(ada, "hello", idempotency_key="k1")) == error_of(parts)
     answer_with("local-model")
     again = await say(ada, "hello", conversation_id=parts[0]["conversation_id"])
@@ -176,11 +177,47 @@ async def test_pressing_stop_keeps_completed_actions(
     reply = await stored(ada, parts, ready=lambda parts: len(parts) == 2)
     assert reply["parts"][0]["output"]["task"]["title"] == "Half done"
     assert reply["parts"][1] == {"type": "text", "text": "Let me think"}
+    assert (reply["state"], reply["model"]) == ("interrupted", "script:act-then-hang")
+    assert (await ada.post(f"/api/conversations/{parts[0]['conversation_id']}/stop")).status_code == 204
+    assert (await stored(ada, parts, ready=bool))["state"] == "stopped"
     assert [task["title"] for task in (await ada.get("/api/tasks")).json()["items"]] == ["Half done"]
     answer_with("local-model")
     # The conversation continues with an interrupted reply in its history.
     following = await say(ada, "hello", conversation_id=parts[0]["conversation_id"])
     assert error_of(following) is None
+    await connection.client.aclose()
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_stop_ends_a_running_reply_on_any_server(
+    app: FastAPI,
+    signed_in: SignIn,
+    answer_with: Callable[..., None],
+    address: str,
+    monkeypatch: pytest.MonkeyPatch,
+    elsewhere: bool,
+) -> None:
+    monkeypatch.setattr(replies, "RENEWAL_S", 0.1)
+    answer_with("script:act-then-hang")
+    ada = await signed_in("Ada")
+    connection = Connection(ada, address)
+    stopping: list[asyncio.Task[Any]] = []
+    parts: list[Part] = []
+
+    def stop(part: Part) -> bool:
+        parts.append(part)
+        if part["type"] == "text-delta" and not stopping:
+            if elsewhere:
+                app.state.replies = replies.RunningReplies()
+            address = f"/api/conversations/{parts[0]['conversation_id']}/stop"
+            stopping.append(asyncio.create_task(ada.post(address)))
+        return False
+
+    await connection.until("add it", stop)
+    assert parts[-1] == {"type": "finish"}
+    assert (await stopping[0]).status_code == 204
+    reply = await stored(ada, parts, ready=lambda parts: len(parts) == 2)
+    assert reply["state"] == "stopped"
     await connection.client.aclose()
 
 
@@ -220,6 +257,7 @@ async def test_a_stopping_server_ends_its_streams_resumably(
 
     parts = await connection.until("add half done", interrupt, idempotency_key="k1")
     assert [part["type"] for part in parts[-2:]] == ["text-end", "abort"]
+    assert (await stored(ada, parts, ready=bool))["state"] == "interrupted"
     late = await say(ada, "hello", idempotency_key="k2")
     assert [part["type"] for part in late] == ["start", "abort"]
     app.state.replies = replies.RunningReplies()  # another server's replies

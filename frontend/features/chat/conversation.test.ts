@@ -1,8 +1,8 @@
 // @vitest-environment node
 import { describe, expect, it } from "vitest";
-import { applyStreamEvent, type Message, parseStreamEvent, type StreamEvent } from "./conversation";
+import { applyStreamEvent, type Message, newReply, parseStreamEvent, type StreamEvent } from "./conversation";
 
-const empty: Message = { id: "local", role: "assistant", agent: null, parts: [] };
+const empty: Message = { ...newReply("k"), id: "local" };
 
 const replyAfter = (...events: StreamEvent[]) => events.reduce(applyStreamEvent, empty);
 
@@ -14,7 +14,7 @@ describe("a streamed reply", () => {
       conversation_id: "c1",
       agent: { name: "openai", model: "gpt-5" },
     });
-    expect(reply).toMatchObject({ id: "m1", agent: "openai · gpt-5" });
+    expect(reply).toMatchObject({ id: "m1", agent: "openai", model: "gpt-5" });
   });
 
   it("keeps text and tool calls in the order of their events", () => {
@@ -35,6 +35,12 @@ describe("a streamed reply", () => {
       { type: "tool", toolCallId: "b", toolName: "add_task", input: { title: "y" }, errorText: "no" },
       { type: "text", id: "t2", text: "Done." },
     ]);
+  });
+
+  it("ends as finished, or as failed with the reason as its text", () => {
+    expect(replyAfter({ type: "finish" }).state).toBe("finished");
+    const failed = replyAfter({ type: "error", errorText: "No." }, { type: "finish" });
+    expect(failed).toMatchObject({ state: "failed", parts: [{ type: "text", text: "No." }] });
   });
 
   it("ignores unknown events of a newer server", () => {

@@ -16,10 +16,8 @@ export type ToolPart = {
 
 export type MessagePart = TextPart | ToolPart;
 
-/** `agent` names who answered, such as "offline" or "openai"; null for the user's own messages. */
-export type Message = Pick<components["schemas"]["MessageOut"], "id" | "role" | "agent"> & {
-  parts: MessagePart[];
-};
+/** `agent` names who answered, such as "offline" or "openai"; it and `state` are null for the user's own messages. */
+export type Message = Omit<components["schemas"]["MessageOut"], "parts"> & { parts: MessagePart[] };
 
 /** The events of a reply: the AI SDK's UI message stream, which OpenAPI does not describe. */
 export type StreamEvent =
@@ -57,9 +55,10 @@ export function applyStreamEvent(reply: Message, event: StreamEvent): Message {
     case "start":
       // A second start event: the server streams the reply again from its beginning.
       return {
+        ...reply,
         id: event.messageId ?? reply.id,
-        role: reply.role,
-        agent: agentName(event.agent) ?? reply.agent,
+        agent: event.agent?.name ?? reply.agent,
+        model: event.agent?.model ?? null,
         parts: [],
       };
     case "text-start":
@@ -74,15 +73,43 @@ export function applyStreamEvent(reply: Message, event: StreamEvent): Message {
       return changeTool(reply, event.toolCallId, { output: event.output });
     case "tool-output-error":
       return changeTool(reply, event.toolCallId, { errorText: event.errorText });
+    case "error":
+      return {
+        ...reply,
+        state: "failed",
+        parts: [...reply.parts, { type: "text", text: event.errorText }],
+      };
+    case "finish":
+      return reply.state === "failed" ? reply : { ...reply, state: "finished" };
     default:
       return reply;
   }
 }
 
-/** Returns an agent's display name: "offline", "openai · gpt-5". */
-export function agentName(agent: { name: string; model: string | null } | null | undefined): string | null {
-  if (!agent?.name) return null;
-  return agent.model ? `${agent.name} · ${agent.model}` : agent.name;
+/** Returns an empty reply of this page to a message with a key. */
+export function newReply(idempotencyKey: string): Message {
+  return { ...emptyMessage(), id: `reply-${idempotencyKey}`, role: "assistant", state: "running" };
+}
+
+/** Returns the user's message as the conversation shows it. */
+export function newMessage(text: string, idempotencyKey: string): Message {
+  const parts: MessagePart[] = [{ type: "text", text }];
+  return { ...emptyMessage(), id: sentId(idempotencyKey), idempotency_key: idempotencyKey, parts };
+}
+
+export const sentId = (idempotencyKey: string) => `sent-${idempotencyKey}`;
+
+function emptyMessage(): Message {
+  return {
+    id: "",
+    role: "user",
+    agent: null,
+    model: null,
+    state: null,
+    idempotency_key: null,
+    created_at: new Date().toISOString(),
+    parts: [],
+  };
 }
 
 function appendText(reply: Message, id: string, delta: string): Message {

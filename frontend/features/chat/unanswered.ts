@@ -1,29 +1,22 @@
-/** Messages without a complete reply. Those that were not sent survive a reload of the page. */
+/** Messages that were not sent. They survive a reload of the page. */
 import { useCallback, useMemo } from "react";
 import { readDraft, useDraft } from "@/lib/drafts";
 import type { OutgoingMessage } from "./api/reply-stream";
-import type { Message } from "./conversation";
+import { type Message, newMessage } from "./conversation";
 
 export type Unanswered = {
   outgoing: OutgoingMessage;
   reason: string;
-  /**
-   * "offline": not sent without a connection. "unsent": the server refused it. "incomplete": a retry with the same key
-   * continues the reply. "failed": the server reported the failure, and a retry with the same key would repeat it.
-   */
-  kind: "offline" | "unsent" | "incomplete" | "failed";
+  /** "offline": not sent without a connection. "refused": the server refused it. */
+  kind: "offline" | "refused";
 };
-
-export const isUnsent = ({ kind }: Unanswered) => kind === "offline" || kind === "unsent";
 
 /** Returns the message as the conversation shows it. */
 export function sentMessage({ message, idempotencyKey }: OutgoingMessage): Message {
-  return { id: sentId(idempotencyKey), role: "user", agent: null, parts: [{ type: "text", text: message }] };
+  return newMessage(message, idempotencyKey);
 }
 
-export const sentId = (idempotencyKey: string) => `sent-${idempotencyKey}`;
-
-/** Returns the messages without a complete reply, the oldest first, and functions that change them. */
+/** Returns the messages that were not sent, the oldest first, and functions that change them. */
 export function useUnanswered() {
   const [text, setText] = useDraft("unanswered");
   const all = useMemo(() => parse(text), [text]);

@@ -5,10 +5,10 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { ApiError, errorMessage } from "@/lib/api/client";
 import { onLiveEvent } from "@/lib/live-events";
 import { randomKey } from "@/lib/random-key";
-import { listConversations, readConversation } from "./api/conversations";
+import { listConversations, readConversation, stopReply } from "./api/conversations";
 import { type OutgoingMessage, REPLY_INCOMPLETE, streamReply } from "./api/reply-stream";
-import { applyStreamEvent, type Message } from "./conversation";
-import { isUnsent, sentId, sentMessage, type Unanswered, useUnanswered } from "./unanswered";
+import { applyStreamEvent, type Message, newReply, sentId } from "./conversation";
+import { sentMessage, type Unanswered, useUnanswered } from "./unanswered";
 
 export const conversationsKey = ["conversations"] as const;
 
@@ -30,13 +30,12 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
   const [messages, setMessages] = useState<Message[] | null>(null);
   const unanswered = useUnanswered();
   const [isAnswering, setIsAnswering] = useState(false);
-  const [stoppedId, setStoppedId] = useState<string | null>(null);
   const answering = useRef<AbortController>(null);
   const conversationId = useRef<string | null>(null);
 
   const list = useQuery({ queryKey: conversationsKey, queryFn: ({ signal }) => listConversations(signal) });
   // After a reload, a new conversation whose first message was not sent is still open.
-  const startsNew = unanswered.all.some((each) => isUnsent(each) && each.outgoing.conversationId === null);
+  const startsNew = unanswered.all.some(({ outgoing }) => outgoing.conversationId === null);
   const wantedId = chosenId !== undefined ? chosenId : startsNew ? null : list.data?.[0]?.id;
   const stored = useQuery({
     queryKey: [...conversationsKey, wantedId],
@@ -55,40 +54,31 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
 
   const { add: addUnanswered, remove: removeUnanswered, latest: latestUnanswered } = unanswered;
   const deliver = useCallback(
-    async (outgoing: OutgoingMessage) => {
+    async (outgoing: OutgoingMessage, earlier?: Message) => {
       const controller = new AbortController();
       answering.current = controller;
       setIsAnswering(true);
       removeUnanswered(outgoing.idempotencyKey);
 
-      let reply: Message = {
-        id: `reply-${outgoing.idempotencyKey}`,
-        role: "assistant",
-        agent: null,
-        parts: [],
-      };
+      let reply = earlier ? { ...earlier, state: "running" as const } : newReply(outgoing.idempotencyKey);
       const shownAs = new Set([reply.id]);
       const toolNames = new Map<string, string>();
+      let hasBegun = earlier !== undefined;
       let failure: string | null = REPLY_INCOMPLETE;
-      let kind: Unanswered["kind"] = "unsent";
+      let isOffline = false;
       const show = () =>
         setMessages((current) => [...(current ?? []).filter((message) => !shownAs.has(message.id)), reply]);
       try {
         for await (const event of streamReply(outgoing, controller.signal)) {
           if (event.type === "start") {
-            failure = REPLY_INCOMPLETE;
-            kind = "incomplete";
+            hasBegun = true;
             shownAs.add(event.messageId);
             conversationId.current = event.conversation_id;
             setChosenId(event.conversation_id);
           }
           if (event.type === "tool-input-available") toolNames.set(event.toolCallId, event.toolName);
-          if (event.type === "error") {
-            failure = event.errorText;
-            kind = "failed";
-          }
-          if (event.type === "finish" && kind !== "failed") failure = null;
           reply = applyStreamEvent(reply, event);
+          if (event.type === "finish") failure = null;
           show();
           if (event.type === "tool-output-available") {
             const toolName = toolNames.get(event.toolCallId) ?? "";
@@ -98,7 +88,7 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
       } catch (error) {
         failure = errorMessage(error);
         const status = error instanceof ApiError ? error.status : null;
-        if (status === 0 && kind === "unsent") kind = "offline";
+        isOffline = status === 0;
         if (status === 401) {
           onSignedOut(outgoing.message);
           const id = sentId(outgoing.idempotencyKey);
@@ -109,12 +99,14 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
       if (answering.current !== controller) return;
       answering.current = null;
       setIsAnswering(false);
-      if (controller.signal.aborted) {
+      const wasStopped = controller.signal.aborted;
+      if (wasStopped || (failure !== null && hasBegun)) {
+        reply = { ...reply, state: wasStopped ? "stopped" : "interrupted" };
         show();
-        setStoppedId(reply.id);
+      } else if (failure !== null) {
+        addUnanswered({ outgoing, reason: failure, kind: isOffline ? "offline" : "refused" });
       }
-      if (failure !== null || controller.signal.aborted) onInterrupted();
-      if (failure !== null && !controller.signal.aborted) addUnanswered({ outgoing, reason: failure, kind });
+      if (failure !== null || wasStopped || reply.state === "failed") onInterrupted();
       void queryClient.invalidateQueries({ queryKey: conversationsKey, exact: true });
     },
     [queryClient, addUnanswered, removeUnanswered, onToolResult, onInterrupted, onSignedOut],
@@ -130,27 +122,34 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
     [deliver],
   );
 
-  /** Sends a message that was not sent, requests the rest of its reply, or sends it again after a failure. */
-  const retry = useCallback(
-    (failed: Unanswered) => {
-      const { outgoing, kind } = failed;
-      if (kind === "failed") {
-        removeUnanswered(outgoing.idempotencyKey);
-        return send(outgoing.message);
-      }
+  /** Sends a message again that was not sent. */
+  const resend = useCallback(
+    ({ outgoing }: Unanswered) => {
       const id = sentId(outgoing.idempotencyKey);
-      setMessages((current) => {
-        if (isUnsent(failed)) {
-          // It comes after the messages that were sent meanwhile, as on the server.
-          return [...(current ?? []).filter((message) => message.id !== id), sentMessage(outgoing)];
-        }
-        const sent = current?.findIndex((message) => message.id === id) ?? -1;
-        return sent < 0 ? current : (current ?? []).slice(0, sent + 1);
-      });
+      // It comes after the messages that were sent meanwhile, as on the server.
+      setMessages((current) => [
+        ...(current ?? []).filter((message) => message.id !== id),
+        sentMessage(outgoing),
+      ]);
       // The first message of a conversation may have failed before another one started the conversation.
       return deliver({ ...outgoing, conversationId: outgoing.conversationId ?? conversationId.current });
     },
-    [deliver, removeUnanswered, send],
+    [deliver],
+  );
+
+  /** Requests the rest of an interrupted reply, or answers the same message again after a failure. */
+  const retry = useCallback(
+    (said: Message, reply: Message) => {
+      if (said.idempotency_key === null) return;
+      const outgoing = {
+        message: said.parts.map((part) => (part.type === "text" ? part.text : "")).join(""),
+        conversationId: conversationId.current,
+        idempotencyKey: said.idempotency_key,
+        retry: true,
+      };
+      return deliver(outgoing, reply);
+    },
+    [deliver],
   );
 
   useEffect(() => {
@@ -162,15 +161,19 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
       );
       for (const each of waiting) {
         if (answering.current) return;
-        await retry(each);
+        await resend(each);
       }
     };
     const onOnline = () => void sendAll();
     window.addEventListener("online", onOnline);
     return () => window.removeEventListener("online", onOnline);
-  }, [latestUnanswered, retry]);
+  }, [latestUnanswered, resend]);
 
-  const stop = useCallback(() => answering.current?.abort(), []);
+  const stop = useCallback(() => {
+    // Without this the server takes the closed connection for a lost one.
+    if (conversationId.current) void stopReply(conversationId.current).catch(() => undefined);
+    answering.current?.abort();
+  }, []);
 
   const show = useCallback((id: string | null) => {
     answering.current?.abort();
@@ -188,7 +191,7 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
         if (kind === "account") return;
         if (kind !== "tasks") void queryClient.invalidateQueries({ queryKey: conversationsKey, exact: true });
         const current = conversationId.current;
-        // A message without a complete reply is more than the server knows.
+        // A message that was not sent is more than the server knows.
         if (!current || answering.current || latestUnanswered().length > 0) return;
         // A change of tasks may be an undo of what a receipt shows.
         if (kind !== "tasks" && (id ?? current) !== current) return;
@@ -208,7 +211,6 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
     const current = messages ?? [];
     const missing = unanswered.all.filter(
       (each) =>
-        isUnsent(each) &&
         each.outgoing.conversationId === (wantedId ?? null) &&
         !current.some(({ id }) => id === sentId(each.outgoing.idempotencyKey)),
     );
@@ -225,9 +227,9 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
     loadError: messages === null && error ? errorMessage(error) : null,
     reload: () => void (list.isError ? list.refetch() : stored.refetch()),
     isAnswering,
-    stoppedId,
     unanswered: unanswered.all,
     send,
+    resend,
     retry,
     stop,
     open: show,
@@ -237,7 +239,8 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
 
 /** Returns the stored messages, or those shown if they are the same, which have ids of this window. */
 function newest(shown: Message[], stored: Message[]): Message[] {
-  const contents = (messages: Message[]) => messages.map(({ role, parts }) => [role, textOf(parts)]);
+  const contents = (messages: Message[]) =>
+    messages.map(({ role, state, parts }) => [role, state, textOf(parts)]);
   return JSON.stringify(contents(shown)) === JSON.stringify(contents(stored)) ? shown : stored;
 }
 

@@ -45,6 +45,8 @@ export interface components {
       message: string;
       conversation_id?: string | null;
       idempotency_key?: string | null;
+      /** @default false */
+      retry?: boolean;
       /** @default UTC */
       time_zone?: string;
     };
@@ -107,6 +109,9 @@ export interface components {
       /** @enum {string} */
       role: "user" | "assistant";
       agent: string | null;
+      model: string | null;
+      state: ("running" | "finished" | "stopped" | "interrupted" | "failed") | null;
+      idempotency_key: string | null;
       created_at: string;
       parts: {
         [key: string]: unknown;

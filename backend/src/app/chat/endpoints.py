@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
 from app.accounts.dependencies import CurrentUserId
-from app.chat import service
-from app.chat.models import Message
+from app.chat import conversations, service
+from app.chat.models import Message, ReplyState
 from app.chat.parts import readable
 from app.chat.replies import RunningReplies, RunningReply, stream_stored
 from app.chat.schemas import (
@@ -19,6 +19,7 @@ from app.chat.schemas import (
     ConversationUpdate,
     MessageOut,
 )
+from app.database import utc_now
 from app.dependencies import DatabaseDep, SettingsDep
 
 router = APIRouter(prefix="/api", tags=["chat"])
@@ -40,7 +41,7 @@ async def chat(
 ) -> StreamingResponse:
     """Send a message to the agent and stream its reply as server-sent events.
 
-    A complete reply ends with a `finish` part. If the stream ends with an `abort` part, or without either
+    A reply that is complete, failed or stopped ends with a `finish` part. If the stream ends with an `abort` part, or without either
     part, resume the reply by sending the same message with the same `idempotency_key`: the stream repeats
     the existing parts and continues, and no action runs twice. Returns 409 while the reply is still in
     progress on another connection.
@@ -68,7 +69,7 @@ async def list_conversations(
     cursor: Cursor = None,
 ) -> ConversationPage:
     """List your conversations, most recently used first."""
-    items, next_cursor = await service.list_conversations(database, user_id, limit=limit, cursor=cursor)
+    items, next_cursor = await conversations.list_conversations(database, user_id, limit=limit, cursor=cursor)
     return ConversationPage(
         items=[ConversationOut.model_validate(item) for item in items], next_cursor=next_cursor
     )
@@ -83,7 +84,7 @@ async def get_conversation(
     cursor: Cursor = None,
 ) -> ConversationDetail:
     """Retrieve a conversation with its latest messages. Use the cursor to retrieve earlier messages."""
-    conversation, messages, undone, previous_cursor = await service.read_conversation(
+    conversation, messages, undone, previous_cursor = await conversations.read_conversation(
         database, user_id, conversation_id, cursor=cursor, undone_among=request.app.state.undone_among
     )
     return ConversationDetail(
@@ -98,9 +99,30 @@ def _message_out(message: Message, undone: set[str]) -> MessageOut:
         id=message.id,
         role="user" if message.role == "user" else "assistant",
         agent=message.agent,
+        model=message.model,
+        state=_state_of(message),
+        idempotency_key=message.idempotency_key,
         created_at=message.created_at,
         parts=readable(message.parts, undone),
     )
+
+
+def _state_of(message: Message) -> ReplyState | None:
+    """Return the state of a reply. One whose server was killed may not be marked yet."""
+    is_abandoned = message.state == ReplyState.RUNNING and (
+        message.leased_until is None or message.leased_until < utc_now()
+    )
+    return ReplyState.INTERRUPTED if is_abandoned else message.state
+
+
+@router.post("/conversations/{conversation_id}/stop", status_code=204)
+async def stop_reply(
+    request: Request, user_id: CurrentUserId, database: DatabaseDep, conversation_id: ConversationId
+) -> None:
+    """Stop the reply in progress, whichever server generates it. Its actions so far are kept."""
+    reply_id = await service.stop_reply(database, user_id, conversation_id)
+    if reply_id is not None:
+        request.app.state.replies.stop(reply_id)
 
 
 @router.patch("/conversations/{conversation_id}")
@@ -111,7 +133,7 @@ async def rename_conversation(
     changes: ConversationUpdate,
 ) -> ConversationOut:
     """Rename a conversation."""
-    conversation = await service.rename_conversation(database, user_id, conversation_id, changes.title)
+    conversation = await conversations.rename_conversation(database, user_id, conversation_id, changes.title)
     return ConversationOut.model_validate(conversation)
 
 
@@ -120,4 +142,4 @@ async def delete_conversation(
     user_id: CurrentUserId, database: DatabaseDep, conversation_id: ConversationId
 ) -> None:
     """Delete a conversation. The tasks it created are kept."""
-    await service.delete_conversation(database, user_id, conversation_id)
+    await conversations.delete_conversation(database, user_id, conversation_id)

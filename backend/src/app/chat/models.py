@@ -21,11 +21,16 @@ class Role(StrEnum):
 
 
 class ReplyState(StrEnum):
-    """The state of a reply. Its actions are stored in every state."""
+    """The state of a reply. Its actions are stored in every state.
+
+    The user stopped a `stopped` reply. An `interrupted` one lost its connection, its server or its database,
+    and a `failed` one its agent: both can be resumed.
+    """
 
     RUNNING = "running"
     FINISHED = "finished"
     STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
     FAILED = "failed"
 
 

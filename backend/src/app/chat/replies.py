@@ -3,8 +3,8 @@
 The agent runs in its own task, because the stream belongs to a connection that may close at any time. No
 transaction is open while an agent runs.
 
-A reply can be interrupted: the user presses Stop or loses the connection, the server stops or is killed, or
-the database becomes unavailable. Its actions so far are stored, and the same message with the same key
+A reply can be interrupted: the user loses the connection, the server stops or is killed, or the database
+becomes unavailable. The user can also stop it. Its actions so far are stored, and the same message with the same key
 resumes the reply on any server. No action runs twice, because each tool call is stored before it runs, and
 its result is stored under its id. The stream of an interrupted reply ends with an `abort` part instead of
 `finish`, or with neither if the server can no longer send it.
@@ -50,6 +50,7 @@ from app.chat.service import (
     REPLY_LIMIT_S,
     AcceptedMessage,
     ReplyLostError,
+    ReplyStoppedError,
     StoredReply,
     renew_lease,
     save_reply,
@@ -83,6 +84,9 @@ class _Ending:
 
     state: ReplyState
     parts: tuple[StreamPart, ...]
+
+
+_STOPPED = _Ending(ReplyState.STOPPED, (FINISH,))
 
 
 async def stream_stored(reply: StoredReply) -> AsyncIterator[bytes]:
@@ -122,6 +126,12 @@ class RunningReplies:
         finally:
             self._replies.discard(reply)
 
+    def stop(self, reply_id: str) -> None:
+        """Stop a reply for its user, if this process generates it."""
+        for reply in self._replies:
+            if reply.id == reply_id:
+                reply.stop()
+
     def interrupt(self) -> None:
         """Interrupt all streams for a shutdown. Another server resumes the replies."""
         self._is_stopping = True
@@ -159,7 +169,17 @@ class RunningReply:
         self._reply = Reply(accepted.begun)
         self._parts: asyncio.Queue[StreamPart | None] = asyncio.Queue(maxsize=64)
         self._answering: asyncio.Task[_Ending] | None = None
-        self._is_interrupted = False
+        self._is_interrupted = self._is_stopped = False
+
+    @property
+    def id(self) -> str:
+        """The id of the reply."""
+        return self._accepted.reply_id
+
+    def stop(self) -> None:
+        """Stop generating the reply because its user wishes so."""
+        self._is_stopped = True
+        self.interrupt()
 
     def interrupt(self) -> None:
         """Stop generating the reply and end its stream."""
@@ -206,7 +226,10 @@ class RunningReply:
         try:
             ending = await answering
         except asyncio.CancelledError:
-            ending = _Ending(ReplyState.STOPPED, (abort_part(_SHUTDOWN),))
+            if self._is_stopped:
+                ending = _STOPPED
+            else:
+                ending = _Ending(ReplyState.INTERRUPTED, (abort_part(_SHUTDOWN),))
         finally:
             lease.cancel()
         ending = await self._store_end(ending)
@@ -239,9 +262,11 @@ class RunningReply:
                     await self._take(TextDelta(("\n\n" if reply.ends_in_text else "") + question(held)))
         except (_DatabaseAwayError, ToolsUnavailableError):
             log.warning("reply interrupted", reason="database unavailable", agent=agent.name)
-            return _Ending(ReplyState.STOPPED, (abort_part(_DATABASE_AWAY),))
+            return _Ending(ReplyState.INTERRUPTED, (abort_part(_DATABASE_AWAY),))
         except ReplyLostError:
-            return _Ending(ReplyState.STOPPED, (abort_part(_LOST),))
+            return _Ending(ReplyState.INTERRUPTED, (abort_part(_LOST),))
+        except ReplyStoppedError:
+            return _STOPPED
         except TimeoutError:
             log.warning("reply timed out", agent=agent.name)
             await self._fail("This took too long, so I stopped. The changes made so far are kept.")
@@ -299,4 +324,7 @@ class RunningReply:
             await asyncio.sleep(RENEWAL_S)
             # An expired lease is detected before the next tool call, where it matters.
             with suppress(SQLAlchemyError, TimeoutError, ReplyLostError):
-                await renew_lease(self._database, self._accepted)
+                try:
+                    await renew_lease(self._database, self._accepted)
+                except ReplyStoppedError:
+                    self.stop()

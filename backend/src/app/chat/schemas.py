@@ -31,8 +31,8 @@ def _without_nul(text: str) -> str:
 class ChatRequest(BaseModel):
     """A message to the agent.
 
-    A repeated `idempotency_key` returns the same reply and runs no action twice. `time_zone` applies to
-    dates in the message; it defaults to UTC.
+    A repeated `idempotency_key` returns the same reply and runs no action twice; with `retry`, it answers
+    again after a failure, too. `time_zone` applies to dates in the message; it defaults to UTC.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -55,6 +55,7 @@ class ChatRequest(BaseModel):
         ]
         | None
     ) = None
+    retry: bool = False
     time_zone: Annotated[str, Field(max_length=64), AfterValidator(_time_zone)] = "UTC"
 
 
@@ -90,11 +91,18 @@ class ConversationPage(BaseModel):
 
 
 class MessageOut(BaseModel):
-    """A message, with its parts in streaming order."""
+    """A message, with its parts in streaming order.
+
+    A reply has the `agent` that answered, its `model` if it has one, and its `state`. The same message with
+    its `idempotency_key` resumes a reply that was stopped or interrupted, and with `retry` one that failed.
+    """
 
     id: str
     role: Literal["user", "assistant"]
     agent: str | None
+    model: str | None
+    state: Literal["running", "finished", "stopped", "interrupted", "failed"] | None
+    idempotency_key: str | None
     created_at: Instant
     parts: list[dict[str, Any]]
 

@@ -1,44 +1,29 @@
-"""Conversation rules. Servers keep no state between two messages other than in the database."""
+"""Rules of messages and replies. Servers keep no state between two messages other than in the database."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, func, literal_column, or_, select, update
+from sqlalchemy import case, func, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.agents.protocol import Agent, HistoryMessage
+from app.chat.conversations import ConversationNotFoundError, find_conversation
 from app.chat.models import CONVERSATION_TITLE_LENGTH, Conversation, Message, ReplyState, Role
-from app.chat.parts import StoredPart, history_message, resumable, step_of
+from app.chat.parts import StoredPart, history_message, resumable
 from app.chat.schemas import ChatRequest
 from app.database import Database, new_id, utc_now
 from app.errors import KeyReusedError, RefusalError
-from app.instants import iso_instant
-from app.pagination import cursor_instant, decode_cursor, encode_cursor
 from app.ratelimits import Limit, RateLimiter
 
-UndoneAmong = Callable[[AsyncSession, str, Collection[str]], Awaitable[set[str]]]
 HISTORY_MESSAGES = 40
 """The maximum number of earlier messages that an agent receives."""
-MESSAGES_PER_PAGE = 200
 REPLY_LIMIT_S = 300
 """The maximum duration of a reply."""
 LEASE_S = 15.0
 """Another server may resume a reply whose lease has not been renewed for this long."""
-
-_NEWEST_FIRST = "updated desc"
-_BACKWARDS = "messages desc"
-
-
-class ConversationNotFoundError(RefusalError):
-    """The user has no conversation with this id."""
-
-    status = 404
-    title = "Conversation not found"
-    code = "conversation_not_found"
-    detail = "You have no conversation with this id."
 
 
 class ReplyInProgressError(RefusalError):
@@ -52,6 +37,10 @@ class ReplyInProgressError(RefusalError):
 
 class ReplyLostError(Exception):
     """This server no longer owns the reply: another server resumed it, or its conversation was deleted."""
+
+
+class ReplyStoppedError(Exception):
+    """The user stopped the reply, possibly through another server."""
 
 
 class TooManyMessagesError(RefusalError):
@@ -112,8 +101,8 @@ async def accept_message(
 ) -> AcceptedMessage | StoredReply:
     """Store a user's message and an empty reply to it.
 
-    For a repeated key, return the existing reply. If that reply was interrupted, because its server or the
-    user's connection was lost, return the message to resume.
+    For a repeated key, return the existing reply. If that reply was stopped or interrupted, or if it failed
+    and the request asks for a retry, return the message to resume.
 
     Raises:
         ConversationNotFoundError: when the user has no conversation with this id.
@@ -153,7 +142,7 @@ async def _accept(
         await session.flush()
         history: list[HistoryMessage] = []
     else:
-        conversation = await _find(session, user_id, request.conversation_id)
+        conversation = await find_conversation(session, user_id, request.conversation_id)
         conversation.updated_at = now
         history = await _history(session, conversation.id)
     message = Message(
@@ -163,7 +152,8 @@ async def _accept(
         role=Role.USER,
         parts=[{"type": "text", "text": request.message}],
         created_at=now,
-        idempotency_key=request.idempotency_key,
+        # Every reply can be resumed, also one to a message without a key.
+        idempotency_key=request.idempotency_key or new_id(),
     )
     session.add(message)
     await session.flush()
@@ -196,7 +186,7 @@ async def _reply_to(
     reply = await session.scalar(select(Message).where(Message.reply_to == message.id))
     if reply is None:
         raise ReplyInProgressError(retry_after_seconds=1)
-    if reply.state not in (ReplyState.RUNNING, ReplyState.STOPPED):
+    if reply.state == ReplyState.FINISHED or (reply.state == ReplyState.FAILED and not request.retry):
         return StoredReply(reply.conversation_id, reply.id, reply.agent, reply.model, reply.parts)
     if reply.state == ReplyState.RUNNING and reply.leased_until and reply.leased_until > utc_now():
         raise ReplyInProgressError(retry_after_seconds=1)
@@ -288,6 +278,7 @@ async def save_reply(
 
     Raises:
         ReplyLostError: when this server no longer owns the reply; nothing is stored.
+        ReplyStoppedError: when the user stopped the running reply.
     """
     leased_until = _lease() if state == ReplyState.RUNNING else None
     await _update(database, accepted, parts=list(parts), state=state, leased_until=leased_until)
@@ -298,102 +289,50 @@ async def renew_lease(database: Database, accepted: AcceptedMessage) -> None:
 
     Raises:
         ReplyLostError: when this server no longer owns the reply.
+        ReplyStoppedError: when the user stopped the reply.
     """
     await _update(database, accepted, leased_until=_lease())
 
 
 async def _update(database: Database, accepted: AcceptedMessage, **values: Any) -> None:
     mine = (Message.id == accepted.reply_id, Message.attempt == accepted.attempt)
+    if state := values.get("state"):
+        # A user's Stop is final for this attempt: the server may notice it later than the end of the reply.
+        values["state"] = case((Message.state == ReplyState.STOPPED, ReplyState.STOPPED), else_=state)
     async with database.transaction() as session:
-        statement = update(Message).where(*mine).values(**values).returning(Message.id)
-        if (await session.execute(statement)).one_or_none() is None:
-            raise ReplyLostError(accepted.reply_id)
+        statement = update(Message).where(*mine).values(**values).returning(Message.state)
+        stored = (await session.execute(statement)).one_or_none()
+    if stored is None:
+        raise ReplyLostError(accepted.reply_id)
+    if stored.state == ReplyState.STOPPED and state in (None, ReplyState.RUNNING):
+        raise ReplyStoppedError(accepted.reply_id)
 
 
-async def _find(session: AsyncSession, user_id: str, conversation_id: str) -> Conversation:
-    conversation = None
-    if "\0" not in conversation_id:
-        conversation = await session.scalar(
-            select(Conversation).where(Conversation.id == conversation_id, Conversation.user_id == user_id)
+async def stop_reply(database: Database, user_id: str, conversation_id: str) -> str | None:
+    """Stop the last reply of a conversation, and return its id if it was in progress or interrupted.
+
+    Raises:
+        ConversationNotFoundError: when the user has no conversation with this id.
+    """
+    async with database.transaction() as session:
+        conversation = await find_conversation(session, user_id, conversation_id)
+        replies = select(Message.id).where(
+            Message.conversation_id == conversation.id, Message.role == Role.ASSISTANT
         )
-    if conversation is None:
-        raise ConversationNotFoundError
-    return conversation
+        last = replies.order_by(Message.created_at.desc(), Message.id.desc()).limit(1).scalar_subquery()
+        is_open = Message.state.in_([ReplyState.RUNNING, ReplyState.INTERRUPTED])
+        statement = update(Message).where(Message.id == last, is_open)
+        stopped = statement.values(state=ReplyState.STOPPED, leased_until=None).returning(Message.id)
+        return await session.scalar(stopped.execution_options(synchronize_session=False))
 
 
-async def list_conversations(
-    database: Database, user_id: str, *, limit: int, cursor: str | None
-) -> tuple[Sequence[Conversation], str | None]:
-    """Return a page of the user's conversations, most recently used first, and the next cursor.
-
-    Raises:
-        InvalidCursorError: when the cursor does not belong to this list.
-    """
-    statement = select(Conversation).where(Conversation.user_id == user_id)
-    if cursor is not None:
-        key, row_id = decode_cursor(cursor, _NEWEST_FIRST)
-        instant = cursor_instant(key)
-        older = and_(Conversation.updated_at == instant, Conversation.id < row_id)
-        statement = statement.where(or_(Conversation.updated_at < instant, older))
-    statement = statement.order_by(Conversation.updated_at.desc(), Conversation.id.desc())
-    async with database.transaction(read_only=True) as session:
-        rows = (await session.scalars(statement.limit(limit + 1))).all()
-    items = rows[:limit]
-    if len(rows) <= limit:
-        return items, None
-    return items, encode_cursor(_NEWEST_FIRST, iso_instant(items[-1].updated_at), items[-1].id)
-
-
-async def read_conversation(
-    database: Database, user_id: str, conversation_id: str, *, cursor: str | None, undone_among: UndoneAmong
-) -> tuple[Conversation, Sequence[Message], set[str], str | None]:
-    """Return a conversation, its latest messages, oldest first, their undone steps and an earlier cursor.
-
-    `undone_among` asks another feature which steps are undone.
-
-    Raises:
-        ConversationNotFoundError: when the user has no conversation with this id.
-        InvalidCursorError: when the cursor does not belong to this conversation.
-    """
-    async with database.transaction(read_only=True) as session:
-        conversation = await _find(session, user_id, conversation_id)
-        statement = select(Message).where(Message.conversation_id == conversation.id)
-        if cursor is not None:
-            key, row_id = decode_cursor(cursor, _BACKWARDS)
-            instant = cursor_instant(key)
-            older = and_(Message.created_at == instant, Message.id < row_id)
-            statement = statement.where(or_(Message.created_at < instant, older))
-        statement = statement.order_by(Message.created_at.desc(), Message.id.desc())
-        rows = (await session.scalars(statement.limit(MESSAGES_PER_PAGE + 1))).all()
-        items = rows[:MESSAGES_PER_PAGE]
-        steps = {step for message in items for part in message.parts if (step := step_of(part))}
-        undone = await undone_among(session, user_id, steps)
-    if len(rows) <= MESSAGES_PER_PAGE:
-        return conversation, items[::-1], undone, None
-    previous = encode_cursor(_BACKWARDS, iso_instant(items[-1].created_at), items[-1].id)
-    return conversation, items[::-1], undone, previous
-
-
-async def rename_conversation(
-    database: Database, user_id: str, conversation_id: str, title: str
-) -> Conversation:
-    """Rename a conversation and return it.
-
-    Raises:
-        ConversationNotFoundError: when the user has no conversation with this id.
-    """
+async def mark_interrupted(database: Database) -> None:
+    """Mark the replies whose servers were killed, which are those with an expired lease."""
+    abandoned = (Message.state == literal_column("'running'"), Message.leased_until < utc_now())
     async with database.transaction() as session:
-        conversation = await _find(session, user_id, conversation_id)
-        conversation.title = title
-        return conversation
-
-
-async def delete_conversation(database: Database, user_id: str, conversation_id: str) -> None:
-    """Delete a conversation and its messages. The tasks it created are kept.
-
-    Raises:
-        ConversationNotFoundError: when the user has no conversation with this id.
-    """
-    async with database.transaction() as session:
-        conversation = await _find(session, user_id, conversation_id)
-        await session.execute(delete(Conversation).where(Conversation.id == conversation.id))
+        await session.execute(
+            update(Message)
+            .where(*abandoned)
+            .values(state=ReplyState.INTERRUPTED, leased_until=None)
+            .execution_options(synchronize_session=False)
+        )

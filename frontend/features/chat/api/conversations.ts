@@ -14,6 +14,11 @@ export async function listConversations(signal?: AbortSignal): Promise<Conversat
   return page.items;
 }
 
+/** Stops the reply in progress, also one that another server generates. */
+export async function stopReply(id: string): Promise<void> {
+  await callApi(`/api/conversations/${encodeURIComponent(id)}/stop`, { method: "POST" });
+}
+
 export function readConversation(id: string, signal?: AbortSignal): Promise<StoredConversation> {
   return callApi(`/api/conversations/${encodeURIComponent(id)}`, { signal });
 }

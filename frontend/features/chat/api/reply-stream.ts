@@ -19,6 +19,8 @@ export type OutgoingMessage = {
   conversationId: string | null;
   /** The same for every attempt to send the same message, so that it is answered once. */
   idempotencyKey: string;
+  /** Whether to answer again, even if the reply has failed. */
+  retry?: boolean;
 };
 
 /**
@@ -67,6 +69,7 @@ async function* requestReply(outgoing: OutgoingMessage, signal: AbortSignal): As
   const body: components["schemas"]["ChatRequest"] = {
     message: outgoing.message,
     idempotency_key: outgoing.idempotencyKey,
+    retry: outgoing.retry ?? false,
     time_zone: timeZone(),
     ...(outgoing.conversationId && { conversation_id: outgoing.conversationId }),
   };

@@ -6,18 +6,23 @@ import { createRef } from "react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { sampleTask } from "@/testing/sample-task";
 import { ChatPane } from "./chat-pane";
-import type { StreamEvent } from "../conversation";
+import { newMessage, newReply, type StreamEvent } from "../conversation";
 
 /** A fake chat server: stored conversations, and replies that the test streams step by step. */
 class Server {
   conversations: unknown[] = [];
   stored: Record<string, unknown> = {};
   readonly sent: { body: Record<string, unknown>; reply: Reply }[] = [];
+  readonly stopped: string[] = [];
   answer: "stream" | "offline" | number = "stream";
 
   fetch = async (path: string, init: RequestInit = {}): Promise<Response> => {
     if (path.startsWith("/api/conversations?"))
       return Response.json({ items: this.conversations, next_cursor: null });
+    if (path.endsWith("/stop")) {
+      this.stopped.push(path.split("/").at(-2) ?? "");
+      return new Response(null, { status: 204 });
+    }
     if (path.startsWith("/api/conversations/"))
       return Response.json(this.stored[path.split("/").at(-1) ?? ""]);
     const reply = new Reply(init.signal ?? null);
@@ -173,7 +178,7 @@ describe("a message", () => {
     reply.send(start, { type: "text-start", id: "t" }, { type: "text-delta", id: "t", delta: "Let me" });
     await waitFor(() => expect(log()).toHaveTextContent("Let me"));
     await userEvent.click(screen.getByRole("button", { name: "Stop" }));
-    await screen.findByText("Stopped.");
+    await screen.findByText("Stopped");
     expect(log()).toHaveTextContent("Let me");
     expect(screen.queryByRole("alert")).toBeNull();
     expect(onInterrupted).toHaveBeenCalled();
@@ -197,7 +202,7 @@ describe("Stop", () => {
     renderChat();
     await say("think");
     await userEvent.click(screen.getByRole("button", { name: "Stop" }));
-    expect(await screen.findByText("Stopped.")).toBeVisible();
+    expect(await screen.findByText("Stopped")).toBeVisible();
   });
 });
 
@@ -304,7 +309,7 @@ describe("an interrupted reply", () => {
     reply.send(start, { type: "text-delta", id: "t", delta: "Half" }, { type: "abort" });
     await waitFor(() => expect(log()).toHaveTextContent("Half"));
     await userEvent.click(screen.getByRole("button", { name: "Stop" }));
-    await screen.findByText("Stopped.", undefined, { timeout: 3_000 });
+    await screen.findByText("Stopped", undefined, { timeout: 3_000 });
     expect(server.sent).toHaveLength(1);
   });
 
@@ -328,15 +333,38 @@ describe("an interrupted reply", () => {
     expect(await screen.findByRole("alert")).toHaveTextContent("Not sent. No connection to the server.");
   });
 
-  it("is sent again with a new key after a failure that the server reported", async () => {
+  it("is answered again with the same key after a failure", async () => {
     renderChat();
     const { body, reply } = await say("add milk");
     reply.send(start, { type: "error", errorText: "The model is overloaded." });
     reply.finish();
-    expect(await screen.findByRole("alert")).toHaveTextContent("The model is overloaded.");
-    await userEvent.click(screen.getByRole("button", { name: "Send again" }));
-    await waitFor(() => expect(server.sent).toHaveLength(2));
-    expect(server.sent[1]?.body.idempotency_key).not.toBe(body.idempotency_key);
+    await waitFor(() => expect(log()).toHaveTextContent("The model is overloaded.Interrupted · Try again"));
+    await userEvent.click(screen.getByRole("button", { name: "Try again" }));
+    const again = await nextRequest(2);
+    expect(again.body).toMatchObject({ idempotency_key: body.idempotency_key, retry: true });
+    again.reply.send(start, { type: "text-delta", id: "t", delta: "Added." });
+    again.reply.finish();
+    await waitFor(() => expect(log()).toHaveTextContent("Added."));
+    expect(log()).not.toHaveTextContent("overloaded");
+    expect(within(log()).getAllByText("add milk")).toHaveLength(1);
+    expect(screen.queryByRole("button", { name: "Try again" })).toBeNull();
+  });
+
+  it("is marked and can go on after a reload", async () => {
+    const said = { ...newMessage("add milk", "k1"), id: "u1" };
+    const reply = { ...newReply("k1"), id: "m1", agent: "openai", model: "gpt-5" };
+    const conversation = { id: "c1", title: "add milk", created_at: "", updated_at: "" };
+    server.conversations = [conversation];
+    server.stored = { c1: { ...conversation, messages: [said, { ...reply, state: "interrupted" }] } };
+    renderChat();
+    await waitFor(() => expect(log()).toHaveTextContent("Interrupted"));
+    expect(log()).toHaveTextContent(/OpenAI · gpt-5 · \d\d:\d\d/);
+    await userEvent.click(screen.getByRole("button", { name: "Try again" }));
+    const { body } = await nextRequest(1);
+    expect(body).toMatchObject({ message: "add milk", idempotency_key: "k1", conversation_id: "c1" });
+    await userEvent.click(screen.getByRole("button", { name: "Stop" }));
+    await screen.findByText("Stopped");
+    expect(server.stopped).toEqual(["c1"]);
   });
 
   it("returns to the input when the session has ended", async () => {
@@ -353,7 +381,7 @@ describe("earlier conversations", () => {
     title: text,
     created_at: "2026-11-20T09:00:00Z",
     updated_at: "2026-11-20T09:00:00Z",
-    messages: [{ id: `${id}-1`, role: "user", agent: null, parts: [{ type: "text", text }] }],
+    messages: [{ ...newMessage(text, id), id: `${id}-1` }],
   });
 
   it("continue with the most recent one until the user starts a new one", async () => {

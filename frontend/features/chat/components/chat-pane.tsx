@@ -4,14 +4,13 @@ import { ArrowDown, PanelRightClose, SquarePen } from "lucide-react";
 import dynamic from "next/dynamic";
 import { Fragment, type RefObject, useRef } from "react";
 import { Button, IconButton } from "@/components/ui/button";
-import { classNames } from "@/components/ui/class-names";
 import { useDraft } from "@/lib/drafts";
 import type { Task } from "@/lib/task";
 import { Composer } from "./composer";
-import type { Message } from "../conversation";
+import { type Message, sentId } from "../conversation";
 import { agentLabel, MessageView, Waiting } from "./message-view";
 import { type ToolResult, useConversation } from "../use-conversation";
-import { isUnsent, sentId, type Unanswered } from "../unanswered";
+import type { Unanswered } from "../unanswered";
 import { useStickToEnd } from "../use-stick-to-end";
 
 const ConversationMenu = dynamic(
@@ -61,9 +60,9 @@ export function ChatPane({
     void chat.send(message);
   };
 
-  const agent = agentBefore(chat.messages, chat.messages.length);
+  const agent = chat.messages.findLast((message) => message.agent !== null);
   const lastId = chat.messages.at(-1)?.id;
-  const failures = failuresByTurn(chat.messages, chat.unanswered);
+  const unsent = new Map(chat.unanswered.map((each) => [sentId(each.outgoing.idempotencyKey), each]));
   const isEmpty = !chat.isLoading && !chat.loadError && chat.messages.length === 0;
   const isWaiting = chat.isAnswering && chat.messages.at(-1)?.role === "user";
 
@@ -103,15 +102,14 @@ export function ChatPane({
                   <MessageView
                     message={message}
                     isStreaming={chat.isAnswering && message.id === lastId && message.role === "assistant"}
-                    wasStopped={message.id === chat.stoppedId}
-                    showsAgent={message.agent !== agentBefore(chat.messages, index)}
+                    onRetry={index === chat.messages.length - 1 ? retryOf(chat.messages, chat) : undefined}
                     onShowTask={onShowTask}
                     onUndo={onUndo}
                   />
-                  <Failure
-                    unanswered={failures.get(message.id)}
+                  <NotSent
+                    unanswered={unsent.get(message.id)}
                     isBusy={chat.isAnswering}
-                    onRetry={(failed) => void chat.retry(failed)}
+                    onRetry={(failed) => void chat.resend(failed)}
                   />
                 </Fragment>
               ))}
@@ -155,57 +153,38 @@ export function ChatPane({
   );
 }
 
-/** Returns each failure by the last message of its turn: the user's message and what was received of the reply. */
-function failuresByTurn(
-  messages: readonly Message[],
-  unanswered: readonly Unanswered[],
-): ReadonlyMap<string, Unanswered> {
-  const failures = new Map<string, Unanswered>();
-  for (const each of unanswered) {
-    const sent = messages.findIndex(({ id }) => id === sentId(each.outgoing.idempotencyKey));
-    if (sent < 0) continue;
-    const next = messages.findIndex(({ role }, index) => index > sent && role === "user");
-    const last = messages[(next < 0 ? messages.length : next) - 1];
-    if (last) failures.set(last.id, each);
-  }
-  return failures;
+/** Returns the function that goes on with the last reply, unless its message is older than keys. */
+function retryOf(messages: readonly Message[], chat: ReturnType<typeof useConversation>) {
+  const [said, reply] = messages.slice(-2);
+  if (chat.isAnswering || said?.role !== "user" || said.idempotency_key === null || !reply) return undefined;
+  return () => void chat.retry(said, reply);
 }
 
-type FailureProps = {
+type NotSentProps = {
   unanswered: Unanswered | undefined;
   isBusy: boolean;
   onRetry: (unanswered: Unanswered) => void;
 };
 
-/** Tells why a message has no complete reply, and tries again. */
-function Failure({ unanswered, isBusy, onRetry }: FailureProps) {
+/** Tells why a message was not sent, and sends it again. */
+function NotSent({ unanswered, isBusy, onRetry }: NotSentProps) {
   if (!unanswered) return null;
-  const wasNotSent = isUnsent(unanswered);
   return (
     <div
       role="alert"
-      className={classNames(
-        "-mt-3 flex flex-wrap items-center gap-x-2 text-small text-danger",
-        wasNotSent && "justify-end text-right",
-      )}
+      className="-mt-3 flex flex-wrap items-center justify-end gap-x-2 text-right text-small text-danger"
     >
-      {wasNotSent && "Not sent. "}
-      {unanswered.reason}
+      Not sent. {unanswered.reason}
       <button
         type="button"
         className="font-medium underline disabled:opacity-55"
         disabled={isBusy}
         onClick={() => onRetry(unanswered)}
       >
-        {unanswered.kind === "incomplete" ? "Try again" : "Send again"}
+        Send again
       </button>
     </div>
   );
-}
-
-/** Returns the agent of the last reply before a message. */
-function agentBefore(messages: readonly Message[], index: number): string | null {
-  return messages.slice(0, index).findLast((message) => message.agent !== null)?.agent ?? null;
 }
 
 function Examples({ onChoose }: { onChoose: (example: string) => void }) {

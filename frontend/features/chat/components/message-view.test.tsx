@@ -2,6 +2,7 @@
 import { act, render, screen } from "@testing-library/react";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { sampleTask } from "@/testing/sample-task";
+import { newReply } from "../conversation";
 import { ReceiptView } from "./receipt-view";
 import { MessageView, Waiting } from "./message-view";
 
@@ -18,8 +19,9 @@ describe("a reply", () => {
     const { container } = render(
       <MessageView
         message={{
-          id: "m",
-          role: "assistant",
+          ...newReply("m"),
+          model: hostile,
+          state: "interrupted",
           agent: hostile,
           parts: [
             { type: "text", text: hostile },
@@ -34,8 +36,7 @@ describe("a reply", () => {
           ],
         }}
         isStreaming={false}
-        wasStopped={false}
-        showsAgent
+        onRetry={undefined}
         onShowTask={() => {}}
         onUndo={() => Promise.resolve(true)}
       />,

@@ -1,6 +1,7 @@
 "use client";
 
 import { memo, useEffect, useState } from "react";
+import { daysBetween, formatDue, formatTime } from "@/lib/calendar";
 import type { Task } from "@/lib/task";
 import type { Message } from "../conversation";
 import { ReceiptView } from "./receipt-view";
@@ -8,10 +9,8 @@ import { ReceiptView } from "./receipt-view";
 type MessageViewProps = {
   message: Message;
   isStreaming: boolean;
-  /** Whether the user stopped the reply. */
-  wasStopped: boolean;
-  /** Whether to name the agent: on the first reply, and when another agent takes over. */
-  showsAgent: boolean;
+  /** Goes on with a reply that was interrupted, or answers again after a failure; for the last reply only. */
+  onRetry: (() => void) | undefined;
   onShowTask: (task: Task) => void;
   onUndo: (task: Task, step: string) => Promise<boolean>;
 };
@@ -19,8 +18,7 @@ type MessageViewProps = {
 export const MessageView = memo(function MessageView({
   message,
   isStreaming,
-  wasStopped,
-  showsAgent,
+  onRetry,
   onShowTask,
   onUndo,
 }: MessageViewProps) {
@@ -39,8 +37,10 @@ export const MessageView = memo(function MessageView({
   }
   return (
     <div aria-busy={isStreaming || undefined}>
-      {showsAgent && message.agent && (
-        <div className="mb-0.5 text-small text-text-2">{agentLabel(message.agent)}</div>
+      {message.agent && (
+        <div className="mb-0.5 text-small text-text-2">
+          {agentLabel(message)} · <span className="whitespace-nowrap">{timeOf(message)}</span>
+        </div>
       )}
       {message.parts.map((part, index) =>
         part.type === "text" ? (
@@ -51,8 +51,21 @@ export const MessageView = memo(function MessageView({
           <ReceiptView key={part.toolCallId} part={part} onShowTask={onShowTask} onUndo={onUndo} />
         ),
       )}
-      {isStreaming && <Waiting progress={message} />}
-      {wasStopped && <p className="text-small text-text-2">Stopped.</p>}
+      {(isStreaming || message.state === "running") && <Waiting progress={message} />}
+      {message.state === "stopped" && <p className="text-small text-text-2">Stopped</p>}
+      {(message.state === "interrupted" || message.state === "failed") && (
+        <p className="text-small text-text-2">
+          Interrupted
+          {onRetry && (
+            <>
+              {" · "}
+              <button type="button" className="font-medium text-accent underline" onClick={onRetry}>
+                Try again
+              </button>
+            </>
+          )}
+        </p>
+      )}
     </div>
   );
 });
@@ -64,10 +77,17 @@ const providerNames: Record<string, string> = {
   openrouter: "OpenRouter",
 };
 
-/** Returns the label of an agent: "Offline agent", "OpenAI · gpt-5". */
-export function agentLabel(agent: string): string {
-  const [provider = "", ...model] = agent.split(" · ");
-  return [providerNames[provider] ?? provider, ...model].join(" · ");
+/** Returns the label of the agent that wrote a reply: "Offline agent", "OpenAI · gpt-5". */
+export function agentLabel({ agent, model }: Message): string {
+  const provider = providerNames[agent ?? ""] ?? agent ?? "";
+  return model ? `${provider} · ${model}` : provider;
+}
+
+/** Returns the time of a message: "14:05", "yesterday 14:05". */
+function timeOf({ created_at }: Message): string {
+  const at = new Date(created_at);
+  const now = new Date();
+  return daysBetween(now, at) === 0 ? formatTime(at) : formatDue(at, false, now);
 }
 
 const PATIENCE_SECONDS = 15;
