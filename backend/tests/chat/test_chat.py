@@ -267,7 +267,9 @@ async def test_a_reply_of_a_killed_server_is_interrupted(
     await change_reply(app, running, state=ReplyState.RUNNING, leased_until=lease)
     restarted = create_app(app.state.settings)
     async with restarted.router.lifespan_context(restarted), asyncio.timeout(10):
-        while await stored_state(app, interrupted) == ReplyState.RUNNING:
+        while True:
+            if await stored_state(app, interrupted) != ReplyState.RUNNING:
+                break
             await asyncio.sleep(0.01)
     assert await stored_state(app, interrupted) == ReplyState.INTERRUPTED
     assert await stored_state(app, running) == ReplyState.RUNNING, "another server still writes it"

@@ -41,10 +41,10 @@ async def chat(
 ) -> StreamingResponse:
     """Send a message to the agent and stream its reply as server-sent events.
 
-    A reply that is complete, failed or stopped ends with a `finish` part. If the stream ends with an `abort` part, or without either
-    part, resume the reply by sending the same message with the same `idempotency_key`: the stream repeats
-    the existing parts and continues, and no action runs twice. Returns 409 while the reply is still in
-    progress on another connection.
+    A reply that is complete, failed or stopped ends with a `finish` part. If the stream ends with an `abort`
+    part, or without either part, resume the reply by sending the same message with the same
+    `idempotency_key`: the stream repeats the existing parts and continues, and no action runs twice. Returns
+    409 while the reply is still in progress on another connection.
     """
     replies: RunningReplies = request.app.state.replies
     replies.check_room()

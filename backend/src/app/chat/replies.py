@@ -4,9 +4,9 @@ The agent runs in its own task, because the stream belongs to a connection that 
 transaction is open while an agent runs.
 
 A reply can be interrupted: the user loses the connection, the server stops or is killed, or the database
-becomes unavailable. The user can also stop it. Its actions so far are stored, and the same message with the same key
-resumes the reply on any server. No action runs twice, because each tool call is stored before it runs, and
-its result is stored under its id. The stream of an interrupted reply ends with an `abort` part instead of
+becomes unavailable. The user can also stop it. Its actions so far are stored, and the same message with the
+same key resumes the reply on any server. No action runs twice, because each tool call is stored before it
+runs, and its result is stored under its id. The stream of an interrupted reply ends with `abort` instead of
 `finish`, or with neither if the server can no longer send it.
 """
 
