@@ -278,7 +278,8 @@ async def test_a_reply_of_a_killed_server_is_interrupted(
 
 async def stored_state(app: FastAPI, reply: list[Part]) -> ReplyState | None:
     async with app.state.database.transaction(read_only=True) as session:
-        return (await session.get_one(Message, reply[0]["messageId"])).state
+        message: Message = await session.get_one(Message, reply[0]["messageId"])
+        return message.state
 
 
 async def test_a_failed_reply_is_answered_again_on_request(

@@ -110,7 +110,7 @@ export interface components {
       role: "user" | "assistant";
       agent: string | null;
       model: string | null;
-      state: ("running" | "finished" | "stopped" | "interrupted" | "failed") | null;
+      state: components["schemas"]["ReplyState"] | null;
       idempotency_key: string | null;
       created_at: string;
       parts: {
@@ -207,6 +207,8 @@ export interface components {
     };
     /** @enum {string} */
     Priority: "low" | "medium" | "high";
+    /** @enum {string} */
+    ReplyState: "running" | "finished" | "stopped" | "interrupted" | "failed";
     /** @enum {string} */
     Status: "open" | "completed";
     TaskCreate: {

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from app.chat.models import CONVERSATION_TITLE_LENGTH, IDEMPOTENCY_KEY_LENGTH
+from app.chat.models import CONVERSATION_TITLE_LENGTH, IDEMPOTENCY_KEY_LENGTH, ReplyState
 from app.instants import Instant
 from app.text import any_text, one_line, refuse_controls, some_text
 
@@ -101,7 +101,7 @@ class MessageOut(BaseModel):
     role: Literal["user", "assistant"]
     agent: str | None
     model: str | None
-    state: Literal["running", "finished", "stopped", "interrupted", "failed"] | None
+    state: ReplyState | None
     idempotency_key: str | None
     created_at: Instant
     parts: list[dict[str, Any]]
