@@ -27,7 +27,7 @@ class Settings:
     no_color: bool
     force_color: bool
     command: str
-    """What people type before the name of a task."""
+    """Command that people type before the name of a task."""
     build_secrets: Mapping[str, Path]
     """Files for a build that end in no layer, by their names in the Dockerfiles."""
     bases: tuple[str, ...]

@@ -30,11 +30,11 @@ class Cause:
     what: str = ""
     """The message, where this says more than "PROGRAM failed"."""
     kind: str = ""
-    """What the caller chooses by: `unavailable` where nothing can be done with the program at all."""
+    """Kind for callers to choose by: `unavailable` if the program cannot be used at all."""
     requires: str = ""
     """A value without which this is not the cause, such as the host that DOCKER_HOST names."""
     groups: tuple[str, ...] = ()
-    """What the pattern's groups matched; set by `find`."""
+    """Matches of the pattern's groups; set by `find`."""
 
 
 def find(table: Sequence[Cause], output: str, **values: str) -> Cause | None:

@@ -29,13 +29,13 @@ class AutomationError(Exception):
         self.details = tuple(details)
         """Further lines, such as the end of a program's output."""
         self.remedies = tuple(remedies)
-        """What to try: commands or sentences."""
+        """Suggestions: commands or sentences."""
         self.shown = False
         """Whether a failed step has already shown the error."""
 
     @property
     def parts(self) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
-        """What happened, why, the details, and what to try."""
+        """All of it as text: the event, its cause, the details and the suggestions."""
         return self.what, self.why, self.details, self.remedies
 
 

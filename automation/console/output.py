@@ -44,7 +44,7 @@ class Console(ABC):
     """Shows events, from any thread. Raises OutputClosedError once when the reader has gone."""
 
     command = "invoke"
-    """What a person types before the name of a task."""
+    """Command that a person types before the name of a task."""
 
     def __init__(self, output: TextIO) -> None:
         self._output = output

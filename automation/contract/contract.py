@@ -7,7 +7,7 @@ from automation.contract.models import Backend, Frontend, Profile, Rules
 
 @dataclass(frozen=True)
 class Contract:
-    """What is required of a profile and of one of its services."""
+    """Requirements of a profile and of one of its services."""
 
     profile: Profile
     rules: Rules

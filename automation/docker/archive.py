@@ -82,12 +82,12 @@ class Archive(Generic[_T]):
 
     @property
     def history(self) -> tuple[str, ...]:
-        """What made each layer, in order, empty ones included."""
+        """Commands of the layers, in order, empty ones included."""
         return tuple(str(step.get("created_by", "")) for step in self.config.get("history", []))
 
     @cached_property
     def files(self) -> Mapping[str, File]:
-        """What a container sees, by path: later layers hide and delete what is below."""
+        """Files of a container, by path: later layers hide and delete those below."""
         return _flatten(self.layers)
 
     def is_executable(self, path: str) -> bool:

@@ -44,7 +44,7 @@ class Instruction:
     keyword: str
     """In capitals."""
     line: int
-    """Where it begins, counted from one."""
+    """Line of its start, counted from one."""
     flags: tuple[tuple[str, str], ...]
     """Names and values of the flags before the arguments, in order."""
     text: str
@@ -134,7 +134,7 @@ class Dockerfile:
     directives: Mapping[str, tuple[int, str]]
     """Line and value of each parser directive, by its name in small letters."""
     preamble: tuple[Instruction, ...]
-    """What precedes the first FROM."""
+    """Instructions before the first FROM."""
     stages: tuple[Stage, ...]
     """All in the order of the file; once resolved, those that the target needs."""
     arguments: Mapping[str, str | None]

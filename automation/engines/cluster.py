@@ -36,7 +36,7 @@ from automation.process.instance import State
 from automation.settings import Settings
 
 _TIMEOUT_SECONDS = 120.0
-"""How long pods may take to finish their work, and a namespace to become empty."""
+"""Limits for pods to finish their work, and for a namespace to become empty."""
 _INSTANCE = "--selector=app.kubernetes.io/instance="
 
 

@@ -47,7 +47,7 @@ class ComposeEngine(Engine):
 
     @property
     def _run(self) -> ComposeRun | None:
-        """What containers were started with from here, unless they were taken down since."""
+        """Settings of the containers that were started from here, unless they were taken down since."""
         run = self._store.read()
         return None if run is None or run.ended else run
 

@@ -52,7 +52,7 @@ class UpOptions:
 
 @dataclass(frozen=True)
 class Published:
-    """Where the services are reached on this machine. Only the frontend is for others: it proxies /api."""
+    """Addresses of the services on this machine. Only the frontend is for others: it proxies /api."""
 
     host: str
     """The address that the frontend listens on."""
@@ -117,7 +117,7 @@ class Status:
     place: str = ""
     """The release, for an engine that runs in several places."""
     drift: tuple[str, ...] = ()
-    """What was changed by hand since it was installed."""
+    """Changes made by hand since the installation."""
     restore: str = ""
     """The command that undoes these changes."""
 

@@ -56,7 +56,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class State:
-    """What exists of a plan."""
+    """Images of a plan that exist."""
 
     id: str = ""
     """The id of the image; empty if there is none."""
@@ -65,7 +65,7 @@ class State:
 
     @property
     def missing_work(self) -> str:
-        """What is to be done; empty for nothing."""
+        """Remaining work; empty for none."""
         if not self.id:
             return "build it"
         return f"tag it {', '.join(self.missing)}" if self.missing else ""

@@ -84,7 +84,7 @@ class Vertex:
 
     @property
     def detail(self) -> str:
-        """What it is doing: the bytes it transfers, or the last line it wrote."""
+        """Current activity: the bytes it transfers, or the last line it wrote."""
         moving = {name: transfer for name, transfer in self.transfers.items() if not transfer.done}
         if known := [transfer for transfer in moving.values() if transfer.total]:
             current = sum(transfer.current for transfer in known) / 10**6

@@ -58,7 +58,7 @@ class Measurement:
     compressed: int
     layers: tuple[Weighed, ...]
     groups: dict[str, int]
-    """What comes from the base, from the locks, and from this repository."""
+    """Size by origin: the base, the locks, and this repository."""
     packages: tuple[Weighed, ...]
     """The largest Python or npm packages."""
     files: tuple[Weighed, ...]

@@ -1,4 +1,4 @@
-"""What differs between a release as it runs and as it was rendered, and its repair.
+"""Drift: differences between a release as it runs and as it was rendered, and their repair.
 
 The API server completes the rendered objects with its defaults, in a dry run that replaces the ones that
 run. What then differs was changed by hand; helm upgrade leaves most of it, a further container for example.
@@ -35,7 +35,7 @@ _PLACED = (
     *("hostname", "nodeName", "preemptionPolicy", "priority", "serviceAccount", "serviceAccountName"),
     *("subdomain", "topologySpreadConstraints"),
 )
-"""What the cluster adds to the specification of a pod."""
+"""Values that the cluster adds to the specification of a pod."""
 
 
 @dataclass(frozen=True)

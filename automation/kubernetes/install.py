@@ -31,14 +31,14 @@ _THIS_MACHINE = {MINIKUBE: "host.minikube.internal", DOCKER_DESKTOP: "host.docke
 class Installed:
     revision: int
     address: str
-    """Where it answers from this machine, empty if it does not; without waiting, where it will answer."""
+    """Address from this machine, empty if it does not answer; without waiting, the expected one."""
     changed: bool
     seconds: float
 
 
 @dataclass(frozen=True)
 class _Before:
-    """What a failed installation is rolled back to."""
+    """Revision that a failed installation is rolled back to."""
 
     revisions: tuple[Revision, ...]
     serving: Revision | None

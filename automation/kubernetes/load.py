@@ -34,7 +34,7 @@ class Loaded:
     name: str
     pull_policy: str
     seconds: float
-    """How long loading it took, 0 if the cluster had it already."""
+    """Duration of loading it, 0 if the cluster had it already."""
 
     @property
     def values(self) -> dict[str, str]:

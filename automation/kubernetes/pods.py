@@ -42,9 +42,9 @@ class Pod:
     """Why the last container ended, as in OOMKilled or Error."""
     memory_limit: str = ""
     readiness_seconds: float = 0
-    """How long a container that has started may take to become ready; 0 until it has started."""
+    """Time limit for a started container to become ready; 0 until it has started."""
     failure_threshold: int = 0
-    """How often in a row the readiness probe may fail."""
+    """Failures in a row that the readiness probe allows."""
     probe_failures: int = 0
     version: int = 0
     """Grows with each change of the pod."""
@@ -161,7 +161,7 @@ class Availability:
     state: str
     """`healthy`, or the state of the pod that is the reason why not."""
     detail: str
-    """How many of its pods serve, and the state of a newer one that does not yet."""
+    """Number of its pods that serve, and the state of a newer one that does not yet."""
 
 
 def availability(rollout: Rollout, component: str) -> Availability | None:

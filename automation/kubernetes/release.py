@@ -1,4 +1,4 @@
-"""What a release is made from: the chart's values, the Secret and the namespace, none of somebody else."""
+"""Input of a release: the chart's values, the Secret and the namespace, none of somebody else."""
 
 import base64
 import hashlib
@@ -97,7 +97,7 @@ async def read_secret(kubectl: Kubectl, name: str) -> Mapping[str, str] | None:
 
 @dataclass(frozen=True)
 class Rendered:
-    """What the chart makes of the values of a request."""
+    """Objects that the chart renders from the values of a request."""
 
     objects: tuple[dict[str, Any], ...]
 
@@ -118,7 +118,7 @@ class Rendered:
 
     @property
     def rollout_seconds(self) -> float:
-        """How long an update may take: it replaces as many pods at once as the surge allows."""
+        """Time limit of an update, which replaces as many pods at once as the surge allows."""
         most = {
             found["spec"]["scaleTargetRef"]["name"]: found["spec"]["maxReplicas"]
             for found in self.objects

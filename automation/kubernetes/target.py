@@ -26,7 +26,7 @@ Confirm = Callable[[str], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asks for: which release, where, from which profile, and how to install it."""
+    """Request of a person: which release, where, from which profile, and how to install it."""
 
     namespace: str
     release: str = RELEASE
@@ -43,7 +43,7 @@ class Request:
     atomic: bool = False
     """Roll back if this revision does not become healthy."""
     timeout_seconds: float = 0
-    """How long to wait for the release; 0 for a time that fits its replicas."""
+    """Time limit for the release; 0 for one that fits its replicas."""
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Where the application is reached: from this machine and, if requested, from others."""
+"""Addresses of the application: from this machine and, if requested, from others."""
 
 import ipaddress
 import re
@@ -11,7 +11,7 @@ import psutil
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised here, not chosen
 _CONTAINER_NETWORKS = ("br-", "docker", "veth")
-"""How Docker names its interfaces. Other machines do not reach them, and each Compose project adds one."""
+"""Names of Docker's interfaces. Other machines do not reach them, and each Compose project adds one."""
 _THIS_MACHINE = {"localhost", LOOPBACK, "::1", "0.0.0.0"}  # noqa: S104 - recognised here, not chosen
 
 

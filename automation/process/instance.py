@@ -1,4 +1,4 @@
-"""What runs from one state directory: a record on disk, checked against the machine before it is believed.
+"""The instance that runs from one state directory: a record on disk, verified against the machine before use.
 
 An instance is alive exactly as long as its supervisor holds the lock, which the system releases even when the
 process is killed. The record names the supervisor and the addresses of its services.
@@ -43,14 +43,14 @@ class ServiceRecord:
     port: int
     process: Identity
     restarts: int = 0
-    """How often it was started again because it had ended."""
+    """Number of restarts after it had ended."""
     ended: str = ""
-    """How it ended the last time, and when: "was killed (signal 9) at 14:05"; empty if it never did."""
+    """Last end with its time: "was killed (signal 9) at 14:05"; empty if it never ended."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What the supervisor last wrote about itself."""
+    """Last state that the supervisor recorded."""
 
     mark: str
     """The mark that its processes carry in their environment."""

@@ -212,7 +212,7 @@ class Completed:
 
 
 class _Collected(asyncio.SubprocessProtocol):
-    """What a program writes, until it has ended and nothing holds its pipes any more."""
+    """Output of a program, until it has ended and nothing holds its pipes any more."""
 
     def __init__(self) -> None:
         self.written = {1: bytearray(), 2: bytearray()}

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 @dataclass(frozen=True)
 class Flag:
-    """How `--help` explains a flag; what is not a switch shows its `value` there."""
+    """Explanation of a flag in `--help`; a flag that is not a switch shows its `value` there."""
 
     help: str
     value: str = "NAME"
@@ -26,14 +26,15 @@ class Flag:
 
 @dataclass(frozen=True)
 class Number(Flag):
-    """A flag that takes a whole number, checked before the task runs; `--help` adds the default."""
+    """A flag that takes a whole number, checked before the task runs; `--help` names the default."""
 
     unit: str = ""
     lowest: int = 0
     highest: int = 0
 
     def text(self, default: int) -> str:
-        return f"{self.help.removesuffix('.')} (default: {default})."
+        named = "(default" in self.help
+        return self.help if named else f"{self.help.removesuffix('.')} (default: {default})."
 
     def read(self, option: str, given: str, default: int) -> int:
         from automation.console.errors import whole_number

@@ -30,7 +30,7 @@ from automation.contract.contract import Contract
 from automation.contract.models import SERVICES
 
 STATIC, IMAGE, LIVE = "static", "image", "live"
-"""What a check looks at: the files, what was built from them, and what runs."""
+"""Groups of checks: the files, the images built from them, and running containers."""
 
 _FIGURE = re.compile(r"\{((?:profile|rules|service|name)\b[\w.]*)\}")
 _MODULES = (
@@ -53,7 +53,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found."""
+    """Result of a check."""
 
     required: str
     """The contract's value, or what the check's summary says."""
@@ -77,7 +77,7 @@ class Check:
     """The types of what it looks at, with the service where it is another's."""
     function: Callable[..., "Finding | Comparison"]
     remedy: str = ""
-    """How to fix what the function finds, unless its finding says it."""
+    """Fix for the function's finding, unless the finding has its own."""
     per_service: bool = True
     only: str = ""
     """The one service that it is about; empty for both."""

@@ -11,7 +11,7 @@ from typing import Any
 from automation.docker.dockerfile import Dockerfile, parse
 
 Document = dict[str, Any]
-"""What a program returned in JSON."""
+"""JSON object returned by a program."""
 Fact = tuple[str, Any]
 """A service, or an empty name for the whole profile, and an observation of it."""
 
@@ -250,7 +250,7 @@ class Pair(Observation):
 
 @dataclass(frozen=True)
 class Composition:
-    """What Compose would start with a combination of files, and the settings that it was given."""
+    """Services that Compose would start with a combination of files, and the given settings."""
 
     development: bool
     database: str
@@ -280,7 +280,7 @@ class Template:
 
 @dataclass(frozen=True)
 class Chart:
-    """What Helm renders with a set of values, by kind and name."""
+    """Objects that Helm renders with a set of values, by kind and name."""
 
     release: str
     development: bool  # with values-dev.yaml

@@ -1,4 +1,4 @@
-"""Who may run each operation of the OpenAPI document, with every kind of credentials.
+"""Authorization of each operation of the OpenAPI document, with every kind of credentials.
 
 An operation that is not in OPERATIONS fails the test: add a line that says who may run it, and how a valid
 call looks.
@@ -31,7 +31,7 @@ Access = Literal["anybody", "account", "session", "program"]
 
 @dataclass(frozen=True)
 class Operation:
-    """Who may run an operation, and the body of a valid call; `reads` is for a POST that changes nothing."""
+    """Permissions of an operation, and a valid body; `reads` is for a POST that changes nothing."""
 
     access: Access
     body: dict[str, Any] | None = None

@@ -62,7 +62,7 @@ BODIES: dict[str, dict[str, object]] = {
     "/api/conversations/{conversation_id}": {"title": "Groceries"},
 }
 STATEMENTS = 3
-"""How many statements succeed, at most, before one fails."""
+"""Number of statements that succeed, at most, before one fails."""
 
 
 class Fault:

@@ -1,1 +1,1 @@
-"""What images and tasks take on this machine: measured on request, never a test and never in CI."""
+"""Measures images and tasks on this machine: on request, never as a test and never in CI."""

@@ -56,7 +56,7 @@ _requests = itertools.count()
 
 @dataclass(frozen=True)
 class Load:
-    """What the API is measured under."""
+    """Load under which the API is measured."""
 
     runs: int
     requests: int

@@ -1,4 +1,4 @@
-"""What every measurement needs: a clone of the project whose images have names of their own, and a clock."""
+"""Tools of every measurement: a clone of the project whose images have names of their own, and a clock."""
 
 import json
 import os
@@ -27,7 +27,7 @@ class Measured:
     unit: str
     values: Sequence[float]
     floor: str = ""
-    """What the floor is; empty where there is none to be had."""
+    """Name of the floor; empty if there is none."""
     floor_values: Sequence[float] = ()
 
     @property

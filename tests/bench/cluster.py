@@ -1,4 +1,4 @@
-"""What a release takes in a cluster of minikube: bringing images, installing, upgrading, serving.
+"""Measures a release in a minikube cluster: bringing images, installing, upgrading, serving.
 
 Ports and addresses are those that the cluster chooses; everything is in a namespace of its own, which is
 deleted in the end, as are the images on the node.

@@ -1,4 +1,4 @@
-"""What building the images takes, and starting them."""
+"""Measures building the images, and starting them."""
 
 import http.client
 import re
@@ -19,7 +19,7 @@ SETTLED_S = 3.0
 
 @dataclass(frozen=True)
 class Language:
-    """How an image of a service runs nothing, and waits."""
+    """Command with which an image of a service runs nothing, and waits."""
 
     program: tuple[str, ...]
     nothing: str

@@ -1,4 +1,4 @@
-"""What a sensible model would do next, worked out from the conversation it is sent."""
+"""The next step of a sensible model, derived from the conversation."""
 
 import json
 import re

@@ -21,7 +21,7 @@ class FunctionCall:
 
 @dataclass(frozen=True)
 class Completion:
-    """What a model answers: words, or tool calls, or both."""
+    """Answer of a model: words, or tool calls, or both."""
 
     text: str = ""
     calls: tuple[FunctionCall, ...] = ()

@@ -18,7 +18,7 @@ from tests.mutants.edits import Document, Edit, edits
 
 DATA: dict[str, Any] = json.loads(Path(__file__).with_name("images.json").read_text(encoding="utf-8"))
 IMAGES: dict[str, dict[str, Document]] = DATA["images"]
-"""What `docker image inspect` says of the images of two profiles, with the variables by name."""
+"""Output of `docker image inspect` for the images of two profiles, with the variables by name."""
 SURVIVORS: dict[str, str] = DATA["survivors"]
 """Patterns of the edits that change nothing of what runs, with the reason."""
 CHECKS = [check for check in registered() if Config in check.needs and check.name != "tags"]

@@ -20,7 +20,7 @@ _OPEN = re.compile(
     r"|Deployment .*\.containers\.\w+\.(image(PullPolicy)?|env\.(NODE_IP|TRUSTED_ORIGINS))"
     r"|Deployment .*\.annotations\.(todo-chatbot/revision|checksum/\w+)"
 )
-"""What an installation sets by its images and settings, and what Helm keeps out of the manifest."""
+"""Values that an installation sets by its images and settings, or that Helm keeps out of the manifest."""
 
 
 @check(LIVE, remedy="invoke status   and   invoke logs   show what delays them")
@@ -74,7 +74,7 @@ def cluster_disruptions(released: Released) -> Finding:
 
 @check(LIVE, remedy="invoke helm-install{flags}   restores it", per_service=False)
 def cluster_unchanged(released: Released) -> Finding:
-    """What runs equals what was rendered: every object field by field, and every pod its template."""
+    """Running objects equal the rendered ones: every object field by field, and pods their template."""
     return no_problem(released.drift)
 
 

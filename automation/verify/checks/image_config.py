@@ -24,7 +24,7 @@ from automation.verify.gather.content import Content, accounts
 SHELLS = {"sh", "bash", "dash", "ash", "zsh", "busybox"}
 _INITS = {"tini", "tini-static", "dumb-init", "catatonit"}
 _PREPARING = {"nginx": ["launch"]}
-"""What the entry point runs before a program."""
+"""Programs that the entry point runs first."""
 _START_INTERVAL_SECONDS = 0.5
 _FIRST_YEAR = 2020
 """No source of this project is older; an earlier time comes from a clock that was never set."""

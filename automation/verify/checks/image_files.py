@@ -39,7 +39,7 @@ _BUILT = re.compile(
     r"|/usr/share/nginx/html/([\w.-]+/)?[\w.-]+\.(html|txt|svg|ico|png)"
     r"|/usr/share/nginx/html/_next/[\w.()\[\]/@~-]+\.(js|json|map|css|svg|ico|png|woff2?)"
 )
-"""What the build writes."""
+"""Files that the build writes."""
 _STANDARD = re.compile(r"/usr/local/lib/python3\.\d+/(?:lib-dynload/)?([\w-]+)[./].*")
 _SITE = re.compile(r".*?/site-packages/(.+)")
 _NODE = re.compile(r"/node_modules/((?:@[^/]+/)?[^/@.][^/]*)(?=/)")

@@ -1,4 +1,4 @@
-"""What is in an image: its files, and the texts and addresses in them that checks read."""
+"""Content of an image: its files, and the texts and addresses in them that checks read."""
 
 import io
 import re
@@ -28,7 +28,7 @@ _SECRETS = re.compile(
 
 @dataclass(frozen=True)
 class Searched:
-    """What was found in one file."""
+    """Findings in one file."""
 
     text: str = ""
     addresses: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class Searched:
 
 
 class Content(Archive[Searched]):
-    """What an image holds."""
+    """Content of an image."""
 
     @property
     def addresses(self) -> dict[str, str]:

@@ -76,7 +76,7 @@ class Inspector:
         ]
         config, history = (found.get(owner, ()) for owner in ("the configuration", "the history"))
         return image, ImageLeaks(
-            *(tuple(dict.fromkeys(map(str, each))) for each in ([*files, *layers], config, history))
+            *(tuple(dict.fromkeys(map(str, leaks))) for leaks in ([*files, *layers], config, history))
         )
 
 

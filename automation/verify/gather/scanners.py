@@ -24,7 +24,7 @@ _RANKS = {"critical": 9.0, "high": 7.0}
 
 @dataclass(frozen=True)
 class Scanner:
-    """How a scanner is asked for the critical and high vulnerabilities that an update fixes."""
+    """Command of a scanner for the critical and high vulnerabilities that an update fixes."""
 
     name: str
     command: tuple[str, ...]

@@ -12,7 +12,7 @@ import httpx2
 from automation.verify.facts import Document
 
 PATIENCE_SECONDS = 15.0
-"""How long a client is waited for that has begun a request and sends nothing more."""
+"""Time limit for a client that has begun a request and sends nothing more."""
 _LARGEST_BODY_BYTES = 2**20
 _CONNECTION = {"date", "connection", "transfer-encoding", "content-length", "last-modified", "accept-ranges"}
 """Headers of the answer's transport, and of the time at which a file was built."""

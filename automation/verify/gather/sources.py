@@ -75,8 +75,8 @@ async def leaks(
             return dict.fromkeys(("", *texts), failure)
 
     def lines(service: str, part: str) -> tuple[str, ...]:
-        each = sorted(found.get((service, part), ()), key=lambda leak: (leak.place, leak.line))
-        return tuple(dict.fromkeys(f"{leak}:{leak.line}" for leak in each))
+        leaks = sorted(found.get((service, part), ()), key=lambda leak: (leak.place, leak.line))
+        return tuple(dict.fromkeys(f"{leak}:{leak.line}" for leak in leaks))
 
     services = {name: Leaks(lines(name, "dockerfile"), lines(name, "context")) for name in texts}
     return {**services, "": Leaks(template=lines("", "template"), defaults=lines("", "defaults"))}

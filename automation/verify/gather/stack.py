@@ -29,7 +29,7 @@ class Running:
 
     @property
     def address(self) -> str:
-        """Where this machine reaches it."""
+        """Address for this machine."""
         return f"http://127.0.0.1:{self.port}"
 
     @property

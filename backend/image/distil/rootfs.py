@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 _MAX_LINKS = 40
-"""How many links in a row Linux follows."""
+"""Number of links in a row that Linux follows."""
 
 
 class DistilError(Exception):

@@ -1,4 +1,4 @@
-"""What texts of people may contain: the same rules for validation and for the OpenAPI document."""
+"""Rules for texts that people write, shared by validation and the OpenAPI document."""
 
 import re
 from typing import Any

@@ -12,7 +12,7 @@ from app.settings import Settings
 from backend.tests.accounts.conversation import ORIGIN, RECORDED, answers
 
 OTHER_METHODS = ("sign up by GET", "path by another method")
-"""What Better Auth answers with 404; HTTP has a status of its own for another method of a known path."""
+"""Better Auth answers these with 404; HTTP has a status of its own for another method of a known path."""
 
 
 def test_every_response_equals_better_auths(settings: Settings) -> None:

@@ -55,7 +55,7 @@ class Case:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a sentence did."""
+    """Effect of a sentence."""
 
     changes: list[str] = field(default_factory=list)
     reply: str = ""

@@ -1,4 +1,4 @@
-"""What two requests store at the same time is stored once, and what can never be stored fails at once."""
+"""Two requests that store the same at once store it once; a store that can never succeed fails at once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""What a write leaves on the disk: whole after a power loss, and closed to other users of the machine."""
+"""Writes on the disk are whole after a power loss, and closed to other users of the machine."""
 
 import asyncio
 import shutil

@@ -1,4 +1,4 @@
-"""What the dynamic loader reads of a program or a shared library."""
+"""Facts that the dynamic loader reads of a program or a shared library."""
 
 import functools
 from collections.abc import Mapping

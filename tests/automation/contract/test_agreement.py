@@ -106,7 +106,7 @@ VALUES = [
 
 @pytest.fixture(scope="module")
 def answers() -> dict[tuple[str, str], list[str]]:
-    """What the backend says about each value."""
+    """The backend's verdict on each value."""
     own = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "backend" / "src")}
     done = subprocess.run(
         [sys.executable, "-c", BACKEND, SECRET],

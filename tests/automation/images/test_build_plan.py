@@ -1,4 +1,4 @@
-"""What is built, and what it is called, before Docker is asked for anything."""
+"""Build plans: the images and their names, before Docker runs."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What is made of buildx's own words: recorded from real builds, or written where that is hard."""
+"""Progress read from buildx's output: recorded from real builds, or written where that is hard."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What the distiller copies, and what scanners and lawyers find in its output."""
+"""The distiller's output: the copied files, and the records for scanners and licences."""
 
 import os
 import re

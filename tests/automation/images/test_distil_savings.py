@@ -1,4 +1,4 @@
-"""What the distiller saves: libraries that the base has too, and symbols."""
+"""The distiller's savings: libraries that the base has too, and symbols."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a cluster says, understood: recorded from a real API server in each case, and read without one."""
+"""Answers of a cluster, recorded from a real API server in each case, and read without one."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What kubectl writes while it watches, read as it comes: one object a line, each as soon as it is there."""
+"""Output of a watching kubectl, read as it comes: one object a line, at once."""
 
 import asyncio
 import json

@@ -32,7 +32,7 @@ class Repository:
 
     @property
     def environ(self) -> dict[str, str]:
-        """What its tasks are run with."""
+        """Command that runs its tasks."""
         return {"PATH": os.pathsep.join((str(self.programs), self.project.environ["PATH"]))}
 
     def review(self, *arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:

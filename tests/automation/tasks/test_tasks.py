@@ -1,4 +1,4 @@
-"""What every task has in common: it is listed quickly, explains itself, and never shows a traceback."""
+"""Every task is listed quickly, explains itself, and never shows a traceback."""
 
 import json
 import os
@@ -66,6 +66,7 @@ def test_each_task_says_what_it_does_and_explains_every_flag(namespace: Collecti
     assert (task.__doc__ or "").endswith(".")
     arguments = task.get_arguments()
     assert [argument.name for argument in arguments if not argument.help] == []
+    assert [argument.help for argument in arguments if argument.help.count("(default") > 1] == []
     assert {"json", "debug"} <= {argument.name for argument in arguments}
 
 

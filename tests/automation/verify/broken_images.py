@@ -21,7 +21,7 @@ from tests.automation.verify.verified import (
 SHELL = File("/bin/sh", "link", 0o777, 0, 0, 0, "/bin/box")
 TYPESCRIPT = "/app/node_modules/typescript/package.json"
 HOME = "/root"
-"""Where a build step of an image, which root runs, leaves its caches."""
+"""Place of the caches of an image's build step, which root runs."""
 SITE = "/opt/venv/lib/python3.11/site-packages"
 
 

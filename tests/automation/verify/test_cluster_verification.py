@@ -27,7 +27,7 @@ Objects = dict[tuple[str, str], dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def rendered() -> Document:
-    """What Helm installed, without its hooks."""
+    """Objects that Helm installed, without its hooks."""
     helm = str(Path(sys.executable).with_name("helm"))
     chart = str(ROOT / "deploy/helm/todo-chatbot-chart")
     tags = [f"--set={service}.image.tag=0123456789ab" for service in ("backend", "frontend")]
@@ -38,7 +38,7 @@ def rendered() -> Document:
 
 @pytest.fixture(scope="module")
 def installed(rendered: Document) -> Objects:
-    """What an API server reports: the deployments, their pods and their budgets."""
+    """Report of an API server: the deployments, their pods and their budgets."""
     objects: Objects = {}
     for title, document in copy.deepcopy(rendered).items():
         kind, _, name = title.partition(" ")

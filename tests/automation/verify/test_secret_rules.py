@@ -189,11 +189,11 @@ OTHERS: dict[str, str | bytes] = {
     "/usr/lib/python3/site-packages/a/b.py": f"url = 'postgresql://todo:{RANDOM}@db.example/todo'",
     "/app/ignored.sh": f"export JWT_SECRET={WORDS} # kingfisher:ignore\n",
 }
-"""What only images have: programs, hostile names, and words that hide a line from the scanner."""
+"""Cases that only images have: programs, hostile names, and words that hide a line from the scanner."""
 EXAMPLES: dict[str, str | bytes] = {
     "/opt/venv/lib/python3.11/site-packages/a/networks.py": "# https://user:pass123word@example.com/",
 }
-"""What others write in the documentation of their packages."""
+"""Texts that others write in the documentation of their packages."""
 
 
 @pytest.mark.parametrize("place", [*PLANTED, *CONFIGS, *OTHERS])

@@ -166,7 +166,7 @@ def test_a_container_that_does_not_start_fails_its_checks_with_the_reason() -> N
 
 @dataclasses.dataclass
 class Reading:
-    """What has been read of a contract."""
+    """Keys of a contract that were read."""
 
     keys: set[str] = dataclasses.field(default_factory=set)
 

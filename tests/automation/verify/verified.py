@@ -55,7 +55,7 @@ KEY = "sk-proj-" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0z"
 ANSWERS: dict[str, Any] = json.loads((ROOT / "tests/mutants/serving.json").read_text(encoding="utf-8"))[
     "answers"
 ]
-"""What the web server of a static frontend answered."""
+"""Answers of the web server of a static frontend."""
 NGINX = {
     f"/etc/nginx/{path.name}": path.read_text(encoding="utf-8")
     for path in (ROOT / "frontend/image/nginx").glob("*.conf")

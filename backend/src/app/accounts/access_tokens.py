@@ -50,7 +50,7 @@ class AccessTokenNotFoundError(RefusalError):
 
 @dataclass(frozen=True)
 class Grant:
-    """What a valid token permits: the user whose tasks it opens, and its scope."""
+    """Permission of a valid token: the user whose tasks it opens, and its scope."""
 
     user_id: str
     scope: str

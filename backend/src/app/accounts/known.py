@@ -1,4 +1,4 @@
-"""What this server remembers between requests."""
+"""Memory of this server between requests."""
 
 from app.accounts.models import SigningKey
 
@@ -7,7 +7,7 @@ KNOWN = 10_000
 
 
 class Known:
-    """What this server remembers between requests because it never changes: no statement reads it again."""
+    """Facts that never change, remembered between requests: no statement reads them again."""
 
     def __init__(self) -> None:
         self._users: dict[str, str] = {}

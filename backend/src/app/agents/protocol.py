@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 JsonObject = dict[str, Any]
 Effect = Literal["reads", "adds", "changes", "removes"]
-"""What a tool may do at most to the tasks that exist."""
+"""Greatest effect of a tool on existing tasks."""
 
 
 @dataclass(frozen=True, slots=True)

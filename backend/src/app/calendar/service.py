@@ -18,7 +18,7 @@ from app.tasks.schemas import TaskQuery
 
 EVENTS = 2_000
 PAST = timedelta(days=366)
-"""How far back overdue tasks are in the calendar."""
+"""Age limit of overdue tasks in the calendar."""
 _READS = Limit(calls=30, window_s=60)
 _VERSION = 1
 """Part of the entity tag: raise it when the calendar of the same tasks changes."""

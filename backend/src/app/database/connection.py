@@ -52,7 +52,7 @@ class Driver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What must hold, at the moment of each statement, for a request to see or change anything.
+    """Condition, at the moment of each statement, for a request to see or change anything.
 
     `check` is called when a statement found nothing: it raises an exception if that is because the condition
     does not hold.

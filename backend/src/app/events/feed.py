@@ -25,7 +25,7 @@ STREAMS = 250
 STREAMS_PER_USER = 12
 HEARTBEAT_SECONDS = 15.0
 CHECK_SECONDS = 60.0
-"""How often a stream verifies that its session is active, besides when a session ends."""
+"""Interval at which a stream verifies that its session is active, besides when a session ends."""
 RETRY_SECONDS = 1.0
 MOST_SUBJECTS = 50
 """More changes at once are sent as one, without their subjects."""
@@ -46,7 +46,7 @@ class TooManyStreamsError(RefusalError):
 
 
 class _Stream:
-    """What a page has not received yet. Repeated changes of the same subject are one."""
+    """Changes that a page has not received yet. Repeated changes of the same subject are one."""
 
     def __init__(self) -> None:
         self._pending: _Subjects = {}

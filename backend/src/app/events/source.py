@@ -1,4 +1,4 @@
-"""Where the events come from: notifications of PostgreSQL, or else the table of events.
+"""Sources of events: notifications of PostgreSQL, or else the table of events.
 
 Both yield an empty list once nothing more can be missed, and then the events as they come.
 """

@@ -179,7 +179,7 @@ def _merged(run: Sequence[Piece], now: datetime) -> Found:
     day = _day(run, at, now)
     weekdays = list(dict.fromkeys(piece.weekday for piece in run if piece.weekday is not None))
     if len(weekdays) > 1:
-        first, *others = (WEEKDAYS[each].capitalize() for each in weekdays)
+        first, *others = (WEEKDAYS[weekday].capitalize() for weekday in weekdays)
         notes.append(f"A task has one date; I took {first} and left out {' and '.join(others)}.")
     if day is None:
         passed = at is not None and at <= now.time()

@@ -62,7 +62,7 @@ def priority_of(said: str) -> Priority:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a field stands in the sentence: code points from `start` to before `end`."""
+    """Place of a field in the sentence: code points from `start` to before `end`."""
 
     field: Field
     start: int

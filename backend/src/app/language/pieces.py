@@ -52,7 +52,7 @@ class Piece:
     problem: str | None = None
     """Why there is no such date. It matters only if the phrase counts as a date."""
     note: str | None = None
-    """What the phrase says that a task cannot hold."""
+    """Part of the phrase that a task cannot hold."""
 
 
 Reader = Callable[[re.Match[str], datetime], "Piece | None"]
@@ -93,10 +93,10 @@ def find_pieces(text: str, now: datetime) -> list[Piece]:
 
 
 def _matches(text: str, now: datetime) -> Iterator[Piece]:
-    for each in _RULES:
-        for match in each.pattern.finditer(text):
+    for rule in _RULES:
+        for match in rule.pattern.finditer(text):
             try:
-                piece = each.read(match, now)
+                piece = rule.read(match, now)
             except ImpossibleDateError as error:
                 piece = Piece(day=now.date(), problem=str(error))
             if piece is None:
@@ -104,7 +104,7 @@ def _matches(text: str, now: datetime) -> Iterator[Piece]:
             led = match["led"].lower().strip(" :")
             start = match.start()
             # The strength that a rule gives to a single match counts.
-            strength = each.strength if piece.strength is Strength.SURE else piece.strength
+            strength = rule.strength if piece.strength is Strength.SURE else piece.strength
             yield _placed(piece, start, match.end(), strength, led)
 
 

@@ -1,4 +1,4 @@
-"""What a recurrence rule of RFC 5545 means.
+"""The meaning of a recurrence rule of RFC 5545.
 
 Rules hold on the wall clock of a time zone: 8 o'clock stays 8 o'clock when the clocks change.
 """

@@ -1,1 +1,1 @@
-"""What a person prefers: the time zone and the first day of the week."""
+"""Preferences of a person: the time zone and the first day of the week."""

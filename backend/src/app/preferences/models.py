@@ -7,7 +7,7 @@ from app.database import Base
 
 
 class Preferences(Base):
-    """What a user prefers. A user without a row has the defaults."""
+    """Preferences of a user. A user without a row has the defaults."""
 
     __tablename__ = "preferences"
 

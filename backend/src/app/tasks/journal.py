@@ -33,7 +33,7 @@ from app.tasks.service import now_after
 
 Kind = Literal["added", "deleted", "completed", "reopened", "updated"]
 KEPT = timedelta(days=30)
-"""How long a change can be undone, and a deleted task restored."""
+"""Period in which a change can be undone and a deleted task restored."""
 
 
 class Change(Base):
@@ -59,7 +59,7 @@ class Change(Base):
 
 
 class UndoRequest(BaseModel):
-    """What to undo: a step, the last change of a task, or, without both, your last change."""
+    """The change to undo: a step, the last change of a task, or, without both, your last change."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{}, {"step": "Zk3…"}, {"task_id": "8fJ…"}]}

@@ -37,7 +37,7 @@ class ParseRequest(BaseModel):
 
 
 class ParsedSpan(BaseModel):
-    """Where a field stands in the text, from `start` to before `end`.
+    """Place of a field in the text, from `start` to before `end`.
 
     `start` and `end` count code points, as Python does; `utf16_start` and `utf16_end` count UTF-16 code
     units, the positions of JavaScript's strings.

@@ -56,7 +56,7 @@ class TaskRecord(TaskCreate):
 
 
 class ImportQuery(BaseModel):
-    """How to import a file.
+    """Options of an import.
 
     `preview` reads the file and imports nothing. `on_error` decides about rows that are not understood:
     `refuse` imports nothing, `skip` imports the others. `time_zone` is the zone of dates in words.
@@ -70,7 +70,7 @@ class ImportQuery(BaseModel):
 
 
 class ImportedRow(BaseModel):
-    """What there is to say about a row: a problem, or how it was understood."""
+    """Remark on a row: a problem, or how it was understood."""
 
     row: int = Field(description="The number of the row in a spreadsheet, or of the task in a JSON list.")
     title: str

@@ -1,4 +1,4 @@
-"""What the handlers of the offline agent have in common."""
+"""Shared parts of the offline agent's handlers."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass

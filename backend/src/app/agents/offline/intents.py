@@ -114,7 +114,7 @@ class Update:
     delay: tuple[int, str] | None = None
     clear_recurrence: bool = False
     otherwise: tuple[NewTask, ...] = ()
-    """What to add if there is no such task."""
+    """Task to add if there is no such task."""
     add_tags: tuple[str, ...] = ()
     remove_tags: tuple[str, ...] = ()
 

@@ -86,7 +86,7 @@ def describe_undo(output: JsonObject, now: datetime) -> str:
     """Describe what an undo put back."""
     lines = []
     # A step may change a task several times; the last change that it takes back decides.
-    for change in {each["title"]: each for each in output["changes"]}.values():
+    for change in {change["title"]: change for change in output["changes"]}.values():
         name = quoted(change["title"])
         match change["undone"]:
             case "added":
