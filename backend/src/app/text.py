@@ -10,6 +10,18 @@ _CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 _CONTROLS = re.compile(f"[{_CONTROL}]")
 
 
+def folded(text: str) -> str:
+    """Return text for searching, which ignores case."""
+    return text.casefold()
+
+
+def like_pattern(word: str) -> str:
+    """Return the pattern of LIKE, with the escape character `/`, for texts that contain a word."""
+    for character in ("/", "%", "_"):
+        word = word.replace(character, f"/{character}")
+    return f"%{word}%"
+
+
 def refuse_controls(value: object) -> object:
     """Return a value unchanged.
 

@@ -358,6 +358,65 @@ async def test_conversations_are_listed_renamed_and_deleted(ada: httpx2.AsyncCli
     assert len(await tasks(ada)) == 5, "the tasks stay"
 
 
+async def test_conversations_are_searched_by_title_and_text_in_any_script(
+    ada: httpx2.AsyncClient, signed_in: SignIn
+) -> None:
+    async def found(words: str, person: httpx2.AsyncClient = ada) -> list[str]:
+        answer = await person.get("/api/conversations", params={"q": words})
+        assert answer.status_code == 200, answer.text
+        return [item["id"] for item in answer.json()["items"]]
+
+    milk, street, kanji = Talk(ada), Talk(ada), Talk(ada)
+    await milk.say("add buy MILK 50% off")
+    await street.say("add Straße kehren")
+    await kanji.say("add 牛乳を買う")
+    await street.say("add call Ömer")
+    assert await found("mil") == [milk.id]
+    assert await found("buy milk added") == [milk.id], "also in the reply"
+    assert await found("STRASSE ömer") == [street.id]
+    assert await found("牛乳") == [kanji.id]
+    assert await found("50%") == [milk.id]
+    assert await found("_") == []
+    assert await found("milk ömer") == []
+    assert await found(" ") == [street.id, kanji.id, milk.id]
+    await ada.patch(f"/api/conversations/{milk.id}", json={"title": "Einkäufe"})
+    assert await found("EINKÄUFE") == [milk.id]
+    assert await found("milk", await signed_in("Bob")) == []
+    assert (await ada.get("/api/conversations", params={"q": "x" * 101})).status_code == 422
+
+
+async def test_the_last_message_can_be_replaced(ada: httpx2.AsyncClient, signed_in: SignIn) -> None:
+    first = await say(ada, "add buy milk", idempotency_key="k1")
+    where = {"conversation_id": first[0]["conversation_id"]}
+    await say(ada, "add buy bread", idempotency_key="k2", **where)
+    body = {"message": "add buy rye bread", "idempotency_key": "k3", **where}
+    for person, replaces, code in ((ada, "k1", "not_last_message"), (await signed_in("Bob"), "k2", "")):
+        refused = await person.post("/api/chat", json={**body, "replaces": replaces})
+        assert refused.status_code == (409 if code else 404)
+        assert refused.json()["code"] == (code or "conversation_not_found")
+    await say(ada, body["message"], idempotency_key="k3", replaces="k2", **where)
+    conversation = await ada.get(f"/api/conversations/{where['conversation_id']}")
+    states = [message["state"] for message in conversation.json()["messages"]]
+    assert states == [None, "finished", "replaced", "replaced", None, "finished"]
+    assert await tasks(ada) == ["Buy rye bread", "Buy bread", "Buy milk"], "its acts stay, and can be undone"
+    step = conversation.json()["messages"][3]["parts"][0]["output"]["step"]
+    assert (await ada.post("/api/undo", json={"step": step})).status_code == 200
+    assert await tasks(ada) == ["Buy rye bread", "Buy milk"]
+    # A retry of the replaced message runs nothing.
+    await say(ada, "add buy bread", idempotency_key="k2", retry=True)
+    assert await tasks(ada) == ["Buy rye bread", "Buy milk"]
+    alone = await ada.post("/api/chat", json={"message": "hello", "replaces": "k3"})
+    assert alone.status_code == 422
+
+
+async def test_an_agent_does_not_read_a_replaced_message(ada: httpx2.AsyncClient) -> None:
+    first = await say(ada, "add buy milk")
+    where = {"conversation_id": first[0]["conversation_id"]}
+    await say(ada, "add buy bread", idempotency_key="k2", **where)
+    await say(ada, "help", replaces="k2", **where)
+    assert text_of(await say(ada, "complete it", **where)) == "Done: ‘Buy milk’."
+
+
 async def test_a_long_conversation_is_paginated_from_its_end(app: FastAPI, ada: Person) -> None:
     talk = Talk(ada)
     await talk.say("help")

@@ -97,6 +97,10 @@ export function newMessage(text: string, idempotencyKey: string): Message {
   return { ...emptyMessage(), id: sentId(idempotencyKey), idempotency_key: idempotencyKey, parts };
 }
 
+/** Returns the text of a message. */
+export const textOf = ({ parts }: Message): string =>
+  parts.map((part) => (part.type === "text" ? part.text : "")).join("");
+
 export const sentId = (idempotencyKey: string) => `sent-${idempotencyKey}`;
 
 function emptyMessage(): Message {

@@ -7,7 +7,7 @@ import { onLiveEvent } from "@/lib/live-events";
 import { randomKey } from "@/lib/random-key";
 import { listConversations, readConversation, stopReply } from "./api/conversations";
 import { type OutgoingMessage, REPLY_INCOMPLETE, streamReply } from "./api/reply-stream";
-import { applyStreamEvent, type Message, newReply, sentId } from "./conversation";
+import { applyStreamEvent, type Message, newReply, sentId, textOf } from "./conversation";
 import { sentMessage, type Unanswered, useUnanswered } from "./unanswered";
 
 export const conversationsKey = ["conversations"] as const;
@@ -73,6 +73,7 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
           if (event.type === "start") {
             hasBegun = true;
             shownAs.add(event.messageId);
+            if (outgoing.replaces) setMessages((current) => markReplaced(current, outgoing.replaces!));
             conversationId.current = event.conversation_id;
             setChosenId(event.conversation_id);
           }
@@ -113,9 +114,14 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
   );
 
   const send = useCallback(
-    (message: string) => {
+    (message: string, replaces?: string) => {
       const conversation = conversationId.current;
-      const outgoing = { message, conversationId: conversation, idempotencyKey: randomKey() };
+      const outgoing = {
+        message,
+        conversationId: conversation,
+        idempotencyKey: randomKey(),
+        ...(replaces && { replaces }),
+      };
       setMessages((current) => [...(current ?? []), sentMessage(outgoing)]);
       return deliver(outgoing);
     },
@@ -142,7 +148,7 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
     (said: Message, reply: Message) => {
       if (said.idempotency_key === null) return;
       const outgoing = {
-        message: said.parts.map((part) => (part.type === "text" ? part.text : "")).join(""),
+        message: textOf(said),
         conversationId: conversationId.current,
         idempotencyKey: said.idempotency_key,
         retry: true,
@@ -237,15 +243,26 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
   };
 }
 
+/** Returns the messages with the one that has this key, and its reply, as replaced. */
+function markReplaced(messages: Message[] | null, key: string): Message[] {
+  const all = messages ?? [];
+  const said = all.findIndex(({ idempotency_key }) => idempotency_key === key);
+  return all.map((message, index) =>
+    said >= 0 && (index === said || (index === said + 1 && message.role === "assistant"))
+      ? { ...message, state: "replaced" }
+      : message,
+  );
+}
+
 /** Returns the stored messages, or those shown if they are the same, which have ids of this window. */
 function newest(shown: Message[], stored: Message[]): Message[] {
   const contents = (messages: Message[]) =>
-    messages.map(({ role, state, parts }) => [role, state, textOf(parts)]);
+    messages.map(({ role, state, parts }) => [role, state, contentsOf(parts)]);
   return JSON.stringify(contents(shown)) === JSON.stringify(contents(stored)) ? shown : stored;
 }
 
 /** Returns what a message says and does, and what of it was undone, without the names of its pieces. */
-function textOf(parts: Message["parts"]): string[] {
+function contentsOf(parts: Message["parts"]): string[] {
   return parts.map((part) =>
     part.type === "text" ? part.text : `${part.toolCallId} ${part.undone ?? false}`,
   );

@@ -45,6 +45,7 @@ export interface components {
       message: string;
       conversation_id?: string | null;
       idempotency_key?: string | null;
+      replaces?: string | null;
       /** @default false */
       retry?: boolean;
       /** @default UTC */
@@ -208,7 +209,7 @@ export interface components {
     /** @enum {string} */
     Priority: "low" | "medium" | "high";
     /** @enum {string} */
-    ReplyState: "running" | "finished" | "stopped" | "interrupted" | "failed";
+    ReplyState: "running" | "finished" | "stopped" | "interrupted" | "failed" | "replaced";
     /** @enum {string} */
     Status: "open" | "completed";
     TaskCreate: {

@@ -1,8 +1,8 @@
-"""The conversations of a user: list, read, rename and delete them."""
+"""The conversations of a user: list, search, read, rename and delete them."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.chat.models import Conversation, Message
@@ -11,6 +11,7 @@ from app.database import Database
 from app.errors import RefusalError
 from app.instants import iso_instant
 from app.pagination import cursor_instant, decode_cursor, encode_cursor
+from app.text import folded, like_pattern
 
 UndoneAmong = Callable[[AsyncSession, str, Collection[str]], Awaitable[set[str]]]
 MESSAGES_PER_PAGE = 200
@@ -44,15 +45,24 @@ async def find_conversation(session: AsyncSession, user_id: str, conversation_id
     return conversation
 
 
+def _contains(table: type[Conversation] | type[Message], word: str) -> ColumnElement[bool]:
+    return table.search_text.like(like_pattern(word), escape="/")
+
+
 async def list_conversations(
-    database: Database, user_id: str, *, limit: int, cursor: str | None
+    database: Database, user_id: str, *, words: str = "", limit: int, cursor: str | None
 ) -> tuple[Sequence[Conversation], str | None]:
     """Return a page of the user's conversations, most recently used first, and the next cursor.
+
+    With `words`, only conversations whose title or one of whose messages contains each of them.
 
     Raises:
         InvalidCursorError: when the cursor does not belong to this list.
     """
     statement = select(Conversation).where(Conversation.user_id == user_id)
+    for word in folded(words).split():
+        said = exists().where(Message.conversation_id == Conversation.id, _contains(Message, word))
+        statement = statement.where(or_(_contains(Conversation, word), said))
     if cursor is not None:
         key, row_id = decode_cursor(cursor, _NEWEST_FIRST)
         instant = cursor_instant(key)
@@ -107,7 +117,7 @@ async def rename_conversation(
     """
     async with database.transaction() as session:
         conversation = await find_conversation(session, user_id, conversation_id)
-        conversation.title = title
+        conversation.title, conversation.search_text = title, folded(title)
         return conversation
 
 

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import StreamingResponse
+from pydantic import BeforeValidator
 
 from app.accounts.dependencies import CurrentUserId
 from app.chat import conversations, service
@@ -21,6 +22,7 @@ from app.chat.schemas import (
 )
 from app.database import utc_now
 from app.dependencies import DatabaseDep, SettingsDep
+from app.text import any_text, refuse_controls
 
 router = APIRouter(prefix="/api", tags=["chat"])
 
@@ -67,9 +69,15 @@ async def list_conversations(
     database: DatabaseDep,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Cursor = None,
+    q: Annotated[str, Query(max_length=100), BeforeValidator(refuse_controls), any_text()] = "",
 ) -> ConversationPage:
-    """List your conversations, most recently used first."""
-    items, next_cursor = await conversations.list_conversations(database, user_id, limit=limit, cursor=cursor)
+    """List your conversations, most recently used first.
+
+    `q` has words that their titles or messages contain, in any script and ignoring case.
+    """
+    items, next_cursor = await conversations.list_conversations(
+        database, user_id, words=q, limit=limit, cursor=cursor
+    )
     return ConversationPage(
         items=[ConversationOut.model_validate(item) for item in items], next_cursor=next_cursor
     )

@@ -1,10 +1,18 @@
 """Request and response bodies of conversations. `app.chat.parts` defines the streamed parts."""
 
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from app.chat.models import CONVERSATION_TITLE_LENGTH, IDEMPOTENCY_KEY_LENGTH, ReplyState
 from app.instants import Instant
@@ -28,11 +36,21 @@ def _without_nul(text: str) -> str:
     return text
 
 
+_Key = Annotated[
+    str,
+    Field(min_length=1, max_length=IDEMPOTENCY_KEY_LENGTH),
+    BeforeValidator(refuse_controls),
+    any_text(),
+]
+
+
 class ChatRequest(BaseModel):
     """A message to the agent.
 
     A repeated `idempotency_key` returns the same reply and runs no action twice; with `retry`, it answers
-    again after a failure, too. `time_zone` applies to dates in the message; it defaults to UTC.
+    again after a failure, too. `replaces` is the key of the last message of the conversation, which the
+    user has edited: that message and its reply stay there, but agents do not read them, and its actions can
+    be undone as before. `time_zone` applies to dates in the message; it defaults to UTC.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -46,17 +64,16 @@ class ChatRequest(BaseModel):
     conversation_id: (
         Annotated[str, Field(max_length=64), BeforeValidator(refuse_controls), any_text()] | None
     ) = None
-    idempotency_key: (
-        Annotated[
-            str,
-            Field(min_length=1, max_length=IDEMPOTENCY_KEY_LENGTH),
-            BeforeValidator(refuse_controls),
-            any_text(),
-        ]
-        | None
-    ) = None
+    idempotency_key: _Key | None = None
+    replaces: _Key | None = None
     retry: bool = False
     time_zone: Annotated[str, Field(max_length=64), AfterValidator(_time_zone)] = "UTC"
+
+    @model_validator(mode="after")
+    def _replaces_in_a_conversation(self) -> Self:
+        if self.replaces is not None and self.conversation_id is None:
+            raise ValueError("replaces: needs the conversation_id of the message")
+        return self
 
 
 class ConversationUpdate(BaseModel):

@@ -11,7 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.agents.protocol import Agent, HistoryMessage
 from app.chat.conversations import ConversationNotFoundError, find_conversation
-from app.chat.models import CONVERSATION_TITLE_LENGTH, Conversation, Message, ReplyState, Role
+from app.chat.models import (
+    CONVERSATION_TITLE_LENGTH,
+    Conversation,
+    Message,
+    ReplyState,
+    Role,
+    search_text,
+)
 from app.chat.parts import StoredPart, history_message, resumable
 from app.chat.schemas import ChatRequest
 from app.database import Database, new_id, utc_now
@@ -33,6 +40,15 @@ class ReplyInProgressError(RefusalError):
     title = "Reply in progress"
     code = "reply_in_progress"
     detail = "This message is being answered. Ask again for the stored reply."
+
+
+class NotLastMessageError(RefusalError):
+    """The message to replace is not the last one of its conversation."""
+
+    status = 409
+    title = "Not the last message"
+    code = "not_last_message"
+    detail = "replaces: only the last message of a conversation can be replaced. Read the conversation again."
 
 
 class ReplyLostError(Exception):
@@ -107,6 +123,7 @@ async def accept_message(
     Raises:
         ConversationNotFoundError: when the user has no conversation with this id.
         ReplyInProgressError: when the message with this key is being answered.
+        NotLastMessageError: when the message to replace is not the last one.
         KeyReusedError: when the key belongs to a different message.
         TooManyMessagesError, TooManyRepliesError: when the message exceeds the user's limits.
     """
@@ -144,6 +161,8 @@ async def _accept(
     else:
         conversation = await find_conversation(session, user_id, request.conversation_id)
         conversation.updated_at = now
+        if request.replaces is not None:
+            await _replace(session, conversation.id, request.replaces)
         history = await _history(session, conversation.id)
     message = Message(
         id=new_id(),
@@ -177,6 +196,24 @@ async def _accept(
     return AcceptedMessage(conversation.id, reply.id, reply.attempt, message.created_at, history)
 
 
+async def _replace(session: AsyncSession, conversation_id: str, key: str) -> None:
+    """Mark the last message of a conversation, which has this key, and its reply as replaced.
+
+    Raises:
+        NotLastMessageError: when the last message has another key.
+        ReplyInProgressError: when it is being answered.
+    """
+    latest = select(Message).where(Message.conversation_id == conversation_id)
+    latest = latest.order_by(Message.created_at.desc(), Message.id.desc()).limit(2)
+    reply, message = [*(await session.scalars(latest)).all(), None, None][:2]
+    if message is None or reply is None or message.idempotency_key != key:
+        raise NotLastMessageError
+    if reply.state == ReplyState.RUNNING and reply.leased_until and reply.leased_until > utc_now():
+        raise ReplyInProgressError(retry_after_seconds=1)
+    message.state = reply.state = ReplyState.REPLACED
+    reply.leased_until = None
+
+
 async def _reply_to(
     session: AsyncSession, message: Message, request: ChatRequest, agent: Agent, limits: ChatLimits
 ) -> AcceptedMessage | StoredReply:
@@ -186,7 +223,8 @@ async def _reply_to(
     reply = await session.scalar(select(Message).where(Message.reply_to == message.id))
     if reply is None:
         raise ReplyInProgressError(retry_after_seconds=1)
-    if reply.state == ReplyState.FINISHED or (reply.state == ReplyState.FAILED and not request.retry):
+    is_over = reply.state in (ReplyState.FINISHED, ReplyState.REPLACED)
+    if is_over or (reply.state == ReplyState.FAILED and not request.retry):
         return StoredReply(reply.conversation_id, reply.id, reply.agent, reply.model, reply.parts)
     if reply.state == ReplyState.RUNNING and reply.leased_until and reply.leased_until > utc_now():
         raise ReplyInProgressError(retry_after_seconds=1)
@@ -253,7 +291,8 @@ async def _history(
     session: AsyncSession, conversation_id: str, *, before: Message | None = None
 ) -> list[HistoryMessage]:
     """Return a conversation's latest messages, or the latest before a given one, oldest first."""
-    statement = select(Message).where(Message.conversation_id == conversation_id)
+    is_current = Message.state.is_distinct_from(ReplyState.REPLACED)
+    statement = select(Message).where(Message.conversation_id == conversation_id, is_current)
     if before is not None:
         statement = statement.where(Message.created_at < before.created_at)
     statement = statement.order_by(Message.created_at.desc(), Message.id.desc()).limit(HISTORY_MESSAGES)
@@ -281,7 +320,8 @@ async def save_reply(
         ReplyStoppedError: when the user stopped the running reply.
     """
     leased_until = _lease() if state == ReplyState.RUNNING else None
-    await _update(database, accepted, parts=list(parts), state=state, leased_until=leased_until)
+    values = {"parts": list(parts), "search_text": search_text(parts)}
+    await _update(database, accepted, **values, state=state, leased_until=leased_until)
 
 
 async def renew_lease(database: Database, accepted: AcceptedMessage) -> None:
@@ -294,17 +334,20 @@ async def renew_lease(database: Database, accepted: AcceptedMessage) -> None:
     await _update(database, accepted, leased_until=_lease())
 
 
+_FINAL = (ReplyState.STOPPED, ReplyState.REPLACED)
+
+
 async def _update(database: Database, accepted: AcceptedMessage, **values: Any) -> None:
     mine = (Message.id == accepted.reply_id, Message.attempt == accepted.attempt)
     if state := values.get("state"):
         # A user's Stop is final for this attempt: the server may notice it later than the end of the reply.
-        values["state"] = case((Message.state == ReplyState.STOPPED, ReplyState.STOPPED), else_=state)
+        values["state"] = case((Message.state.in_(_FINAL), Message.state), else_=state)
     async with database.transaction() as session:
         statement = update(Message).where(*mine).values(**values).returning(Message.state)
         stored = (await session.execute(statement)).one_or_none()
     if stored is None:
         raise ReplyLostError(accepted.reply_id)
-    if stored.state == ReplyState.STOPPED and state in (None, ReplyState.RUNNING):
+    if stored.state in _FINAL and state in (None, ReplyState.RUNNING):
         raise ReplyStoppedError(accepted.reply_id)
 
 

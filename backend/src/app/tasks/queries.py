@@ -37,6 +37,7 @@ from app.instants import iso_instant
 from app.pagination import CursorValue, InvalidCursorError, cursor_instant, decode_cursor, encode_cursor
 from app.tasks.models import TITLE_LENGTH, Priority, Status, Task, TaskTag, tag_names
 from app.tasks.schemas import TaskQuery
+from app.text import folded, like_pattern
 
 _SORTS: dict[str, tuple[InstrumentedAttribute[Any], str]] = {
     "created": (Task.created_at, "desc"),
@@ -199,7 +200,7 @@ def shape_of(query: TaskQuery, overdue: Overdue | None) -> tuple[Shape, dict[str
     values["rows"] = query.limit + 1
     words = folded(query.q).split()
     for number, word in enumerate(words):
-        values[f"word{number}"] = f"%{_escaped(word)}%"
+        values[f"word{number}"] = like_pattern(word)
     if overdue is not None:
         values |= {"now": overdue.now, "today": overdue.today}
     descending = (query.order or _SORTS[query.sort][1]) == "desc"
@@ -261,20 +262,9 @@ def cursor_after(shape: Shape, row: Row) -> str:
     return encode_cursor(shape.order, key, row["id"])
 
 
-def folded(text: str) -> str:
-    """Return text for searching, which ignores case."""
-    return text.casefold()
-
-
 def title_key(title: str) -> str:
     """Return the text that sorts a title."""
     return folded(title)[:TITLE_LENGTH]
-
-
-def _escaped(word: str) -> str:
-    for character in ("/", "%", "_"):
-        word = word.replace(character, f"/{character}")
-    return word
 
 
 def _matching(shape: Shape) -> list[ColumnElement[bool]]:

@@ -32,7 +32,6 @@ from app.tasks.queries import (
     Shape,
     count_statement,
     cursor_after,
-    folded,
     index_terms,
     page_statement,
     shape_of,
@@ -40,6 +39,7 @@ from app.tasks.queries import (
     update_statement,
 )
 from app.tasks.schemas import TaskCreate, TaskOut, TaskQuery, TaskUpdate
+from app.text import folded
 
 Tags = frozenset[str] | None
 """The tags of the versions that a change applies to; None for all of them."""

@@ -14,6 +14,21 @@ export async function listConversations(signal?: AbortSignal): Promise<Conversat
   return page.items;
 }
 
+/** Returns the latest conversations whose titles or messages contain each word. */
+export async function findConversations(words: string, signal?: AbortSignal): Promise<ConversationSummary[]> {
+  const query = new URLSearchParams({ limit: "50", ...(words && { q: words }) });
+  return (await callApi<Schemas["ConversationPage"]>(`/api/conversations?${query}`, { signal })).items;
+}
+
+export function renameConversation(id: string, title: string): Promise<ConversationSummary> {
+  return callApi(`/api/conversations/${encodeURIComponent(id)}`, { method: "PATCH", body: { title } });
+}
+
+/** Deletes a conversation and its messages. The tasks stay. */
+export async function deleteConversation(id: string): Promise<void> {
+  await callApi(`/api/conversations/${encodeURIComponent(id)}`, { method: "DELETE" });
+}
+
 /** Stops the reply in progress, also one that another server generates. */
 export async function stopReply(id: string): Promise<void> {
   await callApi(`/api/conversations/${encodeURIComponent(id)}/stop`, { method: "POST" });

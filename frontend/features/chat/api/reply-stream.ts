@@ -19,6 +19,8 @@ export type OutgoingMessage = {
   conversationId: string | null;
   /** The same for every attempt to send the same message, so that it is answered once. */
   idempotencyKey: string;
+  /** The key of the last message, which this one replaces. */
+  replaces?: string;
   /** Whether to answer again, even if the reply has failed. */
   retry?: boolean;
 };
@@ -71,6 +73,7 @@ async function* requestReply(outgoing: OutgoingMessage, signal: AbortSignal): As
     idempotency_key: outgoing.idempotencyKey,
     retry: outgoing.retry ?? false,
     time_zone: timeZone(),
+    ...(outgoing.replaces && { replaces: outgoing.replaces }),
     ...(outgoing.conversationId && { conversation_id: outgoing.conversationId }),
   };
   const response = await openApi("/api/chat", { method: "POST", signal, body });

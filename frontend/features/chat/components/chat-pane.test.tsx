@@ -14,11 +14,14 @@ class Server {
   stored: Record<string, unknown> = {};
   readonly sent: { body: Record<string, unknown>; reply: Reply }[] = [];
   readonly stopped: string[] = [];
+  readonly requests: string[] = [];
   answer: "stream" | "offline" | number = "stream";
 
   fetch = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    this.requests.push(`${init.method ?? "GET"} ${path}`);
     if (path.startsWith("/api/conversations?"))
       return Response.json({ items: this.conversations, next_cursor: null });
+    if (init.method === "DELETE") return new Response(null, { status: 204 });
     if (path.endsWith("/stop")) {
       this.stopped.push(path.split("/").at(-2) ?? "");
       return new Response(null, { status: 204 });
@@ -372,6 +375,49 @@ describe("an interrupted reply", () => {
     renderChat();
     await say("add milk");
     await waitFor(() => expect(screen.getByRole("textbox", { name: "Message" })).toHaveValue("add milk"));
+  });
+});
+
+describe("the last message", () => {
+  it("can be edited, and the answer to it stays in the conversation", async () => {
+    renderChat();
+    const { body, reply } = await say("add milk");
+    reply.send(start, { type: "text-delta", id: "t", delta: "Added milk." });
+    reply.finish();
+    await userEvent.click(await screen.findByRole("button", { name: "Edit this message" }));
+    const input = screen.getByRole("textbox", { name: "Message" });
+    expect(input).toHaveValue("add milk");
+    await userEvent.keyboard("{Escape}");
+    expect(input).toHaveValue("");
+    await userEvent.keyboard("{ArrowUp}");
+    await userEvent.type(input, " and bread{Enter}");
+    const again = await nextRequest(2);
+    expect(again.body).toMatchObject({ message: "add milk and bread", replaces: body.idempotency_key });
+    again.reply.send({ ...start, messageId: "m2" }, { type: "text-delta", id: "t", delta: "Added both." });
+    again.reply.finish();
+    await waitFor(() => expect(log()).toHaveTextContent(/add milkEdited below.*Added milk.*Added both/));
+    expect((await say("more")).body).not.toHaveProperty("replaces");
+  });
+});
+
+describe("the list of conversations", () => {
+  it("searches, renames and deletes", async () => {
+    const conversation = { id: "c1", title: "add milk", created_at: "", updated_at: "2026-11-20T09:00:00Z" };
+    server.conversations = [conversation];
+    server.stored = { c1: { ...conversation, messages: [newMessage("add milk", "k1")] } };
+    renderChat();
+    await userEvent.click(await screen.findByRole("button", { name: "Conversations" }));
+    await userEvent.type(await screen.findByRole("searchbox", { name: "Search conversations" }), "milk");
+    await waitFor(() => expect(server.requests).toContain("GET /api/conversations?limit=50&q=milk"));
+    await userEvent.click(screen.getByRole("button", { name: "Rename ‘add milk’" }));
+    await userEvent.clear(screen.getByRole("textbox", { name: "Title" }));
+    await userEvent.type(screen.getByRole("textbox", { name: "Title" }), "Food{Enter}");
+    await waitFor(() => expect(server.requests).toContain("PATCH /api/conversations/c1"));
+    await userEvent.click(await screen.findByRole("button", { name: "Delete ‘add milk’" }));
+    expect(screen.getByText(/This cannot be undone. Its tasks stay./)).toBeVisible();
+    await userEvent.click(screen.getByRole("button", { name: "Delete conversation" }));
+    await waitFor(() => expect(server.requests).toContain("DELETE /api/conversations/c1"));
+    await waitFor(() => expect(log()).not.toHaveTextContent("add milk"));
   });
 });
 

@@ -1,20 +1,20 @@
 "use client";
 
-import { ArrowDown, PanelRightClose, SquarePen } from "lucide-react";
+import { ArrowDown, History, PanelRightClose, SquarePen } from "lucide-react";
 import dynamic from "next/dynamic";
-import { Fragment, type RefObject, useRef } from "react";
+import { Fragment, type RefObject, useRef, useState } from "react";
 import { Button, IconButton } from "@/components/ui/button";
 import { useDraft } from "@/lib/drafts";
 import type { Task } from "@/lib/task";
 import { Composer } from "./composer";
-import { type Message, sentId } from "../conversation";
+import { type Message, sentId, textOf } from "../conversation";
 import { agentLabel, MessageView, Waiting } from "./message-view";
 import { type ToolResult, useConversation } from "../use-conversation";
 import type { Unanswered } from "../unanswered";
 import { useStickToEnd } from "../use-stick-to-end";
 
-const ConversationMenu = dynamic(
-  () => import("./conversation-menu").then((module) => module.ConversationMenu),
+const ConversationsSheet = dynamic(
+  () => import("./conversations-sheet").then((module) => module.ConversationsSheet),
   { ssr: false },
 );
 
@@ -55,14 +55,26 @@ export function ChatPane({
   const viewRef = useRef<HTMLDivElement>(null);
   const { isAway, goToEnd } = useStickToEnd(viewRef, chat.messages);
 
+  const [browses, setBrowses] = useState(false);
+  // The key of the message that is edited.
+  const [editing, setEditing] = useState<string | null>(null);
   const send = (message: string) => {
     goToEnd();
-    void chat.send(message);
+    void chat.send(message, editing ?? undefined);
+    setEditing(null);
   };
+  const unsent = new Map(chat.unanswered.map((each) => [sentId(each.outgoing.idempotencyKey), each]));
+  const last = chat.isAnswering ? undefined : editableOf(chat.messages, unsent);
+  const editLast = last
+    ? () => {
+        setEditing(last.idempotency_key);
+        setText(textOf(last));
+        composerRef.current?.focus();
+      }
+    : null;
 
   const agent = chat.messages.findLast((message) => message.agent !== null);
   const lastId = chat.messages.at(-1)?.id;
-  const unsent = new Map(chat.unanswered.map((each) => [sentId(each.outgoing.idempotencyKey), each]));
   const isEmpty = !chat.isLoading && !chat.loadError && chat.messages.length === 0;
   const isWaiting = chat.isAnswering && chat.messages.at(-1)?.role === "user";
 
@@ -73,15 +85,27 @@ export function ChatPane({
           <h2 className="font-semibold">Chat</h2>
           {agent && <span className="truncate text-small text-text-2">{agentLabel(agent)}</span>}
         </div>
-        <ConversationMenu
-          conversations={chat.conversations}
-          currentId={chat.conversationId}
-          onOpen={chat.open}
-        />
+        {chat.conversations.length > 0 && (
+          <IconButton label="Conversations" onClick={() => setBrowses(true)}>
+            <History />
+          </IconButton>
+        )}
+        {browses && (
+          <ConversationsSheet
+            currentId={chat.conversationId}
+            onOpen={(id) => {
+              setEditing(null);
+              chat.open(id);
+            }}
+            onDeleted={chat.startNew}
+            onClose={() => setBrowses(false)}
+          />
+        )}
         <IconButton
           label="New conversation"
           disabled={isEmpty}
           onClick={() => {
+            setEditing(null);
             chat.startNew();
             composerRef.current?.focus();
           }}
@@ -102,6 +126,7 @@ export function ChatPane({
                   <MessageView
                     message={message}
                     isStreaming={chat.isAnswering && message.id === lastId && message.role === "assistant"}
+                    onEdit={message === last ? editLast : null}
                     onRetry={index === chat.messages.length - 1 ? retryOf(chat.messages, chat) : undefined}
                     onShowTask={onShowTask}
                     onUndo={onUndo}
@@ -147,10 +172,26 @@ export function ChatPane({
           isAnswering={chat.isAnswering}
           onSend={send}
           onStop={chat.stop}
+          onEditLast={editLast}
+          onCancelEdit={
+            editing
+              ? () => {
+                  setEditing(null);
+                  setText("");
+                }
+              : null
+          }
         />
       </div>
     </section>
   );
+}
+
+/** Returns the last message of the user, if it was answered and can be replaced. */
+function editableOf(messages: readonly Message[], unsent: ReadonlyMap<string, unknown>): Message | undefined {
+  const said = messages.at(-2);
+  const canReplace = said?.role === "user" && said.idempotency_key !== null && said.state !== "replaced";
+  return canReplace && !unsent.has(said.id) && messages.at(-1)?.role === "assistant" ? said : undefined;
 }
 
 /** Returns the function that goes on with the last reply, unless its message is older than keys. */

@@ -13,10 +13,23 @@ type ComposerProps = {
   isAnswering: boolean;
   onSend: (message: string) => void;
   onStop: () => void;
+  /** Ends the editing of the last message; null while a new one is written. */
+  onCancelEdit: (() => void) | null;
+  /** Edits the last message; null where there is none. */
+  onEditLast: (() => void) | null;
 };
 
 /** The message input. Enter sends the message; Shift+Enter starts a new line. */
-export function Composer({ text, onChange, inputRef, isAnswering, onSend, onStop }: ComposerProps) {
+export function Composer({
+  text,
+  onChange,
+  inputRef,
+  isAnswering,
+  onSend,
+  onStop,
+  onCancelEdit,
+  onEditLast,
+}: ComposerProps) {
   const submit = (event?: FormEvent) => {
     event?.preventDefault();
     if (!text.trim() || isAnswering) return;
@@ -26,6 +39,14 @@ export function Composer({ text, onChange, inputRef, isAnswering, onSend, onStop
   const left = MESSAGE_MAX - text.length;
   return (
     <form onSubmit={submit} aria-label="Write a message">
+      {onCancelEdit && (
+        <p className="flex items-center gap-2 px-2 pb-1 text-small text-text-2">
+          Editing your last message
+          <button type="button" className="font-medium text-accent underline" onClick={onCancelEdit}>
+            Cancel
+          </button>
+        </p>
+      )}
       <div className="flex items-end gap-1 rounded-xl border border-line bg-raised p-1.5 transition-colors focus-within:border-line-strong">
         <textarea
           ref={inputRef}
@@ -37,7 +58,12 @@ export function Composer({ text, onChange, inputRef, isAnswering, onSend, onStop
           value={text}
           onChange={(event) => onChange(event.target.value)}
           onKeyDown={(event) => {
+            if (event.key === "Escape" && onCancelEdit) return onCancelEdit();
             if (event.key === "Escape") event.currentTarget.blur();
+            if (event.key === "ArrowUp" && text === "" && onEditLast) {
+              event.preventDefault();
+              return onEditLast();
+            }
             if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
             event.preventDefault();
             submit();

@@ -36,6 +36,7 @@ describe("a reply", () => {
           ],
         }}
         isStreaming={false}
+        onEdit={null}
         onRetry={undefined}
         onShowTask={() => {}}
         onUndo={() => Promise.resolve(true)}

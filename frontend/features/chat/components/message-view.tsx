@@ -1,14 +1,19 @@
 "use client";
 
+import { Pencil } from "lucide-react";
 import { memo, useEffect, useState } from "react";
+import { IconButton } from "@/components/ui/button";
+import { classNames } from "@/components/ui/class-names";
 import { daysBetween, formatDue, formatTime } from "@/lib/calendar";
 import type { Task } from "@/lib/task";
-import type { Message } from "../conversation";
+import { type Message, textOf } from "../conversation";
 import { ReceiptView } from "./receipt-view";
 
 type MessageViewProps = {
   message: Message;
   isStreaming: boolean;
+  /** Edits this message of the user; null where it cannot be edited. */
+  onEdit: (() => void) | null;
   /** Goes on with a reply that was interrupted, or answers again after a failure; for the last reply only. */
   onRetry: (() => void) | undefined;
   onShowTask: (task: Task) => void;
@@ -18,20 +23,36 @@ type MessageViewProps = {
 export const MessageView = memo(function MessageView({
   message,
   isStreaming,
+  onEdit,
   onRetry,
   onShowTask,
   onUndo,
 }: MessageViewProps) {
   if (message.role === "user") {
     return (
-      <div className="flex justify-end">
+      <div className="group flex flex-wrap items-center justify-end gap-x-1">
         <span className="sr-only">You said: </span>
+        {onEdit && (
+          <IconButton
+            label="Edit this message"
+            onClick={onEdit}
+            className="size-8 opacity-0 group-hover:opacity-100 focus-visible:opacity-100 pointer-coarse:opacity-100 [&_svg]:size-3.5"
+          >
+            <Pencil />
+          </IconButton>
+        )}
         <div
           dir="auto"
-          className="max-w-[85%] rounded-2xl rounded-br-md bg-accent-soft px-3.5 py-2 [overflow-wrap:anywhere] whitespace-pre-wrap"
+          className={classNames(
+            "max-w-[85%] rounded-2xl rounded-br-md px-3.5 py-2 [overflow-wrap:anywhere] whitespace-pre-wrap",
+            message.state === "replaced" ? "bg-surface-3 text-text-2" : "bg-accent-soft",
+          )}
         >
-          {message.parts.map((part) => (part.type === "text" ? part.text : ""))}
+          {textOf(message)}
         </div>
+        {message.state === "replaced" && (
+          <p className="basis-full pt-0.5 text-right text-small text-text-2">Edited below</p>
+        )}
       </div>
     );
   }
