@@ -38,6 +38,15 @@ class Development(Source):
 
 
 @dataclass(frozen=True)
+class Building(Observation):
+    """What builds a service, production's and development's image."""
+
+    steps: tuple[str, ...] = ()  # the instructions that the images do not show
+    images: tuple[str, ...] = ()  # from which it is built
+    deviations: tuple[str, ...] = ()  # of a build without arguments
+
+
+@dataclass(frozen=True)
 class Context:
     """The files of a build context."""
 

@@ -15,6 +15,7 @@ from automation.console.events import Emit, step
 from automation.contract import formats, profiles
 from automation.contract.contract import Contract
 from automation.contract.models import SERVICES, Profile
+from automation.docker import dockerfile
 from automation.docker.cli import Docker
 from automation.images import build, plan
 from automation.images.plan import Options, Plan
@@ -115,7 +116,7 @@ class Verifier:
 
     async def plans(self, profiles: Sequence[Profile], bases: Sequence[str]) -> tuple[Plan, ...]:
         """Return the plans of the profiles' images. Raises AutomationError."""
-        if self._needs & {facts.Development, facts.Reloading}:
+        if self._needs & {facts.Development, facts.Building, facts.Reloading}:
             options = Options(development=True, bases=tuple(bases))
             try:
                 made = await plan.plan_all(self._settings, profiles, SERVICES, options)
@@ -174,6 +175,7 @@ class Verifier:
                 facts.Source: lambda service: sources.source(root, plans[service]),
                 facts.Context: lambda service: sources.build_context(root, plans[service].dockerfile),
                 facts.Development: lambda service: self._read_development(profile, service),
+                facts.Building: lambda service: self._read_building(profile, plans[service]),
             }
             gathered: list[Fact] = [
                 (service, gather(service))
@@ -198,9 +200,16 @@ class Verifier:
     def _read_development(self, profile: Profile, service: str) -> facts.Development:
         try:
             source = sources.source(self._settings.root, self._development_plan(profile, service))
-            return facts.Development(source.dockerfile)
+            return facts.Development(source.dockerfile, source.replaced)
         except AutomationError as error:
             return facts.Development(failure=error.what, remedy=" or ".join(error.remedies))
+
+    def _read_building(self, profile: Profile, own: Plan) -> facts.Building:
+        try:
+            plans, root = (own, self._development_plan(profile, own.service)), self._settings.root
+            return sources.building((plan, dockerfile.load(root, plan.dockerfile)) for plan in plans)
+        except AutomationError as error:
+            return facts.Building(failure=error.what, remedy=" or ".join(error.remedies))
 
     def _development_plan(self, profile: Profile, service: str) -> Plan:
         if self._unplanned is not None:

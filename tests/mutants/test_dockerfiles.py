@@ -18,8 +18,9 @@ from automation.docker.dockerfile import parse
 from automation.images.plan import Options, Plan, plan_all
 from automation.paths import ROOT
 from automation.verify.check import Outcome, registered
-from automation.verify.facts import Config, Development, Leaks, Names, Source
+from automation.verify.facts import Building, Config, Development, Leaks, Names, Source
 from automation.verify.gather import inspection
+from automation.verify.gather.sources import building
 from tests.automation.verify.verified import Facts, scene
 
 DATA: dict[str, Any] = json.loads(Path(__file__).with_name("dockerfiles.json").read_text(encoding="utf-8"))
@@ -28,43 +29,55 @@ EDITS: list[list[str]] = DATA["edits"]
 SURVIVORS: dict[str, str] = DATA["survivors"]
 """Patterns of the instructions whose removal the text does not show to be wrong, with the reason."""
 CONFIGURED = ("USER", "WORKDIR", "EXPOSE", "CMD", "ENTRYPOINT", "ENV", "HEALTHCHECK", "FROM", "COPY", "ARG")
-READ = {Source, Leaks, Config, Names, Development}
+READ = {Source, Leaks, Config, Names, Building}
 CHECKS = [
     check
     for check in registered()
     if check.per_service
-    and (
-        {*check.needs} <= {Source, Leaks, Config, Names, Development}
-        or check.name in {"user", "writable-places"}
-    )
+    and ({*check.needs} <= READ or check.name in {"user", "writable-places"})
     and check.name not in {"tags", "labels", "label-values"}  # a text has neither
 ]
 CURRENT = settings.load({})
 RULES = profiles.load_rules()
 PLANS = {
-    (plan.profile, plan.service): plan
+    (plan.profile, plan.dockerfile): plan
+    for options in (Options(), Options(development=True))
     for plan in asyncio.run(
-        plan_all(CURRENT, [profiles.load(name) for name in profiles.names()], SERVICES, Options())
+        plan_all(CURRENT, [profiles.load(name) for name in profiles.names()], SERVICES, options)
     )
 }
+SCENES = {name: scene(name) for name in profiles.names()}
+FILES = [f"{service}/Dockerfile{kind}" for service in SERVICES for kind in ("", ".dev")]
 
 
 def failed(plan: Plan, text: str) -> set[str]:
     """Return the checks that a Dockerfile fails when it is built for a profile."""
     try:
-        dockerfile = parse(text).resolve(target=plan.target, arguments=plan.arguments)
+        written = parse(text)
+        dockerfile = written.resolve(target=plan.target, arguments=plan.arguments)
     except AutomationError:
         return {"docker build"}
-    profile = profiles.load(plan.profile)
-    contract = Contract(profile, RULES, plan.service)
-    facts: Facts = {
-        **scene(plan.profile).facts[plan.service],
-        Source: Source(dockerfile),
-        Config: inspection.declared_config(dockerfile),
-        Names: Names(plan.references, plan.version),
-    }
-    found = (check.evaluate(contract, facts) for check in CHECKS if check.only in {"", plan.service})
+    contract = Contract(profiles.load(plan.profile), RULES, plan.service)
+    facts: Facts = {**SCENES[plan.profile].facts[plan.service], Building: building([(plan, written)])}
+    if plan.dockerfile.endswith(".dev"):
+        facts |= {Development: Development(dockerfile)}
+        checks = [check for check in registered() if {*check.needs} & {Development, Building}]
+    else:
+        facts |= {Source: Source(dockerfile), Config: inspection.declared_config(dockerfile)}
+        facts |= {Names: Names(plan.references, plan.version)}
+        checks = CHECKS
+    found = (check.evaluate(contract, facts) for check in checks if check.only in {"", plan.service})
     return {finding.rule for finding in found if finding.outcome is Outcome.FAILED}
+
+
+def everywhere(file: str, text: str) -> set[str]:
+    """Return the checks that a Dockerfile fails for any profile."""
+    return set().union(*(failed(PLANS[name, file], text) for name in profiles.names()))
+
+
+def anywhere(file: str, text: str) -> bool:
+    """Return whether a Dockerfile fails a check for some profile."""
+    return any(failed(PLANS[name, file], text) for name in profiles.names())
 
 
 def without_lines(text: str) -> Iterator[tuple[str, str]]:
@@ -80,30 +93,32 @@ def without_lines(text: str) -> Iterator[tuple[str, str]]:
         start = end
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_the_dockerfile_passes_for_every_profile(service: str) -> None:
-    text = (ROOT / service / "Dockerfile").read_text(encoding="utf-8")
-    assert [failed(PLANS[name, service], text) for name in profiles.names()] == [set()] * len(
-        profiles.names()
-    )
+@pytest.mark.parametrize("file", FILES)
+def test_the_dockerfile_passes_for_every_profile(file: str) -> None:
+    assert everywhere(file, (ROOT / file).read_text(encoding="utf-8")) == set()
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_every_instruction_that_is_removed_fails_a_check(service: str) -> None:
-    text = (ROOT / service / "Dockerfile").read_text(encoding="utf-8")
-    left = [
-        line
-        for line, changed in without_lines(text)
-        if not any(failed(PLANS[name, service], changed) for name in profiles.names())
-    ]
+@pytest.mark.parametrize("file", FILES)
+def test_every_instruction_that_is_removed_fails_a_check(file: str) -> None:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    left = [line for line, changed in without_lines(text) if not anywhere(file, changed)]
     assert [line for line in left if not any(re.match(known, line) for known in SURVIVORS)] == []
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_step_that_is_changed_or_added_fails_a_check(file: str) -> None:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    places = [*re.finditer(r"^(RUN|ENV|SHELL|USER|HEALTHCHECK|ENTRYPOINT|CMD) ", text, re.MULTILINE)]
+    assert places
+    changes = [f"{text[: at.start()]}{new}{text[at.end() :]}" for at in places for new in (
+        f"RUN true\n{at[0]}", f"SHELL [\"/bin/bash\", \"-c\"]\n{at[0]}", f"{at[0]}CHANGED=1 ",
+    )]  # fmt: skip
+    changes += [f"# {name}=changed\n{text}" for name in ("syntax", "check", "escape")]
+    assert [changed for changed in changes if not anywhere(file, changed)] == []
 
 
 @pytest.mark.parametrize(("file", "old", "new", "check"), EDITS, ids=[f"{e[0]}: {e[2][:40]}" for e in EDITS])
 def test_an_edit_fails_its_check(file: str, old: str, new: str, check: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
     assert old in text
-    changed = text.replace(old, new)
-    service = file.partition("/")[0]
-    found = [failed(PLANS[name, service], changed) for name in profiles.names()]
-    assert check in set().union(*found)
+    assert check in everywhere(file, text.replace(old, new))

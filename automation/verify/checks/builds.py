@@ -18,7 +18,8 @@ from automation.verify.check import (
     no_problem,
     not_applicable,
 )
-from automation.verify.facts import Builds, Development, Source
+from automation.verify.facts import Building, Builds, Development, Source
+from automation.verify.gather.inspection import declared_config
 
 _INSTALLS = re.compile(
     r"\b(?:(?:npm|pnpm)@ (?:ci|install|i)|yarn(?: install)?$|pip3?@ install|uv@ (?:pip install|sync)"
@@ -35,6 +36,35 @@ _VERSION = "name the version: python:3.13-slim, not python or python:latest"
 _LAYERS = "order the layers by how often they change, and keep caches with RUN --mount=type=cache"
 _MOUNTS = ("bind", "cache", "secret", "tmpfs")
 _REMOTE = re.compile(r"[a-z]+://|git@", re.IGNORECASE)
+_DEVELOPMENT: Mapping[str, Mapping[str, str]] = {
+    "backend": {
+        "PATH": "/opt/venv/bin:/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": "/app/src",
+        "PYTHONPYCACHEPREFIX": "/var/cache/python",
+        "PYTHONUNBUFFERED": "1",
+        "UVICORN_HOST": "0.0.0.0",  # noqa: S104 - Docker publishes the port
+        "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "1",
+        "LOG_FORMAT": "console",
+        "DATA_DIR": "/data",
+    },
+    "frontend": {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "NODE_ENV": "development",
+        "NODE_OPTIONS": "--import=/usr/local/lib/foreign-sources.mjs",
+        "NEXT_TELEMETRY_DISABLED": "1",
+        "npm_config_logs_max": "0",
+        "npm_config_cache": "/tmp/npm",  # noqa: S108 - in the container
+        "HOSTNAME": "0.0.0.0",  # noqa: S104 - Docker publishes the port
+    },
+}
+"""The variables of the development images, besides the port and the health check's path."""
+_HEALTH_PROGRAMS = {
+    "backend": ("CMD", "python", "-m", "app.healthcheck"),
+    "frontend": ("CMD", "node", "healthcheck.mjs"),
+}
+_DEVELOPMENT_HEALTH = (30.0, 10.0, 40.0, 0.5, 3)
+"""Seconds between checks, of a check, until failures count and between checks until then; retries."""
 
 
 @check(STATIC, remedy="build in separate stages, and COPY --from= only the result into the last one")
@@ -87,12 +117,6 @@ def base_tags(source: Source) -> Finding:
     return _pinned(source.dockerfile)
 
 
-@check(STATIC, remedy=_VERSION)
-def development_base_tags(development: Development) -> Finding:
-    """Every base image of Dockerfile.dev has a specific tag, never `latest`."""
-    return _pinned(development.dockerfile)
-
-
 @check(STATIC, remedy="COPY only the lock files before installing, and the sources afterwards")
 def layer_order(source: Source) -> Finding:
     """Dependencies are installed before the sources are copied, so a changed line reinstalls nothing."""
@@ -126,28 +150,66 @@ def build_arguments(contract: Contract, source: Source) -> Finding:
     return judge(required, observed, holds=observed == required, remedy=f"ARG {required}")
 
 
-@check(STATIC)
-def development_command(contract: Contract, development: Development) -> Finding:
-    """Dockerfile.dev runs the contract's development server, which reloads changed files."""
-    wanted = contract.service.development_command
-    commands = _inherited(development.dockerfile, "CMD")
-    words = commands[-1].words if commands else ()
-    return judge(
-        " ".join(wanted),
-        " ".join(words) or "no CMD",
-        holds=words[: len(wanted)] == wanted and commands[-1].exec_form is not None,
-        remedy="CMD [" + ", ".join(f'"{word}"' for word in wanted) + "], with any further arguments",
-    )
+@check(STATIC, remedy="correct the Dockerfile, or if it is right, build_steps in deploy/rules.toml")
+def build_steps(contract: Contract, building: Building) -> Finding:
+    """What no image shows is the rules': the commands and the variables of a build, and its base images."""
+    rules, service = contract.rules, contract.service
+    images = {rules.tools_image, service.base, contract.profile.frontend.build_base}
+    problems = [f"unknown: {step}" for step in building.steps if step not in rules.build_steps]
+    problems += [f"built from {image}" for image in building.images if image not in images]
+    return no_problem(problems, most=3)
 
 
-@check(STATIC, remedy="USER 1001:1001")
-def development_user(development: Development) -> Finding:
-    """The development image does not run as root either."""
-    lineage = development.dockerfile.lineage(development.dockerfile.target)
-    users = [stage.expand(user.text) for stage in lineage for user in stage.all("USER")]
-    user = (users or ["root"])[-1]
-    holds = user.partition(":")[0] not in {"root", "0", ""}
-    return judge("not root", user, holds=holds)
+@check(
+    STATIC, remedy="the contract's values as defaults of the ARG instructions, and no other Dockerfile syntax"
+)
+def plain_build(building: Building) -> Finding:
+    """`docker build` without arguments makes the default profile's images."""
+    return no_problem(building.deviations, most=3)
+
+
+@check(STATIC, remedy="correct Dockerfile.dev, or if it is right, checks/builds.py")
+def development_image(contract: Contract, development: Development) -> Comparison:
+    """Dockerfile.dev declares the contract's account, port and server, a health check, and nothing else."""
+    profile, service, config = contract.profile, contract.service, declared_config(development.dockerfile)
+    build_base = profile.frontend.build_base if contract.name == "frontend" else service.base
+    health = config.health
+    required = {
+        "base": development.replaced.get(build_base, build_base),
+        "user": f"{service.user.uid}:{service.user.gid}",
+        "ports": [f"{service.port}/tcp"],
+        "workdir": profile.compose.development_mounts[f"./{contract.name}"],
+        "environment": {
+            **_DEVELOPMENT[contract.name],
+            **{
+                name: str(service.port)
+                for name in ("PORT", "UVICORN_PORT")[: 2 - (contract.name != "backend")]
+            },
+            "HEALTH_PATH": service.health.path,
+        },
+        "entrypoint": ["/usr/bin/tini", "--"],
+        "command": list(service.development_command),
+        "health": [*_HEALTH_PROGRAMS[contract.name], *_DEVELOPMENT_HEALTH],
+        "labels": ["org.opencontainers.image.source", "org.opencontainers.image.version"],
+        "volumes": [],
+        "other": {},
+    }
+    times = () if health is None else (health.interval_s, health.timeout_s, health.start_period_s)
+    rest = () if health is None else (health.start_interval_s, health.retries)
+    observed = {
+        "base": development.dockerfile.target.base,
+        "user": config.user,
+        "ports": list(config.ports),
+        "workdir": config.workdir,
+        "environment": dict(config.environment),
+        "entrypoint": list(config.entrypoint),
+        "command": list(config.command),
+        "health": [*(health.test if health else ()), *times, *rest],
+        "labels": sorted(config.labels),
+        "volumes": [*config.volumes, *config.on_build],
+        "other": config.other,
+    }
+    return required, observed
 
 
 @check(IMAGE, remedy=_LAYERS)

@@ -13,7 +13,6 @@ from automation.verify.gather.composition import PROJECT
 
 _PREFIX = "198.19.0"
 _PASSWORD = "-"  # noqa: S105 - a placeholder that stands for the secret in rendered files
-_TOOLS = "python:3.13-slim"
 _SECRETS = ("aptconf", "ca", "npmrc", "pipconf")
 _HARDENED = {"cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"], "read_only": True}
 _DATABASE = {
@@ -113,7 +112,7 @@ def _build(contract: Contract, composition: Composition, name: str) -> Document:
         "NGINX_IMAGE": re.compile(".+"),  # of a stage that only one profile needs
         **image_arguments(contract.profile, name, ""),
         "VERSION": _version(composition),
-        "TOOLS_IMAGE": _TOOLS,
+        "TOOLS_IMAGE": contract.rules.tools_image,
         "PYTHONUNBUFFERED": "1",
         **contract.profile.service(name).environment.build_arguments,
     }

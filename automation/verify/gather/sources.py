@@ -2,22 +2,30 @@
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from automation.console.errors import AutomationError
 from automation.contract import environment
+from automation.contract.comparison import differences
 from automation.contract.models import SERVICES, Profile
+from automation.contract.profiles import DEFAULT_PROFILE
 from automation.docker import context, dockerfile
+from automation.docker.dockerfile import Dockerfile, Instruction
 from automation.images.plan import Plan
 from automation.process.files import read_text
 from automation.project import git
 from automation.settings import Settings
-from automation.verify.facts import Context, Leaks, Source, Template
+from automation.verify.facts import Building, Context, Leaks, Source, Template
 from automation.verify.gather.leaks import SECRET_NAME, Scan
 
 _DOCKERFILES = {service: f"{service}/Dockerfile" for service in SERVICES}
 _CODE = {".py", ".yml", ".yaml", ".tpl", ".ts", ".tsx", ".mjs", ".js", ".jsx", ".cjs"}
+_STEPS = {"RUN", "ADD", "SHELL"}
+"""The instructions of the stages of an image whose effect its configuration does not show."""
+_SHOWN = {"COPY", "WORKDIR", "ARG"}
+"""The instructions of other stages whose effect its files show."""
 _DEPLOYMENT = ("docker-compose*.yml", "deploy/compose/*", "deploy/helm/**/*")
 
 
@@ -25,6 +33,45 @@ def source(root: Path, plan: Plan) -> Source:
     """Return the Dockerfile of a plan."""
     written = dockerfile.load(root, plan.dockerfile)
     return Source(written.resolve(target=plan.target, arguments=plan.arguments), plan.bases)
+
+
+def building(builds: Iterable[tuple[Plan, Dockerfile]]) -> Building:
+    """Return what builds of a service's images, from these files, do that the images do not show."""
+    steps: list[str] = []
+    images: list[str] = []
+    deviations: list[str] = []
+    for plan, written in builds:
+        made = written.resolve(target=plan.target, arguments=plan.arguments)
+        shown = made.lineage(made.target)
+        steps += [
+            _line(step)
+            for stage in made.stages
+            for step in stage.instructions
+            if (step.keyword in _STEPS if stage in shown else step.keyword not in _SHOWN)
+        ]
+        images += made.external
+        deviations += [
+            f"# {name}={value} in {plan.dockerfile}" for name, (_, value) in written.directives.items()
+        ]
+        if plan.profile == DEFAULT_PROFILE:
+            deviations += map(str, differences(_arguments(made), _arguments(written.resolve())))
+    return Building(tuple(steps), tuple(dict.fromkeys(images)), tuple(deviations))
+
+
+def _line(step: Instruction) -> str:
+    flags = (f"--{name}={value}" for name, value in step.flags)
+    return " ".join(" ".join((step.keyword, *flags, step.text)).split())
+
+
+def _arguments(made: Dockerfile) -> dict[str, Any]:
+    """Return what arguments change in each stage; the version is the checkout's."""
+    return {
+        stage.name: {
+            "base": stage.base,
+            **{name: value for name, value in stage.arguments.items() if name != "VERSION"},
+        }
+        for stage in made.stages
+    }
 
 
 def build_context(root: Path, file: str) -> Context:

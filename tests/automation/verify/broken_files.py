@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from automation.contract.models import SERVICES
-from automation.verify.facts import Compositions, Context, Development, Document, Leaks, Template
+from automation.verify.facts import Building, Compositions, Context, Development, Document, Leaks, Template
 from tests.automation.verify.verified import Break, Example, Scene, instead
 
 COPIED = "FROM scratch AS runner\nCOPY --from=base /usr /usr\nCOPY --from=builder /out /app\n"
@@ -119,7 +119,6 @@ FILES: list[Example] = [
     ("base", "another version", instead("python:3.11-slim", "python:3.10-slim")),
     ("base-tags", "latest", instead("FROM scratch", "FROM debian:latest")),
     ("base-tags", "no tag", instead("COPY --from=base /usr", "COPY --from=nginx /usr")),
-    ("development-base-tags", "latest", instead("python:3.11-slim", "python", kind=Development)),
     ("layer-order", "all copied first", instead("COPY requirements.txt ./", "COPY . .")),
     ("layer-order", "sources first", instead("RUN pip", "COPY src src\nRUN pip")),
     ("layer-order", "mounted", instead("RUN pip", "RUN --mount=type=bind,target=/src pip")),
@@ -138,11 +137,21 @@ FILES: list[Example] = [
     ("build-rights", "the SSH agent", instead("RUN make", "RUN --mount=type=ssh make")),
     ("no-baked-addresses", "ARG", instead("RUN make", "ARG NEXT_PUBLIC_API_URL\nRUN make", "frontend")),
     ("no-baked-addresses", "ENV", instead("RUN make", "ENV API_URL=http://x\nRUN make", "frontend")),
-    ("development-command", "another", instead("app.reloading", "app.main", kind=Development)),
+    *(
+        ("development-image", how, instead(old, new, kind=Development))
+        for how, old, new in (
+            ("another base", "FROM ${PYTHON_IMAGE}", "FROM python"),
+            ("another server", "app.reloading", "app.main"),
+            ("root", "USER ${UID}:${GID}\n", ""),
+            ("another variable", "LANG=C.UTF-8", "LANG=C.UTF-8 PYTHONHTTPSVERIFY=0"),
+            ("no health check", "HEALTHCHECK --", "HEALTHCHECK NONE --"),
+        )
+    ),
+    ("build-steps", "one more", lambda b: b.change("backend", Building, steps=("RUN true",))),
+    ("build-steps", "another image", lambda b: b.change("frontend", Building, images=("alpine:3.20",))),
+    ("plain-build", "another port", lambda b: b.change("backend", Building, deviations=("PORT",))),
     ("builds-together", "one cache", caches("type=cache,target=/cache,sharing=locked")),
     ("builds-together", "one from the other", instead("FROM scratch", "FROM todo-frontend:dev")),
-    ("development-user", "root", instead("USER 1001:1001\n", "", kind=Development)),
-    ("development-user", "root by name", instead("USER 1001:1001", "USER root", kind=Development)),
     ("settings-template", "not ignored", template(ignored=False)),
     ("settings-template", "no name", template(names=())),
     ("settings-template", "a secret", lambda b: b.change("", Leaks, template=(LEAK,))),

@@ -13,11 +13,13 @@ from automation.contract.contract import Contract
 from automation.contract.models import SERVICES, Profile, Rules
 from automation.docker.archive import File, Layer
 from automation.docker.dockerfile import parse
+from automation.images.plan import image_arguments
 from automation.paths import ROOT
 from automation.verify.check import Finding, Outcome, registered
 from automation.verify.checks.compose_model import required
 from automation.verify.facts import (
     Answer,
+    Building,
     Builds,
     Charts,
     Composition,
@@ -131,10 +133,14 @@ class Scene:
         )
 
     def development_dockerfile(self, service: str) -> str:
-        """Return a Dockerfile.dev that keeps to the contract."""
-        contract = self.profile.service(service)
-        words = ", ".join(f'"{word}"' for word in contract.development_command)
-        return f"FROM {contract.base}\nUSER 1001:1001\nCMD [{words}]\n"
+        """Return a Dockerfile.dev that keeps to the contract: the project's own, for this profile."""
+        contract = Contract(self.profile, self.rules, service)
+        arguments = image_arguments(self.profile, service, "v1.0.0")
+        written = (ROOT / service / "Dockerfile.dev").read_text(encoding="utf-8")
+        for name, value in arguments.items():
+            written = re.sub(rf"^ARG {name}=.*", f"ARG {name}={value}", written, flags=re.MULTILINE)
+        base = self.profile.frontend.build_base if service == "frontend" else contract.service.base
+        return re.sub(r"^ARG (NODE|PYTHON)_IMAGE=.*", rf"ARG \1_IMAGE={base}", written, flags=re.MULTILINE)
 
 
 Break = Callable[[Scene], None]
@@ -216,6 +222,7 @@ def _facts(made: Scene, service: str) -> Facts:
     return {
         Source: Source(parse(made.dockerfile(service)).resolve()),
         Development: Development(parse(made.development_dockerfile(service)).resolve()),
+        Building: Building(required.rules.build_steps[:1], (required.rules.tools_image, contract.base)),
         Context: Context((f"{service}/src/app/main.py", f"{service}/.env.example")),
         Leaks: Leaks(),
         ImageLeaks: ImageLeaks(),
