@@ -93,8 +93,9 @@ class RateLimiter:
             if left > 0:
                 self._blocks[key] = left - 1, start
                 return None
-            # Concurrent requests share a block, instead of counting one each.
-            if (counting := self._counting.get(key)) is None:
+            # Concurrent requests share a block, instead of counting one each. A count that is done is
+            # replaced: its block is used up, and waiting for it would not let any other task run.
+            if (counting := self._counting.get(key)) is None or counting.done():
                 counting = self._counting[key] = asyncio.create_task(self._count(key, limit))
                 counting.add_done_callback(partial(self._counted, key))
             if (seconds := await asyncio.shield(counting)) is not None:
@@ -111,7 +112,8 @@ class RateLimiter:
         return seconds
 
     def _counted(self, key: str, counting: asyncio.Task[int | None]) -> None:
-        del self._counting[key]
+        if self._counting.get(key) is counting:
+            del self._counting[key]
         if not counting.cancelled():
             # Retrieve it, even if everybody who waited has gone.
             counting.exception()

@@ -1,14 +1,17 @@
 """Rate limits by client address, shared by all servers."""
 
 import asyncio
+import threading
+import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select
 
 from app.accounts.ratelimits import STRICT, USUAL, network
-from app.database import Database
+from app.database import Call, Database, Row
 from app.ratelimits import LONGEST_WINDOW_S, Limit, RateLimit, RateLimiter
 from backend.tests.browsers import browser
 
@@ -63,6 +66,33 @@ async def test_concurrent_requests_to_one_server_are_each_counted_once(limiters:
         answers = await asyncio.gather(*(limiter.retry_after("somebody", USUAL) for _ in range(number)))
         assert answers == [None] * number
     assert await limiter.retry_after("somebody", USUAL) == 10
+
+
+def test_requests_that_arrive_while_a_count_ends_do_not_stop_the_server(tmp_path: Path) -> None:
+    answers: list[int | None] = []
+
+    async def ask_for_all() -> None:
+        late: list[asyncio.Task[int | None]] = []
+
+        class Counting(Database):
+            async def execute(self, *_calls: Call) -> list[list[Row]]:
+                # They run after this count is done, and before whoever waits for it hears of that.
+                if not late:
+                    late.extend(
+                        asyncio.create_task(limiter.retry_after("somebody", USUAL))
+                        for _ in range(3 * USUAL.block)
+                    )
+                return [[{"count": USUAL.block, "lastRequest": int(time.time() * 1000)}]]
+
+        limiter = RateLimiter(Counting(f"sqlite:///{tmp_path / 'todo.db'}"))
+        answers.append(await limiter.retry_after("somebody", USUAL))
+        answers.extend(await asyncio.gather(*late))
+
+    # A loop that never yields can be seen from another thread alone.
+    server = threading.Thread(target=lambda: asyncio.run(ask_for_all()), daemon=True)
+    server.start()
+    server.join(20)
+    assert answers == [None] * (3 * USUAL.block + 1)
 
 
 async def test_concurrent_requests_to_several_servers_are_each_counted_once(
