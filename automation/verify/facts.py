@@ -277,6 +277,7 @@ class Composition:
 class Compositions(Observation):
     remedy: str = "docker compose config"
     every: tuple[Composition, ...] = ()
+    problems: tuple[str, ...] = ()  # of the files, which no combination of them shows
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from automation.verify.check import (
     STATIC,
     Check,
     Finding,
+    check,
     filled,
     no_problem,
     register,
@@ -138,6 +139,12 @@ def found(contract: Contract, composition: Composition) -> Iterator[tuple[_Row, 
             for row in _ROWS
             if composition.development in row.modes and re.fullmatch(row.places, difference.path)
         )
+
+
+@check(STATIC, per_service=False, remedy="${NAME:?is not set. …} in services, networks, volumes or secrets")
+def compose_files(compositions: Compositions) -> Finding:
+    """Compose refuses to start without a required setting, and its files give the project no name."""
+    return no_problem(compositions.problems)
 
 
 def _judge(row: _Row, contract: Contract, compositions: Compositions) -> Finding:

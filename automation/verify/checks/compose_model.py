@@ -9,9 +9,8 @@ from automation.contract.models import SERVICES
 from automation.docker.compose_project import DATABASE, MIGRATION
 from automation.images.plan import image_arguments
 from automation.verify.facts import Composition, Document
-from automation.verify.gather.composition import PROJECT
+from automation.verify.gather.composition import PROJECT, SETTINGS
 
-_PREFIX = "198.19.0"
 _PASSWORD = "-"  # noqa: S105 - a placeholder that stands for the secret in rendered files
 _SECRETS = ("aptconf", "ca", "npmrc", "pipconf")
 _HARDENED = {"cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"], "read_only": True}
@@ -39,7 +38,7 @@ _DATABASE = {
 
 def required(contract: Contract, composition: Composition) -> Document:
     """Return the project that the contract requires of a combination of files."""
-    compose = contract.profile.compose
+    compose, prefix = contract.profile.compose, _prefix(composition)
     services = {name: _service(contract, composition, name) for name in SERVICES}
     backend = services["backend"]
     services[MIGRATION] = {
@@ -51,7 +50,8 @@ def required(contract: Contract, composition: Composition) -> Document:
         "restart": "no",
         "healthcheck": {"disable": True},
     }
-    volumes = {"data": ""} | ({"packages": "-dev", "next": "-dev"} if composition.development else {})
+    content = f"-{_set(composition, 'FRONTEND_CONTENT', 'dev')}"
+    volumes = {"data": ""} | (dict.fromkeys(("packages", "next"), content) if composition.development else {})
     if composition.database == DATABASE:
         services[DATABASE] = {**_DATABASE, "networks": {compose.network: {}}}
         for name in ("backend", MIGRATION):
@@ -67,18 +67,35 @@ def required(contract: Contract, composition: Composition) -> Document:
             compose.network: {
                 "name": f"{PROJECT}_{compose.network}",
                 "driver": compose.network_driver,
-                "ipam": {"config": [{"subnet": f"{_PREFIX}.0/24", "ip_range": f"{_PREFIX}.128/25"}]},
+                "ipam": {"config": [{"subnet": f"{prefix}.0/24", "ip_range": f"{prefix}.128/25"}]},
             }
         },
         "volumes": {name: {"name": f"{PROJECT}_{name}{end}"} for name, end in volumes.items()},
-        "secrets": {name: {"name": f"{PROJECT}_{name}", "file": "/dev/null"} for name in _SECRETS},
+        "secrets": {
+            name: {
+                "name": f"{PROJECT}_{name}",
+                "file": _set(composition, f"BUILD_{name.upper()}_FILE", "/dev/null"),
+            }
+            for name in _SECRETS
+        },
     }
+
+
+def _set(composition: Composition, name: str, otherwise: Any) -> Any:
+    return composition.given.get(name) or otherwise
+
+
+def _prefix(composition: Composition) -> str:
+    return str(_set(composition, "NETWORK_PREFIX", "198.19.0"))
 
 
 def _service(contract: Contract, composition: Composition, name: str) -> Document:
     profile, rules, compose = contract.profile, contract.rules, contract.profile.compose
     service, development = profile.service(name), composition.development
-    port = compose.backend_port if name == "backend" else compose.frontend_port
+    ports = {"backend": compose.backend_port, "frontend": compose.frontend_port}
+    port = _set(composition, f"{name.upper()}_PORT", str(ports[name]))
+    host = _set(composition, "FRONTEND_HOST", "127.0.0.1") if name == "frontend" else "127.0.0.1"
+    image = f"todo-{name}:{rules.development_tag}" if development else f"{service.image}:{profile.name}"
     owner = f"uid={service.user.uid},gid={service.user.gid},mode=755"
     places = {} if development else dict.fromkeys(service.writable, owner)
     waits = (
@@ -86,12 +103,14 @@ def _service(contract: Contract, composition: Composition, name: str) -> Documen
     )
     made: Document = {
         **_HARDENED,
-        "image": f"todo-{name}:{rules.development_tag}" if development else f"{service.image}:{profile.name}",
+        "image": _set(composition, f"{name.upper()}_IMAGE", image),
         "build": _build(contract, composition, name),
         "depends_on": {other: {"condition": condition} for other, condition in waits.items()},
         "environment": _environment(contract, composition, name),
-        "ports": {str(service.port): {"host_ip": "127.0.0.1", "published": str(port)}},
-        "networks": {compose.network: {} if name == "backend" else {"ipv4_address": f"{_PREFIX}.10"}},
+        "ports": {str(service.port): {"host_ip": host, "published": port}},
+        "networks": {
+            compose.network: {} if name == "backend" else {"ipv4_address": f"{_prefix(composition)}.10"}
+        },
         "volumes": _mounts(contract, composition, name),
         "tmpfs": places,
         "hostname": name,
@@ -108,11 +127,11 @@ def _service(contract: Contract, composition: Composition, name: str) -> Documen
 
 def _build(contract: Contract, composition: Composition, name: str) -> Document:
     """Return the build of a service; its arguments are those that its Dockerfile has."""
+    images = {**image_arguments(contract.profile, name, ""), "TOOLS_IMAGE": contract.rules.tools_image}
     arguments: dict[str, Any] = {
         "NGINX_IMAGE": re.compile(".+"),  # of a stage that only one profile needs
-        **image_arguments(contract.profile, name, ""),
+        **{argument: _set(composition, argument, value) for argument, value in images.items()},
         "VERSION": _version(composition),
-        "TOOLS_IMAGE": contract.rules.tools_image,
         "PYTHONUNBUFFERED": "1",
         **contract.profile.service(name).environment.build_arguments,
     }
@@ -136,13 +155,19 @@ def _environment(contract: Contract, composition: Composition, name: str) -> dic
         accepted = profile.frontend.environment.accepted
         address = "API_URL" if "API_URL" in accepted else "NEXT_PUBLIC_API_URL"
         made = {address: f"http://backend:{profile.backend.port}", **both}
-        return made | ({"DEV_ALLOWED_HOSTS": ""} if composition.development else {})
+        return made | (
+            {"DEV_ALLOWED_HOSTS": _set(composition, "DEV_ALLOWED_HOSTS", "")}
+            if composition.development
+            else {}
+        )
+    trusted = (f"{_prefix(composition)}.10", given.get("FORWARDED_ALLOW_IPS"))
+    port = _set(composition, "FRONTEND_PORT", profile.compose.frontend_port)
     made = {
-        **given,
+        **{setting: given[setting] for setting in SETTINGS},
         **both,
         "AGENT_PROVIDER": given["AGENT_PROVIDER"] or profile.backend.environment.provider,
-        "FRONTEND_URL": given["FRONTEND_URL"] or f"http://localhost:{profile.compose.frontend_port}",
-        "FORWARDED_ALLOW_IPS": f"{_PREFIX}.10",
+        "FRONTEND_URL": given["FRONTEND_URL"] or f"http://localhost:{port}",
+        "FORWARDED_ALLOW_IPS": ",".join(filter(None, trusted)),
     }
     if composition.database == DATABASE:
         made["DATABASE_URL"] = f"postgresql://todo:{_PASSWORD}@{DATABASE}:5432/todo"

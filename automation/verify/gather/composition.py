@@ -17,7 +17,7 @@ from automation.docker.cli import Docker
 from automation.verify.facts import Composition, Compositions, Document
 
 PROJECT = "verification"
-COMBINATIONS = ((False, "sqlite", True), (False, "sqlite", False), (True, "sqlite", False),
+COMBINATIONS = ((False, "sqlite", True), (False, "sqlite", False), (True, "sqlite", True),
                 (False, "postgres", True), (True, "postgres", False))  # fmt: skip
 """Whether with the development overlay, on which database, and whether all settings have a value."""
 SETTINGS = (
@@ -26,6 +26,25 @@ SETTINGS = (
     *("BETTER_AUTH_URL", "TRUSTED_ORIGINS", "VERSION", "LOG_LEVEL", "LOG_FORMAT"),
 )
 """The settings that Compose passes to the backend."""
+PLACES = {
+    **{f"{name}_IMAGE": f"registry.example/{name.lower()}:v1" for name in ("BACKEND", "FRONTEND")},
+    **{
+        f"{name}_IMAGE": f"registry.example/{name.lower()}:1-slim"
+        for name in ("PYTHON", "NODE", "NGINX", "TOOLS")
+    },
+    **{f"BUILD_{name}_FILE": f"/dev/{name.lower()}" for name in ("CA", "PIPCONF", "NPMRC", "APTCONF")},
+    "BACKEND_PORT": "8001",
+    "FRONTEND_PORT": "3001",
+    "FRONTEND_HOST": "192.0.2.1",
+    "NETWORK_PREFIX": "198.18.7",
+    "FORWARDED_ALLOW_IPS": "203.0.113.7",
+    "DEV_ALLOWED_HOSTS": "todo.example",
+    "FRONTEND_CONTENT": "0123456789ab",
+}
+"""The settings of a machine, with values that no default has."""
+_KEYS = {"services", "networks", "volumes", "secrets"}
+"""What the files declare. A name of the project would be shared by two checkouts."""
+_KEY = re.compile(r"^(?!x-)([\w-]+):", re.MULTILINE)
 _VARIABLE = re.compile(r"\$\{(?!COMPOSE_)(\w+)")
 _DEFAULTS = {
     "mode": "ingress",
@@ -50,28 +69,59 @@ async def read(docker: Docker, backend: Contract) -> Compositions:
         every = await asyncio.gather(*(_read(docker, backend, *chosen) for chosen in COMBINATIONS))
     except AutomationError as error:
         return Compositions(failure=" · ".join(filter(None, (error.what, *error.details[:2]))))
-    return Compositions(every=tuple(every))
+    return Compositions(every=tuple(every), problems=tuple(await _problems(docker, backend)))
+
+
+async def _problems(docker: Docker, contract: Contract) -> list[str]:
+    """Return what the rendered documents do not show: what starts without a setting, and a project's name."""
+    project = _project(docker, contract, development=False, database=compose_project.DATABASE, is_set=True)
+    found = []
+    for name in _required(contract):
+        words = (*project.command, "config", "--quiet")
+        done = await docker.complete(*words, environ={**project.environ, name: ""})
+        if not done.code or f"{name} is missing a value: is not set" not in done.errors:
+            found.append(f"starts without {name}")
+    for development in (False, True):
+        own = _project(docker, contract, development, compose_project.DATABASE, is_set=True)
+        for file in own.files:
+            text = (docker.settings.root / file).read_text(encoding="utf-8")
+            found += [f"{name} in {file}" for name in _KEY.findall(text) if name not in _KEYS]
+    return found
 
 
 async def render(
     docker: Docker, contract: Contract, development: bool, database: str, is_set: bool
 ) -> tuple[Document, dict[str, str]]:
     """Return the document of `docker compose config`, and the settings that it was given."""
-    root, required = docker.settings.root, contract.profile.backend.environment.required
-    files = compose_project.files(contract.profile, development=development, database=database)
-    used = {name for file in files for name in _VARIABLE.findall((root / file).read_text(encoding="utf-8"))}
-    variables = {
-        **dict.fromkeys((*used, *SETTINGS), ""),  # a variable of the shell changes nothing
-        **dict.fromkeys((*required, compose_project.DATABASE_PASSWORD), "-"),
-        **({name: f"value-{secrets.token_hex(8)}" for name in SETTINGS} if is_set else {}),
-    }
-    project = compose_project.Project(PROJECT, docker, files, variables)
+    project = _project(docker, contract, development, database, is_set)
     words = (*project.command, "config", "--format", "json")
     try:
         document = json.loads(await docker.run(*words, environ=project.environ))
     except ValueError:
         raise AutomationError("docker compose config returned invalid JSON") from None
-    return document, {name: variables[name] for name in SETTINGS}
+    return document, {name: project.variables.get(name, "") for name in (*SETTINGS, *PLACES)}
+
+
+def _required(contract: Contract) -> tuple[str, ...]:
+    return (*contract.profile.backend.environment.required, compose_project.DATABASE_PASSWORD)
+
+
+def _project(
+    docker: Docker, contract: Contract, development: bool, database: str, is_set: bool
+) -> compose_project.Project:
+    """Return the project with a value for each of its settings, or only for those that it requires."""
+    files = compose_project.files(contract.profile, development=development, database=database)
+    texts = ((docker.settings.root / file).read_text(encoding="utf-8") for file in files)
+    used = {name for text in texts for name in _VARIABLE.findall(text)}
+    values = {name: f"value-{secrets.token_hex(8)}" for name in SETTINGS} | PLACES if is_set else {}
+    if database == compose_project.DATABASE:
+        values |= {"FRONTEND_URL": ""}  # its default names the port
+    variables = {
+        **dict.fromkeys((*used, *SETTINGS), ""),  # a variable of the shell changes nothing
+        **dict.fromkeys(_required(contract), "-"),
+        **values,
+    }
+    return compose_project.Project(PROJECT, docker, files, variables)
 
 
 async def _read(

@@ -159,6 +159,7 @@ FILES: list[Example] = [
 ]  # fmt: skip
 
 COMPOSE: list[Example] = [
+    ("compose-files", "a name", lambda b: b.change("", Compositions, problems=("name in a file",))),
     ("compose-hardening", "writable root", compose("backend", read_only=None)),
     ("compose-hardening", "capabilities", compose("frontend", cap_drop=["NET_RAW"])),
     ("compose-hardening", "new privileges", compose("frontend", security_opt=[])),
