@@ -78,6 +78,7 @@ OPERATIONS = {
     "GET /api/tasks": Operation("program"),
     "POST /api/tasks": Operation("program", {"title": "Buy milk"}, status=201),
     "POST /api/tasks/parse": Operation("program", {"text": "milk tomorrow"}, reads=True),
+    "POST /api/tasks/bulk": Operation("program", {"ids": ["{task_id}"], "action": "complete"}),
     "GET /api/tasks/{task_id}": Operation("program"),
     "PATCH /api/tasks/{task_id}": Operation("program", {"title": "Buy bread"}),
     "DELETE /api/tasks/{task_id}": Operation("program", status=204),
@@ -151,6 +152,8 @@ class World:
         return await self.callers[caller].request(method, self._filled(path), json=body, params=query)
 
     def _filled(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._filled(item) for item in value]
         return value.format(**self.values, unique=secrets.token_hex(4)) if isinstance(value, str) else value
 
     async def everything_of_ada(self) -> dict[str, list[Any]]:
@@ -238,7 +241,8 @@ def expected(operation: str, caller: str) -> int:
         return 401
     if caller == "another user":
         # Bob's session is valid; what he names is not his.
-        return 404 if "{" in operation or operation == "POST /api/undo" else known.status
+        named = {"POST /api/undo", "POST /api/tasks/bulk"}
+        return 404 if "{" in operation or operation in named else known.status
     if caller == "JSON Web Token":
         return 401 if known.access == "account" else known.status
     if known.access != "program":

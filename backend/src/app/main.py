@@ -38,6 +38,7 @@ from app.ratelimits import ChangeLimiter, RateLimiter
 from app.requests import RequestMiddleware
 from app.settings import Settings, SettingsError, load_settings
 from app.tasks import idempotency, journal
+from app.tasks.bulk import router as bulk_router
 from app.tasks.endpoints import router as tasks_router
 from app.tasks.parsing import router as parsing_router
 from app.tasks.undoing import router as undo_router
@@ -77,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
     frequent = (health.router, tasks_router, accounts_router, chat_router)
     rare = (
         undo_router,
+        bulk_router,
         parsing_router,
         access_tokens_router,
         assistants.router,

@@ -193,6 +193,8 @@ def _errors(path: str, method: str, operation: Json) -> set[int]:
         statuses |= {400, 412}
     if path == "/api/tasks/import":
         statuses |= {415}
+    if path == "/api/tasks/bulk":
+        statuses |= {404}
     if path == "/api/undo":
         statuses |= {404, 409}
     if path == _ACCESS_TOKENS and method == "post":

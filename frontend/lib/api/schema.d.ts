@@ -33,6 +33,47 @@ export interface components {
       last_used_at: string | null;
       expires_at: string | null;
     };
+    BulkChanges: {
+      /** @default medium */
+      priority?: components["schemas"]["Priority"];
+      due_on?: string | null;
+      /** @default [] */
+      add_tags?: string[];
+      /** @default [] */
+      remove_tags?: string[];
+    };
+    BulkOut: {
+      step: string | null;
+      tasks: components["schemas"]["TaskOut"][];
+    };
+    /**
+     * @example {
+     *       "action": "complete",
+     *       "ids": [
+     *         "8fJ…"
+     *       ]
+     *     }
+     * @example {
+     *       "action": "update",
+     *       "changes": {
+     *         "due_on": "2026-12-24"
+     *       },
+     *       "ids": [
+     *         "8fJ…"
+     *       ]
+     *     }
+     */
+    BulkRequest: {
+      ids: string[];
+      /** @enum {string} */
+      action: "complete" | "reopen" | "delete" | "update";
+      changes?: components["schemas"]["BulkChanges"] | null;
+      /**
+       * @default UTC
+       * @example Europe/Berlin
+       */
+      time_zone?: string;
+    };
     /**
      * @example {
      *       "created_at": "2026-11-28T09:00:00Z"

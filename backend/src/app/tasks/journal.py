@@ -32,6 +32,9 @@ from app.tasks.schemas import TaskOut
 from app.tasks.service import now_after
 
 Kind = Literal["added", "deleted", "completed", "reopened", "updated"]
+_CHUNK_ROWS = 500
+_LONGEST_SECONDS = 20
+"""A step may have the 10,000 tasks of an import."""
 KEPT = timedelta(days=30)
 """Period in which a change can be undone and a deleted task restored."""
 
@@ -120,7 +123,7 @@ async def undo(database: Database, user_id: str, request: UndoRequest, *, key: s
         AlreadyUndoneError: when it was undone before.
         CannotUndoError: when its tasks have changed since.
     """
-    async with database.transaction() as session:
+    async with database.transaction(limit_seconds=_LONGEST_SECONDS) as session:
         if key is not None:
             done = select(Change.step).where(Change.user_id == user_id, Change.undone_by == key).limit(1)
             if (earlier := await session.scalar(done)) is not None:
@@ -141,7 +144,13 @@ async def undo(database: Database, user_id: str, request: UndoRequest, *, key: s
         await _check(session, user_id, changes)
         task_ids = {change.task_id for change in changes}
         newest = await session.scalar(select(func.max(Change.id)).where(Change.user_id == user_id))
-        undone = [await _put_back(session, user_id, change) for change in changes]
+        tasks = await _tasks(session, user_id, task_ids)
+        undone = [_put_back(session, user_id, tasks, change) for change in changes]
+        await session.flush()
+        gone = [task_id for task_id in task_ids if task_id not in tasks]
+        for start in range(0, len(gone), _CHUNK_ROWS):
+            mine = (Task.user_id == user_id, Task.id.in_(gone[start : start + _CHUNK_ROWS]))
+            await session.execute(delete(Task).where(*mine).execution_options(synchronize_session=False))
         # The triggers have recorded this too, but only the step counts as undone.
         own = (Change.user_id == user_id, Change.task_id.in_(task_ids), Change.id > (newest or 0))
         await session.execute(delete(Change).where(*own).execution_options(synchronize_session=False))
@@ -165,22 +174,28 @@ async def _check(session: AsyncSession, user_id: str, changes: Sequence[Change])
         raise CannotUndoError("The task has changed since. Undo the later change first.")
 
 
-async def _put_back(session: AsyncSession, user_id: str, change: Change) -> UndoneChange:
-    """Return one task to its state before a change."""
-    mine = select(Task).where(Task.id == change.task_id, Task.user_id == user_id)
-    task = await session.scalar(mine.with_for_update())
+async def _tasks(session: AsyncSession, user_id: str, ids: Collection[str]) -> dict[str, Task]:
+    """Return the tasks with these ids, which nobody else changes until the transaction ends."""
+    ordered, tasks = sorted(ids), dict[str, Task]()
+    for start in range(0, len(ordered), _CHUNK_ROWS):
+        mine = (Task.user_id == user_id, Task.id.in_(ordered[start : start + _CHUNK_ROWS]))
+        found = select(Task).where(*mine).order_by(Task.id).with_for_update()
+        tasks |= {task.id: task for task in await session.scalars(found)}
+    return tasks
+
+
+def _put_back(session: AsyncSession, user_id: str, tasks: dict[str, Task], change: Change) -> UndoneChange:
+    """Return one task to its state before a change. A task that is no longer in `tasks` is to be deleted."""
+    task = tasks.get(change.task_id)
     if change.before is None:
+        tasks.pop(change.task_id, None)
         title = task.title if task is not None else ""
-        if task is not None:
-            await session.execute(delete(Task).where(Task.id == task.id))
-            session.expunge(task)
         return UndoneChange(undone="added", task_id=change.task_id, title=title, task=None)
     values, tags = _decoded(change.before)
     if task is None:
         rows = [TaskTag(name=name, position=place) for place, name in enumerate(tags)]
-        task = Task(**values, user_id=user_id, tag_rows=rows)
+        task = tasks[change.task_id] = Task(**values, user_id=user_id, tag_rows=rows)
         session.add(task)
-        await session.flush()
         return _undone("deleted", task)
     before, after = values["completed_at"], task.completed_at
     kind: Kind = "updated"
@@ -194,7 +209,6 @@ async def _put_back(session: AsyncSession, user_id: str, change: Change) -> Undo
         task.tag_rows = [kept.get(name) or TaskTag(name=name) for name in tags]
         for place, row in enumerate(task.tag_rows):
             row.position = place
-    await session.flush()
     return _undone(kind, task)
 
 

@@ -115,6 +115,7 @@ _SEEN = Task.updated_at == bindparam("seen")
 ONE = Statement(select(*_columns(Task)).where(*_ONE))
 # Without the status: SQLite 3.40 takes a column that the statement sets to NULL for `IS NOT NULL`.
 _CHANGED = tuple(column for column in _columns(Task) if column.key != "status")
+MANY = select(*_columns(Task)).where(_MINE, Task.id.in_(bindparam("ids", expanding=True)))
 INSERT = Statement(insertion(Task))
 INSERT_TAGS = Statement(insert(TaskTag))
 DELETE_TAGS = Statement(delete(TaskTag).where(TaskTag.task_id == bindparam("id")))

@@ -130,26 +130,32 @@ async def update_task(
         KeyReusedError: when the key of `once` belongs to a different request.
     """
 
+    given = changes.model_dump(exclude_unset=True)
+
     def update(row: Row) -> tuple[Row, list[Call]]:
-        given = changes.model_dump(exclude_unset=True)
-        if not given:
-            return row, []
-        changed = {**row, **given, "updated_at": now_after(row["updated_at"])}
-        changed["all_day"] = changed["all_day"] and changed["due_at"] is not None
-        repeats = recurring.settled(changed) | reminding.settled(changed, given)
-        changed |= repeats
-        title, description, tags = changed["title"], changed["description"], changed["tags"]
-        values = {
-            **{name: changed[name] for name in (*given.keys() - {"tags"}, "all_day", "updated_at", *repeats)},
-            "title_key": title_key(title),
-            "search_text": _search_text(title, description, tags),
-        }
-        calls = [_set(user_id, row, values)]
-        if tags != row["tags"]:
-            calls += [Call(DELETE_TAGS, {"id": row["id"]}), *_tags(row["id"], tags)]
-        return changed, calls
+        return updated(user_id, row, given, now_after(row["updated_at"]))
 
     return await _change(database, user_id, task_id, once, expected, update)
+
+
+def updated(user_id: str, row: Row, given: Row, at: datetime) -> tuple[Row, list[Call]]:
+    """Return a task after a change of the given fields, and the calls that make it."""
+    if not given:
+        return row, []
+    changed = {**row, **given, "updated_at": at}
+    changed["all_day"] = changed["all_day"] and changed["due_at"] is not None
+    repeats = recurring.settled(changed) | reminding.settled(changed, given)
+    changed |= repeats
+    title, description, tags = changed["title"], changed["description"], changed["tags"]
+    values = {
+        **{name: changed[name] for name in (*given.keys() - {"tags"}, "all_day", "updated_at", *repeats)},
+        "title_key": title_key(title),
+        "search_text": _search_text(title, description, tags),
+    }
+    calls = [_set(user_id, row, values)]
+    if tags != row["tags"]:
+        calls += [Call(DELETE_TAGS, {"id": row["id"]}), *_tags(row["id"], tags)]
+    return changed, calls
 
 
 async def set_completed(
@@ -175,21 +181,27 @@ async def set_completed(
         parameters = _parameters(user_id, task_id) | {"now": utc_now()}
         [rows] = await database.execute(Call(MARK[completed], parameters))
         if rows:
-            return _task(rows[0])
+            return task_of(rows[0])
 
     def mark(row: Row) -> tuple[Row, list[Call]]:
-        if completed == (row["completed_at"] is not None):
-            return row, []
-        at = now_after(row["updated_at"])
-        values: Row = {"completed_at": at if completed else None, "updated_at": at}
-        following: list[Call] = []
-        if completed and (due := recurring.following(row, now or at)):
-            following = _next(user_id, row, due, at)
-            # The next one repeats from here on.
-            values |= {"recurrence": None, "time_zone": None}
-        return {**row, **values}, [_set(user_id, row, values), *following]
+        return marked(user_id, row, completed, now_after(row["updated_at"]), now)
 
     return await _change(database, user_id, task_id, once, expected, mark)
+
+
+def marked(
+    user_id: str, row: Row, completed: bool, at: datetime, now: datetime | None = None
+) -> tuple[Row, list[Call]]:
+    """Return a task that is done or not done, and the calls that make it so and create the next one."""
+    if completed == (row["completed_at"] is not None):
+        return row, []
+    values: Row = {"completed_at": at if completed else None, "updated_at": at}
+    following: list[Call] = []
+    if completed and (due := recurring.following(row, now or at)):
+        following = _next(user_id, row, due, at)
+        # The next one repeats from here on.
+        values |= {"recurrence": None, "time_zone": None}
+    return {**row, **values}, [_set(user_id, row, values), *following]
 
 
 def _next(user_id: str, row: Row, due: datetime, at: datetime) -> list[Call]:
@@ -226,7 +238,7 @@ async def delete_task(
         [rows] = await database.execute(Call(REMOVE, _parameters(user_id, task_id)))
         if not rows:
             raise TaskNotFoundError
-        return _task(rows[0])
+        return task_of(rows[0])
 
     def remove(row: Row) -> tuple[Row, list[Call]]:
         return row, [Call(REMOVE_SEEN, {**_parameters(user_id, task_id), "seen": row["updated_at"]})]
@@ -253,7 +265,7 @@ async def _change(
             return outcome
         try:
             row = await _read(database, user_id, task_id)
-            versions.check(_task(row), expected)
+            versions.check(task_of(row), expected)
         except RefusalError:
             # A first request that was in progress may have made the change.
             if (
@@ -263,7 +275,7 @@ async def _change(
                 return outcome
             raise
         row, calls = make(row)
-        task = _task(row)
+        task = task_of(row)
         if once is not None:
             calls.append(idempotency.store(user_id, once, task))
         try:
@@ -274,7 +286,7 @@ async def _change(
                 raise
 
 
-def _task(row: Row) -> TaskOut:
+def task_of(row: Row) -> TaskOut:
     """Return the task of a row, with the status that its completion time means."""
     status = Status.OPEN if row["completed_at"] is None else Status.COMPLETED
     return TaskOut.model_validate({**row, "status": status})
