@@ -31,15 +31,26 @@ export function isDoneGroup(group: GroupKey): boolean {
   return group === "done" || group === "earlier" || group.startsWith("day-");
 }
 
+/** The instants at which days begin. Comparing with them is cheap, also for thousands of tasks. */
+export type Days = { today: number; tomorrow: number; dayAfter: number; nextWeek: number };
+
+export function daysAround(now: Date): Days {
+  return {
+    today: startOfDay(now).getTime(),
+    tomorrow: startOfDay(now, 1).getTime(),
+    dayAfter: startOfDay(now, 2).getTime(),
+    nextWeek: startOfDay(endOfWeek(now), 1).getTime(),
+  };
+}
+
 /** Returns the group of an open task. */
-export function groupOf(task: Task, now: Date): ListKey {
+export function groupOf(task: Task, days: Days): ListKey {
   if (task.due_at === null) return "undated";
-  const due = new Date(task.due_at);
-  const days = daysBetween(now, due);
-  if (days < 0) return "overdue";
-  if (days === 0) return "today";
-  if (days === 1) return "tomorrow";
-  return daysBetween(due, endOfWeek(now)) >= 0 ? "week" : "later";
+  const due = Date.parse(task.due_at);
+  if (due < days.today) return "overdue";
+  if (due < days.tomorrow) return "today";
+  if (due < days.dayAfter) return "tomorrow";
+  return due < days.nextWeek ? "week" : "later";
 }
 
 /** Returns whether an open task is overdue; a whole-day task is overdue after the end of its day. */
@@ -74,19 +85,21 @@ export function groupTasks(
 ): TaskGroup[] {
   const labels = Object.entries(groupLabels) as [ListKey, string][];
   const groups = new Map<GroupKey, Task[]>(labels.map(([key]) => [key, []]));
-  for (const task of open) groups.get(groupOf(task, now))?.push(task);
+  const days = daysAround(now);
+  for (const task of open) groups.get(groupOf(task, days))?.push(task);
   for (const task of completed) {
     const heldIn = held.get(task.id);
     if (heldIn) groups.get(heldIn)?.push(task);
-    else groups.get(isDoneToday(task, now) ? "done" : "earlier")?.push(task);
+    else groups.get(isDoneToday(task, days) ? "done" : "earlier")?.push(task);
   }
   return labels
     .map(([key, label]) => ({ key, label, tasks: groups.get(key)?.sort(orders[key] ?? byDue) ?? [] }))
     .filter((group) => group.tasks.length > 0);
 }
 
-function isDoneToday(task: Task, now: Date): boolean {
-  return task.completed_at !== null && daysBetween(now, new Date(task.completed_at)) === 0;
+export function isDoneToday(task: Task, { today, tomorrow }: Days): boolean {
+  const done = Date.parse(task.completed_at ?? "");
+  return done >= today && done < tomorrow;
 }
 
 // ISO 8601 in UTC sorts as text.

@@ -1,7 +1,7 @@
 /** The views of the list: which tasks each one shows, and its address. */
-import { daysBetween, formatDay, startOfDay, toDateInput } from "@/lib/calendar";
+import { formatDay, startOfDay, toDateInput } from "@/lib/calendar";
 import type { Task } from "@/lib/task";
-import { type GroupKey, groupTasks, type TaskGroup } from "./group-tasks";
+import { type Days, daysAround, type GroupKey, groupTasks, isDoneToday, type TaskGroup } from "./group-tasks";
 
 export type ViewName = "today" | "upcoming" | "all" | "done";
 
@@ -35,12 +35,12 @@ export function viewAt(search: string): View {
 }
 
 /** Returns whether a view shows an open task. */
-export function shows(view: View, task: Task, now: Date): boolean {
+export function shows(view: View, task: Task, { today, tomorrow }: Days): boolean {
   if (view.name === "tag") return task.tags.includes(view.tag);
   if (view.name === "all") return true;
   if (view.name === "done" || task.due_at === null) return false;
-  const days = daysBetween(now, new Date(task.due_at));
-  return view.name === "today" ? days <= 0 : days >= 0;
+  const due = Date.parse(task.due_at);
+  return view.name === "today" ? due < tomorrow : due >= today;
 }
 
 /** Returns the details that a new task gets from the view in which it is added. */
@@ -64,15 +64,15 @@ export function groupsOf(
   held: ReadonlyMap<string, GroupKey>,
 ): TaskGroup[] {
   if (view.name === "done") return groupByDay(completed, now);
-  const shown = view.name === "all" ? open : open.filter((task) => shows(view, task, now));
-  const done = completed.filter((task) => held.has(task.id) || showsDone(view, task, now));
+  const days = daysAround(now);
+  const shown = view.name === "all" ? open : open.filter((task) => shows(view, task, days));
+  const done = completed.filter((task) => held.has(task.id) || showsDone(view, task, days));
   return groupTasks(shown, done, now, held);
 }
 
-function showsDone(view: View, task: Task, now: Date): boolean {
+function showsDone(view: View, task: Task, days: Days): boolean {
   if (view.name === "tag") return task.tags.includes(view.tag);
-  if (view.name === "today")
-    return task.completed_at !== null && daysBetween(now, new Date(task.completed_at)) === 0;
+  if (view.name === "today") return isDoneToday(task, days);
   return view.name === "all";
 }
 
@@ -104,9 +104,10 @@ export type ViewCounts = {
 export function countViews(open: readonly Task[], now: Date): ViewCounts {
   const counts: ViewCounts = { today: 0, upcoming: 0, all: open.length, tags: [] };
   const tags = new Map<string, number>();
+  const days = daysAround(now);
   for (const task of open) {
-    if (shows({ name: "today" }, task, now)) counts.today += 1;
-    if (shows({ name: "upcoming" }, task, now)) counts.upcoming += 1;
+    if (shows({ name: "today" }, task, days)) counts.today += 1;
+    if (shows({ name: "upcoming" }, task, days)) counts.upcoming += 1;
     for (const tag of task.tags) tags.set(tag, (tags.get(tag) ?? 0) + 1);
   }
   counts.tags = [...tags].sort(([a], [b]) => a.localeCompare(b));

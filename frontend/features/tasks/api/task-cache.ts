@@ -76,11 +76,17 @@ export function changePages(data: TaskPages, change: TaskChange, status: Task["s
   return { ...data, pages };
 }
 
+const flattened = new WeakMap<TaskPages, Task[]>();
+
 /** Returns the distinct tasks of all pages: a task may be on two pages if it moved while they loaded. */
 export function flattenPages(data: TaskPages | undefined): Task[] {
+  const known = data && flattened.get(data);
+  if (known) return known;
   const byId = new Map<string, Task>();
   for (const page of data?.pages ?? []) {
     for (const task of page.items) if (!byId.has(task.id)) byId.set(task.id, task);
   }
-  return [...byId.values()];
+  const tasks = [...byId.values()];
+  if (data) flattened.set(data, tasks);
+  return tasks;
 }

@@ -27,6 +27,7 @@ function show(open: Task[], completed: Task[] = [], hasMore = false, view: View 
       actions={actions}
       onEdit={onEdit}
       view={view}
+      scrollRef={{ current: null }}
       empty={<p>Nothing here</p>}
       isLoadingOpen={false}
       hasMoreCompleted={hasMore}

@@ -1,28 +1,51 @@
 "use client";
 
+import dynamic from "next/dynamic";
 import {
   type FocusEvent,
   type KeyboardEvent,
   type ReactNode,
+  type Ref,
+  type RefCallback,
   type RefObject,
   startTransition,
   useCallback,
   useEffect,
+  useImperativeHandle,
   useMemo,
   useRef,
   useState,
 } from "react";
+import { flushSync } from "react-dom";
 import type { Task } from "@/lib/task";
-import { type GroupKey, isDoneGroup, type TaskGroup } from "../group-tasks";
+import { type GroupKey, isDoneGroup, isOverdue } from "../group-tasks";
+import { itemsOf, type ListSection, type ListWindow, sectionsOf } from "../list-items";
 import { groupsOf, type View } from "../views";
 import type { TaskActions } from "../api/task-actions";
-import { TaskSection } from "./task-section";
+import type { LongListProps } from "./long-list";
+import { TaskRow } from "./task-row";
+import { dateTextIn, TaskSection } from "./task-section";
+
+const LongList = dynamic<LongListProps>(() => import("./long-list").then((module) => module.LongList), {
+  ssr: false,
+});
+
+/** A list with more items renders only what is visible. */
+const SHORT_ITEMS = 120;
 
 /** How long a completed row stays in place before it has slid away; globals.css has the same duration. */
 const LEAVING_MS = 700;
 
+const none: readonly Task[] = [];
+
+/** Moves the focus to a task, and returns whether the list shows it. */
+export type FocusTask = (id: string) => boolean;
+
 type TaskListProps = {
   view: View;
+  focusRef?: Ref<FocusTask>;
+  /** The element in which the list scrolls. */
+  scrollRef: RefObject<HTMLElement | null>;
   /** Shown instead of open tasks, if the view has none. */
   empty: ReactNode;
   openTasks: readonly Task[];
@@ -39,21 +62,56 @@ type TaskListProps = {
 
 export function TaskList(props: TaskListProps) {
   const { view, openTasks, completedTasks, now, actions, onEdit, highlightedId } = props;
-  const { empty, isLoadingOpen, hasMoreCompleted, onReachEnd } = props;
+  const { empty, isLoadingOpen, hasMoreCompleted, onReachEnd, focusRef, scrollRef } = props;
   const listRef = useRef<HTMLDivElement>(null);
-  const { held, hold } = useHeldRows(listRef);
+  const [held, setHeld] = useState<ReadonlyMap<string, GroupKey>>(new Map());
+  const [unfolded, setUnfolded] = useState<ReadonlySet<GroupKey>>(new Set());
   const [tabStopId, setTabStopId] = useState<string | null>(null);
 
   const groups = useMemo(
-    () => groupsOf(view, openTasks, completedTasks, now, held),
-    [view, openTasks, completedTasks, now, held],
+    // Completed tasks follow the open ones: earlier, those that load would push them away.
+    () => groupsOf(view, openTasks, isLoadingOpen && view.name !== "done" ? none : completedTasks, now, held),
+    [view, openTasks, isLoadingOpen, completedTasks, now, held],
   );
-  const open = groups.filter((group) => !isDoneGroup(group.key));
-  const done = groups.filter((group) => isDoneGroup(group.key));
-  const isEmpty = (view.name === "done" ? done : open).length === 0;
+  const items = useMemo(() => itemsOf(groups, unfolded), [groups, unfolded]);
+  const rows = useMemo(() => items.filter((item) => item.kind === "row"), [items]);
+  const openKeys = groups.map(({ key }) => key).filter((key) => !isDoneGroup(key));
+  const lastOpen = openKeys.at(-1);
+  const lastDone = groups.at(-1)?.key;
+  const isEmpty = view.name === "done" ? groups.length === 0 : openKeys.length === 0;
   const mayChange = view.name === "done" ? hasMoreCompleted : isLoadingOpen;
-  const shownTabStop = tabStopId && groups.some(contains(tabStopId)) ? tabStopId : groups[0]?.tasks[0]?.id;
+  const indexById = useMemo(() => new Map(items.map(({ key }, index) => [key, index])), [items]);
+  const shownTabStop = tabStopId && indexById.has(tabStopId) ? tabStopId : rows[0]?.task.id;
 
+  // A list that was long keeps its elements when it becomes shorter.
+  const [isLong, setLong] = useState(false);
+  if (!isLong && items.length > SHORT_ITEMS) setLong(true);
+
+  /** Moves the focus to a row. The tab stop is always rendered. */
+  const focusTask: FocusTask = (id) => {
+    if (!indexById.has(id)) return false;
+    flushSync(() => setTabStopId(id));
+    const check = listRef.current?.querySelector<HTMLElement>(
+      `[data-task-id="${CSS.escape(id)}"] [role=checkbox]`,
+    );
+    check?.focus({ preventScroll: true });
+    rowOf(check)?.scrollIntoView({ block: "nearest" });
+    return true;
+  };
+  /** Moves the focus from a row that is about to disappear to the next or the previous one. */
+  const focusNeighbour = (id: string) => {
+    if (rowOf(document.activeElement)?.dataset.taskId !== id) return;
+    const at = rows.findIndex(({ task }) => task.id === id);
+    const neighbour = rows[at + 1] ?? rows[at - 1];
+    if (neighbour) focusTask(neighbour.task.id);
+  };
+  const latest = useRef({ focusTask, focusNeighbour });
+  useEffect(() => {
+    latest.current = { focusTask, focusNeighbour };
+  });
+  useImperativeHandle(focusRef, () => (id) => latest.current.focusTask(id), []);
+
+  const hold = useHold(setHeld, (id) => latest.current.focusNeighbour(id));
   const toggle = useCallback(
     (task: Task, group: GroupKey) => {
       if (task.status === "completed") return void actions.reopen(task);
@@ -64,33 +122,22 @@ export function TaskList(props: TaskListProps) {
   );
   const remove = useCallback(
     (task: Task) => {
-      focusNeighbour(listRef.current, task.id);
+      latest.current.focusNeighbour(task.id);
       void actions.remove(task);
     },
     [actions],
   );
 
-  const moveToToday = useCallback(
-    (tasks: readonly Task[]) => void actions.moveToToday(tasks, now),
-    [actions, now],
-  );
-
-  const renderGroup = (group: TaskGroup, isIncomplete: boolean) => {
-    const own = (id: string | null | undefined) => (id && contains(id)(group) ? id : undefined);
-    return (
-      <TaskSection
-        key={group.key}
-        group={group}
-        now={now}
-        isIncomplete={isIncomplete}
-        tabStopId={own(shownTabStop)}
-        highlightedId={own(highlightedId)}
-        onToggle={toggle}
-        onEdit={onEdit}
-        onDelete={remove}
-        onMoveToToday={moveToToday}
-      />
-    );
+  /** Moves the focus over the rows of all groups with the arrow keys, Home and End. */
+  const moveBetweenRows = (event: KeyboardEvent) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const id = rowOf(event.target as Element)?.dataset.taskId;
+    const at = rows.findIndex(({ task }) => task.id === id);
+    const target = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
+    if (target === undefined || at < 0) return;
+    event.preventDefault();
+    const row = rows[target];
+    if (row) focusTask(row.task.id);
   };
 
   // The focus has already moved: the new tab stop can wait for an idle moment.
@@ -99,11 +146,57 @@ export function TaskList(props: TaskListProps) {
     if (row) startTransition(() => setTabStopId(row.dataset.taskId ?? null));
   };
 
+  const renderSection = (section: ListSection, measure?: RefCallback<HTMLElement>) => {
+    const { group } = section.span;
+    const { key } = group;
+    return (
+      <TaskSection
+        key={key}
+        section={section}
+        now={now}
+        isIncomplete={
+          (isLoadingOpen && key === lastOpen) || (hasMoreCompleted && key === lastDone && isDoneGroup(key))
+        }
+        measure={measure}
+        onUnfold={(unfold) => setUnfolded(new Set(unfolded).add(unfold))}
+        onMoveToToday={(tasks) => void actions.moveToToday(tasks, now)}
+      >
+        {section.rows.map(({ item: { task, place }, index, gap }) => (
+          <TaskRow
+            key={task.id}
+            task={task}
+            group={key}
+            index={index}
+            place={place}
+            of={group.tasks.length}
+            gap={gap}
+            measure={measure}
+            dueText={dateTextIn(key, task, now)}
+            overdue={isOverdue(task, now)}
+            isTabStop={task.id === shownTabStop}
+            isLeaving={task.status === "completed" && !isDoneGroup(key)}
+            isHighlighted={task.id === highlightedId}
+            onToggle={toggle}
+            onEdit={onEdit}
+            onDelete={remove}
+          />
+        ))}
+      </TaskSection>
+    );
+  };
+  const render = (window: ListWindow | null, measure?: RefCallback<HTMLElement>) =>
+    sectionsOf(items, window).map((section) => renderSection(section, measure));
+
   return (
     <div ref={listRef} onKeyDown={moveBetweenRows} onFocus={rememberTabStop}>
       {isEmpty && !mayChange && empty}
-      {open.map((group, index) => renderGroup(group, isLoadingOpen && index === open.length - 1))}
-      {done.map((group, index) => renderGroup(group, hasMoreCompleted && index === done.length - 1))}
+      {isLong ? (
+        <LongList items={items} kept={indexById.get(shownTabStop ?? "") ?? -1} scrollRef={scrollRef}>
+          {render}
+        </LongList>
+      ) : (
+        render(null)
+      )}
       {view.name === "done" && hasMoreCompleted && (
         <EndOfPage key={completedTasks.length} onReach={onReachEnd} />
       )}
@@ -111,33 +204,33 @@ export function TaskList(props: TaskListProps) {
   );
 }
 
-/** Rows that were just completed and keep their place until they have slid away. */
-function useHeldRows(listRef: RefObject<HTMLDivElement | null>) {
-  const [held, setHeld] = useState<ReadonlyMap<string, GroupKey>>(new Map());
+/** Returns a function that keeps a row which was just completed in place until it has slid away. */
+function useHold(
+  setHeld: (change: (held: ReadonlyMap<string, GroupKey>) => ReadonlyMap<string, GroupKey>) => void,
+  onLeave: (id: string) => void,
+) {
   const timers = useRef(new Set<ReturnType<typeof setTimeout>>());
-
+  const leave = useRef(onLeave);
+  useEffect(() => {
+    leave.current = onLeave;
+  });
   useEffect(() => {
     const running = timers.current;
     return () => running.forEach(clearTimeout);
   }, []);
 
-  const hold = useCallback(
+  return useCallback(
     (id: string, group: GroupKey) => {
       setHeld((current) => new Map(current).set(id, group));
       const timer = setTimeout(() => {
         timers.current.delete(timer);
-        focusNeighbour(listRef.current, id);
-        setHeld((current) => {
-          const next = new Map(current);
-          next.delete(id);
-          return next;
-        });
+        leave.current(id);
+        setHeld((current) => new Map([...current].filter(([held]) => held !== id)));
       }, LEAVING_MS);
       timers.current.add(timer);
     },
-    [listRef],
+    [setHeld],
   );
-  return { held, hold };
 }
 
 /** Loads the next page when the user scrolls near the end. */
@@ -158,30 +251,6 @@ function EndOfPage({ onReach }: { onReach: () => void }) {
   );
 }
 
-const contains = (id: string) => (group: TaskGroup) => group.tasks.some((task) => task.id === id);
-
-const rowOf = (element: Element) => element.closest<HTMLElement>("[data-task-id]");
-
-function checks(list: HTMLElement | null): HTMLElement[] {
-  return [...(list?.querySelectorAll<HTMLElement>("[data-task-id] [role=checkbox]") ?? [])];
-}
-
-/** Moves the focus over the rows of all groups with the arrow keys, Home and End. */
-function moveBetweenRows(event: KeyboardEvent<HTMLDivElement>): void {
-  if (event.altKey || event.ctrlKey || event.metaKey) return;
-  const all = checks(event.currentTarget);
-  const row = rowOf(event.target as Element);
-  const at = all.findIndex((check) => row?.contains(check));
-  const target = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key];
-  if (target === undefined || at < 0) return;
-  event.preventDefault();
-  all[target]?.focus();
-}
-
-/** Moves the focus from a row that is about to disappear to the next or the previous one. */
-function focusNeighbour(list: HTMLElement | null, id: string): void {
-  const all = checks(list);
-  const at = all.findIndex((check) => rowOf(check)?.dataset.taskId === id);
-  const row = at < 0 ? null : rowOf(all[at]!);
-  if (row?.contains(document.activeElement)) (all[at + 1] ?? all[at - 1])?.focus();
+function rowOf(element: Element | null | undefined): HTMLElement | null {
+  return element?.closest<HTMLElement>("[data-task-id]") ?? null;
 }

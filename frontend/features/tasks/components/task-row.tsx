@@ -1,7 +1,7 @@
 "use client";
 
 import { AlignLeft, Pencil, Trash2 } from "lucide-react";
-import { memo } from "react";
+import { memo, type RefCallback } from "react";
 import { IconButton } from "@/components/ui/button";
 import { classNames } from "@/components/ui/class-names";
 import { formatDue, formatTime, formatWeekday } from "@/lib/calendar";
@@ -26,6 +26,12 @@ type TaskRowProps = TaskRowHandlers & {
   isTabStop: boolean;
   isLeaving: boolean;
   isHighlighted: boolean;
+  /** The index in the list, the place in its group, and the space of rows in front that are not rendered. */
+  index: number;
+  place: number;
+  of: number;
+  gap: number;
+  measure: RefCallback<HTMLElement> | undefined;
 };
 
 export const TaskRow = memo(function TaskRow({
@@ -36,6 +42,11 @@ export const TaskRow = memo(function TaskRow({
   isTabStop,
   isLeaving,
   isHighlighted,
+  index,
+  place,
+  of,
+  gap,
+  measure,
   onToggle,
   onEdit,
   onDelete,
@@ -45,7 +56,13 @@ export const TaskRow = memo(function TaskRow({
   return (
     <li
       id={`task-${task.id}`}
+      ref={measure}
       data-task-id={task.id}
+      data-index={index}
+      // Most rows of a long list have no element.
+      aria-posinset={place + 1}
+      aria-setsize={of}
+      style={gap > 0 ? { marginTop: gap } : undefined}
       aria-busy={unsaved || undefined}
       className={classNames("task-row @container -mx-3", isLeaving && "task-row-leaving")}
     >

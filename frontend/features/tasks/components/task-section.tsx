@@ -1,38 +1,41 @@
 "use client";
 
-import { memo, useState } from "react";
+import type { ReactNode, RefCallback } from "react";
+import { classNames } from "@/components/ui/class-names";
 import { formatDate, formatDay, formatTime } from "@/lib/calendar";
 import type { Task } from "@/lib/task";
-import { dayOf, type GroupKey, isDoneGroup, isOverdue, type TaskGroup } from "../group-tasks";
-import { classNames } from "@/components/ui/class-names";
-import { dueTextIn, TaskRow, type TaskRowHandlers } from "./task-row";
+import { dayOf, type GroupKey } from "../group-tasks";
+import type { ListSection } from "../list-items";
+import { dueTextIn } from "./task-row";
 
-/** The rows that a folded group shows. */
-const FOLDED_ROWS: Partial<Record<GroupKey, number>> = { overdue: 5, earlier: 0 };
-
-type TaskSectionProps = TaskRowHandlers & {
-  group: TaskGroup;
+type TaskSectionProps = {
+  section: ListSection;
   now: Date;
   /** Whether more tasks of this group may load later. */
   isIncomplete: boolean;
-  /** The tab stop and the highlighted row, if they are in this group. */
-  tabStopId: string | undefined;
-  highlightedId: string | undefined;
+  measure: RefCallback<HTMLElement> | undefined;
+  onUnfold: (group: GroupKey) => void;
   /** Moves all tasks of this group to today. */
   onMoveToToday: (tasks: readonly Task[]) => void;
+  /** The rows. */
+  children: ReactNode;
 };
 
-/** One group of the list. It renders again only when it changes, so that thousands of tasks stay fast. */
-export const TaskSection = memo(function TaskSection(props: TaskSectionProps) {
-  const { group, now, isIncomplete, tabStopId, highlightedId, onMoveToToday, ...handlers } = props;
-  const [isUnfolded, setUnfolded] = useState(false);
+/** One group of the list: its heading and the rows that are rendered. */
+export function TaskSection(props: TaskSectionProps) {
+  const { section, now, isIncomplete, measure, onUnfold, onMoveToToday, children } = props;
+  const { span, fold } = section;
+  const { group } = span;
   const day = dayOf(group.key, now);
-  const shown = isUnfolded ? group.tasks : group.tasks.slice(0, FOLDED_ROWS[group.key]);
-  const hidden = group.tasks.length - shown.length;
   return (
-    <section aria-labelledby={`group-${group.key}`}>
+    <section
+      aria-labelledby={`group-${group.key}`}
+      style={{ marginTop: section.gap, paddingBottom: section.rest }}
+    >
       <h2
         id={`group-${group.key}`}
+        ref={measure}
+        data-index={span.first}
         aria-label={group.label}
         className="sticky top-0 z-10 flex items-baseline gap-2 bg-surface pt-5 pb-1 text-small font-semibold"
       >
@@ -48,49 +51,32 @@ export const TaskSection = memo(function TaskSection(props: TaskSectionProps) {
           {isIncomplete && "+"}
         </span>
       </h2>
-      <ul aria-label={group.label}>
-        {shown.map((task) => (
-          <TaskRow
-            key={task.id}
-            task={task}
-            group={group.key}
-            dueText={dateTextIn(group.key, task, now)}
-            overdue={isOverdue(task, now)}
-            isTabStop={task.id === tabStopId}
-            isLeaving={task.status === "completed" && !isDoneGroup(group.key)}
-            isHighlighted={task.id === highlightedId}
-            {...handlers}
-          />
-        ))}
+      {/* flow-root: the space in front of a row stays inside the list. */}
+      <ul aria-label={group.label} className="flow-root">
+        {children}
       </ul>
-      {hidden > 0 && (
-        <button type="button" className={classNames(linkStyle, "py-2")} onClick={() => setUnfolded(true)}>
-          Show {shown.length > 0 ? `${hidden} more` : hidden}
+      {fold?.item.kind === "fold" && (
+        <button
+          type="button"
+          ref={measure}
+          data-index={fold.index}
+          style={{ marginTop: fold.gap }}
+          className={classNames(linkStyle, "block py-2")}
+          onClick={() => onUnfold(group.key)}
+        >
+          Show {section.rows.length > 0 || fold.gap > 0 ? `${fold.item.hidden} more` : fold.item.hidden}
         </button>
       )}
     </section>
   );
-}, haveSameContent);
+}
 
 const linkStyle = "text-small font-normal text-text-2 underline-offset-2 hover:text-text hover:underline";
 
 /** Returns the date that a row shows: when it is due, or when it was done before today. */
-function dateTextIn(group: GroupKey, task: Task, now: Date): string {
+export function dateTextIn(group: GroupKey, task: Task, now: Date): string {
   if (group === "done") return "";
   if (group.startsWith("day-")) return task.completed_at ? formatTime(new Date(task.completed_at)) : "";
   if (group === "earlier") return task.completed_at ? formatDay(new Date(task.completed_at), now) : "";
   return dueTextIn(group, task, now);
-}
-
-/** Compares groups by their tasks, because every change of any task creates all groups again. */
-function haveSameContent(before: TaskSectionProps, after: TaskSectionProps): boolean {
-  const { group: groupBefore, ...othersBefore } = before;
-  const { group: groupAfter, ...othersAfter } = after;
-  const names = Object.keys(othersAfter) as (keyof typeof othersAfter)[];
-  return (
-    groupBefore.key === groupAfter.key &&
-    groupBefore.tasks.length === groupAfter.tasks.length &&
-    groupBefore.tasks.every((task, index) => task === groupAfter.tasks[index]) &&
-    names.every((name) => othersBefore[name] === othersAfter[name])
-  );
 }

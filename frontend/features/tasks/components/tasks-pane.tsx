@@ -2,7 +2,7 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 import dynamic from "next/dynamic";
-import { type Ref, useCallback, useEffect, useState } from "react";
+import { type Ref, type RefObject, useCallback, useEffect, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { showToast } from "@/components/ui/toaster";
 import { ApiError, errorMessage } from "@/lib/api/client";
@@ -12,10 +12,11 @@ import { useNow } from "@/lib/use-now";
 import { readTask } from "../api/tasks";
 import { QuickAdd } from "./quick-add";
 import type { TaskActions } from "../api/task-actions";
+import { daysAround } from "../group-tasks";
 import type { TaskDraft } from "../task-draft";
 import { applyTaskChange } from "../api/task-cache";
 import { addressOf, detailsFrom, shows, type View } from "../views";
-import { TaskList } from "./task-list";
+import { type FocusTask, TaskList } from "./task-list";
 import { useTasks } from "../api/use-tasks";
 
 const loadTaskSheet = () => import("./task-sheet").then((module) => module.TaskSheet);
@@ -51,7 +52,9 @@ export function TasksPane({ view, actions, quickAddRef, pointedAt }: TasksPanePr
     },
     [queryClient],
   );
-  const highlightedId = useHighlight(pointedAt, openLatest);
+  const focusRef = useRef<FocusTask>(null);
+  const scrollRef = useRef<HTMLDivElement>(null);
+  const highlightedId = useHighlight(pointedAt, focusRef, openLatest);
 
   // Preload the sheet once the list has loaded.
   const isLoaded = open.isSuccess;
@@ -65,7 +68,7 @@ export function TasksPane({ view, actions, quickAddRef, pointedAt }: TasksPanePr
 
   /** Says where a new task is, if this view does not show it. */
   const announceElsewhere = (task: Task) => {
-    if (shows(view, task, now)) return;
+    if (shows(view, task, daysAround(now))) return;
     const due = task.due_at ? formatDue(new Date(task.due_at), task.all_day, now) : "no date";
     showToast({ message: `Added ‘${task.title}’, ${due}` });
   };
@@ -73,7 +76,7 @@ export function TasksPane({ view, actions, quickAddRef, pointedAt }: TasksPanePr
   const closeSheet = (task: Task, unsaved?: TaskDraft) => {
     setEdited(null);
     // Return the focus to the row, which may have moved within the list.
-    requestAnimationFrame(() => focusRow(task.id));
+    requestAnimationFrame(() => focusRef.current?.(task.id));
     if (!unsaved) return;
     showToast({
       message: "Changes not saved",
@@ -93,7 +96,10 @@ export function TasksPane({ view, actions, quickAddRef, pointedAt }: TasksPanePr
           />
         </div>
       </div>
-      <div className="min-h-0 grow overflow-y-auto overscroll-contain px-4 pb-24 md:px-8">
+      <div
+        ref={scrollRef}
+        className="min-h-0 grow overflow-y-auto overscroll-contain px-4 pb-24 [overflow-anchor:none] md:px-8"
+      >
         <div className="mx-auto max-w-[44rem] 2xl:max-w-[54rem]">
           {open.isPending && <ListSkeleton />}
           {open.isError && !open.data && (
@@ -103,6 +109,8 @@ export function TasksPane({ view, actions, quickAddRef, pointedAt }: TasksPanePr
             <TaskList
               key={addressOf(view)}
               view={view}
+              focusRef={focusRef}
+              scrollRef={scrollRef}
               empty={<NothingHere view={view} />}
               openTasks={openTasks}
               completedTasks={completedTasks}
@@ -141,6 +149,7 @@ export function TasksPane({ view, actions, quickAddRef, pointedAt }: TasksPanePr
 /** Scrolls to a task and highlights it for a moment. Opens the task instead if the list does not show it. */
 function useHighlight(
   pointedAt: { task: Task } | null,
+  focusRef: RefObject<FocusTask | null>,
   openInstead: (task: Task) => Promise<void>,
 ): string | null {
   const [highlightedId, setHighlightedId] = useState<string | null>(null);
@@ -149,7 +158,7 @@ function useHighlight(
     const { task } = pointedAt;
     // In the next frame the list contains the task and its pane is visible.
     const frame = requestAnimationFrame(() => {
-      if (!focusRow(task.id)) return void openInstead(task);
+      if (!focusRef.current?.(task.id)) return void openInstead(task);
       setHighlightedId(task.id);
     });
     const timer = setTimeout(() => setHighlightedId(null), HIGHLIGHT_MS);
@@ -157,15 +166,8 @@ function useHighlight(
       cancelAnimationFrame(frame);
       clearTimeout(timer);
     };
-  }, [pointedAt, openInstead]);
+  }, [pointedAt, focusRef, openInstead]);
   return highlightedId;
-}
-
-function focusRow(id: string): boolean {
-  const row = document.getElementById(`task-${id}`);
-  row?.scrollIntoView({ block: "nearest" });
-  row?.querySelector<HTMLElement>("[role=checkbox]")?.focus({ preventScroll: true });
-  return row !== null;
 }
 
 const nothing: Record<View["name"], [title: string, hint: string]> = {

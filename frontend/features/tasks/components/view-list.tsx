@@ -1,7 +1,7 @@
 "use client";
 
 import { CalendarCheck, CalendarDays, CircleCheck, Hash, List, type LucideIcon } from "lucide-react";
-import { type MouseEvent, useMemo } from "react";
+import { type MouseEvent, useDeferredValue, useMemo } from "react";
 import { classNames } from "@/components/ui/class-names";
 import { useNow } from "@/lib/use-now";
 import { useOpenTasks } from "../api/use-tasks";
@@ -24,7 +24,8 @@ type ViewListProps = {
 
 /** Links to the views of the list and to the tags, with the number of open tasks in each. */
 export function ViewList({ current, onChoose }: ViewListProps) {
-  const openTasks = useOpenTasks();
+  // The list shows a change first, then its counts.
+  const openTasks = useDeferredValue(useOpenTasks());
   const now = useNow();
   const counts = useMemo(() => countViews(openTasks, now), [openTasks, now]);
   const link = (view: View, count?: number) => (

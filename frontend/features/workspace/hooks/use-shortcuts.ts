@@ -20,8 +20,11 @@ export function useShortcuts(shortcuts: Shortcuts): void {
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
+      const key = event.key.toLowerCase();
+      // The browser does not find the rows of a long list that are not rendered. A second press asks the browser.
+      const isFind = key === "f" && document.querySelector("[data-long-list]") !== null;
       // Unlike the others, this one works while one types.
-      if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey) {
+      if ((key === "k" || isFind) && (event.ctrlKey || event.metaKey) && !event.shiftKey) {
         if (target.closest("[role=dialog], [role=menu]")) return;
         event.preventDefault();
         latest.current.search();
@@ -34,7 +37,7 @@ export function useShortcuts(shortcuts: Shortcuts): void {
       ) {
         return;
       }
-      const isUndo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey;
+      const isUndo = key === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey;
       if (isUndo) {
         if (runLatestToastAction()) event.preventDefault();
         return;
