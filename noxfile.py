@@ -24,7 +24,7 @@ nox.options.error_on_external_run = True
 nox.options.error_on_missing_interpreters = True
 nox.options.reuse_venv = "yes"
 
-SOURCES = ("automation", "backend", "deploy", "tests", "tasks.py", "noxfile.py", "dev")
+SOURCES = ("automation", "backend", "deploy", "docs", "tests", "tasks.py", "noxfile.py", "dev")
 DOCKERFILES = tuple(f"{part}/Dockerfile{kind}" for part in ("backend", "frontend") for kind in ("", ".dev"))
 CHART = "deploy/helm/todo-chatbot-chart"
 KUBERNETES_VERSIONS = ("1.30", "1.37")
@@ -96,11 +96,12 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check types: mypy --strict for Python, tsc for the frontend, up-to-date API types."""
+    """Check types: mypy --strict, tsc, and that what is generated from the code is up to date."""
     install(session, "test")
     session.run("mypy", *SOURCES)
     npm(session, "typecheck")
     generate_api_types(session, "--check")
+    generate_reference(session, "--check")
 
 
 @nox.session(name="api-types", default=False)
@@ -108,6 +109,13 @@ def api_types(session: nox.Session) -> None:
     """Generate the frontend's API types from the backend's OpenAPI document."""
     install(session, "test")
     generate_api_types(session)
+
+
+@nox.session(default=False)
+def reference(session: nox.Session) -> None:
+    """Generate docs/reference from the tasks, the checks and the OpenAPI document."""
+    install(session, "test")
+    generate_reference(session)
 
 
 @nox.session
@@ -266,6 +274,12 @@ def generate_api_types(session: nox.Session, *options: str) -> None:
     document = os.path.abspath(os.path.join(session.create_tmp(), "openapi.json"))
     session.run("python", "-m", "app.openapi", document, env={"PYTHONPATH": "backend/src"})
     npm(session, "api-types", document, *options)
+
+
+def generate_reference(session: nox.Session, *options: str) -> None:
+    """Write the reference pages, or check with --check that they are up to date."""
+    path = os.pathsep.join((".", "backend/src"))
+    session.run("python", "docs/reference/generate.py", *options, env={"PYTHONPATH": path})
 
 
 def install(session: nox.Session, group: str) -> None:
