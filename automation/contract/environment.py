@@ -46,6 +46,8 @@ _FORMATS: Mapping[str, formats.Format] = {
     "TRUSTED_ORIGINS": formats.origins,
     "API_URL": formats.web_address,
     "NEXT_PUBLIC_API_URL": formats.web_address,
+    "SMTP_URL": formats.mail_server,
+    "MAIL_FROM": formats.mail_sender,
     "VERSION": formats.version,
     "LOG_LEVEL": formats.log_level,
     "LOG_FORMAT": formats.one_of("json", "console"),

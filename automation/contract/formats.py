@@ -23,6 +23,12 @@ _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:\d)|\[[0-9a-fA-F:]+\])(?::\d{1,5})?"
 _REGISTRY = re.compile(rf"(?:{_HOST}|{_COMPONENT})(?:/{_COMPONENT})*")
 _IMAGE = rf"(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*(?::{TAG})?(?:@sha256:[0-9a-f]{{64}})?"
+_CREDENTIAL = r"[^\s:/@?#\[\]]+"
+_MAIL_SERVER = re.compile(
+    rf"smtps?://(?:{_CREDENTIAL}:{_CREDENTIAL}@)?(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::(\d{{1,5}}))?/?",
+    re.ASCII,
+)
+_ADDRESS = r"[^\s<>@,;:\"\\()\[\]]+@[A-Za-z0-9.-]+"
 _PLACEHOLDER = re.compile(
     r"|[*x.]{3,}|(.)\1{2,}|<.*>|\$?\{.*|\$\w+|%.*"
     r"|(?:your|my|the|example|sample|dummy|fake|test|insert|some)[-_ ].*"
@@ -55,6 +61,10 @@ model_key = _matching("[!-~]+", "contains a space or a character outside ASCII, 
 # It becomes a part of a URL as it is.
 database_password = _matching(
     "[A-Za-z0-9._~-]+", "contains something other than letters, digits, dots, dashes, _ and ~"
+)
+mail_sender = _matching(
+    rf"[^<>@,;:\"\\\r\n]*[^<>@,;:\"\\\s] ?<{_ADDRESS}>|{_ADDRESS}",
+    "is not a sender; write an address, or a name with one: To-do <no-reply@example.com>",
 )
 anything = _matching("(?s:.*)", "")
 
@@ -98,6 +108,15 @@ def origins(value: str) -> str:
         wrong = web_address(host) or urlsplit(host).path not in {"", "/"} or {"?", "*"} & {*host}
         if wrong or (host != origin and (urlsplit(host).port is not None or host.endswith("/"))):
             return "is not a list of origins; write it as in https://a.example,https://b.example"
+    return ""
+
+
+def mail_server(value: str) -> str:
+    """Judge the URL of a mail server, which may contain a password."""
+    if re.search(r"%(?![0-9A-Fa-f]{2})", value) or not (match := _MAIL_SERVER.fullmatch(value)):
+        return "is not a mail server; write smtp://user:password@host:587, with special characters as %40"
+    if match[1] and not 1 <= int(match[1]) <= 65535:
+        return "has a port that is not between 1 and 65535"
     return ""
 
 

@@ -12,7 +12,7 @@ from automation.console.events import Emit, Line, Notice, Result, step
 from automation.console.runner import confirm
 from automation.contract import environment, profiles
 from automation.contract.models import SERVICES, Kubernetes
-from automation.engines.engine import Engine, ServiceStatus, Status, UpOptions
+from automation.engines.engine import Engine, Python, ServiceStatus, Status, UpOptions
 from automation.images.plan import choose, read_version
 from automation.images.registry import check_registry
 from automation.kubernetes import address, commands, drift, pods, release, watch
@@ -242,6 +242,11 @@ class ClusterEngine(Engine):
     def address(self) -> str | None:
         known = self._known.current
         return known.address if known else None
+
+    async def backend_python(self) -> Python:
+        kubectl = (await self.place()).kubectl
+        pod = ("exec", "--stdin", "deployment/todo-backend", "--container=backend", "--", "python")
+        return Python(kubectl.program, (*kubectl.flags, *pod))
 
     async def plan(self, _options: UpOptions) -> tuple[str, ...]:
         request, settings, place = self._request, self._settings, await self.place()

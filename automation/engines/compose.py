@@ -20,7 +20,7 @@ from automation.docker.cli import Docker, DockerError
 from automation.docker.compose_project import DATABASE, DATABASE_PASSWORD, Container, Project, holder
 from automation.engines import compose_start
 from automation.engines.compose_start import ComposeRun, ComposeStart
-from automation.engines.engine import Engine, ServiceStatus, Status, UpOptions
+from automation.engines.engine import Engine, Python, ServiceStatus, Status, UpOptions
 from automation.images import build
 from automation.images.plan import Options, Plan, plan_all
 from automation.process import files, processes
@@ -149,6 +149,14 @@ class ComposeEngine(Engine):
 
     def address(self) -> str | None:
         return self._run.address if self._run else None
+
+    async def backend_python(self) -> Python:
+        backend = (await self._project().containers()).get("backend")
+        if backend is None or backend.state != "running":
+            raise AutomationError("the backend's container is not running", remedies=["invoke up"])
+        return Python(
+            Docker.find(self._settings), ("container", "exec", "--interactive", backend.id, "python")
+        )
 
     async def plan(self, options: UpOptions) -> tuple[str, ...]:
         compose_project.check_database(options.database)

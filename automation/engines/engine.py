@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Self
 
+from automation.console.errors import AutomationError
 from automation.console.events import Emit, Notice, Result, step
 from automation.contract import environment
 from automation.contract.environment import Environment
@@ -12,6 +13,7 @@ from automation.contract.models import SERVICES, Profile
 from automation.process import addresses, supervisor
 from automation.process.instance import State
 from automation.process.ports import Holder, settle
+from automation.process.processes import Completed, Program
 from automation.settings import Settings
 
 _FIRST_PAGES = ("/", "/sign-in", "/sign-up")
@@ -134,6 +136,23 @@ class Status:
         }
 
 
+@dataclass(frozen=True)
+class Python:
+    """A Python interpreter, which may be in a container."""
+
+    program: Program
+    words: tuple[str, ...] = ()
+    """The first arguments of the program."""
+
+    async def run(self, module: str, *arguments: str, seconds: float) -> Completed:
+        """Run a module to its end, whatever its exit code. Raises AutomationError if it takes longer."""
+        words = (*self.words, "-m", module, *arguments)
+        try:
+            return await self.program.complete(*words, seconds=seconds)
+        except TimeoutError:
+            raise AutomationError(f"{module} did not finish within {seconds:.0f} s") from None
+
+
 def applied(migrations: int) -> str:
     """Return what a migration of the database did."""
     return f"{migrations} migration{'s' * (migrations != 1)} applied" if migrations else "up to date"
@@ -184,6 +203,10 @@ class Engine(ABC):
     @abstractmethod
     async def plan(self, options: UpOptions) -> tuple[str, ...]:
         """Return what `up` would do, one sentence each."""
+
+    @abstractmethod
+    async def backend_python(self) -> Python:
+        """Return Python as the backend runs it, with its packages, its settings and its database."""
 
     async def data(self, *, ask: bool = True) -> str:  # noqa: ARG002 - for an engine that asks a daemon
         """Return where the data on this machine is; empty if there is none."""

@@ -26,10 +26,11 @@ from automation.console.output import JsonConsole
 from automation.console.runner import perform
 from automation.contract import environment, profiles
 from automation.contract.models import SERVICES, Profile
-from automation.engines.engine import Engine, Published, ServiceStatus, Status, UpOptions, applied
+from automation.engines.engine import Engine, Published, Python, ServiceStatus, Status, UpOptions, applied
 from automation.engines.native_services import NativeServices
 from automation.process import files, logs, ports, processes, supervisor
 from automation.process.instance import Instance, Record, ServiceRecord, State
+from automation.process.processes import Program
 from automation.process.supervisor import ServiceStoppedError, Supervisor
 from automation.project import frontend
 from automation.settings import Settings
@@ -148,6 +149,16 @@ class NativeEngine(Engine):
             *([] if current else ["Install the frontend's packages: npm ci."]),
             *places.plan(f"{server} of the frontend"),
         )
+
+    async def backend_python(self) -> Python:
+        profile = profiles.load("", self._settings.root)
+        values = environment.read(self._settings, profile)
+        values.require_valid(self._settings.env_file_name)
+        options = UpOptions(production=True)
+        places = Published(options.host, options.ports)
+        services = NativeServices(self._settings, options, profile, values.values, places, mark="")
+        folder = self._settings.root / "backend"
+        return Python(Program(sys.executable, services.backend_environ, folder))
 
     async def _up_once(self, options: UpOptions, profile: Profile, emit: Emit, *, last_attempt: bool) -> bool:
         """Run the application until it is stopped; False when a port was lost between choice and use."""

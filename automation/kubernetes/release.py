@@ -27,8 +27,10 @@ ANY_PORT = ":*"
 """The end of an origin that stands for every port of its host."""
 _PATIENCE_SECONDS, _TURN_SECONDS = 150.0, 15.0
 _ALWAYS = ("BETTER_AUTH_SECRET", "JWT_SECRET", "GEMINI_API_KEY")
-_IF_SET = ("OPENAI_API_KEY", "OPENROUTER_API_KEY", DATABASE_PASSWORD)
-_CONFIGURATION = ("AGENT_PROVIDER", "AGENT_MODEL", "OPENAI_BASE_URL", "LOG_LEVEL", "FRONTEND_URL")
+_IF_SET = ("OPENAI_API_KEY", "OPENROUTER_API_KEY", "SMTP_URL", DATABASE_PASSWORD)
+_CONFIGURATION = (
+    *("AGENT_PROVIDER", "AGENT_MODEL", "OPENAI_BASE_URL", "LOG_LEVEL", "FRONTEND_URL", "MAIL_FROM"),
+)
 _CREATED = "made-by-helm-install"
 """The chart's annotation of a namespace that did not exist before."""
 

@@ -53,6 +53,16 @@ async def lock(
 
 
 @task
+async def reset_password(
+    run: Run, email: Annotated[str, Flag("Email address of the account; required.", "ADDRESS")] = ""
+) -> None:
+    """Print a link with which a person chooses a new password."""
+    from automation.engines import maintenance
+
+    await maintenance.reset_password(*run, email=email)
+
+
+@task
 async def data_copy(
     run: Run,
     from_: Annotated[str, Flag("Engine to copy from: native or compose.", "ENGINE")] = "",

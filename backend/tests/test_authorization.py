@@ -18,6 +18,7 @@ from starlette.routing import Route
 from app import openapi
 from app.accounts.models import Account
 from app.accounts.passwords import hash_password
+from app.accounts.resets import PasswordResets
 from app.database import Base
 from backend.tests.browsers import Person, browser
 
@@ -48,6 +49,16 @@ OPERATIONS = {
     ),
     "POST /api/auth/sign-in/email": Operation("anybody", {"email": "{email}", "password": PASSWORD}),
     "POST /api/auth/sign-out": Operation("anybody", {}),
+    "POST /api/auth/request-password-reset": Operation("anybody", {"email": "{email}"}),
+    "GET /api/auth/reset-password/{token}": Operation(
+        "anybody", query={"callbackURL": "/reset-password"}, status=302
+    ),
+    "POST /api/auth/reset-password": Operation(
+        # With a token, whoever has it; without one, nobody.
+        "anybody",
+        {"token": "unknown", "newPassword": "a new horse"},
+        status=400,
+    ),
     "GET /api/auth/get-session": Operation("anybody"),
     "GET /api/auth/jwks": Operation("anybody"),
     "GET /api/auth/ok": Operation("anybody"),
@@ -132,6 +143,13 @@ class _Unlimited:
         return None
 
 
+class _NoMail(PasswordResets):
+    """Sends nothing: the messages are a matter of other tests."""
+
+    def send(self, *_: object) -> None:
+        return None
+
+
 @dataclass
 class World:
     """Ada with one thing of each kind, and everybody who calls."""
@@ -190,6 +208,7 @@ async def hashed() -> str:
 @pytest.fixture
 async def world(app: FastAPI, signed_in: SignIn, hashed: str, ending_events: None) -> World:
     app.state.rate_limiter = _Unlimited()
+    app.state.resets = _NoMail(app.state.database, "")
     ada, bob = await signed_in("Ada"), await signed_in("Bob")
     async with app.state.database.transaction() as session:
         session.add_all(
@@ -218,6 +237,7 @@ async def world(app: FastAPI, signed_in: SignIn, hashed: str, ending_events: Non
         "token_id": spare["id"],
         "session_token": session_token,
         "step": str(step),
+        "token": "unknown",
         "calendar_key": address.partition("key=")[2],
     }
     callers = {

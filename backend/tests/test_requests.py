@@ -203,7 +203,8 @@ async def test_every_operation_declares_its_errors_and_credentials(app: FastAPI)
         errors = {status for status in operation["responses"] if status >= "4"}
         assert "503" in errors, path
         public = {"/api/auth/jwks", "/api/auth/ok", "/api/auth/sign-in/email", "/api/auth/sign-up/email"}
-        public |= {"/api/calendar/feed.ics"}
+        public |= {"/api/calendar/feed.ics", "/api/auth/request-password-reset"}
+        public |= {"/api/auth/reset-password", "/api/auth/reset-password/{token}"}
         assert ("security" in operation) == (path not in public), path
         if path not in public and {} not in operation["security"]:
             assert "401" in errors, path

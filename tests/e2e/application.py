@@ -10,7 +10,7 @@ import secrets
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +24,11 @@ START_SECONDS = 300
 
 @dataclass(frozen=True)
 class Application:
-    """A running application: its address, and the name of its agent."""
+    """A running application: its address, the name of its agent, and its tasks if the test started it."""
 
     address: str
     agent: str
+    invoke: Callable[..., subprocess.CompletedProcess[str]] | None = None
 
 
 @contextmanager
@@ -76,7 +77,7 @@ def own_application(
         started = invoke(*start)
         assert started.returncode == 0, f"the application did not start\n{started.stdout}{started.stderr}"
         status: dict[str, Any] = json.loads(invoke("status", "--json").stdout.splitlines()[-1])
-        yield Application(status["address"], agent)
+        yield Application(status["address"], agent, invoke)
     except BaseException:
         sys.stderr.write(invoke("logs", "--lines", "100").stdout)
         raise
@@ -95,9 +96,11 @@ APPLICATION_VARIABLES = {
     "FRONTEND_URL",
     "GEMINI_API_KEY",
     "JWT_SECRET",
+    "MAIL_FROM",
     "OPENAI_API_KEY",
     "OPENAI_BASE_URL",
     "OPENROUTER_API_KEY",
+    "SMTP_URL",
     "COMPOSE_PROJECT_NAME",
     "TODO_ENGINE",
 }

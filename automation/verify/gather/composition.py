@@ -23,7 +23,8 @@ COMBINATIONS = ((False, "sqlite", True), (False, "sqlite", False), (True, "sqlit
 SETTINGS = (
     *("BETTER_AUTH_SECRET", "JWT_SECRET", "DATABASE_URL", "OPENAI_API_KEY", "GEMINI_API_KEY"),
     *("OPENROUTER_API_KEY", "AGENT_PROVIDER", "AGENT_MODEL", "OPENAI_BASE_URL", "FRONTEND_URL"),
-    *("BETTER_AUTH_URL", "TRUSTED_ORIGINS", "VERSION", "LOG_LEVEL", "LOG_FORMAT"),
+    *("BETTER_AUTH_URL", "TRUSTED_ORIGINS", "SMTP_URL", "MAIL_FROM"),
+    *("VERSION", "LOG_LEVEL", "LOG_FORMAT"),
 )
 """The settings that Compose passes to the backend."""
 PLACES = {

@@ -19,6 +19,7 @@ from app.accounts.endpoints import account_error_response
 from app.accounts.endpoints import router as accounts_router
 from app.accounts.errors import AccountError
 from app.accounts.known import Known
+from app.accounts.resets import PasswordResets
 from app.admission import Admission, AdmissionMiddleware
 from app.agents.selection import Agents
 from app.calendar.endpoints import router as calendar_router
@@ -32,6 +33,7 @@ from app.events import source as events
 from app.events.endpoints import router as events_router
 from app.events.feed import Feed
 from app.expiry import expiring
+from app.mail import Mailer, mail_server
 from app.metrics import Metrics
 from app.preferences.endpoints import router as preferences_router
 from app.ratelimits import ChangeLimiter, RateLimiter
@@ -62,6 +64,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = Metrics()
     app.state.rate_limiter = RateLimiter(app.state.database)
     app.state.known = Known()
+    mail = settings.smtp_url and mail_server(settings.smtp_url.get_secret_value())
+    mailer = Mailer(mail, settings.mail_sender) if mail else None
+    app.state.resets = PasswordResets(app.state.database, settings.public_url, mailer)
     app.state.change_limiter = ChangeLimiter()
     app.state.agents = Agents()
     app.state.undone_among = journal.undone_among
@@ -100,6 +105,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await _migrate(database)
     deletions = (
         limiter.forget_past,
+        app.state.resets.forget_past,
         partial(idempotency.forget_past, database),
         partial(journal.forget_past, database),
         partial(events.forget_past, database),
@@ -111,6 +117,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             yield
     app.state.feed.close()
     await app.state.agents.close()
+    await app.state.resets.close()
     await database.close()
     log.info("stopped")
 

@@ -102,7 +102,11 @@ _DESCRIPTIONS = {
     429: "Too many requests. `Retry-After` (`X-Retry-After` below /api/auth) has the seconds to wait.",
     503: "The server is overloaded or without its database. `Retry-After` has the seconds to wait.",
 }
-_PUBLIC = {"/api/auth/sign-up/email", "/api/auth/sign-in/email", "/api/auth/jwks", "/api/auth/ok"}
+_RESET_LINK = "/api/auth/reset-password/{token}"
+_PUBLIC = {
+    *("/api/auth/sign-up/email", "/api/auth/sign-in/email", "/api/auth/jwks", "/api/auth/ok"),
+    *("/api/auth/request-password-reset", "/api/auth/reset-password", _RESET_LINK),
+}
 """Operations below /api/auth that use no credentials."""
 _CALENDAR = "/api/calendar/feed.ics"
 """Needs no credentials but the key in its address."""
@@ -171,6 +175,8 @@ def _errors(path: str, method: str, operation: Json) -> set[int]:
         statuses |= {429}
         if method in _UNSAFE:
             statuses |= {400, 403, 413, 415}
+        if path == _RESET_LINK:
+            statuses |= {400, 403}
         if path not in _PUBLIC - {"/api/auth/sign-in/email"} | _OPTIONAL:
             statuses |= {401}
         if path == "/api/auth/list-sessions":

@@ -113,7 +113,8 @@ class RequestMiddleware:
             write(
                 "request",
                 method=method,
-                path=path,
+                # A token in a path is as secret as one in a query.
+                path=route if "{token}" in route else path,
                 status=status,
                 duration_ms=round(seconds * 1000, 1),
                 client=client[0] if client else None,

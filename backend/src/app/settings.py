@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.database.address import POSTGRESQL_FORM, database_url
 from app.database.postgresql import CONNECTIONS
+from app.mail import default_sender, mail_server, sender
 
 SECRET_LENGTH = 32
 ANY_PORT = ":*"
@@ -55,6 +56,11 @@ def _postgresql(value: SecretStr) -> SecretStr:
     url = database_url(value.get_secret_value())
     if url.get_backend_name() != "postgresql":
         raise ValueError(POSTGRESQL_FORM)
+    return value
+
+
+def _smtp(value: SecretStr) -> SecretStr:
+    mail_server(value.get_secret_value())
     return value
 
 
@@ -126,6 +132,9 @@ class Settings(BaseSettings):
     agent_model: str | None = None
     openai_base_url: HttpUrl | None = None
 
+    smtp_url: Annotated[SecretStr, AfterValidator(_smtp)] | None = None
+    mail_from: Annotated[str, AfterValidator(sender)] | None = None
+
     chat_streams: Annotated[int, Field(ge=1)] = 4
     chat_messages_per_minute: Annotated[int, Field(ge=1)] = 30
     task_changes_per_minute: Annotated[int, Field(ge=1)] = 600
@@ -149,6 +158,11 @@ class Settings(BaseSettings):
     def public_url(self) -> str:
         """The application's public address: the frontend's origin, which forwards /api to this server."""
         return self.better_auth_url or self.frontend_url or "http://localhost:3000"
+
+    @property
+    def mail_sender(self) -> str:
+        """The sender of email."""
+        return self.mail_from or default_sender(self.public_url)
 
     @property
     def origins(self) -> frozenset[str]:

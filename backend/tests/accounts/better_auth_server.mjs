@@ -11,7 +11,7 @@ const options = {
   database: new DatabaseSync(file),
   baseURL: "http://localhost:3000",
   secret: "recorded with this secret, which protects nothing",
-  emailAndPassword: { enabled: true },
+  emailAndPassword: { enabled: true, sendResetPassword: async () => {} },
   user: { deleteUser: { enabled: true } },
   plugins: [bearer({ requireSignature: true }), jwt()],
   rateLimit: { enabled: false },

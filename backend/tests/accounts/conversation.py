@@ -72,6 +72,7 @@ def without(mapping: dict[str, str], key: str) -> dict[str, str]:
 
 ADA, BOB = person("ada"), person("bob")
 SIGN_UP, SIGN_IN = "POST /sign-up/email", "POST /sign-in/email"
+REQUEST_RESET, RESET = "POST /request-password-reset", "POST /reset-password"
 EVIL = "https://evil.example"
 
 STEPS = (
@@ -261,6 +262,21 @@ STEPS = (
         headers={"origin": None, "sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"},
     ),
     Step("session from elsewhere", "GET /get-session", browser="bob", headers={"origin": EVIL}),
+    Step("reset", REQUEST_RESET, {"email": "bob@example.org", "redirectTo": "/reset-password"}),
+    Step("reset as nobody", REQUEST_RESET, {"email": "nobody@example.org", "redirectTo": "/reset-password"}),
+    Step("reset without an address", REQUEST_RESET, {}),
+    Step("reset with a word as address", REQUEST_RESET, {"email": "nonsense"}),
+    Step("reset and go elsewhere", REQUEST_RESET, {"email": "bob@example.org", "redirectTo": EVIL}),
+    Step("new password by a wrong token", RESET, {"newPassword": PASSWORD, "token": "wrong"}),
+    Step("new password without a token", RESET, {"newPassword": PASSWORD}),
+    Step("new password by a token in the query", f"{RESET}?token=wrong", {"newPassword": PASSWORD}),
+    Step("new password that is short", RESET, {"newPassword": "1234567", "token": "wrong"}),
+    Step("new password that is long", RESET, {"newPassword": "x" * 129, "token": "wrong"}),
+    Step("no new password", RESET, {"token": "wrong"}),
+    Step("reset link by a wrong token", "GET /reset-password/wrong?callbackURL=/reset-password"),
+    Step("reset link with a query", "GET /reset-password/wrong?callbackURL=%2Freset-password%3Fx%3D1"),
+    Step("reset link to elsewhere", f"GET /reset-password/wrong?callbackURL={EVIL}"),
+    Step("reset link to nowhere", "GET /reset-password/wrong"),
     Step("delete nobody", "POST /delete-user", {}),
     Step("delete by a wrong password", "POST /delete-user", {"password": "wrong horse"}, "bob"),
     Step("delete by a number", "POST /delete-user", {"password": 5}, "bob"),

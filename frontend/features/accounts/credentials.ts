@@ -1,12 +1,28 @@
 /** Validation of names, email addresses and passwords, and messages for the server's errors. */
 
 export type CredentialField = "name" | "email" | "password";
-export type CredentialErrors = Partial<Record<CredentialField | "form", string>>;
+/** `link` stands for the link of a password reset. */
+export type CredentialErrors = Partial<Record<CredentialField | "form" | "link", string>>;
 
 // The server's own limits.
 const PASSWORD_MIN = 8;
 const PASSWORD_MAX = 128;
 const NAME_MAX = 200;
+
+/** Returns why an email address cannot be right, or undefined. */
+export function checkEmail(email: string): string | undefined {
+  if (!email.trim()) return "Enter your email address.";
+  if (/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(email.trim())) return undefined;
+  return "Enter a valid email address, such as name@example.com.";
+}
+
+/** Returns why a password cannot be right, or undefined. */
+export function checkPassword(password: string, { isNew }: { isNew: boolean }): string | undefined {
+  if (!password) return isNew ? "Choose a password." : "Enter your password.";
+  if (isNew && password.length < PASSWORD_MIN) return `Use at least ${PASSWORD_MIN} characters.`;
+  if (isNew && password.length > PASSWORD_MAX) return `Use at most ${PASSWORD_MAX} characters.`;
+  return undefined;
+}
 
 /** Validates the form before it is sent. Returns a message for each invalid field. */
 export function checkCredentials(values: {
@@ -19,18 +35,9 @@ export function checkCredentials(values: {
   if (values.name !== undefined && values.name.trim().length > NAME_MAX) {
     errors.name = `Use at most ${NAME_MAX} characters.`;
   }
-  if (!values.email.trim()) errors.email = "Enter your email address.";
-  else if (!/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(values.email.trim())) {
-    errors.email = "Enter a valid email address, such as name@example.com.";
-  }
-  const isNew = values.name !== undefined;
-  if (!values.password) errors.password = isNew ? "Choose a password." : "Enter your password.";
-  else if (isNew && values.password.length < PASSWORD_MIN) {
-    errors.password = `Use at least ${PASSWORD_MIN} characters.`;
-  } else if (isNew && values.password.length > PASSWORD_MAX) {
-    errors.password = `Use at most ${PASSWORD_MAX} characters.`;
-  }
-  return errors;
+  const email = checkEmail(values.email);
+  const password = checkPassword(values.password, { isNew: values.name !== undefined });
+  return { ...errors, ...(email && { email }), ...(password && { password }) };
 }
 
 /** Returns the message for an error of the server, under the field that caused it. */
@@ -48,6 +55,12 @@ export function explainRefusal(
       return { password: "The email address or the password is incorrect." };
     case "INVALID_PASSWORD":
       return { password: "The password is incorrect." };
+    case "INVALID_TOKEN":
+      return { link: "This link does not work." };
+    case "RESET_PASSWORD_DISABLED":
+      return {
+        form: "This server sends no email. Ask the person who runs it for a link: they get one with invoke reset-password.",
+      };
     case "SESSION_NOT_FRESH":
       return { form: "For your safety, sign in again to see and end your sessions." };
     case "PASSWORD_TOO_SHORT":

@@ -100,6 +100,23 @@ VALUES = [
     *(("AGENT_PROVIDER", name) for name in ("openai", "gemini", "openrouter", "OpenAI", "ollama")),
     *(("LOG_LEVEL", level) for level in ("debug", "Debug", "trace")),
     *(("LOG_FORMAT", form) for form in ("json", "console", "JSON")),
+    *(
+        ("SMTP_URL", url)
+        for url in (
+            "smtp://mail.example", "smtps://mail.example/", "smtp://me:pw@mail.example:587", "smtp://[::1]:25",
+            "smtps://me%40a.example:p%40ss@mail_server:465", "smtp://me@mail.example", "smtp://me:@mail.example",
+            "smtp://me@a.example:pw@mail.example", "smtp://me:p/w@mail.example", "smtp://me:p%w@mail.example",
+            "smtp://mail.example:0", "smtp://mail.example:99999", "smtp://mail.example/path", "smtp://",
+            "SMTP://mail.example", "mail.example:587", "http://mail.example", "smtp://mail.example?x=1",
+        )
+    ),
+    *(
+        ("MAIL_FROM", sender)
+        for sender in (
+            "no-reply@a.example", "To-do <no-reply@a.example>", "Täglich <a@b>", "To-do", "<a@b>",
+            "a@b, c@d", "To-do <a@b> x", "a@b\n", "a@b>", 'T"o <a@b>', "a @b", "To-do<a@b>",
+        )
+    ),
     ("AGENT_MODEL", "qwen3\x01"),
 ]  # fmt: skip
 

@@ -31,6 +31,7 @@ NAMES = [
     "minikube-load",
     "profiles",
     "push",
+    "reset-password",
     "scan",
     "size-check",
     "status",

@@ -5,8 +5,9 @@ checks and the text of the errors.
 """
 
 from typing import Annotated, Any
+from urllib.parse import urljoin
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from app.accounts import schemas
@@ -15,7 +16,9 @@ from app.accounts.dependencies import AccountsDep
 from app.accounts.errors import WITHOUT_CODE, AccountError
 from app.accounts.origins import check_cookie_origin, check_sign_in_origin, check_urls
 from app.accounts.ratelimits import guess_retry_after, retry_after
+from app.accounts.resets import PasswordResets, with_query
 from app.accounts.service import Accounts, Device, SignedIn
+from app.dependencies import get_settings
 from app.problems import allowed_methods
 from app.ratelimits import RateLimiter
 
@@ -234,6 +237,51 @@ async def change_password(
         return _remember_extended(response, cookies, signed_in)
     cookies.remember(response, token, dont_remember=cookies.dont_remember(request))
     return response
+
+
+@router.post("/request-password-reset")
+async def request_password_reset(request: Request, body: Body) -> Response:
+    """Send a link for a new password to an email address, if it has an account.
+
+    Answers the same, and as fast, for every address. `redirectTo` is the page that asks for the new password,
+    by default `/reset-password`; it gets the token as `?token=`.
+    """
+    values = schemas.check(body, schemas.REQUEST_RESET)
+    email = schemas.check_address(values)
+    resets: PasswordResets = request.app.state.resets
+    resets.send(email, values.get("redirectTo"))
+    message = "If this email exists in our system, check your email for the reset link"
+    return JSONResponse({"status": True, "message": message})
+
+
+@router.get("/reset-password/{token}", status_code=302, response_class=Response)
+async def follow_reset_link(
+    request: Request, token: str, callback: Annotated[str, Query(alias="callbackURL")] = ""
+) -> Response:
+    """Redirect to a page with a valid `token` for `POST /reset-password`, or with `error=INVALID_TOKEN`."""
+    if not callback:
+        problem = "[query.callbackURL] Invalid input: expected string, received undefined"
+        raise AccountError("VALIDATION_ERROR", problem)
+    check_urls(request, {"callbackURL": callback})
+    resets: PasswordResets = request.app.state.resets
+    found = ("token", token) if await resets.is_valid(token) else ("error", "INVALID_TOKEN")
+    url = with_query(urljoin(get_settings(request).public_url, callback), *found)
+    return Response(status_code=302, headers={"location": url, "content-type": "application/json"})
+
+
+@router.post("/reset-password")
+async def reset_password(request: Request, body: Body) -> Response:
+    """Set a new password by the token of a link, which is valid once and for an hour.
+
+    Ends all sessions and access tokens of the account.
+    """
+    values = schemas.check(body, schemas.RESET)
+    token = values.get("token") or request.query_params.get("token")
+    if not token:
+        raise AccountError("INVALID_TOKEN")
+    resets: PasswordResets = request.app.state.resets
+    await resets.reset(token, values["newPassword"])
+    return JSONResponse({"status": True})
 
 
 @router.post("/delete-user")

@@ -11,6 +11,8 @@ ERRORS: dict[str, tuple[int, str]] = {
     "INVALID_CALLBACK_URL": (403, "Invalid callbackURL"),
     "INVALID_EMAIL": (400, "Invalid email"),
     "INVALID_EMAIL_OR_PASSWORD": (401, "Invalid email or password"),
+    "INVALID_REDIRECT_URL": (403, "Invalid redirectURL"),
+    "INVALID_TOKEN": (400, "Invalid token"),
     "INVALID_ORIGIN": (403, "Invalid origin"),
     "INVALID_PASSWORD": (400, "Invalid password"),
     "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED": (
@@ -22,6 +24,7 @@ ERRORS: dict[str, tuple[int, str]] = {
     "PASSWORD_COMPROMISED": (400, "This password is one of the most common ones. Choose another one."),
     "PASSWORD_TOO_LONG": (400, "Password too long"),
     "PASSWORD_TOO_SHORT": (400, "Password too short"),
+    "RESET_PASSWORD_DISABLED": (400, "Reset password isn't enabled"),
     "SESSION_EXPIRED": (400, "Session expired. Re-authenticate to perform this action."),
     "SESSION_NOT_FRESH": (403, "Session is not fresh"),
     "TOO_MANY_REQUESTS": (429, "Too many requests. Please try again later."),

@@ -87,7 +87,7 @@ class Account(Base):
 
 
 class Verification(Base):
-    """A short-lived verification value. Unused here; kept for servers that verify email addresses."""
+    """A link for a new password: the hash of its token, and the user's id as the value."""
 
     __tablename__ = "verification"
 

@@ -47,7 +47,7 @@ def check_urls(request: Request, body: Any) -> None:
     """Reject a body that redirects to another site.
 
     Raises:
-        AccountError: INVALID_CALLBACK_URL.
+        AccountError: INVALID_CALLBACK_URL or INVALID_REDIRECT_URL.
     """
     for name in _URL_FIELDS:
         url = body.get(name) if isinstance(body, dict) else None
@@ -55,6 +55,8 @@ def check_urls(request: Request, body: Any) -> None:
             continue
         known = isinstance(url, str) and _HEADER_SAFE.fullmatch(url)
         if not known or not (_RELATIVE_PATH.fullmatch(url) or is_trusted(request, url)):
+            if name == "redirectTo":
+                raise AccountError("INVALID_REDIRECT_URL")
             raise AccountError("INVALID_CALLBACK_URL", f"Invalid {name}")
 
 

@@ -9,7 +9,9 @@ from app.ratelimits import Limit, RateLimiter
 STRICT, USUAL = Limit(calls=3, window_s=10), Limit(calls=100, window_s=10, block=10)
 GUESSES = Limit(calls=10, window_s=60)
 """Sign-ins to one account from all networks together in which it is not signed in."""
-STRICT_PATHS = ("/sign-in", "/sign-up", "/change-password")
+STRICT_PATHS = ("/sign-in", "/sign-up", "/change-password", "/reset-password")
+RESETS = Limit(calls=3, window_s=60)
+"""Each request of a reset may send an email."""
 
 
 async def retry_after(limiter: RateLimiter, address: str, path: str) -> int | None:
@@ -19,6 +21,8 @@ async def retry_after(limiter: RateLimiter, address: str, path: str) -> int | No
         SQLAlchemyError, TimeoutError: when the database is unavailable.
     """
     limit = STRICT if path.startswith(STRICT_PATHS) else USUAL
+    if path == "/request-password-reset":
+        limit = RESETS
     return await limiter.retry_after(f"{network(address)}|{path}", limit)
 
 

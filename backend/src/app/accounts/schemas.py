@@ -67,6 +67,8 @@ DELETE_USER = (
     Field("token", required=False),
 )
 REVOKE_SESSION = (Field("token"),)
+REQUEST_RESET = (Field("email"), Field("redirectTo", required=False))
+RESET = (Field("newPassword"), Field("token", required=False))
 SIGN_OUT = (
     Field("callbackURL", required=False),
     Field("disableRedirect", "boolean", required=False),
@@ -81,6 +83,8 @@ BODIES = {
     "/api/auth/change-password": CHANGE_PASSWORD,
     "/api/auth/delete-user": DELETE_USER,
     "/api/auth/revoke-session": REVOKE_SESSION,
+    "/api/auth/request-password-reset": REQUEST_RESET,
+    "/api/auth/reset-password": RESET,
 }
 
 
@@ -159,6 +163,14 @@ def check_new_user(body: Any) -> dict[str, Any]:
     if problems:
         raise _invalid(problems)
     return values
+
+
+def check_address(values: dict[str, Any]) -> str:
+    """Return the email address of a body. Raises AccountError: VALIDATION_ERROR."""
+    email: str = values["email"]
+    if not EMAIL.fullmatch(email):
+        raise _invalid(["[body.email] Invalid email address"])
+    return email
 
 
 def _problem(field: Field, value: Any) -> str | None:

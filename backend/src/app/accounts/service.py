@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import passwords, tokens
 from app.accounts.errors import AccountError
 from app.accounts.known import Known
-from app.accounts.models import AccessToken, Account, Session, SessionRow, SigningKey, User, UserRow
+from app.accounts.models import Account, Session, SessionRow, SigningKey, User, UserRow
+from app.accounts.resets import end_sign_ins
 from app.accounts.schemas import EMAIL, user_json
 from app.database import Condition, Database, Row, Statement, new_id, utc_now
 
@@ -284,8 +285,7 @@ class Accounts:
             )
             if not revoke_others:
                 return None
-            await transaction.execute(delete(AccessToken).where(AccessToken.user_id == user_id))
-            await transaction.execute(delete(Session).where(Session.user_id == user_id))
+            await end_sign_ins(transaction, user_id)
             return _begin(transaction, user_id, remember=True, device=device)
 
     async def delete_user(self, signed_in: SignedIn, password: str | None) -> None:

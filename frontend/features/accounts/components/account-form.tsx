@@ -1,12 +1,14 @@
 "use client";
 
-import Link from "next/link";
 import { useRouter, useSearchParams } from "next/navigation";
-import { type FormEvent, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 import { authClient } from "../auth-client";
 import { checkCredentials, type CredentialErrors, explainRefusal } from "../credentials";
+import { submit as submitTo } from "../submit";
+import { useHydrated } from "../use-hydrated";
+import { FormAlert, FormLink, FormNotice } from "./form-messages";
 import { PasswordField } from "./password-field";
 
 const wording = {
@@ -28,24 +30,23 @@ const wording = {
   },
 } as const;
 
-const subscribeToNothing = () => () => {};
+/** Why somebody comes to the sign-in page. */
+const reasons: Record<string, string> = {
+  "signed-out": "You were signed out. Sign in to continue.",
+  "password-reset": "Your password was changed. Sign in with the new one.",
+};
 
 /** The form to sign in or to create an account. It redirects a signed-in user to the tasks. */
 export function AccountForm({ mode }: { mode: keyof typeof wording }) {
   const words = wording[mode];
   const isNew = mode === "sign-up";
   const router = useRouter();
-  const wasSignedOut = useSearchParams().get("reason") === "signed-out";
+  const reason = reasons[useSearchParams().get("reason") ?? ""];
   const session = authClient.useSession();
   const formRef = useRef<HTMLFormElement>(null);
   const [errors, setErrors] = useState<CredentialErrors>({});
   const [submitted, setSubmitted] = useState(false);
-  // Before its scripts run, the browser would send the form itself and lose what was typed.
-  const hydrated = useSyncExternalStore(
-    subscribeToNothing,
-    () => true,
-    () => false,
-  );
+  const hydrated = useHydrated();
 
   // A submitted form stays busy until the session is loaded or fails to load.
   const busy = submitted && !session.error;
@@ -76,21 +77,13 @@ export function AccountForm({ mode }: { mode: keyof typeof wording }) {
 
     setErrors({});
     setSubmitted(true);
-    let retryAfter: number | null = null;
-    const options = {
-      onError: ({ response }: { response?: Response }) => {
-        retryAfter = Number(response?.headers.get("x-retry-after")) || null;
-      },
-    };
-    try {
-      const { error } = isNew
-        ? await authClient.signUp.email({ email, password, name: text("name").trim() }, options)
-        : await authClient.signIn.email({ email, password, rememberMe }, options);
-      if (!error) return;
-      showErrors(explainRefusal(error, retryAfter));
-    } catch {
-      showErrors(explainRefusal({ status: 0 }, null));
-    }
+    const refusal = await submitTo((options) =>
+      isNew
+        ? authClient.signUp.email({ email, password, name: text("name").trim() }, options)
+        : authClient.signIn.email({ email, password, rememberMe }, options),
+    );
+    if (!refusal) return;
+    showErrors(refusal);
     setSubmitted(false);
   };
 
@@ -103,11 +96,7 @@ export function AccountForm({ mode }: { mode: keyof typeof wording }) {
       aria-label={words.title}
       className="space-y-4"
     >
-      {wasSignedOut && !isNew && (
-        <p className="rounded-lg bg-surface-3 px-3 py-2 text-small">
-          You were signed out. Sign in to continue.
-        </p>
-      )}
+      {reason && !isNew && <FormNotice>{reason}</FormNotice>}
       {isNew && <Field label="Name" name="name" autoComplete="name" error={errors.name} />}
       <Field
         label="Email"
@@ -124,16 +113,15 @@ export function AccountForm({ mode }: { mode: keyof typeof wording }) {
         {...(isNew && { hint: "At least 8 characters." })}
       />
       {!isNew && (
-        <label className="flex w-fit items-center gap-2 py-1">
-          <input type="checkbox" name="remember" defaultChecked className="size-4 accent-accent" />
-          Keep me signed in
-        </label>
+        <div className="flex flex-wrap items-center justify-between gap-x-4">
+          <label className="flex w-fit items-center gap-2 py-1">
+            <input type="checkbox" name="remember" defaultChecked className="size-4 accent-accent" />
+            Keep me signed in
+          </label>
+          <FormLink href="/forgot-password">Forgot password?</FormLink>
+        </div>
       )}
-      {formError && (
-        <p role="alert" className="rounded-lg bg-danger-soft px-3 py-2 text-small text-danger">
-          {formError}
-        </p>
-      )}
+      {formError && <FormAlert>{formError}</FormAlert>}
       <Button
         variant="primary"
         type="submit"
@@ -143,10 +131,7 @@ export function AccountForm({ mode }: { mode: keyof typeof wording }) {
         {busy ? `${words.busy}…` : words.submit}
       </Button>
       <p className="pt-2 text-center text-text-2">
-        {words.question}{" "}
-        <Link href={words.otherHref} className="font-medium text-accent hover:underline">
-          {words.other}
-        </Link>
+        {words.question} <FormLink href={words.otherHref}>{words.other}</FormLink>
       </p>
     </form>
   );
