@@ -6,7 +6,6 @@ Each request stands alone and brings its token, so that every server can answer 
 import asyncio
 from importlib import import_module
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Header, Request, Response
 from starlette.types import Receive, Scope, Send
@@ -15,7 +14,7 @@ from app.accounts.dependencies import access_token_grant, not_signed_in
 from app.accounts.origins import is_trusted
 from app.database import utc_now
 from app.dependencies import DatabaseDep
-from app.preferences.service import preferences_of
+from app.preferences.service import zone_of
 from app.problems import Problem
 from app.tasks.recurring import Zone
 
@@ -57,7 +56,7 @@ async def mcp(
         raise not_signed_in("Send a personal access token as Authorization: Bearer.")
     # The MCP library takes half a second to import, and other requests do not wait for it.
     server = await asyncio.to_thread(import_module, "app.mcp.server")
-    zone = x_time_zone or (await preferences_of(database, grant.user_id))["time_zone"] or "UTC"
+    zone = await zone_of(database, grant.user_id, x_time_zone)
     read_only = grant.scope != "write"
-    person = server.Person(database, grant.user_id, ZoneInfo(zone), utc_now, read_only=read_only)
+    person = server.Person(database, grant.user_id, zone, utc_now, read_only=read_only)
     return _Exchange(server.task_server(person))

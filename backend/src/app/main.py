@@ -36,6 +36,7 @@ from app.expiry import expiring
 from app.mail import Mailer, mail_server
 from app.metrics import Metrics
 from app.preferences.endpoints import router as preferences_router
+from app.preferences.service import zone_of
 from app.ratelimits import ChangeLimiter, RateLimiter
 from app.requests import RequestMiddleware
 from app.settings import Settings, SettingsError, load_settings
@@ -70,6 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.change_limiter = ChangeLimiter()
     app.state.agents = Agents()
     app.state.undone_among = journal.undone_among
+    app.state.zone_of = partial(zone_of, app.state.database)
     app.state.replies = RunningReplies()
     app.state.feed = Feed(app.state.database)
     app.state.draining = False

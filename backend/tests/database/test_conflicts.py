@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -20,7 +21,9 @@ FILE = b'[{"title": "Buy milk"}]'
     [
         lambda database: preferences.update(database, GONE, {"week_start": "sunday"}),
         lambda database: calendar.create(database, GONE),
-        lambda database: transfer.import_file(database, GONE, FILE, "json", transfer.ImportQuery()),
+        lambda database: transfer.import_file(
+            database, GONE, FILE, "json", transfer.ImportQuery(), ZoneInfo("UTC")
+        ),
     ],
     ids=["preferences", "calendar", "import"],
 )

@@ -68,11 +68,7 @@ export interface components {
       /** @enum {string} */
       action: "complete" | "reopen" | "delete" | "update";
       changes?: components["schemas"]["BulkChanges"] | null;
-      /**
-       * @default UTC
-       * @example Europe/Berlin
-       */
-      time_zone?: string;
+      time_zone?: string | null;
     };
     /**
      * @example {
@@ -89,8 +85,7 @@ export interface components {
       replaces?: string | null;
       /** @default false */
       retry?: boolean;
-      /** @default UTC */
-      time_zone?: string;
+      time_zone?: string | null;
     };
     ConversationDetail: {
       id: string;
@@ -188,11 +183,7 @@ export interface components {
      */
     ParseRequest: {
       text: string;
-      /**
-       * @default UTC
-       * @example Europe/Berlin
-       */
-      time_zone?: string;
+      time_zone?: string | null;
     };
     ParsedSpan: {
       /** @enum {string} */

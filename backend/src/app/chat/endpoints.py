@@ -1,7 +1,6 @@
 """Chat and conversation endpoints."""
 
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import StreamingResponse
@@ -58,7 +57,7 @@ async def chat(
     if isinstance(accepted, service.StoredReply):
         stream = stream_stored(accepted)
     else:
-        time_zone = ZoneInfo(body.time_zone)
+        time_zone = await request.app.state.zone_of(user_id, body.time_zone)
         stream = replies.stream(RunningReply(database, agent, user_id, body.message, time_zone, accepted))
     return StreamingResponse(stream, media_type="text/event-stream", headers=_STREAM_HEADERS)
 

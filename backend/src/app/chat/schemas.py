@@ -50,7 +50,7 @@ class ChatRequest(BaseModel):
     A repeated `idempotency_key` returns the same reply and runs no action twice; with `retry`, it answers
     again after a failure, too. `replaces` is the key of the last message of the conversation, which the
     user has edited: that message and its reply stay there, but agents do not read them, and its actions can
-    be undone as before. `time_zone` applies to dates in the message; it defaults to UTC.
+    be undone as before. `time_zone` applies to dates in the message; it defaults to that of your preferences.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -67,7 +67,7 @@ class ChatRequest(BaseModel):
     idempotency_key: _Key | None = None
     replaces: _Key | None = None
     retry: bool = False
-    time_zone: Annotated[str, Field(max_length=64), AfterValidator(_time_zone)] = "UTC"
+    time_zone: Annotated[str, Field(max_length=64), AfterValidator(_time_zone)] | None = None
 
     @model_validator(mode="after")
     def _replaces_in_a_conversation(self) -> Self:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, select
 
@@ -18,6 +19,11 @@ async def preferences_of(database: Database, user_id: str) -> Row:
     """Return the preferences of a user."""
     rows = await database.fetch(_READ, {"user_id": user_id})
     return rows[0] if rows else dict(_DEFAULTS)
+
+
+async def zone_of(database: Database, user_id: str, given: str | None) -> ZoneInfo:
+    """Return the zone in which a request of a user names dates: the given one, the stored one, or UTC."""
+    return ZoneInfo(given or (await preferences_of(database, user_id))["time_zone"] or "UTC")
 
 
 async def update(database: Database, user_id: str, given: Mapping[str, Any]) -> Row:

@@ -45,7 +45,8 @@ class BulkChanges(BaseModel):
 
 
 class BulkRequest(BaseModel):
-    """What to do with the tasks. Only `update` has `changes`; days are in `time_zone`."""
+    """What to do with the tasks. Only `update` has `changes`; days are in `time_zone`, by default that of
+    your preferences."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -60,7 +61,7 @@ class BulkRequest(BaseModel):
     ids: Annotated[list[Id], Field(min_length=1, max_length=TASKS_AT_ONCE)]
     action: Literal["complete", "reopen", "delete", "update"]
     changes: BulkChanges | None = None
-    time_zone: Zone = "UTC"
+    time_zone: Zone | None = None
 
     @model_validator(mode="after")
     def _changes_belong_to_an_update(self) -> Self:
@@ -101,10 +102,11 @@ async def change_tasks(caller: ChangingCallerDep, request: Request, wanted: Bulk
     seconds = await request.app.state.rate_limiter.retry_after(f"bulk {caller.user_id}", _BULK_CHANGES)
     if seconds is not None:
         raise TooManyChangesError(retry_after_seconds=seconds)
-    return await change_many(caller.database, caller.user_id, wanted)
+    zone = await request.app.state.zone_of(caller.user_id, wanted.time_zone)
+    return await change_many(caller.database, caller.user_id, wanted, zone)
 
 
-async def change_many(database: Database, user_id: str, wanted: BulkRequest) -> BulkOut:
+async def change_many(database: Database, user_id: str, wanted: BulkRequest, zone: ZoneInfo) -> BulkOut:
     """Change the tasks in one transaction.
 
     Raises:
@@ -125,7 +127,7 @@ async def change_many(database: Database, user_id: str, wanted: BulkRequest) -> 
         at = max(utc_now(), *(row["updated_at"] + timedelta(microseconds=1) for row in rows.values()))
         tasks, touched = [], set()
         for task_id in ids:
-            row, calls = _changed(user_id, rows[task_id], wanted, at)
+            row, calls = _changed(user_id, rows[task_id], wanted, zone, at)
             tasks.append(service.task_of(row))
             for call in calls:
                 touched |= {task_id, *_created(call)}
@@ -158,7 +160,9 @@ def _created(call: Call) -> list[str]:
     return [given["id"]] if call.statement is INSERT else []
 
 
-def _changed(user_id: str, row: Row, wanted: BulkRequest, at: datetime) -> tuple[Row, list[Call]]:
+def _changed(
+    user_id: str, row: Row, wanted: BulkRequest, zone: ZoneInfo, at: datetime
+) -> tuple[Row, list[Call]]:
     """Return a task after the change, and the calls that make it."""
     if wanted.action in ("complete", "reopen"):
         return service.marked(user_id, row, wanted.action == "complete", at)
@@ -168,7 +172,7 @@ def _changed(user_id: str, row: Row, wanted: BulkRequest, at: datetime) -> tuple
         if "priority" in changes:
             given["priority"] = changes["priority"]
         if "due_on" in changes:
-            given |= _moved(row, changes["due_on"], ZoneInfo(wanted.time_zone))
+            given |= _moved(row, changes["due_on"], zone)
         removed = set(changes.get("remove_tags", ()))
         kept = [tag for tag in row["tags"] if tag not in removed]
         given["tags"] = list(dict.fromkeys([*kept, *changes.get("add_tags", ())]))

@@ -182,7 +182,8 @@ async def import_tasks(
         raise TooManyChangesError(retry_after_seconds=seconds)
     kind = transfer.file_kind(request.headers.get("content-type", ""))
     content = transfer.decompressed(await request.body(), request.headers.get("content-encoding", ""))
-    return await transfer.import_file(caller.database, caller.user_id, content, kind, query)
+    zone = await request.app.state.zone_of(caller.user_id, query.time_zone)
+    return await transfer.import_file(caller.database, caller.user_id, content, kind, query, zone)
 
 
 @router.get("/{task_id}", response_model=TaskOut)

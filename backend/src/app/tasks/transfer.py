@@ -66,7 +66,7 @@ class ImportQuery(BaseModel):
 
     preview: bool = False
     on_error: Literal["refuse", "skip"] = "refuse"
-    time_zone: Zone = "UTC"
+    time_zone: Zone | None = None
 
 
 class ImportedRow(BaseModel):
@@ -193,7 +193,12 @@ def decompressed(content: bytes, encoding: str) -> bytes:
 
 
 async def import_file(
-    database: Database, user_id: str, content: bytes, kind: Literal["json", "csv"], query: ImportQuery
+    database: Database,
+    user_id: str,
+    content: bytes,
+    kind: Literal["json", "csv"],
+    query: ImportQuery,
+    zone: ZoneInfo,
 ) -> Imported:
     """Import the tasks of a file in one transaction, which is one step to undo.
 
@@ -203,7 +208,7 @@ async def import_file(
     """
     files = await asyncio.to_thread(import_module, "app.tasks.files")
     now = utc_now()
-    local = now.astimezone(ZoneInfo(query.time_zone))
+    local = now.astimezone(zone)
     rows: list[ReadRow] = await asyncio.to_thread(files.read_file, content, kind, local)
     problems = [row for row in rows if row.problem is not None]
     if problems and query.on_error == "refuse" and not query.preview:

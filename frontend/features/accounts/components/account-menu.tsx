@@ -3,12 +3,16 @@
 import * as Menu from "@radix-ui/react-dropdown-menu";
 import { LogOut, Settings } from "lucide-react";
 import Link from "next/link";
+import { useEffect } from "react";
 import { MenuContent, MenuItem } from "@/components/ui/menu";
+import { storeTimeZone } from "../store-time-zone";
 import type { SignedInUser } from "../use-signed-in-user";
 
 /** Shows who is signed in, and signs out. */
 export function AccountMenu({ user, onSignOut }: { user: SignedInUser | null; onSignOut: () => void }) {
   const initial = (user?.name || user?.email || "").trim().slice(0, 1).toUpperCase();
+  const userId = user?.id;
+  useEffect(() => void (userId && storeTimeZone(userId)), [userId]);
   return (
     <Menu.Root modal={false}>
       <Menu.Trigger
