@@ -1,7 +1,7 @@
 """Diagnoses startup problems: small checks in groups, each with the fix beside the problem.
 
-A check changes nothing. Only a failure sets the exit code: a warning names what is missing for something
-optional.
+A check changes nothing; with --fix, `doctor` then makes the repairs that lose nothing. Only a failure sets
+the exit code: a warning names what is missing for something optional.
 """
 
 import asyncio
@@ -43,6 +43,18 @@ _FOR_CLUSTERS = "only needed for --engine cluster"
 _BROWSERS = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "chrome", "msedge")
 
 
+async def _repair_settings(settings: Settings, emit: Emit, profile: str) -> None:
+    await environment.initialise_file(settings, emit, profile=profile, dry_run=False)
+
+
+async def _repair_packages(settings: Settings, emit: Emit, _profile: str) -> None:
+    await frontend.install(settings, emit)
+
+
+_REPAIRS = {"settings": _repair_settings, "Node": _repair_packages}
+"""The repair of a check, by its name: each changes nothing that exists."""
+
+
 @dataclass(frozen=True)
 class Diagnosis:
     """The outcome of one check, and the fix unless it passed."""
@@ -63,9 +75,16 @@ _application = partial(_diagnosis, "Application")
 _optional = partial(_diagnosis, "Optional", state=WARNING)
 
 
-async def doctor(settings: Settings, emit: Emit, *, profile: str) -> int:
-    """Diagnose startup problems; return a failure if there are any."""
-    findings = await examine(settings, profiles.load(profile, settings.root))
+async def doctor(settings: Settings, emit: Emit, *, profile: str, fix: bool) -> int:
+    """Diagnose startup problems, and with `fix` repair what can be; return a failure if any are left."""
+    chosen = profiles.load(profile, settings.root)
+    findings = await examine(settings, chosen)
+    wrong = {finding.name for finding in findings if finding.state != PASSED}
+    if fix and (repairs := [repair for name, repair in _REPAIRS.items() if name in wrong]):
+        for repair in repairs:
+            # The only result is that of the doctor.
+            await repair(settings, lambda event: None if isinstance(event, Result) else emit(event), profile)
+        findings = await examine(settings, chosen)
     emit(Notice(describe(findings)))
     emit(Result({"findings": [asdict(finding) for finding in findings]}))
     return errors.FAILED if any(finding.state == FAILED for finding in findings) else 0

@@ -8,11 +8,15 @@ from automation.tasks.task import Run, task
 
 
 @task
-async def doctor(run: Run, profile: flags.Profile = "") -> int:
+async def doctor(
+    run: Run,
+    profile: flags.Profile = "",
+    fix: Annotated[bool, Flag("Create .env and its secrets and install packages, if missing.")] = False,
+) -> int:
     """Diagnose startup problems and suggest fixes."""
     from automation.engines import doctor as diagnosis
 
-    return await diagnosis.doctor(*run, profile=profile)
+    return await diagnosis.doctor(*run, profile=profile, fix=fix)
 
 
 @task

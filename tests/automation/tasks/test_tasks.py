@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -251,6 +252,23 @@ def test_doctor_finds_what_is_wrong_and_how_to_mend_it(project: Project, taken_p
     assert sorted(failed) == ["database", "environment", "settings"]
     assert "absent-package missing instead of 1.0" in failed["environment"]["detail"]
     assert failed["environment"]["fix"] == "./dev"
+
+
+def test_doctor_fixes_what_loses_nothing_and_names_the_rest(project: Project) -> None:
+    (project.root / ".env").write_text("BETTER_AUTH_SECRET=\nLOG_LEVEL=loud\n")
+    fixed = project.invoke("doctor", "--fix")
+    assert fixed.returncode == 1
+    assert "1 problem to fix." in fixed.stdout
+    assert "LOG_LEVEL" in fixed.stdout
+    settings = (project.root / ".env").read_text()
+    assert "LOG_LEVEL=loud" in settings
+    assert re.search("BETTER_AUTH_SECRET=.{32}", settings)
+    assert "do not match the lock" not in fixed.stdout
+    (project.root / ".env").unlink()
+    again = project.invoke("doctor", "--fix", "--json")
+    assert again.returncode == 0
+    assert [event["event"] for event in map(json.loads, again.stdout.splitlines())].count("result") == 1
+    assert (project.root / ".env").exists()
 
 
 def test_install_does_nothing_the_second_time(project: Project) -> None:
