@@ -74,12 +74,15 @@ class Docker(Program):
         self,
         *arguments: str,
         seconds: float = TIMEOUT_SECONDS,
-        stdin: str = "",
+        stdin: str | IO[bytes] = "",
+        output: IO[bytes] | int = subprocess.PIPE,
         environ: Mapping[str, str] | None = None,
     ) -> Completed:
         """Run a short command, whatever its exit code. Raises DockerUnavailableError if it takes too long."""
         try:
-            return await super().complete(*arguments, seconds=seconds, stdin=stdin, environ=environ)
+            return await super().complete(
+                *arguments, seconds=seconds, stdin=stdin, output=output, environ=environ
+            )
         except TimeoutError:
             raise DockerUnavailableError(
                 f"Docker does not respond: docker {' '.join(arguments[:2])} took more than {seconds:.0f} s",

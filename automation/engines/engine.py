@@ -1,9 +1,10 @@
 """The base class of the engines that run the application."""
 
+import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import IO, Any, ClassVar, Self
 
 from automation.console.errors import AutomationError
 from automation.console.events import Emit, Notice, Result, step
@@ -144,11 +145,18 @@ class Python:
     words: tuple[str, ...] = ()
     """The first arguments of the program."""
 
-    async def run(self, module: str, *arguments: str, seconds: float) -> Completed:
+    async def run(
+        self,
+        module: str,
+        *arguments: str,
+        seconds: float,
+        stdin: str | IO[bytes] = "",
+        output: IO[bytes] | int = subprocess.PIPE,
+    ) -> Completed:
         """Run a module to its end, whatever its exit code. Raises AutomationError if it takes longer."""
         words = (*self.words, "-m", module, *arguments)
         try:
-            return await self.program.complete(*words, seconds=seconds)
+            return await self.program.complete(*words, seconds=seconds, stdin=stdin, output=output)
         except TimeoutError:
             raise AutomationError(f"{module} did not finish within {seconds:.0f} s") from None
 

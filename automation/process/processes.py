@@ -238,17 +238,27 @@ class Program:
     root: Path
 
     async def complete(
-        self, *arguments: str, seconds: float, stdin: str = "", environ: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        seconds: float,
+        stdin: str | IO[bytes] = "",
+        output: IO[bytes] | int = subprocess.PIPE,
+        environ: Mapping[str, str] | None = None,
     ) -> Completed:
-        """Run it to its end, whatever its exit code. Raises TimeoutError when it takes longer."""
+        """Run it to its end, whatever its exit code. Raises TimeoutError when it takes longer.
+
+        Its input is text or a file, and its output can go to a file.
+        """
+        text = stdin if isinstance(stdin, str) else ""
+        given_file = None if isinstance(stdin, str) else stdin
         starting = asyncio.ensure_future(
             asyncio.get_running_loop().subprocess_exec(
                 _Collected,
                 self.path, *arguments,
                 cwd=self.root,
                 env={**self.environ, **(environ or {})},
-                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdin=given_file or (subprocess.PIPE if text else subprocess.DEVNULL),
+                stdout=output,
                 stderr=subprocess.PIPE,
                 start_new_session=True,  # a terminal's Ctrl-C is for this process alone
             )
@@ -261,7 +271,7 @@ class Program:
             raise
         try:
             if isinstance(given := transport.get_pipe_transport(0), asyncio.WriteTransport):
-                given.write(stdin.encode())
+                given.write(text.encode())
                 given.close()
             async with asyncio.timeout(seconds):
                 await collected.closed.wait()

@@ -57,6 +57,29 @@ async def lock(
 
 
 @task
+async def backup(
+    run: Run,
+    to: Annotated[str, Flag("File to write (default: backups/todo-DATE.gz).", "FILE")] = "",
+) -> None:
+    """Write every account, task and conversation to a file."""
+    from automation.engines import maintenance
+
+    await maintenance.backup(*run, to=to)
+
+
+@task
+async def restore(
+    run: Run,
+    from_: Annotated[str, Flag("Backup to restore; required.", "FILE")] = "",
+    yes: flags.Yes = False,
+) -> None:
+    """Replace the data by a backup; keep a copy of it."""
+    from automation.engines import maintenance
+
+    await maintenance.restore(*run, source=from_, yes=yes)
+
+
+@task
 async def reset_password(
     run: Run, email: Annotated[str, Flag("Email address of the account; required.", "ADDRESS")] = ""
 ) -> None:

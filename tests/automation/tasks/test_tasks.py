@@ -13,6 +13,7 @@ from invoke.collection import Collection
 from tests.automation.conftest import ROOT, Project, on_terminal
 
 NAMES = [
+    "backup",
     "build",
     "clean",
     "compose-down",
@@ -33,6 +34,7 @@ NAMES = [
     "profiles",
     "push",
     "reset-password",
+    "restore",
     "scan",
     "size-check",
     "status",
