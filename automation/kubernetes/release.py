@@ -27,7 +27,8 @@ ANY_PORT = ":*"
 """The end of an origin that stands for every port of its host."""
 _PATIENCE_SECONDS, _TURN_SECONDS = 150.0, 15.0
 _ALWAYS = ("BETTER_AUTH_SECRET", "JWT_SECRET", "GEMINI_API_KEY")
-_IF_SET = ("OPENAI_API_KEY", "OPENROUTER_API_KEY", "SMTP_URL", DATABASE_PASSWORD)
+OPTIONAL_SECRETS = ("OPENAI_API_KEY", "OPENROUTER_API_KEY", "SMTP_URL", DATABASE_PASSWORD)
+"""What the Secret may have besides the contract's keys. A pod reads all of it, and after the ConfigMap."""
 _CONFIGURATION = (
     *("AGENT_PROVIDER", "AGENT_MODEL", "OPENAI_BASE_URL", "LOG_LEVEL", "FRONTEND_URL", "MAIL_FROM"),
 )
@@ -64,7 +65,7 @@ def secret_data(settings: Mapping[str, str], database_url: str) -> dict[str, str
     `database_url` is the address of the database in the cluster, for settings without a DATABASE_URL.
     """
     values = {name: settings.get(name, "") for name in _ALWAYS}
-    values |= {name: settings[name] for name in _IF_SET if settings.get(name)}
+    values |= {name: settings[name] for name in OPTIONAL_SECRETS if settings.get(name)}
     values["DATABASE_URL"] = settings.get("DATABASE_URL") or database_url
     return {name: base64.b64encode(value.encode()).decode() for name, value in sorted(values.items())}
 

@@ -285,7 +285,7 @@ class Template:
     """The settings of a checkout."""
 
     ignored: bool  # whether git ignores .env
-    names: tuple[str, ...]  # the variables in .env.example
+    values: Mapping[str, str]  # in .env.example, by variable
 
 
 @dataclass(frozen=True)

@@ -96,9 +96,10 @@ def test_what_a_release_must_not_have_is_found(new_release: Callable[[], Release
     release.kubectl("expose", BACKEND, "--name=spy", "--type=NodePort")
     release.kubectl("create", "--filename=-", stdin=json.dumps(everybody))
     release.kubectl("create", "configmap", "copy", f"--from-literal=KEY={secret}")
+    release.kubectl("autoscale", BACKEND, "--name=eager", "--min=2", "--max=3", "--cpu=50%")
     found = observe(release)
     assert found.permissions == (f"{FULL_NAME} may get secrets",)
-    assert sorted(found.extras) == ["NetworkPolicy everybody", "Service spy"]
+    assert sorted(found.extras) == ["HorizontalPodAutoscaler eager", "NetworkPolicy everybody", "Service spy"]
     assert found.exposed == ("ConfigMap copy has the value of JWT_SECRET",)
 
 

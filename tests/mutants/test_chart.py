@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -35,12 +35,16 @@ HELM = str(Path(sys.executable).with_name("helm"))
 SURVIVORS: dict[str, str] = json.loads(Path(__file__).with_name("chart.json").read_text(encoding="utf-8"))
 """Patterns of the edits that change nothing of what the default values render, with the reason."""
 _COPIES = 4
+EXTRA = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
+CONDITIONS = (
+    ".Release.IsUpgrade",
+    'ne .Release.Name "todo"',
+    'ne .Release.Namespace "default"',
+    *(f".Values.{name}" for name in ("imagePullSecrets", "ingress.enabled", "secret.checksum")),
+    "gt (int .Values.backend.replicaCount) 1",
+)
+"""What is true in some releases only."""
 [OPTIONS] = (check for check in registered() if check.name == "chart-options")
-
-
-EVERYTHING = ("--values", str(CHART / "ci/everything.yaml"))
-OPTIONAL = ("autoscalers.yaml", "gateway-route.yaml", "ingress.yaml")
-"""Templates that only options render."""
 
 
 @pytest.fixture(scope="module")
@@ -71,16 +75,17 @@ def test_every_edit_of_a_rendered_object_fails_a_check(rendered: tuple[Chart, ..
     assert names == {check.name for check in registered() if check.name.startswith("chart-")} - {OPTIONS.name}
 
 
-def test_every_edit_of_an_optional_object_fails_its_check(read: Charts) -> None:
+def test_every_edit_of_what_options_render_fails_their_check(read: Charts) -> None:
     assert read.options is not None
-    objects = read.options.objects
-    assert passes_options(objects)
-    assert [str(edit) for edit in edits(objects) if passes_options(edit.apply(objects))] == []
+    objects, scripts = read.options.objects, read.options.scripts
+    assert passes_options(objects, scripts)
+    found = (str(edit) for edit in edits(objects) if passes_options(edit.apply(objects), scripts))
+    assert [*found] == []
 
 
-def passes_options(objects: Document) -> bool:
-    """Return whether the check of optional objects passes."""
-    chart = Chart(RELEASE, development=False, database=True, scripts={}, objects=objects)
+def passes_options(objects: Document, scripts: Mapping[str, str]) -> bool:
+    """Return whether the check of the options passes."""
+    chart = Chart(charts.OTHER_RELEASE, development=False, database=True, scripts=scripts, objects=objects)
     return OPTIONS.evaluate(CONTRACT, {Charts: Charts(options=chart)}).outcome is Outcome.PASSED
 
 
@@ -93,7 +98,10 @@ def of_values() -> Iterator[tuple[str, str, str]]:
 
 
 def of_templates() -> Iterator[tuple[str, str, str]]:
-    """Yield the removal of each line of the templates and the helpers."""
+    """Yield objects that only some releases have, and the removal of each line of the templates."""
+    for condition in CONDITIONS:
+        yield condition, "templates/extra.yaml", f"{{{{- if {condition} }}}}\n{EXTRA}{{{{- end }}}}\n"
+    yield "a further folder", "crds/extra.yaml", EXTRA
     for file in sorted([*CHART.glob("templates/*.yaml"), *CHART.glob("templates/*.tpl")]):
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
         for number, line in enumerate(lines):
@@ -110,7 +118,7 @@ def test_every_edit_of_the_chart_is_refused_or_fails_a_check(
     work = [*every()]
     parts = [work[number::_COPIES] for number in range(_COPIES)]
     with ThreadPoolExecutor(_COPIES) as pool:
-        found = pool.map(partial(survivors_of, required(CONTRACT, rendered[0])), copies, parts)
+        found = pool.map(partial(survivors_of, rendered[0]), copies, parts)
     unexplained = [
         name
         for part in found
@@ -120,23 +128,28 @@ def test_every_edit_of_the_chart_is_refused_or_fails_a_check(
     assert unexplained == []
 
 
-def survivors_of(wanted: Document, copy: Path, part: list[tuple[str, str, str]]) -> list[str]:
+def survivors_of(chart: Chart, copy: Path, part: list[tuple[str, str, str]]) -> list[str]:
     """Return the edits that are neither refused by Helm nor fail a check."""
-    survivors = []
+    survivors, wanted = [], required(CONTRACT, chart)
     for name, place, text in part:
-        before = (copy / place).read_text(encoding="utf-8")
-        (copy / place).write_text(text, encoding="utf-8")
-        optional = Path(place).name in OPTIONAL
-        words = [HELM, "template", RELEASE, str(copy), *(EVERYTHING if optional else ())]
-        done = subprocess.run(words, capture_output=True, encoding="utf-8", check=False)
-        (copy / place).write_text(before, encoding="utf-8")
-        if done.returncode == 0:
-            try:
-                documents = release.documents(done.stdout)
-                kept = (one for one in documents if not optional or one["kind"] in charts.OPTIONAL)
-                objects = charts.named(kept)
-            except (yaml.YAMLError, KeyError, TypeError):
-                continue  # no manifest: the cluster refuses it
-            if passes_options(objects) if optional else not failed(wanted, objects):
+        file = copy / place
+        before = file.read_text(encoding="utf-8") if file.exists() else ""
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        plain = objects_of(RELEASE, copy, charts.values(copy, development=False, database=True))
+        if plain is not None and not failed(wanted, plain):
+            objects = objects_of(charts.OTHER_RELEASE, copy, charts.everything(copy))
+            if objects is not None and passes_options(objects, chart.scripts):
                 survivors.append(name)
+        file.write_text(before, encoding="utf-8")
     return survivors
+
+
+def objects_of(release_name: str, folder: Path, words: Sequence[str]) -> Document | None:
+    """Return what Helm renders, None if it or the cluster refuses it."""
+    command = [HELM, "template", release_name, str(folder), *words]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    try:
+        return None if done.returncode else charts.named(release.documents(done.stdout))
+    except (yaml.YAMLError, KeyError, TypeError):
+        return None

@@ -9,8 +9,8 @@ from functools import partial
 
 from automation.contract.comparison import Difference, differences
 from automation.contract.contract import Contract
-from automation.verify.check import STATIC, Check, Finding, check, no_problem, register
-from automation.verify.checks.chart_model import optional, required
+from automation.verify.check import STATIC, Check, Comparison, Finding, check, no_problem, register
+from automation.verify.checks.chart_model import ABSENT, changed, optional, required
 from automation.verify.facts import Charts, Document
 
 _ROWS: tuple[tuple[str, str, str], ...] = (
@@ -76,10 +76,15 @@ def _judge(check: str, contract: Contract, charts: Charts) -> Finding:
 
 
 @check(STATIC, per_service=False, remedy=_REMEDY)
-def chart_options(contract: Contract, charts: Charts) -> Finding:
-    """Ingress, gateway route and autoscalers lead to the contract's services and deployments."""
+def chart_options(contract: Contract, charts: Charts) -> Comparison:
+    """Every option of the chart changes what it is for, and nothing else, in any release."""
     chart = charts.options
-    return no_problem(map(str, differences(optional(contract, chart), chart.objects)) if chart else ["none"])
+    if chart is None:
+        return {"options": "rendered"}, {}
+    found = differences(optional(contract, chart), chart.objects)
+    return changed(contract, chart), {
+        one.path: ABSENT if one.observed is None else one.observed for one in found
+    }
 
 
 for _name, _summary, _ in _ROWS:

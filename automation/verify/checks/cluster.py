@@ -10,6 +10,7 @@ from typing import Any
 from automation.contract.comparison import differences
 from automation.contract.contract import Contract
 from automation.contract.models import Kubernetes, Workload
+from automation.kubernetes.release import OPTIONAL_SECRETS
 from automation.verify.check import LIVE, Comparison, Finding, check, no_problem, not_applicable
 from automation.verify.checks.chart_model import required
 from automation.verify.facts import Chart, Document, Released
@@ -56,10 +57,13 @@ def cluster_model(contract: Contract, released: Released) -> Finding:
 
 @check(LIVE, remedy=_REMEDY, per_service=False)
 def cluster_configuration(contract: Contract, released: Released) -> Finding:
-    """The Secret has the contract's keys."""
+    """The Secret has the contract's keys, and no other than the database's and those of models."""
     keys = _rules(contract).secret_keys
-    missing = (f"no {name}" for name in keys if name not in released.secret_keys)
-    return no_problem(missing, required=", ".join(keys))
+    problems = [f"no {name}" for name in keys if name not in released.secret_keys]
+    problems += [
+        f"unknown: {name}" for name in released.secret_keys if name not in {*keys, *OPTIONAL_SECRETS}
+    ]
+    return no_problem(problems, required=", ".join(keys))
 
 
 @check(LIVE, remedy="wait until all pods are ready, or raise the number of replicas", per_service=False)

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Iterator
 
+from automation.contract import formats
 from automation.contract.contract import Contract
+from automation.contract.environment import REGISTRY
 from automation.docker.dockerfile import Dockerfile
 from automation.verify.check import IMAGE, STATIC, Finding, check, no_problem
 from automation.verify.facts import Config, Context, ImageLeaks, Leaks, Source, Template
+from automation.verify.gather.composition import SETTINGS
 from automation.verify.gather.content import Content
 from automation.verify.gather.leaks import SECRET_NAME
 
@@ -24,6 +27,8 @@ _UNWANTED = {
         r"(?:^|/)(?:tests?|__tests__)/|(?:^|/)(?:test_[^/]+\.py|[^/]+\.(?:test|spec)\.[cm]?[jt]sx?)$"
     ),
 }
+_TEMPLATE = {*SETTINGS, REGISTRY} - {"TRUSTED_ORIGINS", "LOG_LEVEL", "LOG_FORMAT"}
+"""The settings that .env.example explains: every new .env has them, so none has a value for somebody else."""
 _EXPOSED = "replace the secret, it is exposed; then RUN --mount=type=secret, or set it at run time"
 _DOCUMENTS = re.compile(r"https?://([a-z]|www\.w3\.org|react\.dev|nextjs\.org|github\.com)")
 """Addresses in the scripts of React and Next.js: of namespaces, of documents, and to parse others with."""
@@ -69,13 +74,18 @@ def no_baked_addresses(source: Source) -> Finding:
 
 @check(STATIC, per_service=False, remedy="a line .env in .gitignore, and NAME= in .env.example")
 def settings_template(contract: Contract, template: Template, leaks: Leaks) -> Finding:
-    """git ignores .env, and .env.example names every required variable without a secret."""
+    """git ignores .env, and .env.example has the settings of people, all empty but the version."""
     environment = contract.profile.backend.environment
-    wanted = (*environment.required, environment.model_key)
+    wanted = {*environment.required, environment.model_key, *_TEMPLATE}
+    values = template.values
+    version = values.get("VERSION", "")
     return no_problem(
         [
             "" if template.ignored else ".env is not ignored",
-            *(f"no {name}" for name in wanted if name not in template.names),
+            *(f"no {name}" for name in sorted(wanted - values.keys())),
+            *(f"unknown: {name}" for name in values if name not in wanted),
+            *(f"{name} has a value" for name, value in values.items() if value and name != "VERSION"),
+            formats.version(version) and f"VERSION is {version or 'empty'}",
             *leaks.template,
         ],
         required=f".env ignored; {', '.join(wanted)} in .env.example, without values",

@@ -12,11 +12,12 @@ from automation.kubernetes.target import RELEASE, chart, kubernetes
 from automation.settings import Settings
 from automation.verify.facts import Chart, Charts, Document
 
+OTHER_RELEASE = "shop"
+"""The name of the release with every option: nothing may depend on the name."""
 COMBINATIONS = ((False, True), (True, True), (False, False))
 """Whether with the values for development, and with the database in the cluster."""
 
 
-OPTIONAL = {"Ingress", "HTTPRoute", "HorizontalPodAutoscaler"}
 _EVERYTHING = "ci/everything.yaml"
 
 
@@ -27,27 +28,34 @@ async def read(settings: Settings, profile: Profile) -> Charts:
     try:
         helm = Helm(commands.find("helm", settings), release=RELEASE)
         folder = chart(settings, kubernetes(profile))
-        every = await asyncio.gather(*(_read(helm, folder, *chosen) for chosen in COMBINATIONS))
-        return Charts(every=tuple(every), options=await options(helm, folder))
+        *every, options = await asyncio.gather(
+            *(_read(helm, folder, RELEASE, values(folder, *chosen), *chosen) for chosen in COMBINATIONS),
+            _read(helm, folder, OTHER_RELEASE, everything(folder), development=False, database=True),
+        )
+        return Charts(every=tuple(every), options=options)
     except commands.ClusterUnavailableError as error:
         return Charts(absent=error.what)
     except ClusterError as error:
         return Charts(failure=" · ".join((error.what, *error.details)))
 
 
-async def _read(helm: Helm, folder: Path, development: bool, database: bool) -> Chart:
-    values = ["--values", str(folder / "values-dev.yaml")] if development else []
-    values += [] if database else ["--set", "postgresql.enabled=false"]
-    text = await helm.run("template", RELEASE, str(folder), *values)
+def values(folder: Path, development: bool, database: bool) -> tuple[str, ...]:
+    """Return the arguments for a combination."""
+    made = ("--values", str(folder / "values-dev.yaml")) if development else ()
+    return ("--include-crds", *made, *(() if database else ("--set", "postgresql.enabled=false")))
+
+
+def everything(folder: Path) -> tuple[str, ...]:
+    """Return the arguments that turn on every option, for an upgrade in another namespace."""
+    return ("--include-crds", "--is-upgrade", "--namespace=shop", "--values", str(folder / _EVERYTHING))
+
+
+async def _read(
+    helm: Helm, folder: Path, name: str, words: Iterable[str], development: bool, database: bool
+) -> Chart:
+    text = await helm.run("template", name, str(folder), *words)
     scripts = {file.stem: file.read_text(encoding="utf-8") for file in (folder / "tests").glob("*.py")}
-    return Chart(RELEASE, development, database, scripts, named(release.documents(text)))
-
-
-async def options(helm: Helm, folder: Path) -> Chart:
-    """Return the objects that only options render, with the values that turn on each of them."""
-    text = await helm.run("template", RELEASE, str(folder), "--values", str(folder / _EVERYTHING))
-    found = named(one for one in release.documents(text) if one["kind"] in OPTIONAL)
-    return Chart(RELEASE, development=False, database=True, scripts={}, objects=found)
+    return Chart(name, development, database, scripts, named(release.documents(text)))
 
 
 def named(objects: Iterable[Mapping[str, Any]]) -> Document:

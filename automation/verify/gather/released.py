@@ -46,8 +46,9 @@ async def read(settings: Settings, profile: Profile) -> Released:
 async def observe(place: Place, rules: Kubernetes, data: Mapping[str, str]) -> dict[str, Any]:
     """Return what is observed of the release as a whole. What this user may not see is not judged."""
     helm, kubectl = place.helm, place.kubectl
-    text, values, listed = await asyncio.gather(
+    text, hooks, values, listed = await asyncio.gather(
         helm.run("get", "manifest", helm.release),
+        helm.run("get", "hooks", helm.release),
         helm.run("get", "values", helm.release, "--all", "--output=json"),
         kubectl.items(strangers.KINDS),
     )
@@ -55,7 +56,7 @@ async def observe(place: Place, rules: Kubernetes, data: Mapping[str, str]) -> d
     found: dict[str, Any] = {
         "rendered": charts.named(rendered),
         "drift": (await drift.find(place)).differences,
-        "extras": tuple(strangers.extras(listed, rendered, helm.release)),
+        "extras": tuple(strangers.extras(listed, [*rendered, *documents(hooks)], helm.release)),
         "exposed": tuple(strangers.exposed(listed, values, data)),
         "refusal": await address.refusal(place, rules.frontend),
     }

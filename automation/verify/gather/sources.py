@@ -136,8 +136,8 @@ async def template(settings: Settings) -> Template:
         ignored = bool(await git.ask(settings, "check-ignore", "--no-index", ".env"))
     else:  # a copy without its history
         ignored = ".env" in read_text(root, ".gitignore").splitlines()
-    names = re.findall(r"^([A-Z][A-Z0-9_]*)=", read_text(root, environment.TEMPLATE), re.MULTILINE)
-    return Template(ignored, tuple(names))
+    pairs = re.findall(r"^([^#=\s][^=\n]*)=(.*)", read_text(root, environment.TEMPLATE), re.MULTILINE)
+    return Template(ignored, dict(pairs))
 
 
 def _declaring(root: Path) -> Sequence[str]:

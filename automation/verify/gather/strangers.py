@@ -12,6 +12,7 @@ KINDS = ",".join(
         *("deployments", "statefulsets", "daemonsets", "jobs", "cronjobs", "pods", "services", "ingresses"),
         *("networkpolicies", "poddisruptionbudgets", "horizontalpodautoscalers", "configmaps"),
         *("serviceaccounts", "roles", "rolebindings"),
+        *("replicasets", "replicationcontrollers", "endpointslices", "persistentvolumeclaims"),
     )
 )
 _SHORTEST_SECRET = 8  # characters; shorter values occur by chance
@@ -38,24 +39,68 @@ async def permissions(kubectl: Kubectl, account: str) -> tuple[str, ...]:
 
 
 def extras(listed: Objects, rendered: Objects, release: str) -> Iterator[str]:
-    """Yield the objects that belong to the release or lead to its pods, and were not rendered."""
-    own = {(found["kind"], found["metadata"]["name"]) for found in rendered}
+    """Yield the objects that belong to the release or concern its pods, and were not rendered.
+
+    Their labels name the release, their pods are like its pods, they select these, or they name one of its
+    objects or its Secret. What another listed object owns is judged with that one.
+    """
+    judged = {_key(found) for found in (*listed, *rendered)}
+    own = {_key(found) for found in rendered}
     templates = [found["spec"]["template"] for found in rendered if "template" in found.get("spec", {})]
     pods = [template["metadata"]["labels"] for template in templates]
+    names = {name for _, name in own} | {*_named(templates, {"secretRef", "secretKeyRef"})}
     for found in listed:
-        kind, metadata = found["kind"], found["metadata"]
-        if (kind, metadata["name"]) in own or metadata.get("ownerReferences"):
+        metadata, spec = found["metadata"], found.get("spec") or {}
+        owners = {(owner["kind"], owner["name"]) for owner in metadata.get("ownerReferences", ())}
+        if _key(found) in own or owners & judged or found["kind"] == "PersistentVolumeClaim":
             continue
-        labels, spec = metadata.get("labels", {}), found.get("spec", {})
-        test = labels.get("app.kubernetes.io/component") == "test"
-        named = labels.get("app.kubernetes.io/instance") == release and not test
-        if kind == "Pod":
-            named = named or any(_selects({"app": own.get("app")}, labels) for own in pods if "app" in own)
-        selector = spec.get("selector") if kind == "Service" else None
-        if kind == "NetworkPolicy" and spec.get("ingress"):
-            selector = spec.get("podSelector", {}).get("matchLabels", {})
-        if named or (selector is not None and any(_selects(selector, pod) for pod in pods)):
-            yield f"{kind} {metadata['name']}"
+        labels = metadata.get("labels") or {}
+        template = (spec.get("jobTemplate", {}).get("spec") or spec).get("template") or {}
+        started = labels if found["kind"] == "Pod" else template.get("metadata", {}).get("labels", {})
+        if (
+            labels.get("app.kubernetes.io/instance") == release
+            or any(_selects({"app": pod["app"]}, started) for pod in pods if "app" in pod)
+            or any(_selects(_selector(found["kind"], spec), pod) for pod in pods)
+            or not names.isdisjoint((*_texts(spec), labels.get("kubernetes.io/service-name")))
+        ):
+            yield " ".join(_key(found))
+
+
+def _key(found: Mapping[str, Any]) -> tuple[str, str]:
+    return found["kind"], found["metadata"]["name"]
+
+
+def _selector(kind: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the labels of the pods that an object is for; those of no pod if it is for none."""
+    selector = spec.get("podSelector" if kind == "NetworkPolicy" else "selector")
+    closed = (
+        kind == "NetworkPolicy" and not spec.get("ingress") and "Egress" not in spec.get("policyTypes", ())
+    )
+    # Policies add up: one that opens nothing takes nothing away from another's.
+    if selector is None or closed:
+        return {"": "none"}
+    found: Mapping[str, Any] = selector if kind == "Service" else selector.get("matchLabels", {})
+    return found
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text in a document."""
+    if isinstance(value, Mapping):
+        value = [*value.values()]
+    if isinstance(value, list):
+        for own in value:
+            yield from _texts(own)
+    elif isinstance(value, str):
+        yield value
+
+
+def _named(value: Any, keys: set[str]) -> Iterator[str]:
+    """Yield the names of what references below these keys lead to."""
+    if isinstance(value, Mapping):
+        yield from (own["name"] for key, own in value.items() if key in keys)
+        value = [*value.values()]
+    for own in value if isinstance(value, list) else ():
+        yield from _named(own, keys)
 
 
 def exposed(listed: Objects, values: str, data: Mapping[str, str]) -> Iterator[str]:

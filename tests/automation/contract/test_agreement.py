@@ -149,7 +149,7 @@ def test_plain_builds_have_the_version_and_the_source_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     dockerfiles = [*ROOT.glob("*end/Dockerfile"), *ROOT.glob("*end/Dockerfile.dev")]
     assert len(dockerfiles) == 4
-    for file in (*dockerfiles, ROOT / "docker-compose.yml"):
+    for file in (*dockerfiles, ROOT / "docker-compose.yml", ROOT / ".env.example"):
         versions = re.findall(r"VERSION(?:=|:-)(v[\d.]+)", file.read_text(encoding="utf-8"))
         assert {*versions} == {f"v{project['version']}"}, file
     for file in dockerfiles:

@@ -5,7 +5,7 @@ from typing import Any
 
 from automation.contract.models import SERVICES
 from automation.verify.facts import Building, Compositions, Context, Development, Document, Leaks, Template
-from tests.automation.verify.verified import Break, Example, Scene, instead
+from tests.automation.verify.verified import TEMPLATE, Break, Example, Scene, instead
 
 COPIED = "FROM scratch AS runner\nCOPY --from=base /usr /usr\nCOPY --from=builder /out /app\n"
 BOUND = {"type": "none", "o": "bind", "device": "/srv/data"}
@@ -153,7 +153,10 @@ FILES: list[Example] = [
     ("builds-together", "one cache", caches("type=cache,target=/cache,sharing=locked")),
     ("builds-together", "one from the other", instead("FROM scratch", "FROM todo-frontend:dev")),
     ("settings-template", "not ignored", template(ignored=False)),
-    ("settings-template", "no name", template(names=())),
+    ("settings-template", "no name", template(values={})),
+    ("settings-template", "a value", template(values={**TEMPLATE, "FRONTEND_URL": "http://x"})),
+    ("settings-template", "another setting", template(values={**TEMPLATE, "COMPOSE_FILE": ""})),
+    ("settings-template", "another version", template(values={**TEMPLATE, "VERSION": "1.0"})),
     ("settings-template", "a secret", lambda b: b.change("", Leaks, template=(LEAK,))),
     ("no-default-secrets", "in the code", lambda b: b.change("", Leaks, defaults=(LEAK,))),
 ]  # fmt: skip

@@ -161,8 +161,10 @@ def test_a_secret_without_a_required_key_fails(failed: Evaluate) -> None:
     assert failed(secret_keys=("DATABASE_URL",)) == {"cluster-configuration"}
 
 
+SECRET_KEYS = PROFILE.kubernetes.secret_keys
 OBSERVED: list[tuple[str, dict[str, Any]]] = [
     ("cluster-configuration", {"secret_keys": ()}),
+    ("cluster-configuration", {"secret_keys": (*SECRET_KEYS, "FORWARDED_ALLOW_IPS")}),
     ("cluster-unchanged", {"drift": ("Deployment todo-backend: spec.replicas is 0, not 1",)}),
     ("cluster-extras", {"extras": ("Service spy",)}),
     ("cluster-permissions", {"permissions": ("todo may get secrets",)}),
@@ -186,20 +188,47 @@ def test_what_leads_to_the_pods_and_was_not_rendered_is_an_extra(installed: Obje
     def of(kind: str, labels: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
         return {"kind": kind, "metadata": {"name": kind.lower(), "labels": labels or {}}, "spec": spec}
 
+    def started(kind: str, labels: dict[str, str]) -> dict[str, Any]:
+        return of(kind, template={"metadata": {"labels": labels}})
+
+    service = {"service": {"name": "todo-frontend-service"}}
+    scaled = {"kind": "Deployment", "name": "todo-frontend"}
+    routed = of("EndpointSlice", {"kubernetes.io/service-name": "todo-backend-service"})
+    secret = {"secretRef": {"name": "todo-app-secrets"}}
     strange = [
         of("Pod", pod),
         of("Service", selector={"app": "todo-backend"}),
         of("NetworkPolicy", podSelector={}, ingress=[{}]),
         of("ConfigMap", {"app.kubernetes.io/instance": "todo"}),
+        *(started(kind, pod) for kind in ("Deployment", "ReplicaSet", "ReplicationController", "DaemonSet")),
+        of("Job", {"app.kubernetes.io/instance": "todo", "app.kubernetes.io/component": "test"}),
+        of("CronJob", jobTemplate={"spec": {"template": {"spec": {"containers": [{"envFrom": [secret]}]}}}}),
+        of("HorizontalPodAutoscaler", scaleTargetRef=scaled),
+        of("PodDisruptionBudget", selector={"matchLabels": {"tier": "frontend"}}, maxUnavailable=0),
+        of("Ingress", rules=[{"http": {"paths": [{"path": "/", "backend": service}]}}]),
+        routed,
+        of("StatefulSet", template={"spec": {"serviceAccountName": "todo-todo-chatbot-chart"}}),
     ]
+    isolated = of("NetworkPolicy", podSelector={}, policyTypes=["Egress"])
+    owned = of("Pod", pod)
+    owned["metadata"]["ownerReferences"] = [{"kind": "ReplicaSet", "name": "elsewhere"}]
+    tests = of("Pod", {"app.kubernetes.io/instance": "todo", "app.kubernetes.io/component": "test"})
+    tests["metadata"]["name"] = "todo-test"
+    ours = of("ReplicaSet", pod)
+    ours["metadata"]["ownerReferences"] = [{"kind": "Deployment", "name": "todo-backend"}]
     harmless = [
         of("Pod", {"app": "other"}),
         of("Service", selector={"app": "other"}),
+        of("Service"),
         of("NetworkPolicy", podSelector={}, policyTypes=["Ingress"]),
-        of("Pod", {"app.kubernetes.io/instance": "todo", "app.kubernetes.io/component": "test"}),
+        of("PersistentVolumeClaim", {"app.kubernetes.io/instance": "todo"}),
+        tests,
+        ours,
     ]
-    found = strangers.extras([*rendered, *strange, *harmless], rendered, "todo")
-    assert [*found] == ["Pod pod", "Service service", "NetworkPolicy networkpolicy", "ConfigMap configmap"]
+    for one in [*strange, isolated, owned]:
+        found = strangers.extras([*rendered, one, *harmless], [*rendered, tests], "todo")
+        assert [*found] == [f"{one['kind']} {one['kind'].lower()}"]
+    assert [*strangers.extras([*rendered, *harmless], [*rendered, tests], "todo")] == []
 
 
 def test_a_value_of_the_secret_is_found_in_clear_and_encoded() -> None:
