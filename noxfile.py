@@ -154,6 +154,13 @@ def e2e(session: nox.Session) -> None:
     session.run(*PYTEST, "tests/e2e", *session.posargs)
 
 
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Kill, suspend and starve the application under load, and count its tasks. Not part of CI."""
+    install(session, "test")
+    session.run(*PYTEST, *(session.posargs or ["tests/faults"]), env={"PYTHONPATH": "backend/src"})
+
+
 @nox.session
 def secrets(session: nox.Session) -> None:
     """Search the repository and its history for secrets: kingfisher."""
