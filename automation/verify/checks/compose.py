@@ -143,7 +143,7 @@ def found(contract: Contract, composition: Composition) -> Iterator[tuple[_Row, 
 
 @check(STATIC, per_service=False, remedy="${NAME:?is not set. …} in services, networks, volumes or secrets")
 def compose_files(compositions: Compositions) -> Finding:
-    """Compose refuses to start without a required setting, and its files give the project no name."""
+    """Compose requires each required setting; its files use no unknown one, and give the project no name."""
     return no_problem(compositions.problems)
 
 

@@ -46,6 +46,8 @@ PLACES = {
 _KEYS = {"services", "networks", "volumes", "secrets"}
 """What the files declare. A name of the project would be shared by two checkouts."""
 _KEY = re.compile(r"^(?!x-)([\w-]+):", re.MULTILINE)
+_ENV_FILE = re.compile(r"^ +(env_file):", re.MULTILINE)
+"""Compose shows nothing of one that is not there yet."""
 _VARIABLE = re.compile(r"\$\{(?!COMPOSE_)(\w+)")
 _DEFAULTS = {
     "mode": "ingress",
@@ -74,9 +76,9 @@ async def read(docker: Docker, backend: Contract) -> Compositions:
 
 
 async def _problems(docker: Docker, contract: Contract) -> list[str]:
-    """Return what the rendered documents do not show: what starts without a setting, and a project's name."""
+    """Return what the rendered documents do not show: missing settings, unknown ones, a project's name."""
     project = _project(docker, contract, development=False, database=compose_project.DATABASE, is_set=True)
-    found = []
+    known, found = {*_KEYS, *SETTINGS, *PLACES, *_required(contract)}, []
     for name in _required(contract):
         words = (*project.command, "config", "--quiet")
         done = await docker.complete(*words, environ={**project.environ, name: ""})
@@ -86,7 +88,8 @@ async def _problems(docker: Docker, contract: Contract) -> list[str]:
         own = _project(docker, contract, development, compose_project.DATABASE, is_set=True)
         for file in own.files:
             text = (docker.settings.root / file).read_text(encoding="utf-8")
-            found += [f"{name} in {file}" for name in _KEY.findall(text) if name not in _KEYS]
+            names = (*_KEY.findall(text), *_VARIABLE.findall(text), *_ENV_FILE.findall(text))
+            found += [f"{name} in {file}" for name in names if name not in known]
     return found
 
 
