@@ -42,7 +42,9 @@ def test_a_user_manages_tasks_by_chat_and_by_hand(
     sheet.get_by_label("Description").fill("Ask for a new one – «Größe» 小")
     sheet.get_by_text("Low", exact=True).click()
     screenshot(page, "edit")
-    sheet.get_by_role("button", name="Save changes").click()
+    expect(sheet.get_by_role("status").get_by_text("Saved")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
     expect(ada.task("Call the bank about the card")).to_be_visible()
     screenshot(page, "planned")
 

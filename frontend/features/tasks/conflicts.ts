@@ -1,5 +1,6 @@
 /** Conflicts between an edit of a task and a change that somebody else made meanwhile. */
 import { formatDate, formatTime } from "@/lib/calendar";
+import { sayRecurrence } from "@/lib/recurrence";
 import type { Task } from "@/lib/task";
 import type { TaskPatch } from "./api/tasks";
 
@@ -11,6 +12,11 @@ const parts: readonly Part[] = [
   { label: "Description", fields: ["description"], say: ({ description }) => description },
   { label: "Priority", fields: ["priority"], say: ({ priority }) => capitalized(priority) },
   { label: "Due", fields: ["due_at", "all_day"], say: ({ due_at, all_day }) => sayInstant(due_at, all_day) },
+  {
+    label: "Repeat",
+    fields: ["recurrence", "time_zone"],
+    say: ({ recurrence }) => (recurrence ? sayRecurrence(recurrence) : ""),
+  },
   {
     label: "Reminder",
     fields: ["remind_at", "remind_before"],

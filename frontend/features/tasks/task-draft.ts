@@ -1,5 +1,5 @@
 /** The values of the edit sheet's inputs, and how they differ from the task. */
-import { formatTime, fromInputs, toDateInput } from "@/lib/calendar";
+import { formatTime, fromInputs, timeZone, toDateInput } from "@/lib/calendar";
 import type { Priority, Task } from "@/lib/task";
 import type { TaskPatch } from "./api/tasks";
 
@@ -16,6 +16,8 @@ export type TaskDraft = {
   time: string;
   /** Minutes before the due date; empty without a reminder; `at` for one at a time of its own. */
   reminder: string;
+  /** The rule by which the task repeats; empty if it does not. */
+  recurrence: string;
 };
 
 export function draftOf(task: Task): TaskDraft {
@@ -28,6 +30,7 @@ export function draftOf(task: Task): TaskDraft {
     date: due ? toDateInput(due) : "",
     time: due && !task.all_day ? formatTime(due) : "",
     reminder: task.remind_before?.toString() ?? (task.remind_at ? "at" : ""),
+    recurrence: task.recurrence ?? "",
   };
 }
 
@@ -51,7 +54,19 @@ export function changedFields(task: Task, draft: TaskDraft): TaskPatch {
     patch.remind_before = draft.reminder === "" ? null : Number(draft.reminder);
     if (draft.reminder === "") patch.remind_at = null;
   }
+  if (draft.recurrence !== before.recurrence) {
+    patch.recurrence = draft.recurrence || null;
+    if (draft.recurrence) patch.time_zone = timeZone();
+  }
   return patch;
+}
+
+/** Returns a draft after its task was saved: what the user has not changed is as in the saved task. */
+export function mergedDraft(draft: TaskDraft, read: Task, saved: Task): TaskDraft {
+  const before = draftOf(read);
+  const after = draftOf(saved);
+  const unchanged = (Object.keys(before) as (keyof TaskDraft)[]).filter((key) => draft[key] === before[key]);
+  return { ...draft, ...Object.fromEntries(unchanged.map((key) => [key, after[key]])) };
 }
 
 /** Returns the distinct tags in the order of input, without a leading #. */

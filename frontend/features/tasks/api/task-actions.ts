@@ -76,9 +76,13 @@ export function createTaskActions(queryClient: QueryClient) {
   }
 
   /** Changes a task, or deletes it where `shown` is null. */
-  async function change(task: Task, shown: Task | null, send: () => Promise<Task | void>): Promise<void> {
+  async function change<Saved extends Task | void>(
+    task: Task,
+    shown: Task | null,
+    send: () => Promise<Saved>,
+  ): Promise<Saved> {
     const key = mutationKey(task.id);
-    await mutate(task.id, {
+    return mutate(task.id, {
       send,
       show: () => {
         if (isOnlyChange(key)) confirmed.set(task.id, findCachedTask(queryClient, task.id) ?? task);
@@ -147,22 +151,24 @@ export function createTaskActions(queryClient: QueryClient) {
     });
   }
 
-  async function update(task: Task, patch: api.TaskPatch, version?: string): Promise<void> {
-    await change(task, { ...task, ...patch }, () => api.updateTask(task.id, patch, version));
+  async function update(task: Task, patch: api.TaskPatch, version?: string): Promise<Task> {
+    return change(task, { ...task, ...patch }, () => api.updateTask(task.id, patch, version));
   }
 
   /**
-   * Updates a task unless somebody else has changed the same fields since it was read. Returns the task as it is now if
-   * they have, and null after the update.
+   * Updates a task unless somebody else has changed the same fields since it was read. Returns the task as it is after
+   * the update, or as it is now if they have.
    */
-  async function updateUnlessChanged(task: Task, patch: api.TaskPatch): Promise<Task | null> {
+  async function updateUnlessChanged(
+    task: Task,
+    patch: api.TaskPatch,
+  ): Promise<{ saved: Task; current?: undefined } | { saved?: undefined; current: Task }> {
     try {
-      await update(task, patch, task.updated_at);
-      return null;
+      return { saved: await update(task, patch, task.updated_at) };
     } catch (error) {
       const current = api.currentOf(error);
       if (!current) throw error;
-      if (conflictsOf(task, patch, current).length > 0) return current;
+      if (conflictsOf(task, patch, current).length > 0) return { current };
       return updateUnlessChanged(current, patch);
     }
   }

@@ -3,13 +3,12 @@ import type { Conflict } from "../conflicts";
 
 type TaskConflictProps = {
   conflicts: readonly Conflict[];
-  busy: boolean;
   onKeepMine: () => void;
   onUseOther: () => void;
 };
 
 /** Shows both versions of what two people changed, and lets the person choose one. */
-export function TaskConflict({ conflicts, busy, onKeepMine, onUseOther }: TaskConflictProps) {
+export function TaskConflict({ conflicts, onKeepMine, onUseOther }: TaskConflictProps) {
   return (
     <section role="alert" aria-label="Changed elsewhere" className="space-y-3">
       <p className="font-medium">This task was changed elsewhere while you edited it.</p>
@@ -27,10 +26,8 @@ export function TaskConflict({ conflicts, busy, onKeepMine, onUseOther }: TaskCo
         ))}
       </dl>
       <div className="flex flex-wrap justify-end gap-2">
-        <Button disabled={busy} onClick={onUseOther}>
-          Use the other
-        </Button>
-        <Button variant="primary" disabled={busy} onClick={onKeepMine}>
+        <Button onClick={onUseOther}>Use the other</Button>
+        <Button variant="primary" onClick={onKeepMine}>
           Keep mine
         </Button>
       </div>

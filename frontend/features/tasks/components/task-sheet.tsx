@@ -1,28 +1,31 @@
 "use client";
 
 import { Trash2 } from "lucide-react";
-import { type FormEvent, useId, useRef, useState } from "react";
+import { useId, useRef } from "react";
 import { Button } from "@/components/ui/button";
-import { Field, inputStyle } from "@/components/ui/field";
+import { inputStyle } from "@/components/ui/field";
 import { Sheet } from "@/components/ui/sheet";
-import { ApiError, errorMessage } from "@/lib/api/client";
 import type { Priority, Task } from "@/lib/task";
 import { DueFields } from "./due-fields";
 import { ReminderField } from "./reminder-field";
+import { TagField } from "./tag-field";
 import { TaskConflict } from "./task-conflict";
+import { WhenField } from "./when-field";
 import { askForNotifications } from "../reminders";
 import type { TaskActions } from "../api/task-actions";
-import type { TaskPatch } from "../api/tasks";
-import { type Conflict, conflictsOf, withoutConflicts } from "../conflicts";
-import { changedFields, DESCRIPTION_MAX, draftOf, type TaskDraft, TITLE_MAX } from "../task-draft";
+import { DESCRIPTION_MAX, type TaskDraft, TITLE_MAX } from "../task-draft";
+import { useAutosave } from "../use-autosave";
 
 type TaskSheetProps = {
   task: Task;
   /** The unsaved draft of an earlier visit to the sheet. */
   initialDraft?: TaskDraft | undefined;
+  /** The tags of other tasks. */
+  knownTags: readonly string[];
   actions: TaskActions;
-  /** Called with the draft if it was not saved. */
-  onClose: (unsaved?: TaskDraft) => void;
+  onClose: () => void;
+  /** Called with the draft if the sheet has closed and it could not be saved. */
+  onUnsaved: (draft: TaskDraft) => void;
 };
 
 const priorities: { value: Priority; label: string }[] = [
@@ -31,66 +34,28 @@ const priorities: { value: Priority; label: string }[] = [
   { value: "low", label: "Low" },
 ];
 
-/** The form that edits all fields of a task. */
-export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetProps) {
+/** The form that edits all fields of a task, and saves by itself. */
+export function TaskSheet({ task, initialDraft, knownTags, actions, onClose, onUnsaved }: TaskSheetProps) {
   const id = useId();
-  // Compare with the task as it was opened: a change that arrives meanwhile is not one of the user's.
-  const [opened] = useState(task);
-  const [draft, setDraft] = useState(initialDraft ?? draftOf(task));
-  const [errors, setErrors] = useState<Readonly<Record<string, string>>>({});
-  const [busy, setBusy] = useState(false);
-  const [conflict, setConflict] = useState<{ current: Task; patch: TaskPatch; parts: Conflict[] } | null>(
-    null,
-  );
+  const autosave = useAutosave(task, initialDraft, actions, onUnsaved);
+  const { draft, change: set, errors, status, save, conflict, resolve, discard } = autosave;
   const formRef = useRef<HTMLFormElement>(null);
 
-  const patch = changedFields(opened, draft);
-  const hasChanges = Object.keys(patch).length > 0;
-  const set = (part: Partial<TaskDraft>) => {
-    setDraft({ ...draft, ...part });
-    // The person edits further: saving asks again.
-    setConflict(null);
-  };
-
-  const save = async (event?: FormEvent) => {
-    event?.preventDefault();
-    if (busy) return;
-    if (!draft.title.trim()) {
-      setErrors({ title: "Enter a title." });
-      formRef.current?.querySelector<HTMLElement>("[name=title]")?.focus();
-      return;
-    }
-    if (!hasChanges) return onClose();
-    // Browsers show the question only in answer to a click.
-    if (typeof patch.remind_before === "number") void askForNotifications();
-    await send(opened, patch);
-  };
-
-  /** Sends a change of a version of the task, and closes the sheet unless there is something to decide. */
-  const send = async (version: Task, patch: TaskPatch) => {
-    if (Object.keys(patch).length === 0) return onClose();
-    setBusy(true);
-    try {
-      const current = await actions.updateUnlessChanged(version, patch);
-      if (!current) return onClose();
-      setConflict({ current, patch, parts: conflictsOf(version, patch, current) });
-      setBusy(false);
-    } catch (error) {
-      const fields = error instanceof ApiError ? error.fields : {};
-      setErrors({ ...fields, ...(Object.keys(fields).length === 0 && { form: errorMessage(error) }) });
-      setBusy(false);
-    }
+  const finish = async () => {
+    if ((await save()) === "saved") onClose();
+    else formRef.current?.querySelector<HTMLElement>("[aria-invalid]")?.focus();
   };
 
   return (
-    <Sheet title="Edit task" onClose={() => onClose(hasChanges ? draft : undefined)}>
+    <Sheet title="Edit task" isBeside onClose={onClose}>
       <form
         ref={formRef}
-        onSubmit={save}
+        onSubmit={(event) => event.preventDefault()}
         noValidate
         className="flex min-h-0 grow flex-col"
+        onBlur={() => void save()}
         onKeyDown={(event) => {
-          if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void save();
+          if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void finish();
         }}
       >
         <div className="grow space-y-4 overflow-y-auto px-5 pt-1 pb-5">
@@ -101,6 +66,7 @@ export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetPro
             <textarea
               id={`${id}-title`}
               name="title"
+              data-autofocus=""
               rows={1}
               dir="auto"
               maxLength={TITLE_MAX}
@@ -113,7 +79,7 @@ export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetPro
                 if (event.key !== "Enter" || event.nativeEvent.isComposing) return;
                 event.preventDefault();
                 event.stopPropagation();
-                void save();
+                void finish();
               }}
             />
             {errors.title && (
@@ -162,22 +128,30 @@ export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetPro
             date={draft.date}
             time={draft.time}
             error={errors.due_at}
-            onChange={(date, time) => set({ date, time })}
+            onChange={(date, time) => set({ date, time, ...(!date && { recurrence: "" }) })}
+          />
+          <WhenField
+            date={draft.date}
+            time={draft.time}
+            recurrence={draft.recurrence}
+            error={errors.recurrence}
+            onChange={set}
           />
           <ReminderField
             value={draft.reminder}
-            at={opened.remind_at ?? null}
+            at={task.remind_at ?? null}
             hasDate={draft.date !== ""}
-            onChange={(reminder) => set({ reminder })}
+            onChange={(reminder) => {
+              // Browsers show the question only in answer to a click.
+              if (reminder !== "") void askForNotifications();
+              set({ reminder });
+            }}
           />
-          <Field
-            label="Tags"
+          <TagField
             value={draft.tags}
-            hint="Separate tags with commas."
+            known={knownTags}
             error={errors.tags}
-            autoCapitalize="none"
-            dir="auto"
-            onChange={(event) => set({ tags: event.target.value })}
+            onChange={(tags) => set({ tags })}
           />
         </div>
         <div className="shrink-0 border-t border-line px-5 py-3 pb-[max(0.75rem,env(safe-area-inset-bottom))]">
@@ -189,9 +163,8 @@ export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetPro
           {conflict ? (
             <TaskConflict
               conflicts={conflict.parts}
-              busy={busy}
-              onKeepMine={() => void send(conflict.current, conflict.patch)}
-              onUseOther={() => void send(conflict.current, withoutConflicts(conflict.patch, conflict.parts))}
+              onKeepMine={() => resolve(true)}
+              onUseOther={() => resolve(false)}
             />
           ) : (
             <div className="flex items-center justify-between">
@@ -199,15 +172,16 @@ export function TaskSheet({ task, initialDraft, actions, onClose }: TaskSheetPro
                 variant="danger"
                 className="-ml-3"
                 onClick={() => {
+                  discard();
                   onClose();
-                  void actions.remove(opened);
+                  void actions.remove(task);
                 }}
               >
                 <Trash2 /> Delete task
               </Button>
-              <Button type="submit" variant="primary" disabled={busy}>
-                {busy ? "Saving…" : "Save changes"}
-              </Button>
+              <span role="status" className="text-small text-text-2">
+                {status}
+              </span>
             </div>
           )}
         </div>

@@ -2,7 +2,7 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 import dynamic from "next/dynamic";
-import { type Ref, type RefObject, useCallback, useEffect, useRef, useState } from "react";
+import { type Ref, type RefObject, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { showToast } from "@/components/ui/toaster";
 import { ApiError, errorMessage } from "@/lib/api/client";
@@ -15,7 +15,7 @@ import type { TaskActions } from "../api/task-actions";
 import { daysAround } from "../group-tasks";
 import type { TaskDraft } from "../task-draft";
 import { applyTaskChange } from "../api/task-cache";
-import { addressOf, detailsFrom, shows, type View } from "../views";
+import { addressOf, countViews, detailsFrom, shows, type View } from "../views";
 import { type FocusTask, TaskList } from "./task-list";
 import { useTasks } from "../api/use-tasks";
 
@@ -73,16 +73,20 @@ export function TasksPane({ view, actions, quickAddRef, pointedAt }: TasksPanePr
     showToast({ message: `Added ‘${task.title}’, ${due}` });
   };
 
-  const closeSheet = (task: Task, unsaved?: TaskDraft) => {
+  const knownTags = useMemo(
+    () => (edited ? countViews(openTasks, new Date()).tags.map(([tag]) => tag) : []),
+    [edited, openTasks],
+  );
+  const closeSheet = (task: Task) => {
     setEdited(null);
     // Return the focus to the row, which may have moved within the list.
     requestAnimationFrame(() => focusRef.current?.(task.id));
-    if (!unsaved) return;
+  };
+  const offerDraft = (task: Task, draft: TaskDraft) =>
     showToast({
       message: "Changes not saved",
-      action: { label: "Resume editing", run: () => setEdited({ task, draft: unsaved }) },
+      action: { label: "Resume editing", run: () => setEdited({ task, draft }) },
     });
-  };
 
   return (
     <section aria-label="Tasks" className="flex h-full min-h-0 flex-col">
@@ -138,8 +142,10 @@ export function TasksPane({ view, actions, quickAddRef, pointedAt }: TasksPanePr
           key={edited.task.id}
           task={edited.task}
           initialDraft={edited.draft}
+          knownTags={knownTags}
           actions={actions}
-          onClose={(unsaved) => closeSheet(edited.task, unsaved)}
+          onClose={() => closeSheet(edited.task)}
+          onUnsaved={(draft) => offerDraft(edited.task, draft)}
         />
       )}
     </section>

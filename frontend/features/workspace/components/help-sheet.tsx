@@ -13,7 +13,7 @@ const shortcuts = [
   { keys: ["Enter"], action: "Edit the task" },
   { keys: ["Tab"], action: "Move to the task's actions" },
   { keys: ["Ctrl", "Z"], action: "Undo the last action" },
-  { keys: ["Ctrl", "Enter"], action: "Save changes" },
+  { keys: ["Ctrl", "Enter"], action: "Save and close the task" },
   { keys: ["Esc"], action: "Close, or leave the input" },
   { keys: ["?"], action: "Show keyboard shortcuts" },
 ];
