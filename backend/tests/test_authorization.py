@@ -98,6 +98,7 @@ OPERATIONS = {
     "POST /api/tasks/{task_id}/reopen": Operation("program"),
     "GET /api/tasks/export": Operation("program"),
     "POST /api/tasks/import": Operation("program", {"tasks": [{"title": "Buy milk"}]}),
+    "GET /api/insights": Operation("program"),
     "GET /api/preferences": Operation("program"),
     "PATCH /api/preferences": Operation("program", {"week_start": "saturday"}),
     "POST /api/undo": Operation("program", {"step": "{step}"}),

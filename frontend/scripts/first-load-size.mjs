@@ -9,7 +9,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { gzipSync } from "node:zlib";
 
-const PAGES = ["/", "/settings", "/sign-in", "/sign-up", "/forgot-password", "/reset-password"];
+const PAGES = ["/", "/settings", "/insights", "/sign-in", "/sign-up", "/forgot-password", "/reset-password"];
 const BUDGET_KB = 190;
 
 async function freePort() {

@@ -33,6 +33,7 @@ from app.events import source as events
 from app.events.endpoints import router as events_router
 from app.events.feed import Feed
 from app.expiry import expiring
+from app.insights.endpoints import router as insights_router
 from app.mail import Mailer, mail_server
 from app.metrics import Metrics
 from app.preferences.endpoints import router as preferences_router
@@ -91,6 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
         assistants.router,
         preferences_router,
         calendar_router,
+        insights_router,
         events_router,
     )
     for router in (*frequent, *rare):

@@ -21,8 +21,10 @@ Json = dict[str, Any]
 _UNSAFE = {"post", "put", "patch", "delete"}
 _CREDENTIALS: list[Json] = [{"session": []}, {"bearer": []}]
 _ACCESS_TOKENS = "/api/access-tokens"
-_PROGRAMS = {"tasks", "preferences"}
+_PROGRAMS = {"tasks", "preferences", "insights"}
 """The tags of operations that accept access tokens."""
+_LIMITED = {*_PROGRAMS, "calendar"}
+"""The tags of operations with a rate limit."""
 _SCHEMES: Json = {
     "session": {
         "type": "apiKey",
@@ -205,7 +207,7 @@ def _errors(path: str, method: str, operation: Json) -> set[int]:
         statuses |= {404, 409}
     if path == _ACCESS_TOKENS and method == "post":
         statuses |= {409}
-    if operation["tags"][0] in {"tasks", "calendar", "preferences"} or path.startswith(_ACCESS_TOKENS):
+    if operation["tags"][0] in _LIMITED or path.startswith(_ACCESS_TOKENS):
         statuses |= {429}
     return statuses
 

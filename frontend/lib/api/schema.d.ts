@@ -108,6 +108,12 @@ export interface components {
     ConversationUpdate: {
       title: string;
     };
+    DayOut: {
+      /** Format: date */
+      day: string;
+      done: number;
+      overdue: number;
+    };
     /**
      * @example {
      *       "duplicates": 0,
@@ -140,6 +146,57 @@ export interface components {
       title: string;
       problem: string | null;
       notes: string[];
+    };
+    /**
+     * @example {
+     *       "days": [
+     *         {
+     *           "day": "2026-12-24",
+     *           "done": 3,
+     *           "overdue": 1
+     *         }
+     *       ],
+     *       "hours": [
+     *         0,
+     *         0,
+     *         0,
+     *         0,
+     *         0,
+     *         0,
+     *         0,
+     *         0,
+     *         2,
+     *         1,
+     *         0,
+     *         0,
+     *         0,
+     *         0,
+     *         0,
+     *         0,
+     *         0,
+     *         0,
+     *         0,
+     *         0,
+     *         0,
+     *         0,
+     *         0,
+     *         0
+     *       ],
+     *       "tags": [
+     *         {
+     *           "done": 2,
+     *           "name": "home",
+     *           "open": 4
+     *         }
+     *       ],
+     *       "time_zone": "Europe/Berlin"
+     *     }
+     */
+    InsightsOut: {
+      time_zone: string;
+      days: components["schemas"]["DayOut"][];
+      hours: number[];
+      tags: components["schemas"]["TagOut"][];
     };
     MessageOut: {
       id: string;
@@ -244,6 +301,11 @@ export interface components {
     ReplyState: "running" | "finished" | "stopped" | "interrupted" | "failed" | "replaced";
     /** @enum {string} */
     Status: "open" | "completed";
+    TagOut: {
+      name: string;
+      done: number;
+      open: number;
+    };
     TaskCreate: {
       title: string;
       /** @default  */

@@ -1,6 +1,15 @@
 "use client";
 
-import { CalendarCheck, CalendarDays, CircleCheck, Hash, List, type LucideIcon } from "lucide-react";
+import {
+  CalendarCheck,
+  CalendarDays,
+  ChartColumn,
+  CircleCheck,
+  Hash,
+  List,
+  type LucideIcon,
+} from "lucide-react";
+import Link from "next/link";
 import { type MouseEvent, useDeferredValue, useMemo } from "react";
 import { classNames } from "@/components/ui/class-names";
 import { useNow } from "@/lib/use-now";
@@ -41,6 +50,14 @@ export function ViewList({ current, onChoose }: ViewListProps) {
       {viewNames.map((name) => (
         <div key={name}>{link({ name }, name === "done" ? undefined : counts[name])}</div>
       ))}
+      <Link
+        href="/insights"
+        prefetch={false}
+        className="flex h-9 items-center gap-2.5 rounded-lg px-2.5 transition-colors hover:bg-surface-3 pointer-coarse:h-11"
+      >
+        <ChartColumn className="size-4 shrink-0" aria-hidden="true" />
+        Insights
+      </Link>
       {counts.tags.length > 0 && (
         <div role="group" aria-labelledby="view-tags">
           <h2 id="view-tags" className="px-2.5 pt-5 pb-1 text-small font-semibold text-text-2">

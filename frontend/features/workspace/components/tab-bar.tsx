@@ -1,6 +1,6 @@
 "use client";
 
-import { ListTodo, MessageSquare, PanelLeft } from "lucide-react";
+import { ChartColumn, ListTodo, MessageSquare, PanelLeft } from "lucide-react";
 import { classNames } from "@/components/ui/class-names";
 
 export type Pane = "tasks" | "chat";
@@ -43,6 +43,10 @@ export function TabBar({ pane, onChoose, onShowViews }: TabBarProps) {
           {tab.label}
         </button>
       ))}
+      <a href="/insights" className={classNames(tabStyle, "text-text-2")}>
+        <ChartColumn className="size-5" aria-hidden="true" />
+        Insights
+      </a>
     </nav>
   );
 }

@@ -1,0 +1,1 @@
+"""Insights: what a person got done, and when."""
