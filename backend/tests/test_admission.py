@@ -125,6 +125,32 @@ async def test_half_a_body_takes_no_place(held: Held) -> None:
         await asyncio.gather(*slow)
 
 
+async def test_clients_that_leave_in_their_body_take_no_place(held: Held) -> None:
+    sent = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/held",
+        "query_string": b"",
+        "client": ("127.0.0.1", 1),
+    }
+    scope["headers"] = [(b"content-type", b"application/json"), (b"content-length", b"100")]
+    async with browser(held.app) as client:
+        working = [asyncio.create_task(client.get("/held")) for _ in range(WORKING)]
+        await held.until(WORKING)
+        await asyncio.gather(*(held.app(dict(scope), receive, send) for _ in range(WAITING + 1)))
+        assert sent == []
+        held.released.set()
+        assert {answer.status_code for answer in await asyncio.gather(*working)} == {200}
+
+
 async def test_a_slow_database_that_answers_others_is_ready(
     app: FastAPI, client: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ FAULTS: dict[str, tuple[dict[str, Exception], tuple[int, str]]] = {
 EMAIL, PASSWORD = "somebody@example.org", "correct horse"
 BODIES: dict[str, dict[str, object]] = {
     "/api/tasks/{task_id}/move": {"before": None},
+    "/api/tasks/bulk": {"ids": ["unknown"], "action": "complete"},
     "/api/tasks/import": {"tasks": [{"title": "Buy milk"}]},
     "/api/auth/sign-up/email": {"name": "Somebody", "email": EMAIL, "password": PASSWORD},
     "/api/auth/sign-in/email": {"email": EMAIL, "password": PASSWORD},

@@ -8,6 +8,7 @@ take an overloaded server for a broken one.
 import asyncio
 from collections import deque
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import RETRY_SECONDS, OverloadedError
@@ -103,6 +104,9 @@ class AdmissionMiddleware:
             return
         # A slow client waits for itself alone.
         received = await _body(receive) if _has_body(scope) else deque[Message]()
+        if received and received[0]["type"] == "http.disconnect":
+            # Clients that are disconnected together must not take the places of those that wait.
+            raise ClientDisconnect
         await self._admission.enter()
         is_inside = True
 
