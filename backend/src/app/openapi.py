@@ -150,6 +150,8 @@ def _complete(path: str, method: str, operation: Json) -> None:
     if path in BODIES:
         operation["requestBody"] = _body(path)
     responses: Json = operation["responses"]
+    # FastAPI's own; those below include it where it is answered.
+    responses.pop("422", None)
     for status in _errors(path, method, operation):
         if is_account:
             content = {"application/json": {"schema": {"$ref": "#/components/schemas/AccountError"}}}

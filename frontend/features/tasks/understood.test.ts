@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { ParsedTask } from "./api/parse";
-import { maskWords, understand } from "./understood";
+import { maskWords } from "./masks";
+import { understand } from "./understood";
 
 const NOW = new Date(2026, 10, 28, 9, 0);
 const TOMORROW = new Date(2026, 10, 29, 10, 0).toISOString();

@@ -1,6 +1,7 @@
 /** What the server's grammar understood of a new task, as chips, and the task that results from them. */
 import { formatDue, timeZone } from "@/lib/calendar";
 import { sayRecurrence } from "@/lib/recurrence";
+import { MASKED } from "./masks";
 import { sayMinutesBefore } from "./reminders";
 import type { ParsedTask } from "./api/parse";
 import type { NewTask } from "./api/tasks";
@@ -11,15 +12,6 @@ type FieldName = NonNullable<ParsedTask["spans"]>[number]["field"];
 export type UnderstoodChip = { key: string; field: FieldName; label: string; words: string[] };
 
 export type Understood = { task: NewTask; chips: UnderstoodChip[]; note: string };
-
-// A character for private use: no grammar reads it, and nobody types it.
-const MASK = "\uE000";
-const MASKED = /\uE000+/g;
-
-/** Hides words from the grammar, so that they stay in the title. Positions in the text do not move. */
-export function maskWords(text: string, kept: readonly string[]): string {
-  return kept.reduce((masked, words) => masked.replace(words, MASK.repeat(words.length)), text);
-}
 
 /**
  * Returns the task that a text describes.

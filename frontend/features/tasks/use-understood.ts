@@ -1,8 +1,9 @@
 "use client";
 
 import { useEffect, useRef, useState } from "react";
-import { type ParsedTask, parseTask } from "./api/parse";
-import { maskWords, understand, type Understood } from "./understood";
+import { parseTask } from "./api/parse";
+import { maskWords } from "./masks";
+import type { Understood } from "./understood";
 
 /** The pause in typing after which the server is asked. */
 const PAUSE_MS = 120;
@@ -28,15 +29,21 @@ export function useUnderstood(text: string, kept: readonly string[]) {
   useEffect(() => {
     if (isEmpty) return;
     const controller = new AbortController();
-    const show = (parsed: ParsedTask) =>
-      setLatest({
-        masked,
-        understood: understand(input.current.text, input.current.kept, parsed, new Date()),
-      });
-    const timer = setTimeout(() => {
-      // Without an answer the text is the title.
-      parseTask(masked, controller.signal).then(show, () => controller.signal.aborted || setLatest(null));
-    }, PAUSE_MS);
+    const ask = async () => {
+      try {
+        const [parsed, { understand }] = await Promise.all([
+          parseTask(masked, controller.signal),
+          import("./understood"),
+        ]);
+        if (controller.signal.aborted) return;
+        const { text, kept } = input.current;
+        setLatest({ masked, understood: understand(text, kept, parsed, new Date()) });
+      } catch {
+        // Without an answer the text is the title.
+        if (!controller.signal.aborted) setLatest(null);
+      }
+    };
+    const timer = setTimeout(() => void ask(), PAUSE_MS);
     return () => {
       clearTimeout(timer);
       controller.abort();

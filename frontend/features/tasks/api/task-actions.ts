@@ -8,7 +8,6 @@ import { showToast } from "@/components/ui/toaster";
 import { ApiError, errorMessage } from "@/lib/api/client";
 import { randomKey } from "@/lib/random-key";
 import type { Task } from "@/lib/task";
-import { conflictsOf } from "../conflicts";
 import { movedToToday } from "../group-tasks";
 import { applyTaskChange, applyUndone, findCachedTask, tasksKey } from "./task-cache";
 import * as api from "./tasks";
@@ -168,6 +167,8 @@ export function createTaskActions(queryClient: QueryClient) {
     } catch (error) {
       const current = api.currentOf(error);
       if (!current) throw error;
+      // Loaded only here: conflicts are rare.
+      const { conflictsOf } = await import("../conflicts");
       if (conflictsOf(task, patch, current).length > 0) return { current };
       return updateUnlessChanged(current, patch);
     }

@@ -1,6 +1,7 @@
 "use client";
 
 import { Plus } from "lucide-react";
+import dynamic from "next/dynamic";
 import { type FormEvent, type Ref, useRef, useState } from "react";
 import { flushSync } from "react-dom";
 import { showToast } from "@/components/ui/toaster";
@@ -12,9 +13,14 @@ import type { Task } from "@/lib/task";
 import type { NewTask } from "../api/tasks";
 import type { TaskActions } from "../api/task-actions";
 import { TITLE_MAX } from "../task-draft";
-import { maskWords, understand } from "../understood";
+import { maskWords } from "../masks";
 import { useUnderstood } from "../use-understood";
-import { type Choices, QuickAddDetails } from "./quick-add-details";
+import type { Choices } from "./quick-add-details";
+
+const QuickAddDetails = dynamic(
+  () => import("./quick-add-details").then((module) => module.QuickAddDetails),
+  { ssr: false },
+);
 
 type QuickAddProps = {
   actions: TaskActions;
@@ -146,7 +152,10 @@ function completed({ choices, tags }: Entry, task: NewTask): NewTask {
 async function readTask(entry: Entry): Promise<NewTask> {
   const { text, kept } = entry;
   try {
-    const parsed = await parseTask(maskWords(text, kept));
+    const [parsed, { understand }] = await Promise.all([
+      parseTask(maskWords(text, kept)),
+      import("../understood"),
+    ]);
     return completed(entry, understand(text, kept, parsed, new Date()).task);
   } catch {
     return completed(entry, { title: text.trim() });
