@@ -178,7 +178,7 @@ def development_image(contract: Contract, development: Development) -> Compariso
         "base": development.replaced.get(build_base, build_base),
         "user": f"{service.user.uid}:{service.user.gid}",
         "ports": [f"{service.port}/tcp"],
-        "workdir": profile.compose.development_mounts[f"./{contract.name}"],
+        "workdir": profile.compose.development_mounts.get(f"./{contract.name}"),
         "environment": {
             **_DEVELOPMENT[contract.name],
             **{
