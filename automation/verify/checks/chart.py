@@ -10,7 +10,8 @@ from functools import partial
 from automation.contract.comparison import Difference, differences
 from automation.contract.contract import Contract
 from automation.verify.check import STATIC, Check, Comparison, Finding, check, no_problem, register
-from automation.verify.checks.chart_model import ABSENT, changed, optional, required
+from automation.verify.checks.chart_changes import ABSENT, changed
+from automation.verify.checks.chart_model import optional, required
 from automation.verify.facts import Charts, Document
 
 _ROWS: tuple[tuple[str, str, str], ...] = (
