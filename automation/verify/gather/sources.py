@@ -41,7 +41,10 @@ def building(builds: Iterable[tuple[Plan, Dockerfile]]) -> Building:
     images: list[str] = []
     deviations: list[str] = []
     for plan, written in builds:
-        made = written.resolve(target=plan.target, arguments=plan.arguments)
+        # As without --base: a replacement says nothing about the Dockerfile.
+        originals = {replacement: base for base, replacement in plan.bases.items()}
+        arguments = {name: originals.get(value, value) for name, value in plan.arguments.items()}
+        made = written.resolve(target=plan.target, arguments=arguments)
         shown = made.lineage(made.target)
         steps += [
             _line(step)
