@@ -43,7 +43,7 @@ _DEVELOPMENT: Mapping[str, Mapping[str, str]] = {
         "PYTHONPATH": "/app/src",
         "PYTHONPYCACHEPREFIX": "/var/cache/python",
         "PYTHONUNBUFFERED": "1",
-        "UVICORN_HOST": "0.0.0.0",  # noqa: S104 - Docker publishes the port
+        "UVICORN_HOST": "0.0.0.0",  # noqa: S104 - Docker reaches no loopback address of a container
         "UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "1",
         "LOG_FORMAT": "console",
         "DATA_DIR": "/data",
@@ -54,8 +54,8 @@ _DEVELOPMENT: Mapping[str, Mapping[str, str]] = {
         "NODE_OPTIONS": "--import=/usr/local/lib/foreign-sources.mjs",
         "NEXT_TELEMETRY_DISABLED": "1",
         "npm_config_logs_max": "0",
-        "npm_config_cache": "/tmp/npm",  # noqa: S108 - in the container
-        "HOSTNAME": "0.0.0.0",  # noqa: S104 - Docker publishes the port
+        "npm_config_cache": "/tmp/npm",  # noqa: S108 - only its user writes in the container
+        "HOSTNAME": "0.0.0.0",  # noqa: S104 - Docker reaches no loopback address of a container
     },
 }
 """The variables of the development images, besides the port and the health check's path."""

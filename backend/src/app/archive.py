@@ -25,7 +25,7 @@ from sqlalchemy import Table, func, insert, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-import app.main  # noqa: F401 - imports every table
+import app.main  # noqa: F401 - the metadata has only the tables of imported features
 from app.database import Base, Database, UtcDateTime, utc_now
 from app.database.migrate import migrate
 from app.database.migrations import head

@@ -62,8 +62,7 @@ class Mailbox:
     async def message(self, number: int = 1) -> EmailMessage:
         """Wait for that many messages and return the last one."""
         async with asyncio.timeout(10):
-            # They arrive in the thread of the SMTP server.
-            while len(self.messages) < number:  # noqa: ASYNC110
+            while len(self.messages) < number:  # noqa: ASYNC110 - another thread's loop receives them
                 await asyncio.sleep(0.01)
         assert len(self.messages) == number
         return self.messages[-1]

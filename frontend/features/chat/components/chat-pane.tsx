@@ -194,7 +194,7 @@ function editableOf(messages: readonly Message[], unsent: ReadonlyMap<string, un
   return canReplace && !unsent.has(said.id) && messages.at(-1)?.role === "assistant" ? said : undefined;
 }
 
-/** Returns the function that goes on with the last reply, unless its message is older than keys. */
+/** Returns a function that retries the last reply; undefined during a reply or without an idempotency key. */
 function retryOf(messages: readonly Message[], chat: ReturnType<typeof useConversation>) {
   const [said, reply] = messages.slice(-2);
   if (chat.isAnswering || said?.role !== "user" || said.idempotency_key === null || !reply) return undefined;

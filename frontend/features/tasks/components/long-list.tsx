@@ -19,7 +19,7 @@ export type LongListProps = {
 
 /** Renders the part of a long list that is visible. */
 export function LongList({ items, kept, scrollRef, children }: LongListProps) {
-  // eslint-disable-next-line react-hooks/incompatible-library -- The compiler is not used.
+  // eslint-disable-next-line react-hooks/incompatible-library -- React Compiler is not used.
   const virtualizer = useVirtualizer<HTMLElement, HTMLElement>({
     count: items.length,
     getScrollElement: () => scrollRef.current,
