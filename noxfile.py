@@ -200,7 +200,7 @@ def cluster(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure requests, builds, starts and memory. Options: -- api. Not part of CI."""
+    """Measure times, memory and sizes, and report them. Options: -- api --runs 3. Not part of CI."""
     install(session, "test")
     session.run("python", "-m", "tests.bench", *session.posargs)
 

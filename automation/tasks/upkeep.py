@@ -103,6 +103,19 @@ async def data_copy(
 
 
 @task
+async def bench(
+    run: Run,
+    kind: Annotated[flags.Names, Flag("Measure only this; repeatable.", "KIND", many=True)] = (),
+    runs: Annotated[int, flags.Number("Runs of each.", "COUNT", unit="a count", lowest=1, highest=999)] = 5,
+    compare: Annotated[str, Flag("Measure this commit too, in turns.", "REF")] = "",
+) -> int:
+    """Measure times, memory and sizes against their budgets."""
+    from automation.project import benchmarks
+
+    return await benchmarks.bench(*run, kinds=kind, runs=runs, compare=compare)
+
+
+@task
 async def clean(
     run: Run,
     data: Annotated[bool, Flag("Delete the embedded database too; this cannot be undone.")] = False,

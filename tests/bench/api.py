@@ -8,8 +8,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,8 +18,8 @@ import httpx2
 import psycopg
 
 from automation.paths import ROOT
-from backend.tests.servers import SOURCE, Server
-from tests.bench.clone import Measured
+from backend.tests.servers import Server
+from tests.bench.results import Measured
 from tests.provision.postgres import postgres_server
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -52,6 +52,7 @@ OPERATIONS = (
 )
 DATABASES = ("postgresql", "sqlite")
 _requests = itertools.count()
+Start = Callable[[], AbstractContextManager[Server]]
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ class Load:
     tasks: Sequence[int]
 
 
-def measure(load: Load) -> Iterator[Measured]:
-    """Measure every operation on both databases.
+def measure(root: Path, load: Load) -> Iterator[Measured]:
+    """Measure every operation of the backend in a folder, on both databases.
 
     Raises:
         RuntimeError: when a request fails, or this machine does not report processor time.
@@ -73,7 +74,7 @@ def measure(load: Load) -> Iterator[Measured]:
     if not Path("/proc/self/stat").exists():
         raise RuntimeError("the API is measured where /proc reports processor time: on Linux")
     for kind, tasks in itertools.product(DATABASES, load.tasks):
-        with _servers(kind) as (backend, floor, database):
+        with starts(root, kind) as (start, start_floor, database), start() as backend, start_floor() as floor:
             cookie = _signed_up(backend)
             _add_tasks(kind, database, tasks)
             for operation, connections in itertools.product(OPERATIONS, load.connections):
@@ -89,8 +90,8 @@ def measure(load: Load) -> Iterator[Measured]:
 
 
 @contextmanager
-def _servers(kind: str) -> Iterator[tuple[Server, Server, str]]:
-    """Run the backend and the floor on a new database. Yield both, and where the database is."""
+def starts(root: Path, kind: str) -> Iterator[tuple[Start, Start, str]]:
+    """Create a database. Yield what starts a folder's backend and the floor on it, and where it is."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-api-")))
         database = str(folder / "todo.db")
@@ -99,26 +100,28 @@ def _servers(kind: str) -> Iterator[tuple[Server, Server, str]]:
             database = environment["DATABASE_URL"] = stack.enter_context(postgres_server(folder))
         subprocess.run(
             [sys.executable, "-m", "app.database.migrate"],
-            cwd=SOURCE,
+            cwd=root / "backend/src",
             env={**os.environ, **environment, "DATA_DIR": str(folder)},
             stdout=subprocess.DEVNULL,
             check=True,
         )
-        backend = Server(folder, "uvicorn", "app.main:app", source=SOURCE, **environment)
-        stack.callback(_stop, backend)
-        without_log = ("--no-access-log", "--log-level", "warning")
-        floor = Server(
-            folder, "uvicorn", "tests.bench.floor:app", *without_log, source=ROOT, DATABASE=database
+        bare = ("tests.bench.floor:app", "--no-access-log", "--log-level", "warning")
+        yield (
+            lambda: _started(folder, "app.main:app", source=root / "backend/src", **environment),
+            lambda: _started(folder, *bare, source=ROOT, DATABASE=database),
+            database,
         )
-        stack.callback(_stop, floor)
-        for server in (backend, floor):
-            server.connect().close()
-        yield backend, floor, database
 
 
-def _stop(server: Server) -> None:
-    server.process.terminate()
-    server.ended()
+@contextmanager
+def _started(folder: Path, *words: str, source: Path, **environment: str) -> Iterator[Server]:
+    server = Server(folder, "uvicorn", *words, source=source, **environment)
+    try:
+        server.connect().close()
+        yield server
+    finally:
+        server.process.terminate()
+        server.ended()
 
 
 def _signed_up(backend: Server) -> str:

@@ -3,50 +3,25 @@
 import json
 import os
 import re
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from automation.contract import models, profiles
-from automation.paths import ROOT
 from tests.images.containers import docker
 
 SOURCES = {"backend": ("backend/src/app/health.py", "#"), "frontend": ("frontend/lib/task.ts", "//")}
 """A file of each service, and how a line of a comment begins in it."""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One thing that was measured, in a unit, beside its floor."""
-
-    name: str
-    unit: str
-    values: Sequence[float]
-    floor: str = ""
-    """Name of the floor; empty if there is none."""
-    floor_values: Sequence[float] = ()
-
-    @property
-    def row(self) -> str:
-        """The line of the table."""
-        median = statistics.median(self.values)
-        line = f"{self.name:<36} {median:7.2f} {self.unit:<2} {min(self.values):7.2f} {len(self.values):>5}"
-        if not self.floor_values:
-            return line
-        floor = statistics.median(self.floor_values)
-        return f"{line} {median / floor:6.1f} x {floor:7.2f} {self.unit:<2}  {self.floor}"
-
-
 class Clone:
     """The project as it is committed, whose images have names that begin with a mark."""
 
-    def __init__(self, path: Path, mark: str, runs: int) -> None:
-        """Make the clone. What it builds is removed by `close`."""
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(path)], check=True)
+    def __init__(self, root: Path, path: Path, mark: str, runs: int) -> None:
+        """Clone the commit of a folder. What the clone builds is removed by `close`."""
+        subprocess.run(["git", "clone", "--quiet", str(root), str(path)], check=True)
         self.path, self.mark, self.runs = path, mark, runs
         # Content of its own: who removes one name of an image from a node removes all that share its content.
         for name, comment in SOURCES.values():

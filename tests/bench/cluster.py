@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Any
 
-from tests.bench.clone import Clone, Measured, timed
+from tests.bench.clone import Clone, timed
+from tests.bench.results import Measured
 from tests.cluster.load import Person
 
 PATIENCE_S = 120.0

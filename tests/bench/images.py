@@ -1,6 +1,7 @@
 """Measures building the images, and starting them."""
 
 import http.client
+import json
 import re
 import time
 import uuid
@@ -8,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.bench.clone import SOURCES, Clone, Measured, timed
+from automation.contract import profiles
+from tests.bench.clone import SOURCES, Clone, timed
+from tests.bench.results import Measured
 from tests.images.containers import HARDENED, SECRET, docker, migrate, volume
 from tests.ports import unused_port
 
@@ -39,6 +42,7 @@ class Images:
         """Take the clone."""
         self._clone = clone
         self._profile = clone.profile()
+        self._rules = profiles.load_rules(clone.path)
 
     def build(self) -> Iterator[Measured]:
         """Measure `invoke build` where nothing has changed, and after a line of each service."""
@@ -47,7 +51,8 @@ class Images:
             lambda: timed(self._clone.invoke, "build"),
             lambda: timed(docker, "image", "inspect", *images.values()),
         )
-        yield Measured("build, nothing changed", "s", values, "docker image inspect", floor)
+        budget = self._rules.times.cached_rebuild_max_s
+        yield Measured("build, nothing changed", "s", values, "docker image inspect", floor, budget)
         for service, (name, comment) in SOURCES.items():
             file = self._clone.path / name
             values, floor = [], []
@@ -58,11 +63,12 @@ class Images:
                 # Only the labels of another version: what it takes to find every step in the cache.
                 relabelled = ("build", "--service", service, "--version", f"v0.0.{number}")
                 floor.append(timed(self._clone.invoke, *relabelled))
-            yield Measured(f"build, a line of the {service}", "s", values, "every step cached", floor)
+            yield Measured(f"build, a line of the {service}", "s", values, "every step cached", floor, budget)
 
     def anew(self) -> Iterator[Measured]:
         """Measure the build of both images from nothing, with what was downloaded before; once."""
-        yield Measured("build, from nothing", "s", [timed(self._clone.invoke, "build", "--no-cache")])
+        seconds = timed(self._clone.invoke, "build", "--no-cache")
+        yield Measured("build, from nothing", "s", [seconds], budget=self._rules.times.build_max_s)
 
     def start(self) -> Iterator[Measured]:
         """Measure each image from `docker run` to its first answer, and its memory when idle."""
@@ -87,8 +93,25 @@ class Images:
                         docker("run", "--detach", "--name", name, *bare, language.waiting)
                         asleep.append(resident(name))
             idle = f"a container of {program} that does nothing"
-            yield Measured(f"{service}, first answer", "s", values, idle, floor)
-            yield Measured(f"{service}, idle", "MB", memory, idle, asleep)
+            most = {
+                "backend": self._rules.memory.backend_max_mb,
+                "frontend": self._rules.memory.frontend_max_mb,
+            }
+            yield Measured(
+                f"{service}, first answer", "s", values, idle, floor, self._rules.times.start_max_s
+            )
+            yield Measured(f"{service}, idle", "MB", memory, idle, asleep, most[service])
+
+    def sizes(self) -> Iterator[Measured]:
+        """Measure the files of each image."""
+        self._clone.images()
+        result = json.loads(self._clone.invoke("size-check", "--json").splitlines()[-1])
+        for image in result["images"]:
+            service = image["service"]
+            budget = self._profile.service(service).size_max_mb
+            yield Measured(f"{service}, size", "MB", [image["size"] / 10**6], budget=budget)
+            for layer in image["layers"]:
+                yield Measured(f"{service}, {layer['name']}", "MB", [layer["size"] / 10**6])
 
     def compose(self) -> Iterator[Measured]:
         """Measure `invoke compose-up` until everything is healthy."""
@@ -100,7 +123,7 @@ class Images:
                 self._clone.invoke("compose-down")
         finally:
             self._clone.invoke("compose-down", "--volumes", "--yes")
-        yield Measured("compose-up to healthy", "s", values)
+        yield Measured("compose-up to healthy", "s", values, budget=self._rules.times.start_max_s)
 
     @contextmanager
     def _container(self) -> Iterator[str]:

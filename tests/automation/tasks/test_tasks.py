@@ -14,6 +14,7 @@ from tests.automation.conftest import ROOT, Project, on_terminal
 
 NAMES = [
     "backup",
+    "bench",
     "build",
     "clean",
     "compose-down",
