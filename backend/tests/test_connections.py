@@ -111,9 +111,10 @@ async def test_two_hundred_slow_clients_are_disconnected_while_others_are_served
 ) -> None:
     monkeypatch.setattr(connections, "SECONDS", {"request": 2, "headers": 2, "body": 2})
     sent = [b"", b"GET /api/nothing HTTP/1.1\r\nHost: local", POST + b"Content-Length: 100\r\n\r\n{"]
-    slow = [await connect() for _ in range(200)]
-    for number, client in enumerate(slow):
-        await client.send(sent[number % len(sent)])
+    slow = []
+    for number in range(200):
+        slow.append(await connect())
+        await slow[-1].send(sent[number % len(sent)])
     other = await connect()
     await other.send(REQUEST)
     assert await other.status() == b"404"

@@ -200,8 +200,9 @@ async def test_many_changes_at_once_are_one_event(
     await events.aclose()
 
 
-async def test_a_page_reads_again_after_the_database_was_away(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("failure", [OSError(), RuntimeError("unexpected")], ids=["away", "unexpected"])
+async def test_a_page_reads_again_after_a_failure(
+    database: Database, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     monkeypatch.setattr(feed, "RETRY_SECONDS", 0)
     away = True
@@ -211,7 +212,7 @@ async def test_a_page_reads_again_after_the_database_was_away(
         yield []
         if away:
             away = False
-            raise OSError
+            raise failure
         await asyncio.Event().wait()
 
     for name in ("notified", "polled"):

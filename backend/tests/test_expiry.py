@@ -9,15 +9,20 @@ from sqlalchemy.exc import OperationalError
 from app import expiry
 
 
+@pytest.mark.parametrize(
+    "failure",
+    [OperationalError("DELETE", {}, Exception("gone")), RuntimeError("unexpected")],
+    ids=["away", "unexpected"],
+)
 async def test_deletions_repeat_and_continue_after_a_failure(
-    monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str]
+    monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str], failure: Exception
 ) -> None:
     monkeypatch.setattr(expiry, "INTERVAL_S", 0.001)
     calls = 0
     thrice = asyncio.Event()
 
     async def failing() -> None:
-        raise OperationalError("DELETE", {}, Exception("gone"))
+        raise failure
 
     async def counting() -> None:
         nonlocal calls

@@ -55,3 +55,6 @@ async def _attempt(deletion: Callable[[], Awaitable[None]]) -> None:
         await deletion()
     except (SQLAlchemyError, TimeoutError) as error:
         log.warning("nothing deleted", error=type(error).__name__)
+    except Exception:
+        # A defect in one of them must not end the others.
+        log.exception("nothing deleted")

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from app.chat import replies
-from app.chat.service import REPLY_LIMIT_S, save_reply
+from app.chat.service import REPLY_LIMIT_S, renew_lease, save_reply
 from backend.tests.chat.stream import Part, Talk, calls_of, error_of, parts_of, say, text_of
 from tests.model_server import ModelServer, model_server
 
@@ -189,7 +189,7 @@ async def test_pressing_stop_keeps_completed_actions(
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
-async def test_stop_ends_a_running_reply_on_any_server(
+async def test_stop_ends_a_running_reply_on_any_server_even_after_a_failure(
     app: FastAPI,
     signed_in: SignIn,
     answer_with: Callable[..., None],
@@ -197,6 +197,14 @@ async def test_stop_ends_a_running_reply_on_any_server(
     monkeypatch: pytest.MonkeyPatch,
     elsewhere: bool,
 ) -> None:
+    failures = [RuntimeError("unexpected")]
+
+    async def renew(*arguments: Any) -> None:
+        if failures:
+            raise failures.pop()
+        await renew_lease(*arguments)
+
+    monkeypatch.setattr(replies, "renew_lease", renew)
     monkeypatch.setattr(replies, "RENEWAL_S", 0.1)
     answer_with("script:act-then-hang")
     ada = await signed_in("Ada")
@@ -215,6 +223,7 @@ async def test_stop_ends_a_running_reply_on_any_server(
 
     await connection.until("add it", stop)
     assert parts[-1] == {"type": "finish"}
+    assert not (elsewhere and failures)
     assert (await stopping[0]).status_code == 204
     reply = await stored(ada, parts, ready=lambda parts: len(parts) == 2)
     assert reply["state"] == "stopped"

@@ -12,7 +12,7 @@ runs, and its result is stored under its id. The stream of an interrupted reply 
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -323,8 +323,12 @@ class RunningReply:
         while True:
             await asyncio.sleep(RENEWAL_S)
             # An expired lease is detected before the next tool call, where it matters.
-            with suppress(SQLAlchemyError, TimeoutError, ReplyLostError):
-                try:
-                    await renew_lease(self._database, self._accepted)
-                except ReplyStoppedError:
-                    self.stop()
+            try:
+                await renew_lease(self._database, self._accepted)
+            except ReplyStoppedError:
+                self.stop()
+            except (SQLAlchemyError, TimeoutError, ReplyLostError) as error:
+                log.warning("lease not renewed", error=type(error).__name__)
+            except Exception:
+                # Without renewals, another server would take the reply for lost.
+                log.exception("lease not renewed")

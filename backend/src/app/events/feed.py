@@ -169,6 +169,9 @@ class Feed:
                 continue
             except (SQLAlchemyError, OSError, TimeoutError) as error:
                 log.warning("no events", error=type(error).__name__)
+            except Exception:
+                # Without this task, all open pages would wait for ever.
+                log.exception("no events")
             self._is_current = False
             await asyncio.sleep(RETRY_SECONDS)
 
