@@ -53,7 +53,7 @@ SECRETS = (
     *("--rules-path", "deploy/secrets.toml"),
     *("--skip-regex", r"^((-todo\}:)?todo|correct-horse-battery|4f1c0a9b[0-9a-f]{24})$"),
 )
-PYTEST = ("pytest", "-p", "tests.no_skips")
+PYTEST = ("pytest", "-p", "tests.no_skips", "-p", "tests.failed_tests")
 # These tests wait for processes or for a database half of the time.
 PARALLEL = ("--numprocesses", "3", "--dist", "worksteal")
 BY_FILE = ("--numprocesses", "2", "--dist", "loadfile")
@@ -224,10 +224,20 @@ def ci(session: nox.Session) -> None:
     missing = [engine for engine in ENGINES if not answers(engine)]
     if fatal := [engine for engine in required if engine in missing]:
         session.error(f"not available: {', '.join(fatal)}. Install: {ENGINES[fatal[0]][1]}")
-    run_sessions(session)
-    for engine, sessions in ENGINE_SESSIONS.items():
-        for name, *arguments in sessions if engine not in missing else ():
-            run_sessions(session, "--session", name, *(("--", *arguments) if arguments else ()))
+    # A log of hours buries the reasons, and readers of CI begin at its end.
+    failed = os.environ["FAILED_TESTS"] = os.path.abspath(
+        os.path.join(session.create_tmp(), "failed-tests.txt")
+    )
+    open(failed, "w", encoding="utf-8").close()
+    try:
+        run_sessions(session)
+        for engine, sessions in ENGINE_SESSIONS.items():
+            for name, *arguments in sessions if engine not in missing else ():
+                run_sessions(session, "--session", name, *(("--", *arguments) if arguments else ()))
+    finally:
+        with open(failed, encoding="utf-8") as file:
+            for line in file:
+                session.warn(f"Failed: {line.rstrip()}")
     for engine in missing:
         names = ", ".join(" ".join(words) for words in ENGINE_SESSIONS[engine])
         session.warn(f"Not run, because {engine} is not available: {names}. Install it: {ENGINES[engine][1]}")
