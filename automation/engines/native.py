@@ -20,6 +20,7 @@ from http import HTTPStatus
 import psutil
 
 from automation import paths, settings
+from automation.console import errors
 from automation.console.errors import AutomationError
 from automation.console.events import Emit, Failed, Line, Notice, Result, StepFailed, from_mapping, step
 from automation.console.output import JsonConsole
@@ -237,15 +238,18 @@ class NativeEngine(Engine):
         kind = "PostgreSQL" if services.values.get("DATABASE_URL") else "SQLite"
         with step(emit, "database") as current:
             current.progress(f"{kind}, applying migrations")
-            files.make_directory(self._settings.data_dir)
-            self._settings.data_dir.chmod(0o700)
+            data_dir, elsewhere = self._settings.data_dir, "set TODO_DATA_DIR to another folder"
+            with errors.refused(f"the data directory {data_dir} cannot be written", elsewhere):
+                data_dir.mkdir(parents=True, exist_ok=True)
+                data_dir.chmod(0o700)
             output: list[str] = []
+            named = f"check DATABASE_URL in {self._settings.env_file_name}"
             folder, environ = self._settings.root / "backend", services.backend_environ
             if await processes.follow(services.migration, output.append, cwd=folder, environ=environ):
                 raise AutomationError(
                     f"{kind} could not be migrated",
                     details=[logs.clean(line) for line in output[-20:]],
-                    remedies=[f"check DATABASE_URL in {self._settings.env_file_name}", "invoke doctor"],
+                    remedies=[*([named] if kind == "PostgreSQL" else ()), "invoke doctor"],
                 )
             count = sum(line.startswith("applied ") for line in output)
             current.detail = f"{kind}, {applied(count)}"

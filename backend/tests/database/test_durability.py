@@ -1,14 +1,17 @@
 """Writes on the disk are whole after a power loss, and closed to other users of the machine."""
 
 import asyncio
+import os
 import shutil
 import stat
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import String, literal, select, text
+from sqlalchemy.exc import OperationalError
 
 from app.database import Call, Database, Statement
 from backend.tests.database.power_loss import watched_disk
@@ -62,6 +65,25 @@ async def test_open_files_are_repaired_at_the_start(tmp_path: Path) -> None:
     assert _open_to_others(tmp_path) == []
     await first.close()
     await second.close()
+
+
+@pytest.mark.parametrize("kind", ["statement", "transaction"])
+async def test_data_that_cannot_be_written_is_named(
+    migrated_sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    shutil.copy(migrated_sqlite, tmp_path / "todo.db")
+    monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)
+    database = Database(f"sqlite:///{tmp_path}/todo.db")
+    use = database.ping if kind == "statement" else partial(_in_transaction, database)
+    message = rf"{tmp_path} cannot be written by user \d+\. Make it writable"
+    with pytest.raises(OperationalError, match=message):
+        await use()
+    await database.close()
+
+
+async def _in_transaction(database: Database) -> None:
+    async with database.transaction() as session:
+        await session.execute(text("SELECT 1"))
 
 
 def _open(folder: Path) -> None:

@@ -2,8 +2,11 @@
 
 import asyncio
 import re
+import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -198,6 +201,17 @@ def test_an_unwritable_path_is_reported_in_one_message(
     set_database(monkeypatch, f"sqlite:///{tmp_path}/file/todo.db")
     assert main() == 3
     assert capsys.readouterr().err.startswith("The database cannot be opened: ")
+
+
+def test_a_refused_statement_is_not_an_unavailable_database(
+    migrated_sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(migrated_sqlite, tmp_path / "todo.db")
+    with closing(sqlite3.connect(tmp_path / "todo.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001_accounts'")
+    set_database(monkeypatch, f"sqlite:///{tmp_path}/todo.db")
+    assert main() == 1
+    assert "A migration failed, and nothing was changed: table" in capsys.readouterr().err
 
 
 def test_an_invalid_environment_is_reported_in_one_message(

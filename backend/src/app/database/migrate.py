@@ -12,6 +12,7 @@ Exit codes: 0 success, 1 incompatible migrations, 2 invalid environment, 3 datab
 
 import argparse
 import asyncio
+import sqlite3
 import sys
 import time
 from collections.abc import Sequence
@@ -111,6 +112,11 @@ async def _reach(database: Database, wait_s: float) -> None:
         await asyncio.sleep(PAUSE_S)
 
 
+def _is_statement_error(error: Exception) -> bool:
+    """Return whether SQLite refused a statement itself, which it reports like an unavailable database."""
+    return getattr(getattr(error, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+
+
 def _reason(error: DBAPIError | TimeoutError) -> str:
     return " ".join(str(error.orig).split()) if isinstance(error, DBAPIError) else "it does not answer"
 
@@ -126,6 +132,8 @@ def main(arguments: Sequence[str] = ()) -> int:
     except SettingsError as error:
         return _fail(str(error), 2)
     except (OperationalError, InterfaceError, TimeoutError) as error:
+        if _is_statement_error(error):
+            return _fail(f"A migration failed, and nothing was changed: {_reason(error)}", 1)
         return _fail(f"The database cannot be reached: {_reason(error)}", 3)
     except OSError as error:
         return _fail(f"The database cannot be opened: {error}", 3)

@@ -1,6 +1,7 @@
 """Connections to SQLite: an engine for transactions, and a driver for single statements."""
 
 import asyncio
+import errno
 import os
 import sqlite3
 import threading
@@ -39,7 +40,7 @@ def sqlite_engine(url: URL) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "do_connect")
     def close_to_others(*_: object) -> None:
-        keep_private(Path(url.database or ""))
+        _prepare(Path(url.database or ""))
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: DBAPIConnection, _: object) -> None:
@@ -104,7 +105,7 @@ class SqliteDriver:
             self._idle.append(connection)
 
     def _connect(self) -> sqlite3.Connection:
-        keep_private(Path(self._path))
+        _prepare(Path(self._path))
         connection = sqlite3.connect(
             self._path, timeout=LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
@@ -117,6 +118,28 @@ class SqliteDriver:
             connection.close()
             raise
         return connection
+
+
+def _prepare(path: Path) -> None:
+    """Create a database's file if it is missing. Raises OperationalError where the data cannot be written.
+
+    SQLite itself names neither the folder nor the cause, and cannot even read when it cannot add its log.
+    """
+    try:
+        keep_private(path)
+    except OSError as error:
+        refused: Path | None = path.parent
+        if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise
+    else:
+        own = (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm"))
+        needed = dict.fromkeys(file if file.exists() else path.parent for file in own)
+        refused = next((place for place in needed if not os.access(place, os.W_OK)), None)
+    if refused is not None:
+        user = f" by user {os.geteuid()}" if hasattr(os, "geteuid") else ""
+        raise sqlite3.OperationalError(
+            f"{refused} cannot be written{user}. Make it writable, or use another folder"
+        )
 
 
 def keep_private(path: Path) -> None:
