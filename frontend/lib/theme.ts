@@ -3,31 +3,43 @@
 const STORAGE_KEY = "theme";
 
 export type Theme = "light" | "dark";
+export type ThemeChoice = Theme | "system";
 
 /** Runs before the first paint, so that the page never flashes in the wrong theme. */
 export const themeScript = `try{var t=localStorage.getItem("${STORAGE_KEY}");if(t==="light"||t==="dark")document.documentElement.dataset.theme=t}catch(e){}`;
 
 const systemIsDark = () => window.matchMedia("(prefers-color-scheme: dark)");
+const systemTheme = (): Theme => (systemIsDark().matches ? "dark" : "light");
+
+/** Returns what the user has chosen. */
+export function chosenTheme(): ThemeChoice {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen === "light" || chosen === "dark" ? chosen : "system";
+}
 
 /** Returns the current theme of the page. */
 export function currentTheme(): Theme {
-  const chosen = document.documentElement.dataset.theme;
-  if (chosen === "light" || chosen === "dark") return chosen;
-  return systemIsDark().matches ? "dark" : "light";
+  const chosen = chosenTheme();
+  return chosen === "system" ? systemTheme() : chosen;
 }
 
-/** Applies a theme. The system's own theme is not stored, so that the page keeps following the system. */
-export function chooseTheme(theme: Theme): void {
-  const followsSystem = (theme === "dark") === systemIsDark().matches;
-  if (followsSystem) delete document.documentElement.dataset.theme;
+/** Applies a theme and remembers it. With "system", the page follows the system. */
+export function chooseTheme(theme: ThemeChoice): void {
+  if (theme === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
   try {
-    if (followsSystem) localStorage.removeItem(STORAGE_KEY);
+    if (theme === "system") localStorage.removeItem(STORAGE_KEY);
     else localStorage.setItem(STORAGE_KEY, theme);
   } catch {
     // Without storage, the theme applies until the page is closed.
   }
   listeners.forEach((listener) => listener());
+}
+
+/** Switches to the other theme. Where that is the system's own, the page follows the system again. */
+export function switchTheme(): void {
+  const other = currentTheme() === "dark" ? "light" : "dark";
+  chooseTheme(other === systemTheme() ? "system" : other);
 }
 
 const listeners = new Set<() => void>();

@@ -1,13 +1,14 @@
 import type { Metadata } from "next";
 import { Suspense } from "react";
 import { CenteredPage } from "@/components/ui/centered-page";
+import { ThemeToggle } from "@/components/ui/theme-toggle";
 import { AccountForm } from "@/features/accounts/components/account-form";
 
 export const metadata: Metadata = { title: "Sign in" };
 
 export default function SignInPage() {
   return (
-    <CenteredPage title="Sign in">
+    <CenteredPage header={<ThemeToggle />} title="Sign in">
       <Suspense>
         <AccountForm mode="sign-in" />
       </Suspense>

@@ -1,13 +1,14 @@
 import type { Metadata } from "next";
 import { Suspense } from "react";
 import { CenteredPage } from "@/components/ui/centered-page";
+import { ThemeToggle } from "@/components/ui/theme-toggle";
 import { AccountForm } from "@/features/accounts/components/account-form";
 
 export const metadata: Metadata = { title: "Create an account" };
 
 export default function SignUpPage() {
   return (
-    <CenteredPage title="Create an account">
+    <CenteredPage header={<ThemeToggle />} title="Create an account">
       <Suspense>
         <AccountForm mode="sign-up" />
       </Suspense>

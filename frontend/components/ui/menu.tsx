@@ -20,14 +20,9 @@ export function MenuContent({ className, ...props }: ComponentProps<typeof Menu.
   );
 }
 
+export const menuItem =
+  "flex min-h-9 items-center gap-2 rounded-lg px-2.5 py-1.5 outline-none select-none data-highlighted:bg-surface-3 pointer-coarse:min-h-11 [&_svg]:size-4 [&_svg]:text-text-2";
+
 export function MenuItem({ className, ...props }: ComponentProps<typeof Menu.Item>) {
-  return (
-    <Menu.Item
-      className={classNames(
-        "flex min-h-9 items-center gap-2 rounded-lg px-2.5 py-1.5 outline-none select-none data-highlighted:bg-surface-3 [&_svg]:size-4 [&_svg]:text-text-2",
-        className,
-      )}
-      {...props}
-    />
-  );
+  return <Menu.Item className={classNames(menuItem, className)} {...props} />;
 }

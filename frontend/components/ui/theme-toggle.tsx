@@ -2,14 +2,14 @@
 
 import { Moon, Sun } from "lucide-react";
 import { useSyncExternalStore } from "react";
-import { chooseTheme, currentTheme, onThemeChange } from "@/lib/theme";
+import { currentTheme, onThemeChange, switchTheme } from "@/lib/theme";
 import { IconButton } from "./button";
 
 export function ThemeToggle() {
   const theme = useSyncExternalStore(onThemeChange, currentTheme, () => "light" as const);
   const other = theme === "dark" ? "light" : "dark";
   return (
-    <IconButton label={`Switch to ${other} theme`} onClick={() => chooseTheme(other)}>
+    <IconButton label={`Switch to ${other} theme`} onClick={switchTheme}>
       {theme === "dark" ? <Sun /> : <Moon />}
     </IconButton>
   );

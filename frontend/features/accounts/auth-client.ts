@@ -1,4 +1,4 @@
-import { createAuthClient } from "better-auth/react";
+import { createAuthClient } from "better-auth/client";
 
 /** Better Auth's client against this site's own /api/auth. */
 export const authClient = createAuthClient();

@@ -1,17 +1,16 @@
 "use client";
 
-import { useQueryClient } from "@tanstack/react-query";
+import { type Query, useQueryClient } from "@tanstack/react-query";
 import { useRouter } from "next/navigation";
 import { useCallback, useEffect, useRef } from "react";
 import { showToast } from "@/components/ui/toaster";
 import { claimDrafts, clearDrafts } from "@/lib/drafts";
-import { onSignedOut } from "@/lib/signed-out";
-import { authClient } from "./auth-client";
+import { endSession, sessionKey, useSession } from "./session";
 
 /** Delay between attempts to load a session that could not be loaded. */
 const RETRY_MS = 5_000;
 
-export type SignedInUser = { id: string; name: string; email: string };
+const isPrivate = ({ queryKey }: Query) => queryKey[0] !== sessionKey[0];
 
 /**
  * Returns the signed-in user (null while the session loads) and a function that signs out.
@@ -22,32 +21,32 @@ export type SignedInUser = { id: string; name: string; email: string };
 export function useSignedInUser() {
   const router = useRouter();
   const queryClient = useQueryClient();
-  const { data, isPending, error, refetch } = authClient.useSession();
-  const user: SignedInUser | null = data?.user ?? null;
+  const { user, error, refetch } = useSession();
   const userId = user?.id;
   const wasSignedIn = useRef<string>(undefined);
   const leaving = useRef(false);
 
-  useEffect(() => onSignedOut(() => void refetch()), [refetch]);
-
   useEffect(() => {
     if (!userId) return;
-    if (wasSignedIn.current && wasSignedIn.current !== userId) void queryClient.resetQueries();
+    if (wasSignedIn.current && wasSignedIn.current !== userId) {
+      void queryClient.resetQueries({ predicate: isPrivate });
+    }
     wasSignedIn.current = userId;
     claimDrafts(userId);
   }, [userId, queryClient]);
 
   // A session that fails to load does not mean that nobody is signed in: the page stays and reports the failure.
-  const isSignedOut = !isPending && !user && (!error || error.status === 401);
+  const isSignedOut = user === null;
   useEffect(() => {
     if (!isSignedOut) return;
-    queryClient.clear();
+    queryClient.removeQueries({ predicate: isPrivate });
+    queryClient.getMutationCache().clear();
     const wasSignedOut = wasSignedIn.current && !leaving.current;
     router.replace(wasSignedOut ? "/sign-in?reason=signed-out" : "/sign-in");
   }, [isSignedOut, queryClient, router]);
 
-  // Better Auth's client reloads the session on focus and on reconnect, but not when the server is back.
-  const isUnknown = Boolean(error) && !user && !isSignedOut;
+  // The query loads again on focus and on reconnect, but not when the server is back.
+  const isUnknown = user === undefined && error !== null;
   useEffect(() => {
     if (!isUnknown) return;
     const timer = setInterval(() => void refetch(), RETRY_MS);
@@ -56,8 +55,9 @@ export function useSignedInUser() {
 
   const signOut = useCallback(async () => {
     leaving.current = true;
-    const { error } = await authClient.signOut().catch(() => ({ error: true }));
-    if (error) {
+    try {
+      await endSession();
+    } catch {
       leaving.current = false;
       showToast({
         message: "You are still signed in, because the server did not respond. Try again.",
@@ -66,7 +66,8 @@ export function useSignedInUser() {
       return;
     }
     clearDrafts();
-  }, []);
+    void refetch();
+  }, [refetch]);
 
-  return { user, isSignedOut, signOut };
+  return { user: user ?? null, isSignedOut, signOut };
 }

@@ -1,4 +1,5 @@
 // @vitest-environment jsdom
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { render, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
@@ -30,6 +31,14 @@ beforeEach(() => {
   replace.mockReset();
 });
 
+function show(mode: "sign-in" | "sign-up") {
+  render(
+    <QueryClientProvider client={new QueryClient()}>
+      <AccountForm mode={mode} />
+    </QueryClientProvider>,
+  );
+}
+
 async function fill(email: string, password: string, button: string) {
   await userEvent.type(screen.getByLabelText("Email"), email);
   await userEvent.type(screen.getByLabelText("Password"), password);
@@ -38,7 +47,7 @@ async function fill(email: string, password: string, button: string) {
 
 describe("signing in", () => {
   it("reports each missing field and focuses the first one", async () => {
-    render(<AccountForm mode="sign-in" />);
+    show("sign-in");
     await userEvent.click(screen.getByRole("button", { name: "Sign in" }));
     expect(screen.getByLabelText("Email")).toHaveFocus();
     expect(screen.getByLabelText("Email")).toHaveAccessibleDescription("Enter your email address.");
@@ -49,7 +58,7 @@ describe("signing in", () => {
   it("reports a wrong password at the password field and keeps the email address", async () => {
     network.answer = () =>
       Response.json({ code: "INVALID_EMAIL_OR_PASSWORD", message: "Invalid" }, { status: 401 });
-    render(<AccountForm mode="sign-in" />);
+    show("sign-in");
     await userEvent.click(screen.getByRole("checkbox", { name: "Keep me signed in" }));
     await fill("ada@example.com", "wrong one", "Sign in");
     await waitFor(() =>
@@ -70,7 +79,7 @@ describe("signing in", () => {
   it("reports how long to wait after too many attempts", async () => {
     network.answer = () =>
       Response.json({ message: "Too many" }, { status: 429, headers: { "x-retry-after": "9" } });
-    render(<AccountForm mode="sign-in" />);
+    show("sign-in");
     await fill("ada@example.com", "wrong one", "Sign in");
     expect(await screen.findByRole("alert")).toHaveTextContent("Try again in 9 s.");
   });
@@ -80,7 +89,7 @@ describe("signing up", () => {
   it("reports an email address that is already used at its field", async () => {
     network.answer = () =>
       Response.json({ code: "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL", message: "x" }, { status: 422 });
-    render(<AccountForm mode="sign-up" />);
+    show("sign-up");
     await userEvent.type(screen.getByLabelText("Name"), "Ada");
     await fill("ada@example.com", "long enough", "Create account");
     await waitFor(() => expect(screen.getByLabelText("Email")).toBeInvalid());
@@ -88,7 +97,7 @@ describe("signing up", () => {
   });
 
   it("shows the password on request", async () => {
-    render(<AccountForm mode="sign-up" />);
+    show("sign-up");
     await userEvent.click(screen.getByRole("button", { name: "Show password" }));
     expect(screen.getByLabelText("Password")).toHaveAttribute("type", "text");
   });

@@ -6,6 +6,7 @@ import { Button } from "@/components/ui/button";
 import { Field } from "@/components/ui/field";
 import { authClient } from "../auth-client";
 import { checkCredentials, type CredentialErrors, explainRefusal } from "../credentials";
+import { announceSession, useSession } from "../session";
 import { submit as submitTo } from "../submit";
 import { useHydrated } from "../use-hydrated";
 import { FormAlert, FormLink, FormNotice } from "./form-messages";
@@ -42,7 +43,7 @@ export function AccountForm({ mode }: { mode: keyof typeof wording }) {
   const isNew = mode === "sign-up";
   const router = useRouter();
   const reason = reasons[useSearchParams().get("reason") ?? ""];
-  const session = authClient.useSession();
+  const session = useSession();
   const formRef = useRef<HTMLFormElement>(null);
   const [errors, setErrors] = useState<CredentialErrors>({});
   const [submitted, setSubmitted] = useState(false);
@@ -54,7 +55,7 @@ export function AccountForm({ mode }: { mode: keyof typeof wording }) {
     errors.form ?? (submitted && session.error ? explainRefusal({ status: 0 }, null).form : undefined);
 
   // The session updates after a sign-in, also after one in another tab.
-  const signedIn = Boolean(session.data);
+  const signedIn = Boolean(session.user);
   useEffect(() => {
     if (signedIn) router.replace("/");
   }, [signedIn, router]);
@@ -82,7 +83,10 @@ export function AccountForm({ mode }: { mode: keyof typeof wording }) {
         ? authClient.signUp.email({ email, password, name: text("name").trim() }, options)
         : authClient.signIn.email({ email, password, rememberMe }, options),
     );
-    if (!refusal) return;
+    if (!refusal) {
+      announceSession();
+      return void session.refetch();
+    }
     showErrors(refusal);
     setSubmitted(false);
   };

@@ -7,7 +7,7 @@ import { showToast } from "@/components/ui/toaster";
 import { useChange } from "../api/settings-queries";
 import { authClient } from "../auth-client";
 import { dataOf } from "../settings";
-import type { SignedInUser } from "../use-signed-in-user";
+import type { SignedInUser } from "../session";
 import { Failure, SettingsSection } from "./settings-section";
 
 export function ProfileSection({ user }: { user: SignedInUser }) {

@@ -74,6 +74,7 @@ function renderChat() {
   render(
     <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
       <ChatPane
+        takesFocus={false}
         composerRef={createRef()}
         onToolResult={onToolResult}
         onUndo={onUndo}

@@ -1,8 +1,8 @@
 "use client";
 
 import { ArrowDown, History, PanelRightClose, SquarePen } from "lucide-react";
-import dynamic from "next/dynamic";
-import { Fragment, type RefObject, useRef, useState } from "react";
+import { Fragment, type RefObject, useEffect, useRef, useState } from "react";
+import { later } from "@/components/ui/later";
 import { Button, IconButton } from "@/components/ui/button";
 import { useDraft } from "@/lib/drafts";
 import type { Task } from "@/lib/task";
@@ -13,9 +13,8 @@ import { type ToolResult, useConversation } from "../use-conversation";
 import type { Unanswered } from "../unanswered";
 import { useStickToEnd } from "../use-stick-to-end";
 
-const ConversationsSheet = dynamic(
-  () => import("./conversations-sheet").then((module) => module.ConversationsSheet),
-  { ssr: false },
+const ConversationsSheet = later(() =>
+  import("./conversations-sheet").then((module) => module.ConversationsSheet),
 );
 
 const examples = [
@@ -26,6 +25,8 @@ const examples = [
 
 type ChatPaneProps = {
   composerRef: RefObject<HTMLTextAreaElement | null>;
+  /** Whether the input takes the focus when the pane appears. */
+  takesFocus: boolean;
   /** Applies the result of a tool. */
   onToolResult: (result: ToolResult) => void;
   /** Undoes the changes of a message, and returns whether that succeeded. */
@@ -38,6 +39,7 @@ type ChatPaneProps = {
 /** The conversation with the agent. */
 export function ChatPane({
   composerRef,
+  takesFocus,
   onToolResult,
   onUndo,
   onInterrupted,
@@ -51,6 +53,11 @@ export function ChatPane({
     // Keep the message in the input until the user has signed in again.
     onSignedOut: setText,
   });
+
+  const wantsFocus = useRef(takesFocus);
+  useEffect(() => {
+    if (wantsFocus.current) composerRef.current?.focus();
+  }, [composerRef]);
 
   const viewRef = useRef<HTMLDivElement>(null);
   const { isAway, goToEnd } = useStickToEnd(viewRef, chat.messages);

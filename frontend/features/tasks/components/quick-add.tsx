@@ -1,9 +1,9 @@
 "use client";
 
 import { Plus } from "lucide-react";
-import dynamic from "next/dynamic";
 import { type FormEvent, type Ref, useRef, useState } from "react";
 import { flushSync } from "react-dom";
+import { later } from "@/components/ui/later";
 import { showToast } from "@/components/ui/toaster";
 import { errorMessage } from "@/lib/api/client";
 import { fromInputs } from "@/lib/calendar";
@@ -17,10 +17,7 @@ import { maskWords } from "../masks";
 import { useUnderstood } from "../use-understood";
 import type { Choices } from "./quick-add-details";
 
-const QuickAddDetails = dynamic(
-  () => import("./quick-add-details").then((module) => module.QuickAddDetails),
-  { ssr: false },
-);
+const QuickAddDetails = later(() => import("./quick-add-details").then((module) => module.QuickAddDetails));
 
 type QuickAddProps = {
   actions: TaskActions;

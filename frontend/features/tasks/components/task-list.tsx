@@ -1,6 +1,5 @@
 "use client";
 
-import dynamic from "next/dynamic";
 import {
   type FocusEvent,
   type KeyboardEvent,
@@ -17,18 +16,16 @@ import {
   useState,
 } from "react";
 import { flushSync } from "react-dom";
+import { later } from "@/components/ui/later";
 import type { Task } from "@/lib/task";
 import { type GroupKey, isDoneGroup, isOverdue } from "../group-tasks";
 import { itemsOf, type ListSection, type ListWindow, sectionsOf } from "../list-items";
 import { groupsOf, type View } from "../views";
 import type { TaskActions } from "../api/task-actions";
-import type { LongListProps } from "./long-list";
 import { TaskRow } from "./task-row";
 import { dateTextIn, TaskSection } from "./task-section";
 
-const LongList = dynamic<LongListProps>(() => import("./long-list").then((module) => module.LongList), {
-  ssr: false,
-});
+const LongList = later(() => import("./long-list").then((module) => module.LongList));
 
 /** A list with more items renders only what is visible. */
 const SHORT_ITEMS = 120;

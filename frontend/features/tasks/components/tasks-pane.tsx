@@ -1,8 +1,8 @@
 "use client";
 
 import { useQueryClient } from "@tanstack/react-query";
-import dynamic from "next/dynamic";
 import { type Ref, type RefObject, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { later } from "@/components/ui/later";
 import { Button } from "@/components/ui/button";
 import { showToast } from "@/components/ui/toaster";
 import { ApiError, errorMessage } from "@/lib/api/client";
@@ -20,7 +20,7 @@ import { type FocusTask, TaskList } from "./task-list";
 import { useTasks } from "../api/use-tasks";
 
 const loadTaskSheet = () => import("./task-sheet").then((module) => module.TaskSheet);
-const TaskSheet = dynamic(loadTaskSheet, { ssr: false });
+const TaskSheet = later(loadTaskSheet);
 
 /** How long a task from the chat stays highlighted. */
 const HIGHLIGHT_MS = 1_800;
@@ -55,12 +55,6 @@ export function TasksPane({ view, actions, quickAddRef, pointedAt }: TasksPanePr
   const focusRef = useRef<FocusTask>(null);
   const scrollRef = useRef<HTMLDivElement>(null);
   const highlightedId = useHighlight(pointedAt, focusRef, openLatest);
-
-  // Preload the sheet once the list has loaded.
-  const isLoaded = open.isSuccess;
-  useEffect(() => {
-    if (isLoaded) void loadTaskSheet();
-  }, [isLoaded]);
 
   const { fetchNextPage } = completed;
   const loadMore = useCallback(() => void fetchNextPage({ cancelRefetch: false }), [fetchNextPage]);
@@ -102,6 +96,9 @@ export function TasksPane({ view, actions, quickAddRef, pointedAt }: TasksPanePr
       </div>
       <div
         ref={scrollRef}
+        // The sheet loads before it is needed: once a pointer or the focus is in the list.
+        onPointerEnter={() => void loadTaskSheet()}
+        onFocus={() => void loadTaskSheet()}
         className="min-h-0 grow overflow-y-auto overscroll-contain px-4 pb-24 [overflow-anchor:none] md:px-8"
       >
         <div className="mx-auto max-w-[44rem] 2xl:max-w-[54rem]">

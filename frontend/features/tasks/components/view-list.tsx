@@ -9,9 +9,9 @@ import {
   List,
   type LucideIcon,
 } from "lucide-react";
-import Link from "next/link";
 import { type MouseEvent, useDeferredValue, useMemo } from "react";
 import { classNames } from "@/components/ui/class-names";
+import { PageLink } from "@/components/ui/page-link";
 import { useNow } from "@/lib/use-now";
 import { useOpenTasks } from "../api/use-tasks";
 import { goToView } from "../use-view";
@@ -50,14 +50,13 @@ export function ViewList({ current, onChoose }: ViewListProps) {
       {viewNames.map((name) => (
         <div key={name}>{link({ name }, name === "done" ? undefined : counts[name])}</div>
       ))}
-      <Link
+      <PageLink
         href="/insights"
-        prefetch={false}
         className="flex h-9 items-center gap-2.5 rounded-lg px-2.5 transition-colors hover:bg-surface-3 pointer-coarse:h-11"
       >
         <ChartColumn className="size-4 shrink-0" aria-hidden="true" />
         Insights
-      </Link>
+      </PageLink>
       {counts.tags.length > 0 && (
         <div role="group" aria-labelledby="view-tags">
           <h2 id="view-tags" className="px-2.5 pt-5 pb-1 text-small font-semibold text-text-2">

@@ -2,6 +2,7 @@
 
 import { ChartColumn, ListTodo, MessageSquare, PanelLeft } from "lucide-react";
 import { classNames } from "@/components/ui/class-names";
+import { PageLink } from "@/components/ui/page-link";
 
 export type Pane = "tasks" | "chat";
 
@@ -43,10 +44,10 @@ export function TabBar({ pane, onChoose, onShowViews }: TabBarProps) {
           {tab.label}
         </button>
       ))}
-      <a href="/insights" className={classNames(tabStyle, "text-text-2")}>
+      <PageLink href="/insights" className={classNames(tabStyle, "text-text-2")}>
         <ChartColumn className="size-5" aria-hidden="true" />
         Insights
-      </a>
+      </PageLink>
     </nav>
   );
 }

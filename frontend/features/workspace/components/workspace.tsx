@@ -2,13 +2,14 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 import { CircleHelp, MessageSquare, PanelLeft, Search } from "lucide-react";
-import dynamic from "next/dynamic";
 import { useCallback, useRef, useState } from "react";
 import { flushSync } from "react-dom";
+import { later } from "@/components/ui/later";
 import { IconButton } from "@/components/ui/button";
 import { classNames } from "@/components/ui/class-names";
 import { Logo } from "@/components/ui/logo";
 import { ThemeToggle } from "@/components/ui/theme-toggle";
+import { AccountButton } from "@/features/accounts/components/account-button";
 import { useSignedInUser } from "@/features/accounts/use-signed-in-user";
 import { tasksKey } from "@/features/tasks/api/task-cache";
 import { TasksPane } from "@/features/tasks/components/tasks-pane";
@@ -16,38 +17,30 @@ import { useTaskActions } from "@/features/tasks/api/use-tasks";
 import { goToView, useView } from "@/features/tasks/use-view";
 import { titleOf, viewNames } from "@/features/tasks/views";
 import { runLatestToastAction } from "@/components/ui/toaster";
+import { useMediaQuery } from "@/lib/use-media-query";
 import type { Task } from "@/lib/task";
-import { chooseTheme, currentTheme } from "@/lib/theme";
+import { switchTheme } from "@/lib/theme";
 import type { PaletteCommand } from "./palette";
 import { useShortcuts } from "../hooks/use-shortcuts";
-import { useChatFold } from "../hooks/use-chat-fold";
+import { useChatFold, WIDE } from "../hooks/use-chat-fold";
 import { useLiveUpdates } from "../hooks/use-live-updates";
 import { useToolResults } from "../hooks/use-tool-results";
 import { type Pane, TabBar } from "./tab-bar";
 
 // Loaded after the first paint: none is needed at first sight.
-const AccountMenu = dynamic(
-  () => import("@/features/accounts/components/account-menu").then((module) => module.AccountMenu),
-  { ssr: false, loading: () => <span className="ml-1 size-8 rounded-full bg-surface-3" /> },
+const ChatPane = later(() =>
+  import("@/features/chat/components/chat-pane").then((module) => module.ChatPane),
 );
-const ChatPane = dynamic(
-  () => import("@/features/chat/components/chat-pane").then((module) => module.ChatPane),
-  { ssr: false },
+const ViewList = later(() =>
+  import("@/features/tasks/components/view-list").then((module) => module.ViewList),
 );
-const ViewList = dynamic(
-  () => import("@/features/tasks/components/view-list").then((module) => module.ViewList),
-  { ssr: false },
+const OfflineNotice = later(() => import("./offline-notice").then((module) => module.OfflineNotice));
+const ViewSheet = later(() => import("./view-sheet").then((module) => module.ViewSheet));
+const ReminderWatch = later(() =>
+  import("@/features/tasks/components/reminder-watch").then((module) => module.ReminderWatch),
 );
-const OfflineNotice = dynamic(() => import("./offline-notice").then((module) => module.OfflineNotice), {
-  ssr: false,
-});
-const ViewSheet = dynamic(() => import("./view-sheet").then((module) => module.ViewSheet), { ssr: false });
-const ReminderWatch = dynamic(
-  () => import("@/features/tasks/components/reminder-watch").then((module) => module.ReminderWatch),
-  { ssr: false },
-);
-const Palette = dynamic(() => import("./palette").then((module) => module.Palette), { ssr: false });
-const HelpSheet = dynamic(() => import("./help-sheet").then((module) => module.HelpSheet), { ssr: false });
+const Palette = later(() => import("./palette").then((module) => module.Palette));
+const HelpSheet = later(() => import("./help-sheet").then((module) => module.HelpSheet));
 
 /** The views, the task list and the chat side by side. A phone shows the list or the chat. */
 export function Workspace() {
@@ -57,14 +50,16 @@ export function Workspace() {
   const onToolResult = useToolResults();
   useLiveUpdates(user !== null);
   const [pane, setPane] = useState<Pane>("tasks");
-  const { isBeside, isOver, setChatOpen } = useChatFold();
+  const { isBeside, isOver, isSeen, setChatOpen } = useChatFold(pane === "chat");
   const view = useView();
+  const isWide = useMediaQuery(WIDE);
   const [viewsOpen, setViewsOpen] = useState(false);
   const [helpOpen, setHelpOpen] = useState(false);
   const [isSearching, setSearching] = useState(false);
   const [pointedAt, setPointedAt] = useState<{ task: Task } | null>(null);
   const quickAddRef = useRef<HTMLInputElement>(null);
   const composerRef = useRef<HTMLTextAreaElement>(null);
+  const [chatTakesFocus, setChatTakesFocus] = useState(false);
 
   const showTask = useCallback((task: Task) => {
     setPane("tasks");
@@ -85,6 +80,7 @@ export function Workspace() {
       flushSync(() => {
         setPane("chat");
         setChatOpen(true);
+        setChatTakesFocus(true);
       });
       composerRef.current?.focus();
     },
@@ -103,7 +99,7 @@ export function Workspace() {
       },
     })),
     { label: "Undo the last action", keys: "Ctrl Z", run: runLatestToastAction },
-    { label: "Switch theme", run: () => chooseTheme(currentTheme() === "dark" ? "light" : "dark") },
+    { label: "Switch theme", run: switchTheme },
     { label: "Keyboard shortcuts", keys: "?", run: shortcuts.showHelp },
     { label: "Sign out", run: () => void signOut() },
   ];
@@ -143,12 +139,12 @@ export function Workspace() {
           <CircleHelp />
         </IconButton>
         <ThemeToggle />
-        <AccountMenu user={user} onSignOut={() => void signOut()} />
+        <AccountButton user={user} onSignOut={() => void signOut()} />
       </header>
       <OfflineNotice />
       <main className="relative flex min-h-0 grow">
         <div className="w-52 shrink-0 overflow-y-auto border-r border-line px-2 py-3 max-lg:hidden 2xl:w-64">
-          <ViewList current={view} />
+          {isWide && <ViewList current={view} />}
         </div>
         <div className={classNames("min-w-0 grow", pane !== "tasks" && "max-md:hidden")}>
           <TasksPane view={view} actions={actions} quickAddRef={quickAddRef} pointedAt={pointedAt} />
@@ -163,14 +159,17 @@ export function Workspace() {
             !isBeside && "lg:hidden",
           )}
         >
-          <ChatPane
-            composerRef={composerRef}
-            onToolResult={onToolResult}
-            onUndo={actions.undo}
-            onInterrupted={reloadTasks}
-            onShowTask={showTask}
-            onFold={() => setChatOpen(false)}
-          />
+          {isSeen && (
+            <ChatPane
+              composerRef={composerRef}
+              takesFocus={chatTakesFocus}
+              onToolResult={onToolResult}
+              onUndo={actions.undo}
+              onInterrupted={reloadTasks}
+              onShowTask={showTask}
+              onFold={() => setChatOpen(false)}
+            />
+          )}
         </aside>
       </main>
       <TabBar pane={pane} onChoose={setPane} onShowViews={() => setViewsOpen(true)} />
