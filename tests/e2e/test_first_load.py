@@ -36,7 +36,7 @@ def test_a_page_loads_little_javascript(
     with browser.new_context(**{**browser_context_args, **own}) as context:
         page = context.new_page()
         responses: list[Response] = []
-        page.on("response", responses.append)
+        page.on("response", lambda response: responses.append(response))
         if path == "/":
             # The last script to load is the one that follows what happens elsewhere.
             with page.expect_request("**/api/events"):
