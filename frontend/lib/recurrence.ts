@@ -1,6 +1,12 @@
 /** Words for recurrence rules (RFC 5545), such as those that the server makes of sentences. */
 
-const UNITS: Record<string, string> = { DAILY: "day", WEEKLY: "week", MONTHLY: "month", YEARLY: "year" };
+const UNITS: Record<string, string> = {
+  HOURLY: "hour",
+  DAILY: "day",
+  WEEKLY: "week",
+  MONTHLY: "month",
+  YEARLY: "year",
+};
 const DAYS: Record<string, string> = {
   MO: "Monday",
   TU: "Tuesday",
@@ -19,7 +25,7 @@ export function sayRecurrence(rule: string): string {
   const interval = Number(parts.get("INTERVAL") ?? 1);
   const every = interval === 1 ? `every ${unit}` : `every ${interval} ${unit}s`;
   const codes = parts.get("BYDAY")?.split(",") ?? [];
-  if (codes.join() === "MO,TU,WE,TH,FR") return "every weekday";
+  if (unit === "week" && codes.join() === "MO,TU,WE,TH,FR") return "every weekday";
   const days = codes.map((code) => DAYS[code] ?? "");
   if (unit !== "week" || interval !== 1 || days.length === 0 || days.includes("")) return every;
   return `every ${days.length === 1 ? days[0] : days.map((day) => day.slice(0, SHORT_DAY)).join(", ")}`;

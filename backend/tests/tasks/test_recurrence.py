@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from dateutil import rrule
+from pydantic import TypeAdapter, ValidationError
 
 from app.language.rules import next_occurrence
-from app.tasks.recurring import following, settled
+from app.tasks.recurring import Recurrence, following, settled
 
 BERLIN = "Europe/Berlin"
 
@@ -31,6 +32,15 @@ def next_due(rule: str, due: str, now: str, zone: str = BERLIN, *, all_day: bool
         ("FREQ=DAILY", "2026-11-20 09:00", "2026-11-27 08:00", "2026-11-27 09:00"),
         ("FREQ=DAILY;INTERVAL=3", "2026-11-20 09:00", "2026-11-27 10:00", "2026-11-29 09:00"),
         ("FREQ=WEEKLY;INTERVAL=2", "2026-10-02 09:00", "2026-11-27 10:00", "2026-12-11 09:00"),
+        # Hours count on the wall clock, and skip what was missed.
+        ("FREQ=HOURLY;INTERVAL=8", "2026-11-27 07:00", "2026-11-27 08:00", "2026-11-27 15:00"),
+        ("FREQ=HOURLY;INTERVAL=8", "1990-01-01 07:00", "2026-11-27 08:00", "2026-11-27 15:00"),
+        (
+            "FREQ=MONTHLY;BYMONTHDAY=15,28,29,30;BYSETPOS=1,-1",
+            "2027-02-15 09:00",
+            "2027-02-15 10:00",
+            "2027-02-28 09:00",
+        ),
         ("FREQ=WEEKLY;BYDAY=MO,TH", "2026-11-23 08:00", "2026-11-23 07:00", "2026-11-26 08:00"),
         # Short months and years have their last day instead.
         ("FREQ=MONTHLY", "2027-01-31 09:00", "2027-01-31 10:00", "2027-02-28 09:00"),
@@ -53,6 +63,20 @@ def next_due(rule: str, due: str, now: str, zone: str = BERLIN, *, all_day: bool
 )
 def test_the_next_due_date(rule: str, due: str, now: str, expected: str | None) -> None:
     assert next_due(rule, due, now) == expected
+
+
+def test_a_task_that_repeats_by_hours_has_a_time() -> None:
+    assert (
+        settled({"due_at": datetime(2026, 11, 27, tzinfo=UTC), "recurrence": "FREQ=HOURLY"})["all_day"]
+        is False
+    )
+
+
+def test_a_rule_by_hours_has_no_days() -> None:
+    rule = TypeAdapter(Recurrence)
+    assert rule.validate_python("FREQ=HOURLY;INTERVAL=8;UNTIL=20270101")
+    with pytest.raises(ValidationError):
+        rule.validate_python("FREQ=HOURLY;BYMONTH=2;BYMONTHDAY=31")
 
 
 def test_a_whole_day_repeats_on_its_day_also_when_it_is_done_in_the_evening() -> None:

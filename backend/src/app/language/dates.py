@@ -15,6 +15,7 @@ from app.language import clock as _clock
 from app.language import phrases as _phrases
 from app.language import recurrence as _recurrence
 from app.language.days import (
+    DAY,
     MONTHS,
     NUMBER,
     UNIT,
@@ -27,8 +28,8 @@ from app.language.days import (
     shift,
     weekday_after,
 )
-from app.language.pieces import Piece, Strength, find_pieces
-from app.language.rules import first_occurrence, rule_text
+from app.language.pieces import PREPOSITION, Piece, Strength, find_pieces
+from app.language.rules import CODES, days_of_month, first_occurrence, rule_text
 
 DAY_PARTS = _clock.DAY_PARTS
 FAINT, WEAK, NAME, SURE = Strength
@@ -61,6 +62,8 @@ class When:
     instant: datetime | None = None
     is_day_said: bool = True
     recurrence: str | None = None
+    is_start_said: bool = False
+    """Whether the sentence says when a repetition starts, not only its rule."""
 
     def instant_in(self, zone: tzinfo) -> datetime:
         """Return the instant in UTC. A time that the clock skips moves forward; of two, the first counts."""
@@ -97,7 +100,7 @@ def find_when(text: str, now: datetime) -> Found | None:
     Raises:
         ImpossibleDateError: when a date or time does not exist.
     """
-    accepted = [run for run in _runs(text, now) if _is_date(run, text)]
+    accepted = [run for run in map(_clear, _runs(text, now)) if run and _is_date(run, text)]
     dated = [run for run in accepted if any(_says_day(piece) for piece in run)]
     timed = [run for run in accepted if run not in dated]
     if not accepted:
@@ -111,16 +114,50 @@ def find_when(text: str, now: datetime) -> Found | None:
     return _merged(chosen, now)
 
 
-def left_in_title(text: str, now: datetime) -> str | None:
-    """Return a phrase that names a day but is not a date here, such as "Monday night" in a name."""
-    for run in _runs(text, now):
+_REPETITION = re.compile(
+    r"\b(?:every|each|evry)\s+(?:[\w-]+\s+){0,2}?(?:min(?:ute)?|hour|day|week|month|quarter|year|decade|moon"
+    r"|morning|afternoon|evening|night|weekend|weekday|fortnight|spring|summer|autumn|winter)s?\b(?!\s+of\b)"
+    rf"|\b(?:every|each|evry|alternat(?:e|ing))\s+(?:[\w-]+\s+)?{DAY}s?\b"
+    r"|\b(?:bi-?monthly|bi-?annually|semi-?(?:weekly|monthly|annually)|twice\s+[\w-]+ly)\b",
+    re.IGNORECASE,
+)
+
+
+def left_in_title(text: str, now: datetime, *, is_dated: bool) -> str | None:
+    """Return a note about a phrase that stays in the title although it names a day or a repetition.
+
+    Args:
+        text: the sentence; what was understood is blanked out.
+        now: the present time on the user's clock.
+        is_dated: whether the task has a date, so that the name of a day is no lost date.
+    """
+    runs = _runs(text, now)
+    unclear = next((piece for run in runs for piece in run if piece.is_unclear), None)
+    repetition = _REPETITION.search(text)
+    if unclear or repetition:
+        start, end = (unclear.start, unclear.end) if unclear else repetition.span() if repetition else (0, 0)
+        return (
+            f"I left “{text[start:end].strip()}” in the title: I know no such repetition. "
+            "Say on which days, for example: every monday and thursday"
+        )
+    for run in runs if not is_dated else []:
         if (
             not _is_date(run, text)
             and any(piece.weekday is not None for piece in run)
             and run[0].strength >= NAME
         ):
-            return text[run[0].start : run[-1].end].strip()
+            phrase = text[run[0].start : run[-1].end].strip()
+            day = re.sub(rf"^(?:{PREPOSITION}\s+)+", "", phrase, flags=re.IGNORECASE)
+            return f"I left “{phrase}” in the title. For a date, say: on {day}"
     return None
+
+
+def _clear(run: list[Piece]) -> list[Piece]:
+    """Return a run without the pieces that mean nothing alone: "twice a week" without days, "for 10 days"."""
+    days = any(piece.weekday is not None or "BYDAY" in piece.rule for piece in run)
+    run = [piece for piece in run if days or not piece.is_unclear]
+    repeats = any(piece.rule for piece in run)
+    return [piece for piece in run if repeats or piece.lasting is None]
 
 
 def _says_day(piece: Piece) -> bool:
@@ -173,6 +210,9 @@ def _merged(run: Sequence[Piece], now: datetime) -> Found:
     part = next((piece.part for piece in run if piece.part), None)
     timed = next((piece for piece in run if piece.at is not None), None)
     at = _time_of_day(timed, part)
+    if times := sorted({piece.at for piece in run if piece.at is not None} - {timed.at if timed else None}):
+        left = " and ".join(f"{other:%H:%M}" for other in times)
+        notes.append(f"A task has one time; I took {at or time():%H:%M} and left out {left}.")
     rule = {name: value for piece in run for name, value in piece.rule.items()}
     if rule:
         return Found(_recurring(rule, run, at, now), spans, tuple(notes))
@@ -180,7 +220,17 @@ def _merged(run: Sequence[Piece], now: datetime) -> Found:
     weekdays = list(dict.fromkeys(piece.weekday for piece in run if piece.weekday is not None))
     if len(weekdays) > 1:
         first, *others = (WEEKDAYS[weekday].capitalize() for weekday in weekdays)
-        notes.append(f"A task has one date; I took {first} and left out {' and '.join(others)}.")
+        notes.append(_one_date(first, others))
+    days = [say_day(piece.day, now.date()) for piece in run if piece.day and piece.day != day]
+    if day is not None:
+        # "On the 1st and 15th of december".
+        days += [
+            say_day(day.replace(day=piece.month_day), now.date())
+            for piece in run
+            if piece.month_day and piece.month_day < day.day
+        ]
+    if day is not None and days:
+        notes.append(_one_date(say_day(day, now.date()), [*dict.fromkeys(days)]))
     if day is None:
         passed = at is not None and at <= now.time()
         when = When(later(now.date(), days=1 if passed else 0), at, is_day_said=False)
@@ -190,6 +240,10 @@ def _merged(run: Sequence[Piece], now: datetime) -> Found:
             f"{at:%H:%M} has already passed today. To change that, say for example: move it to {_evening(at)}"
         )
     return Found(When(day, at), spans, tuple(notes), preposition)
+
+
+def _one_date(taken: str, others: Sequence[str]) -> str:
+    return f"A task has one date; I took {taken} and left out {' and '.join(others)}."
 
 
 def _evening(at: time) -> str:
@@ -243,19 +297,41 @@ def _recurring(rule: dict[str, str], run: Sequence[Piece], at: time | None, now:
     others = [piece for piece in run if piece not in ends]
     weekdays = [piece.weekday for piece in others if piece.weekday is not None]
     if weekdays and rule["FREQ"] == "WEEKLY":
-        rule["BYDAY"] = ",".join(["MO", "TU", "WE", "TH", "FR", "SA", "SU"][day] for day in sorted(weekdays))
+        # "Every monday, wednesday at 9 and friday".
+        listed = {code for piece in others for code in piece.rule.get("BYDAY", "").split(",")}
+        rule["BYDAY"] = ",".join(code for day, code in enumerate(CODES) if code in listed or day in weekdays)
     elif weekdays:
         start = weekday_after(start, weekdays[0], today_counts=False)
     month_day = next((piece.month_day for piece in others if piece.month_day), None)
     if month_day is not None and rule["FREQ"] == "MONTHLY":
-        rule["BYMONTHDAY"] = str(month_day)
+        rule |= days_of_month([month_day])
     if day := next((piece.day for piece in others if piece.day), None):
         start = day
     if ends and ends[0].day:
         rule["UNTIL"] = f"{ends[0].day:%Y%m%d}T235959"
+    first, at = _first(rule, start, at, now)
+    if lasting := next((piece.lasting for piece in run if piece.lasting), None):
+        rule["UNTIL"] = f"{later(shift(first, *lasting), days=-1):%Y%m%d}T235959"
+    return When(first, at, recurrence=_in_order(rule), is_start_said=start != now.date())
+
+
+def _in_order(rule: dict[str, str]) -> str:
     order = ("FREQ", "INTERVAL", "BYDAY", "BYMONTHDAY", "BYSETPOS", "UNTIL")
-    text = rule_text({name: rule[name] for name in order if name in rule})
-    return When(first_occurrence(text, start, at, now), at, recurrence=text)
+    return rule_text({name: rule[name] for name in order if name in rule})
+
+
+def _first(rule: dict[str, str], start: date, at: time | None, now: datetime) -> tuple[date, time | None]:
+    """Return the day and the time of the first occurrence. Without a time, hours count from the next hour."""
+    if rule["FREQ"] != "HOURLY":
+        return first_occurrence(_in_order(rule), start, at, now), at
+    present = now.replace(tzinfo=None)
+    if at is None and start == now.date():
+        following = (present + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
+        return following.date(), following.time()
+    first, step = datetime.combine(start, at or time(9)), timedelta(hours=int(rule.get("INTERVAL", "1")))
+    if first <= present:
+        first += step * ((present - first) // step + 1)
+    return first.date(), first.time()
 
 
 def find_delay(text: str) -> tuple[int, str] | None:
@@ -267,98 +343,6 @@ def find_delay(text: str) -> tuple[int, str] | None:
 def delayed(when: When, count: int, unit: str) -> When:
     """Return a date shifted by a delay that `find_delay` returned."""
     return replace(when, day=shift(when.day, count, unit))
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A range of days for a list, both ends included, and its name."""
-
-    label: str
-    first: date | None = None
-    last: date | None = None
-
-
-def find_window(text: str, now: datetime) -> tuple[Window, tuple[tuple[int, int], ...]] | None:
-    """Return the range of days in a question ("this week", "before friday") and where it stands.
-
-    Raises:
-        ImpossibleDateError: when a date does not exist.
-    """
-    today = now.date()
-    period = re.search(
-        rf"\b(this|current|next|last|past)\s+(?:({NUMBER})\s+)?(days?|week|weeks|weekend|month|months|year)\b",
-        text,
-        re.IGNORECASE,
-    )
-    if period:
-        window = _period(period[1].lower(), period[2], period[3].lower().rstrip("s"), today)
-        if window is not None:
-            return window, (period.span(),)
-    if between := _between(text, now):
-        return between
-    found = find_when(text, now) or find_when(re.sub(r"['’]s\b", "  ", text), now)
-    if found is None:
-        return None
-    day, label = found.when.day, say_day(found.when.day, today)
-    before = text[: found.spans[0][0]]
-    words = f"{before} {found.preposition}".lower().split()[-2:]
-    if "before" in words:
-        return Window(f"before {label}", None, later(day, days=-1)), found.spans
-    if {"by", "until", "till"} & set(words):
-        return Window(f"by {label}", None, day), found.spans
-    if "after" in words:
-        return Window(f"after {label}", later(day, days=1), None), found.spans
-    if "since" in words:
-        return Window(f"since {label}", day, None), found.spans
-    return Window(label, day, day), found.spans
-
-
-_BETWEEN = re.compile(
-    r"\b(?:between\s+(.{2,40}?)\s+and|from\s+(.{2,40}?)\s+(?:to|until|till|through))\s+(.+)$", re.IGNORECASE
-)
-
-
-def _between(text: str, now: datetime) -> tuple[Window, tuple[tuple[int, int], ...]] | None:
-    """Return the range of "between monday and wednesday" or "from 3 to 10 may"."""
-    match = _BETWEEN.search(text)
-    if match is None:
-        return None
-    ends = [find_when(f"on {words}", now) for words in (match[1] or match[2], match[3])]
-    if ends[0] is None or ends[1] is None:
-        return None
-    first, last = ends[0].when.day, ends[1].when.day
-    if last < first:
-        # "From saturday to tuesday" on a sunday: the tuesday after that saturday.
-        week = timedelta(days=7)
-        is_past = last == now.date() and first - last < week
-        first, last = (first - week, last) if is_past else (first, max(last + week, first))
-    today, end = now.date(), ends[1].spans[-1][1] - len("on ") + match.start(3)
-    label = f"from {say_day(first, today)} to {say_day(last, today)}"
-    return Window(label, first, last), ((match.start(), end),)
-
-
-def _period(which: str, count: str | None, unit: str, today: date) -> Window | None:
-    ahead = which in ("this", "current", "next")
-    if count:
-        number = number_of(count)
-        if which == "next":
-            return Window(f"in the next {count} {unit}s", today, shift(today, number, unit))
-        return None if ahead else Window(f"in the last {count} {unit}s", shift(today, -number, unit), today)
-    step = 1 if which == "next" else 0 if ahead else -1
-    monday = later(today, days=7 * step - today.weekday())
-    match unit:
-        case "week":
-            # What is due this week starts today; what was done this week started on Monday.
-            return Window(f"{which} week", monday, later(monday, days=6))
-        case "weekend":
-            return Window(f"at the {which} weekend", later(monday, days=5), later(monday, days=6))
-        case "month":
-            first = later(today.replace(day=1), months=step)
-            return Window(f"{which} month", first, later(first, months=1, days=-1))
-        case "year":
-            year = today.year + step
-            return Window(f"{which} year", date(year, 1, 1), date(year, 12, 31))
-    return None
 
 
 _REGISTERED = (_clock, _phrases, _recurrence)

@@ -2,12 +2,11 @@
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, time
 from typing import Literal
 
 from app.language.dates import When, find_when, left_in_title
-from app.language.days import NUMBER, ImpossibleDateError, number_of
-from app.language.pieces import PREPOSITION
+from app.language.days import NUMBER, ImpossibleDateError, later, number_of
 from app.language.sentences import BLANK, Sentence, compiled
 
 Priority = Literal["high", "medium", "low"]
@@ -43,11 +42,13 @@ PRIORITIES = (
 _DESCRIPTION = compiled(
     r"[\s,;.(]*\b(?:with\s+(?:the\s+|a\s+)?)?(?:description|details?|notes?)(?:\s*(?::|=|\bis\b|\bsaying\b)\s*)(.+)$"
 )
+_LEAD = rf"(?P<count>{NUMBER}|an?|half\s+an|the)\s*(?P<unit>m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)"
 _REMINDER = compiled(
     r"(?<=\S)[\s,;.\x1f]+(?:and\s+)?(?:remind\s+me|with\s+a\s+reminder|reminder:?)\s+"
-    rf"(?:(?P<count>{NUMBER}|an?|half\s+an)\s*(?P<unit>m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)\s+"
-    r"(?:before(?:hand)?|earlier|ahead|in\s+advance)|(?P<when>[^\x1f]+?))[\s.!\x1f]*$"
+    rf"(?:{_LEAD}\s+(?:before(?:hand)?|earlier|ahead|in\s+advance)|(?<=reminder\s)(?P<short>\d{{1,3}}\s*(?:m|mins?|minutes?|h|hrs?|hours?))"
+    r"|(?P<when>[^\x1f]+?))[\s.!\x1f]*$"
 )
+LEAD = compiled(f"^{_LEAD}$")
 _MINUTES = {"m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 MOST_MINUTES = 4 * _MINUTES["w"]
 
@@ -120,9 +121,9 @@ def find_details(text: str, now: datetime) -> Details:
         ImpossibleDateError: when a date or time does not exist.
     """
     taken, description = _Text(text), ""
-    if note := _DESCRIPTION.search(text):
-        description = note[1].strip()
-        taken.take("description", *note.span())
+    if described := _DESCRIPTION.search(text):
+        description = described[1].strip()
+        taken.take("description", *described.span())
     tags: list[str] = []
     for match in [*_TAG_WORDS.finditer(taken.rest)]:
         tags += [
@@ -145,14 +146,16 @@ def find_details(text: str, now: datetime) -> Details:
         notes += found.notes
         for start, end in found.spans:
             taken.take("due", start, end)
-    elif phrase := left_in_title(taken.rest, now):
-        day = re.sub(rf"^(?:{PREPOSITION}\s+)+", "", phrase, flags=re.IGNORECASE)
-        notes.append(f"I left “{phrase}” in the title. For a date, say: on {day}")
+    if note := left_in_title(taken.rest, now, is_dated=found is not None):
+        notes.append(note)
     spans = tuple(sorted(taken.spans, key=lambda span: span.start))
     due = found.when if found else None
-    if isinstance(reminder, int) and due is None:
-        reminder = None
-        notes.append("A reminder before the due date needs a date; I left it out.")
+    if isinstance(reminder, int):
+        try:
+            reminder = reminder_before(due, reminder)
+        except ImpossibleDateError as error:
+            reminder = None
+            notes.append(f"{error} I left it out.")
     elif isinstance(reminder, When) and not reminder.is_day_said and due is not None:
         reminder = replace(reminder, day=due.day)
     distinct = tuple(dict.fromkeys(tags))
@@ -174,16 +177,43 @@ def _take_reminder(taken: _Text, now: datetime) -> int | When | None:
             return None
         reminder = found.when
     else:
-        count = match["count"].lower()
-        minutes = _MINUTES[match["unit"][0].lower()]
-        if count.startswith("half"):
-            reminder = minutes // 2
-        else:
-            reminder = minutes * (1 if count in ("a", "an") else number_of(count))
-        if reminder > MOST_MINUTES:
-            raise ImpossibleDateError("A reminder is at most 4 weeks before the due date.")
+        lead = LEAD.match(match["short"]) if match["short"] else match
+        reminder = lead_minutes(lead or match)
     taken.take("reminder", *match.span())
     return reminder
+
+
+def lead_minutes(match: re.Match[str]) -> int:
+    """Return the minutes of a match of `LEAD`.
+
+    Raises:
+        ImpossibleDateError: when they are more than four weeks.
+    """
+    count, minutes = match["count"].lower(), _MINUTES[match["unit"][0].lower()]
+    if count.startswith("half"):
+        return minutes // 2
+    minutes *= 1 if count in ("a", "an", "the") else number_of(count)
+    if minutes > MOST_MINUTES:
+        raise ImpossibleDateError("A reminder is at most 4 weeks before the due date.")
+    return minutes
+
+
+def reminder_before(due: When | None, minutes: int, at: time | None = None) -> int | When:
+    """Return a reminder before a due date; for a task without a time it is at `at` or 9:00 on an earlier day.
+
+    Raises:
+        ImpossibleDateError: when there is no such reminder.
+    """
+    if due is None:
+        raise ImpossibleDateError("A reminder before the due date needs a date, and there is no date.")
+    days, rest = divmod(minutes, _MINUTES["d"])
+    if at is None and due.at is not None:
+        return minutes
+    if rest or not days:
+        raise ImpossibleDateError(
+            "A reminder minutes before the due date needs a time, and there is no time."
+        )
+    return When(later(due.day, days=-days), at or time(9))
 
 
 _LOOSE = r"and|due|by|on|at|for|to|with|until|before|from|@"

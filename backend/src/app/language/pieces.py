@@ -49,6 +49,10 @@ class Piece:
     """A part of the day: it selects the half of the day for an open hour; alone, it is a rough time."""
     rule: dict[str, str] = field(default_factory=dict)
     """The parts of a recurrence rule (RFC 5545)."""
+    is_unclear: bool = False
+    """"Twice a week" is a rule only beside the days on which it holds."""
+    lasting: tuple[int, str] | None = None
+    """How long a repetition lasts: "for 10 days"."""
     problem: str | None = None
     """Why there is no such date. It matters only if the phrase counts as a date."""
     note: str | None = None

@@ -4,7 +4,7 @@ Rules hold on the wall clock of a time zone: 8 o'clock stays 8 o'clock when the 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
@@ -16,13 +16,14 @@ from app.language.days import MONTHS, WEEKDAYS
 CODES = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 WORKDAYS = "MO,TU,WE,TH,FR"
 _SEARCHED_DAYS = 366 * 12
-_STEPS: dict[str, tuple[Callable[[int], relativedelta], int]] = {
-    "DAILY": (lambda count: relativedelta(days=count), 1),
-    "WEEKLY": (lambda count: relativedelta(weeks=count), 7),
-    "MONTHLY": (lambda count: relativedelta(months=count), 31),
-    "YEARLY": (lambda count: relativedelta(years=count), 366),
+_STEPS: dict[str, tuple[Callable[[int], relativedelta], timedelta]] = {
+    "HOURLY": (lambda count: relativedelta(hours=count), timedelta(hours=1)),
+    "DAILY": (lambda count: relativedelta(days=count), timedelta(days=1)),
+    "WEEKLY": (lambda count: relativedelta(weeks=count), timedelta(days=7)),
+    "MONTHLY": (lambda count: relativedelta(months=count), timedelta(days=31)),
+    "YEARLY": (lambda count: relativedelta(years=count), timedelta(days=366)),
 }
-"""The period of each frequency, and its greatest length in days."""
+"""The period of each frequency, and its greatest length."""
 
 
 def rule_text(parts: Mapping[str, str]) -> str:
@@ -76,9 +77,9 @@ def _moved_near(start: datetime, present: datetime, rule: str) -> datetime:
     Every occurrence since a due date of many years ago would be computed otherwise.
     """
     parts = dict(part.split("=", 1) for part in rule.split(";"))
-    period, longest_days = _STEPS[parts["FREQ"]]
+    period, longest = _STEPS[parts["FREQ"]]
     interval = int(parts.get("INTERVAL", "1"))
-    steps = (present - start).days // (longest_days * interval) - 1
+    steps = (present - start) // (longest * interval) - 1
     return start + period(steps * interval) if steps > 0 else start
 
 
@@ -95,42 +96,66 @@ def anchored(rule: str, due: datetime) -> str:
     if due.day <= 28 or parts["FREQ"] not in ("MONTHLY", "YEARLY") or {"BYDAY", "BYMONTHDAY"} & set(parts):
         return rule
     if parts["FREQ"] == "YEARLY":
-        return f"{rule};BYMONTH={due.month};{_day_or_last(due.day)}" if due.month == 2 else rule
-    return f"{rule};{_day_or_last(due.day)}"
+        return f"{rule};BYMONTH={due.month};{rule_text(days_of_month([due.day]))}" if due.month == 2 else rule
+    return f"{rule};{rule_text(days_of_month([due.day]))}"
 
 
-def _day_or_last(day: int) -> str:
-    return f"BYMONTHDAY={','.join(str(number) for number in range(28, day + 1))};BYSETPOS=-1"
+def days_of_month(numbers: Sequence[int]) -> dict[str, str]:
+    """Return the parts of a rule for days of the month; a day from 29 is the last one of shorter months."""
+    early = sorted({number for number in numbers if number <= 28})
+    late = sorted(set(numbers) - {*early})
+    if len(late) != 1 or -1 in early:
+        return {"BYMONTHDAY": ",".join(str(number) for number in [*early, *late])}
+    days = sorted({*early, *range(28, late[0] + 1)})
+    places = ",".join(str(place) for place in [*range(1, len(early) + 1), -1])
+    return {"BYMONTHDAY": ",".join(str(number) for number in days), "BYSETPOS": places}
 
 
 def say_recurrence(rule: str) -> str:
     """Return a rule in words: "every Monday", "every 2 weeks on Tuesday"."""
     parts = dict(part.split("=", 1) for part in rule.split(";"))
-    unit = {"DAILY": "day", "WEEKLY": "week", "MONTHLY": "month", "YEARLY": "year"}.get(parts.get("FREQ", ""))
+    unit = _UNITS.get(parts.get("FREQ", ""))
     if unit is None:
         return "repeats"
     count = int(parts.get("INTERVAL", "1"))
     every = f"every {unit}" if count == 1 else f"every {count} {unit}s"
-    if parts.get("BYDAY") == WORKDAYS and count == 1:
-        return "every weekday"
+    if parts.get("BYDAY") == WORKDAYS:
+        if place := parts.get("BYSETPOS"):
+            return f"{every} on the {_say_place(place)} weekday"
+        if count == 1:
+            return "every weekday"
     if by_day := parts.get("BYDAY"):
-        names = [_say_weekday(code) for code in by_day.split(",")]
-        days = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        days = _listed([_say_weekday(code) for code in by_day.split(",")])
         return f"every {days}" if unit == "week" and count == 1 else f"{every} on {days}"
-    if month_days := parts.get("BYMONTHDAY"):
-        named = month_days.split(",")[-1] if "BYSETPOS" in parts else month_days
-        if named in ("-1", "31"):
-            return f"{every} on the last day"
-        return f"{every} on the {_ordinal(int(named))}" if named.isdigit() else every
+    if (month_days := parts.get("BYMONTHDAY")) and not re.search(r"-(?!1\b)", month_days):
+        return f"{every} on the {_listed(_said_days(month_days, parts.get('BYSETPOS')))}"
     if month := parts.get("BYMONTH"):
         return f"{every} in {MONTHS[int(month) - 1].capitalize()}"
     return every
 
 
+_UNITS = {"HOURLY": "hour", "DAILY": "day", "WEEKLY": "week", "MONTHLY": "month", "YEARLY": "year"}
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _said_days(month_days: str, places: str | None) -> list[str]:
+    numbers = sorted((int(number) for number in month_days.split(",")), key=lambda number: number % 32)
+    if places is not None:
+        numbers = [*numbers[: len(places.split(",")) - 1], numbers[-1]]
+    return ["last day" if number in (-1, 31) else _ordinal(number) for number in numbers]
+
+
+def _say_place(ordinal: str) -> str:
+    return "last" if ordinal == "-1" else _ordinal(int(ordinal))
+
+
 def _say_weekday(code: str) -> str:
     name = WEEKDAYS[CODES.index(code[-2:])].capitalize() if code[-2:] in CODES else code
     ordinal = code[:-2].lstrip("+")
-    return name if not ordinal else f"the {'last' if ordinal == '-1' else _ordinal(int(ordinal))} {name}"
+    return name if not ordinal else f"the {_say_place(ordinal)} {name}"
 
 
 def _ordinal(number: int) -> str:

@@ -41,13 +41,13 @@ class Sentence:
 
 
 _POLITE_START = compiled(
-    r"^(?:(?:hey|hi|hello|ok|okay|so|well|and|then|now|also|please|pls|kindly|just|quickly|actually|oops|sorry|oh|wait|hmm|alright"
+    r"^(?:(?:hey|hi|hello|ok|okay|so|well|and|then|now|also|please|pls|plz|kindly|just|quickly|actually|oops|sorry|oh|wait|hmm|alright"
     r"|great|thanks|yes,?\s+please)(?:\s+there)?[\s,!.]+"
     r"|(?:can|could|would|will)\s+you\s+(?:please\s+)?|i(?:['’]d|\s+would)\s+like\s+(?:you\s+)?to\s+"
     r"|i\s+(?:want|need)\s+you\s+to\s+|i\s+want\s+to\s+(?=add|create|delete|remove|complete|mark|rename|change|move|list|see|show|update)|let['’]?s\s+)+"
 )
 _POLITE_END = compiled(
-    r"[\s,]*(?:(?:\bplease|\bpls|\bthanks|\bthank\s+you|\bfor\s+me|\bright\s+now)[\s.!?]*)+$"
+    r"[\s,]*(?:(?:\bplease|\bpls|\bplz|\bthanks|\bthank\s+you|\bfor\s+me|\bright\s+now)[\s.!?]*)+$"
 )
 
 

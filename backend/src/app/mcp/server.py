@@ -319,6 +319,7 @@ async def update_task(
     recurrence: Annotated[Repeats | None, Field(description="NONE stops the repetition.")] = None,
     remind_at: RemindAt | None = None,
     remind_before: MinutesBefore | None = None,
+    clear_reminder: Annotated[bool, Field(description="true removes the reminder.")] = False,
 ) -> TaskResult:
     """Update a task. Fields that are omitted or null remain unchanged."""
     given: dict[str, Any] = {
@@ -338,6 +339,8 @@ async def update_task(
         changes["recurrence"] = None
     elif recurrence:
         changes |= {"recurrence": recurrence, "time_zone": str(person.time_zone)}
+    if clear_reminder:
+        changes |= {"remind_at": None, "remind_before": None}
     if not changes:
         raise ToolError("No field to change was given.")
     update = TaskUpdate.model_validate(changes)

@@ -12,12 +12,15 @@ from pydantic import AfterValidator, Field, StringConstraints
 from app.language.rules import anchored, next_occurrence
 from app.tasks.models import RECURRENCE_LENGTH
 
+_INTERVAL, _UNTIL = r"INTERVAL=[1-9]\d{0,2}", r"UNTIL=\d{8}(?:T\d{6})?"
 _PART = (
-    r"(?:INTERVAL=[1-9]\d{0,2}|BYDAY=(?:[+-]?[1-5])?(?:MO|TU|WE|TH|FR|SA|SU)(?:,(?:[+-]?[1-5])?(?:MO|TU|WE|TH|FR|SA|SU)){0,6}"
-    r"|BYMONTHDAY=-?[1-9]\d?(?:,-?[1-9]\d?){0,30}|BYMONTH=[1-9]\d?(?:,[1-9]\d?){0,11}|BYSETPOS=-?[1-9]"
-    r"|UNTIL=\d{8}(?:T\d{6})?|WKST=(?:MO|SU))"
+    rf"(?:{_INTERVAL}|"
+    r"BYDAY=(?:[+-]?[1-5])?(?:MO|TU|WE|TH|FR|SA|SU)(?:,(?:[+-]?[1-5])?(?:MO|TU|WE|TH|FR|SA|SU)){0,6}"
+    r"|BYMONTHDAY=-?[1-9]\d?(?:,-?[1-9]\d?){0,30}|BYMONTH=[1-9]\d?(?:,[1-9]\d?){0,11}|BYSETPOS=-?[1-9]\d?(?:,-?[1-9]\d?){0,30}"
+    rf"|{_UNTIL}|WKST=(?:MO|SU))"
 )
-_RULE = rf"^FREQ=(?:DAILY|WEEKLY|MONTHLY|YEARLY)(?:;{_PART})*$"
+# A rule by hours has no other parts, so that a rule that never holds is found out without counting each hour.
+_RULE = rf"^FREQ=(?:HOURLY(?:;(?:{_INTERVAL}|{_UNTIL}))*|(?:DAILY|WEEKLY|MONTHLY|YEARLY)(?:;{_PART})*)$"
 
 
 def _valid_rule(rule: str) -> str:
@@ -62,12 +65,13 @@ def _refused() -> str:
 
 
 def settled(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns `recurrence` and `time_zone` of a task: only a task with a due date repeats."""
+    """Return the columns of a task's repetition: only one with a due date repeats, by hours with a time."""
     rule, due = values.get("recurrence"), values.get("due_at")
     if not rule or due is None:
         return {"recurrence": None, "time_zone": None}
     zone = values.get("time_zone") or "UTC"
-    return {"recurrence": anchored(rule, due.astimezone(ZoneInfo(zone))), "time_zone": zone}
+    at_times = {"all_day": False} if rule.startswith("FREQ=HOURLY") else {}
+    return {"recurrence": anchored(rule, due.astimezone(ZoneInfo(zone))), "time_zone": zone, **at_times}
 
 
 def following(task: Mapping[str, Any], now: datetime) -> datetime | None:

@@ -48,9 +48,9 @@ from app.agents.protocol import (
     ToolResult,
     Turn,
 )
-from app.language.dates import Window
 from app.language.days import ImpossibleDateError
 from app.language.details import NewTask
+from app.language.windows import Window
 
 
 class OfflineAgent:

@@ -3,11 +3,11 @@
 import re
 from datetime import datetime
 
-from app.agents.offline import verbs
-from app.agents.offline.intents import DESCRIPTION_LIMIT, Reference, Update
+from app.agents.offline import change_verbs, verbs
+from app.agents.offline.intents import DESCRIPTION_LIMIT, Reference, Reminder, Update
 from app.agents.offline.references import parse_reference
 from app.language.dates import find_delay, find_when
-from app.language.details import find_details, make_title, priority_of
+from app.language.details import LEAD, find_details, lead_minutes, make_title, priority_of
 from app.language.sentences import BLANK, Sentence
 
 _MOVES = frozenset(
@@ -33,6 +33,34 @@ def _said(sentence: Sentence, match: re.Match[str], group: str) -> str:
     return sentence.original[start:end].strip()
 
 
+def _reminder(match: re.Match[str], now: datetime) -> Reminder | None:
+    """Return the reminder of a match: some time before the due date, a time, or both."""
+    groups = match.groupdict()
+    lead = LEAD.match(groups["lead"]) if groups.get("lead") else None
+    at = None
+    if said := groups.get("when"):
+        found = find_when(said if lead is None else f"at {said.removeprefix('at ')}", now)
+        # All of it is a time: "remind me in the kitchen to call" has none.
+        if found is None or found.when.at is None or found.when.recurrence:
+            return None
+        if said[: found.spans[0][0]].strip() or (lead is None and said[found.spans[-1][1] :].strip(" .!")):
+            return None
+        at = found.when
+    return Reminder(lead_minutes(lead) if lead else None, at) if lead or at else None
+
+
+def _remind(sentence: Sentence, now: datetime) -> Update | None:
+    """Parse "remind me 10 minutes before the meeting", also without a name."""
+    if match := verbs.first_match(change_verbs.CLEAR_REMINDER, sentence.text):
+        return Update(_target(sentence, match), clear_reminder=True)
+    for pattern in (*change_verbs.SET_REMINDER, *change_verbs.REMIND_AT):
+        match = pattern.match(sentence.text)
+        if match and (reminder := _reminder(match, now)):
+            named = match.groupdict().get("target") is not None
+            return Update(_target(sentence, match) if named else Reference(it=True), reminder=reminder)
+    return None
+
+
 def parse_update(text: str, now: datetime) -> Update | None:
     """Parse a change to a task; return None for other sentences.
 
@@ -41,31 +69,39 @@ def parse_update(text: str, now: datetime) -> Update | None:
     """
     sentence = Sentence(text.rstrip(" .!?"))
     plain = sentence.text
+    if update := _remind(sentence, now):
+        return update
     if re.match(r"^(?:show|list|remind|add\s+(?:a\s+)?task|i\s)\b", plain, re.IGNORECASE):
         return None
-    if match := verbs.first_match(verbs.CLEAR_DUE, plain):
+    if match := verbs.first_match(change_verbs.CLEAR_DUE, plain):
         return Update(_target(sentence, match), clear_due=True)
-    if match := verbs.first_match(verbs.CLEAR_RECURRENCE, plain):
+    if match := verbs.first_match(change_verbs.CLEAR_RECURRENCE, plain):
         return Update(_target(sentence, match), clear_recurrence=True)
-    if match := verbs.first_match(verbs.REMOVE_TAG, plain):
+    if match := verbs.first_match(change_verbs.RENAME_TAG, plain):
+        old, new = (match["tag"] or match["hash"]).lower(), match["new"].lower()
+        target = _target(sentence, match) if match["target"] else Reference(everything="all", tag=old)
+        return Update(target, remove_tags=(old,), add_tags=(new,))
+    if match := verbs.first_match(change_verbs.REMOVE_TAG, plain):
         groups = match.groupdict()
         tag = groups.get("tag") or groups.get("hash") or groups.get("word") or ""
         return Update(_target(sentence, match), remove_tags=(tag.lower(),))
-    if match := verbs.first_match(verbs.ADD_TAG, plain):
+    if match := verbs.first_match(change_verbs.ADD_TAG, plain):
         return Update(_target(sentence, match), add_tags=_tags(match["tags"]))
-    if match := verbs.first_match(verbs.DESCRIBE, plain):
+    if match := verbs.first_match(change_verbs.DESCRIBE, plain):
         return Update(
             _target(sentence, match), description=_said(sentence, match, "text")[:DESCRIPTION_LIMIT]
         )
-    if match := verbs.first_match(verbs.RENAME, plain):
+    if match := verbs.first_match(change_verbs.RENAME, plain):
         return Update(_target(sentence, match), title=_title(sentence, match))
-    if match := verbs.first_match(verbs.SET_PRIORITY, plain):
+    if match := verbs.first_match(change_verbs.SET_PRIORITY, plain):
         target = _target(sentence, match)
-        states = re.match(r"^(?:mark|make|set|change|raise|lower|give|put|flag|bump)\b", plain, re.IGNORECASE)
+        states = change_verbs.PRIORITY_VERB.match(plain)
         if not states and target.name and find_when(plain, now):
             return None
-        return Update(target, priority=priority_of(match.groupdict().get("level") or "high"))
-    for pattern in verbs.SET_DUE:
+        groups = match.groupdict()
+        level = groups.get("level") or groups.get("first") or ("low" if groups.get("lower") else "high")
+        return Update(target, priority=priority_of(level))
+    for pattern in change_verbs.SET_DUE:
         match = pattern.match(plain)
         if match and (update := _changes(sentence, match, now)):
             return update

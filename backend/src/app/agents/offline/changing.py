@@ -1,21 +1,34 @@
 """Find the tasks that a sentence refers to, and change them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from app.agents.offline import memory, wording
 from app.agents.offline.handlers import AT_ONCE, LINES_SHOWN, Answer, Call, Found
-from app.agents.offline.intents import Ask, Complete, Delete, Edit, ListTasks, Reference, Reopen, Update
+from app.agents.offline.intents import (
+    Ask,
+    Complete,
+    Delete,
+    Edit,
+    ListTasks,
+    Reference,
+    Reminder,
+    Reopen,
+    Update,
+)
 from app.agents.offline.listing import filters, parse_list
 from app.agents.offline.matching import exact_matches, matches, search_words
-from app.agents.protocol import HistoryMessage, JsonObject
+from app.agents.protocol import HistoryMessage, JsonObject, ToolOutcome
 from app.language.dates import When, delayed
 from app.language.days import ImpossibleDateError
+from app.language.details import reminder_before
+from app.language.rules import first_occurrence
 
 Target = Complete | Reopen | Delete | Update
+_LIKE_THAT = "is like that already."
 _PARTS = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+|\s*&\s*", re.IGNORECASE)
 
 
@@ -142,7 +155,7 @@ class Changing:
     # Changing
 
     def _on_target(self, wish: Target) -> Answer:
-        kind = self._kind(wish.target)
+        kind = yield from self._kind(wish.target)
         if wish.target.everything is not None and (kind or not wish.target.kind):
             return (yield from self._on_everything(wish, kind))
         found = yield from self._find(wish)
@@ -169,7 +182,7 @@ class Changing:
         self._has_changed = True
         return wording.describe_undo(outcome.output, self._now)
 
-    def _kind(self, target: Reference) -> ListTasks | None:
+    def _kind(self, target: Reference) -> Generator[Call, ToolOutcome, ListTasks | None]:
         """Return the tasks that "all …" means; None if the words are rather a name ("all hands meeting")."""
         if not target.kind:
             return None
@@ -177,7 +190,14 @@ class Changing:
             wanted = parse_list(f"list {target.kind}", self._now)
         except ImpossibleDateError:
             return None
-        return wanted if wanted and not wanted.query else None
+        if wanted is None or wanted.query is None:
+            return wanted
+        # "All work tasks": those with this tag, if there are any.
+        tag = wanted.query.lower()
+        if wanted.tag or " " in tag or not target.kind.endswith("tasks"):
+            return None
+        outcome = yield Call("list_tasks", {"status": "all", "tag": tag, "limit": 1})
+        return replace(wanted, query=None, tag=tag) if outcome.output and outcome.output["tasks"] else None
 
     def _on_everything(self, wish: Target, wanted: ListTasks | None) -> Answer:
         if isinstance(wish, Update) and (wish.title or wish.description):
@@ -185,7 +205,10 @@ class Changing:
         kind = wish.target.everything
         if wanted:
             kind = "overdue" if wanted.overdue else wanted.status
-        if not isinstance(wish, Delete) and kind != "overdue":
+        if isinstance(wish, Update) and wish.add_tags and wish.remove_tags:
+            # Another name for a tag holds for completed tasks as well.
+            kind = "all"
+        elif not isinstance(wish, Delete) and kind != "overdue":
             kind = "completed" if isinstance(wish, Reopen) else "open"
         values: JsonObject = {
             "status": "open" if kind == "overdue" else kind,
@@ -225,12 +248,15 @@ class Changing:
             return ""
         if isinstance(wish, Update) and len(tasks) > 1 and self._is_guess:
             calls = [(task, self._change(wish, task)) for task in tasks]
+            unchanged = [call for _, call in calls if isinstance(call, str)]
             for task, call in calls:
                 if isinstance(call, Call):
-                    yield replace(call, held=f"Change {wording.quoted(task['title'])}")
+                    said = wording.describe_change(call.input, task, self._now)
+                    yield replace(call, held=f"Change {wording.quoted(task['title'])} ({said})")
                     self._is_holding = True
-            problems = [call for _, call in calls if isinstance(call, str)]
-            return "\n".join(problems)
+            if len(unchanged) == len(calls) and all(call.endswith(_LIKE_THAT) for call in unchanged):
+                return f"Nothing to change: all {wording.count(len(calls))} are like that already."
+            return "\n".join(call for call in unchanged if not call.endswith(_LIKE_THAT))
         changed: list[JsonObject] = []
         for task in tasks:
             call = self._change(wish, task)
@@ -287,16 +313,25 @@ class Changing:
                 values["recurrence"] = moved.recurrence
         if wish.clear_recurrence:
             values["recurrence"] = "NONE"
+        if wish.clear_reminder:
+            values["clear_reminder"] = True
+        if wish.reminder is not None:
+            try:
+                values |= self._reminder(wish.reminder, task)
+            except ImpossibleDateError as error:
+                return f"{wording.quoted(task['title'])}: {error}"
         if len(values) == 1:
             return "I did not understand what to change."
         if all(self._has(task, name, value, moved) for name, value in values.items()):
-            return f"Nothing to change: {wording.quoted(task['title'])} is like that already."
+            return f"Nothing to change: {wording.quoted(task['title'])} {_LIKE_THAT}"
         return Call("update_task", values)
 
     def _has(self, task: JsonObject, name: str, value: Any, moved: When | None) -> bool:
         """Return whether a field of the task has the value that an update would give it."""
-        if name == "clear_due":
-            return task["due_at"] is None
+        if name in ("clear_due", "clear_reminder"):
+            return task["due_at" if name == "clear_due" else "remind_at"] is None
+        if name == "remind_at":
+            return task["remind_before"] is None and task["remind_at"] == value
         if name == "due" and moved is not None:
             due = datetime.fromisoformat(task["due_at"]) if task["due_at"] else None
             is_day = moved.at is None and moved.instant is None
@@ -305,6 +340,39 @@ class Changing:
             return task.get("recurrence") == (None if value == "NONE" else value)
         return bool(task.get(name) == value)
 
+    def _reminder(self, reminder: Reminder, task: JsonObject) -> JsonObject:
+        """Return the arguments of update_task for a reminder.
+
+        Raises:
+            ImpossibleDateError: when the task has no date, or no time, for it.
+        """
+        due = datetime.fromisoformat(task["due_at"]).astimezone(self._now.tzinfo) if task["due_at"] else None
+        is_day = task["all_day"]
+        when = When(due.date(), None if is_day else due.time()) if due else None
+        if reminder.minutes is not None:
+            at = reminder.at.at if reminder.at else None
+            before = reminder_before(when, reminder.minutes, at)
+            return {"remind_before": before} if isinstance(before, int) else {"remind_at": str(before)}
+        at_time = reminder.at or When(self._now.date())
+        if not at_time.is_day_said and when is not None and when.day >= self._now.date():
+            at_time = replace(at_time, day=when.day, instant=None)
+        return {"remind_at": str(at_time)}
+
+    def _repeated(self, moved: When, due: datetime | None, at: time | None) -> When:
+        """Return the first occurrence: the present due date where it fits the rule."""
+        rule, kept = moved.recurrence or "", moved.at or at
+        if (
+            due is None
+            or moved.is_start_said
+            or due <= self._now
+            or (rule.startswith("FREQ=HOURLY") and at is None)
+        ):
+            return moved
+        before = due - timedelta(days=1)
+        if first_occurrence(rule, due.date(), None, before) != due.date():
+            return replace(moved, at=kept)
+        return replace(moved, day=due.date(), at=kept)
+
     def _moved(self, wish: Update, task: JsonObject) -> When | None:
         """Return the new due date. What the sentence does not say of day and hour stays."""
         due = datetime.fromisoformat(task["due_at"]).astimezone(self._now.tzinfo) if task["due_at"] else None
@@ -312,8 +380,10 @@ class Changing:
         if wish.delay is not None and due is not None:
             return delayed(When(due.date(), at), *wish.delay)
         moved = wish.due
-        if moved is None or moved.recurrence:
-            return moved
+        if moved is None:
+            return None
+        if moved.recurrence:
+            return self._repeated(moved, due, at)
         if moved.at is None and at is not None:
             return When(moved.day, at)
         if not moved.is_day_said and due is not None and due.date() >= self._now.date() - timedelta(days=1):

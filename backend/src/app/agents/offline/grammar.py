@@ -5,12 +5,13 @@ Quoted parts are blanked out, so that their content is never interpreted. `verbs
 independent of tools and existing tasks.
 """
 
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from app.agents.offline import verbs
+from app.agents.offline import change_verbs, verbs
 from app.agents.offline.changes import parse_update
 from app.agents.offline.intents import (
     TITLE_LIMIT,
@@ -44,7 +45,8 @@ SENTENCE_LIMIT = 500
 """Longer sentences are rejected: they are not commands, and the time to match them grows faster than
 linearly."""
 TASKS_PER_MESSAGE = 20
-_COMMANDS = Add | Complete | Reopen | Delete | Update | Undo
+_CHANGES = Complete | Reopen | Delete | Update
+_COMMANDS = Add | _CHANGES | Undo
 
 
 def parse(message: str, now: datetime) -> Intent:
@@ -134,6 +136,12 @@ def _several_in_list(text: str, now: datetime) -> Intent | None:
 def _in_order(intents: list[Intent | None]) -> Intent | None:
     """Join commands; return None unless all are commands."""
     commands = [intent for intent in intents if isinstance(intent, _COMMANDS)]
+    for place, (before, intent) in enumerate(itertools.pairwise(commands), 1):
+        # "Tag all overdue tasks with late and move them to monday".
+        if not (isinstance(intent, _CHANGES) and isinstance(before, _CHANGES) and intent.target.it):
+            continue
+        if before.target.everything or before.target.positions:
+            commands[place] = replace(intent, target=before.target)
     if len(commands) < len(intents):
         return None
     if all(isinstance(intent, Add) for intent in commands):
@@ -148,12 +156,18 @@ def _clauses(text: str, now: datetime) -> Intent | None:
     A task's title may contain any verb, so a sentence that starts with "add" only continues with "add".
     """
     plain = Sentence(text).text
-    adds = verbs.ADDS.match(plain) is not None
-    if _is_question(text) or (not adds and not verbs.STARTS.match(plain)):
+    tags = verbs.first_match(change_verbs.ADD_TAG, plain) is not None
+    adds = verbs.ADDS.match(plain) is not None and not tags
+    if _is_question(text) or not (adds or tags or verbs.STARTS.match(plain)):
         return None
     pattern = verbs.NEXT_ADD if adds else verbs.NEXT_COMMAND
-    starts = [0, *(match.end() for match in pattern.finditer(plain))]
-    ends = [*(match.start() for match in pattern.finditer(plain)), len(plain)]
+    joins: list[re.Match[str]] = []
+    for match in pattern.finditer(plain):
+        # "Remind me 10 minutes before" belongs to the task that is added before it.
+        added = verbs.ADDS.match(plain[joins[-1].end() :] if joins else plain)
+        if not (added and verbs.BARE_REMINDER.match(plain[match.end() :])):
+            joins.append(match)
+    starts, ends = [0, *(match.end() for match in joins)], [*(match.start() for match in joins), len(plain)]
     parts = [text[start:end] for start, end in zip(starts, ends, strict=True)]
     if not 1 < len(parts) <= TASKS_PER_MESSAGE:
         return None
@@ -192,6 +206,7 @@ def _command(text: str, now: datetime) -> Intent | None:
         or _edit(text)
         or (ListTasks() if verbs.LOOK_AT_LIST.match(text) else None)
         or _change_status(text)
+        or _unclear_date(text)
         or parse_list(text, now)
         or _add(text, now)
         or _choice(text)
@@ -200,15 +215,29 @@ def _command(text: str, now: datetime) -> Intent | None:
 
 def _update(text: str, now: datetime) -> Intent | None:
     update = parse_update(text, now)
+    if update is not None and update.reminder and update.reminder.at and update.target.name:
+        # "Remind me at 9 to call mum" adds the task unless it exists.
+        added = _add(text, now) if update.reminder.minutes is None else None
+        return replace(update, otherwise=added.tasks) if isinstance(added, Add) else update
     if update is not None and re.match(r"schedule\b", text, re.IGNORECASE):
         # "Schedule dentist for monday" adds the task unless it exists.
         added = _add(text, now)
         return replace(update, otherwise=added.tasks) if isinstance(added, Add) else update
+    if update is not None and update.due and re.match(r"make\b", text, re.IGNORECASE) and update.target.name:
+        # "Make dinner every friday" as well.
+        task = read_task(text, now)
+        return replace(update, otherwise=(task,)) if task and task.due else update
     return update
 
 
 def _stripped(text: str) -> Sentence:
     return Sentence(text.rstrip(" .!?"))
+
+
+def _unclear_date(text: str) -> Intent | None:
+    """Return what is no date in "remind me later"."""
+    said = verbs.NO_TIME.match(text)
+    return NotUnderstood(text, date=said["when"].strip(" .!?")) if said else None
 
 
 def _ask(text: str) -> Intent | None:
@@ -275,6 +304,8 @@ def _add(text: str, now: datetime) -> Intent | None:
     if dated is not None:
         return Add(dated)
     task = read_task(_without_lead(body, now), now)
+    if task and task.due and task.due.at and task.reminder is None and "remind" in text[:body_start].lower():
+        task = replace(task, reminder=0)
     return Add((task,)) if task else Incomplete("add")
 
 
@@ -322,10 +353,11 @@ def _bare(plain: str, now: datetime) -> Intent:
     if details.due or details.tags or details.priority:
         task = read_task(plain, now)
         first = verbs.TITLE_OF_STATE.match(plain)
+        repeats = details.due is not None and details.due.recurrence
         if (
             task is not None
             and first is None
-            and (len(task.title.split()) >= 2 or details.tags or details.priority)
+            and (len(task.title.split()) >= 2 or details.tags or details.priority or repeats)
         ):
             return Add((task,))
     if moved := verbs.MOVES.match(plain):

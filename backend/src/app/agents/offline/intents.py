@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from app.language.dates import When, Window
+from app.language.dates import When
 from app.language.details import NewTask, Priority
+from app.language.windows import Window
 
 DESCRIPTION_LIMIT = 1000
 TITLE_LIMIT = 200
@@ -102,6 +103,14 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class Reminder:
+    """When to remind of a task: minutes before it is due, a time, or both ("the day before at 18:00")."""
+
+    minutes: int | None = None
+    at: When | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Update:
     """Change the fields that are not None. `delay` moves the existing due date by (count, unit)."""
 
@@ -117,6 +126,8 @@ class Update:
     """Task to add if there is no such task."""
     add_tags: tuple[str, ...] = ()
     remove_tags: tuple[str, ...] = ()
+    reminder: Reminder | None = None
+    clear_reminder: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from typing import Literal
 from app.agents.offline import verbs
 from app.agents.offline.intents import ListTasks
 from app.agents.protocol import JsonObject
-from app.language.dates import Window, find_window
 from app.language.details import PRIORITIES, TAG, Priority, priority_of
 from app.language.sentences import Sentence
+from app.language.windows import Window, find_window
 
 _OPEN = re.compile(
     r"\b(?:in-?complete|un-?(?:finished|completed|done)|not\s+(?:yet\s+)?(?:done|completed?|finished)|outstanding|undone"

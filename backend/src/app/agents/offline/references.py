@@ -47,7 +47,7 @@ _FIRST = compiled(
     r"^(?:the\s+)?(first|top|last)\s+(\d{1,2}|" + "|".join(_COUNTS) + r")(?:\s+(?:ones|tasks|items))?$"
 )
 _IT = compiled(
-    r"^(?:it|that|this|that\s+one|this\s+one|that\s+task|this\s+task|the\s+task|the\s+last\s+one\s+i\s+added|them|those|these|(?:them|it)\s+both|both)$"
+    r"^(?:it|that|this|that\s+one|this\s+one|that\s+task|this\s+task|the\s+task|the\s+last\s+one\s+i\s+added|them|their|its|those|these|(?:them|it)\s+both|both)$"
 )
 _EVERYTHING = compiled(
     r"^(?:(?:absolutely\s+)?(?:everything|all|all\s+of\s+(?:them|it|these|those))"
@@ -69,6 +69,7 @@ _ARTICLES = compiled(
 _TAIL = compiled(
     r"\s+(?:from|off|on|in)\s+(?:my|the)\s+(?:to-?do\s+)?(?:list|tasks|to-?dos)$|\s+(?:task|to-?do|item|reminder)$"
 )
+_PLURAL = compiled(r"\b(?:tasks|taks|tsaks|taskss|to-?dos|items)\b")
 _LAST = -1
 
 
@@ -91,7 +92,7 @@ def parse_reference(text: str) -> Reference:
             status = "overdue"
         return Reference(everything=status, tag=everything[3] or everything[4], query=everything[5])
     if kind := _ALL_OF_A_KIND.match(plain):
-        return Reference(everything="all", kind=kind[1], name=sentence.original)
+        return Reference(everything="all", kind=_PLURAL.sub("tasks", kind[1]), name=sentence.original)
     first = _FIRST.match(plain)
     if first:
         count = _COUNTS.get(first[2]) or int(first[2])
@@ -104,11 +105,14 @@ def parse_reference(text: str) -> Reference:
     if _POSITIONS.match(plain):
         words = re.findall(rf"{_ORDINAL}|\d{{1,3}}", plain)
         return Reference(positions=tuple(dict.fromkeys(_position(word) for word in words)))
-    whole = sentence.original
     if quoted:
         return Reference(name=max(quoted, key=len))
-    name = _TAIL.sub("", _ARTICLES.sub("", whole, count=1)).strip(" ,.;:!?")
-    return Reference(name=name or whole or None)
+    whole = sentence.original
+    name = _TAIL.sub("", _ARTICLES.sub("", whole, count=1)).strip(" ,.;:!?") or whole or None
+    if _PLURAL.search(plain):
+        # "Today's tasks", unless there is a task of this name.
+        return Reference(everything="all", kind=_PLURAL.sub("tasks", plain), name=name)
+    return Reference(name=name)
 
 
 def _position(word: str) -> int:

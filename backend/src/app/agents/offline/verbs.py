@@ -3,7 +3,6 @@
 import re
 from typing import Literal
 
-from app.language.details import LEVEL
 from app.language.sentences import compiled
 
 Verb = Literal["add", "complete", "reopen", "delete", "update"]
@@ -113,93 +112,6 @@ NO_LONGER_NEEDED = (
     ),
     compiled(r"^(?P<target>.+?)\s+is\s+(?:cancell?ed|off|no\s+longer\s+needed|obsolete)$"),
 )
-CLEAR_DUE = (
-    compiled(
-        r"^(?:remove|clear|delete|drop|unset)\s+(?:the\s+)?(?:due\s+date|deadline|date|due|reminder|time)\s+(?:from|of|on|for)\s+(?P<target>.+)$"
-    ),
-    compiled(
-        r"^(?:make|set|leave)\s+(?P<target>.+?)\s+(?:with\s+no|without\s+(?:a|any)|to\s+no|have\s+no)\s+(?:due\s+)?(?:date|deadline)$"
-    ),
-    compiled(r"^(?P<target>.+?)\s+(?:has|needs)\s+no\s+(?:due\s+date|deadline|date)$"),
-    compiled(r"^(?:remove|clear|delete|drop)\s+(?P<target>.+?)['’]s?\s+(?:due\s+date|deadline|date)$"),
-)
-CLEAR_RECURRENCE = (
-    compiled(r"^(?:stop|don['’]?t|do\s+not|no\s+longer)\s+(?:repeat(?:ing)?|recurring)\s+(?P<target>.+)$"),
-    compiled(
-        r"^(?:make|let)\s+(?P<target>.+?)\s+(?:not|no\s+longer|stop)\s+(?:repeat(?:ing)?|recur(?:ring)?)(?:\s+any\s?more)?$"
-    ),
-    compiled(
-        r"^(?:remove|clear|delete)\s+(?:the\s+)?(?:repetition|recurrence|repeat)\s+(?:from|of)\s+(?P<target>.+)$"
-    ),
-)
-REMOVE_TAG = (
-    compiled(
-        r"^(?:remove|delete|drop|take)\s+(?:the\s+)?(?:tags?\s+#?(?P<tag>[\w-]+)|#(?P<hash>[\w-]+)(?:\s+tag)?|(?P<word>[\w-]+)\s+tag)\s+(?:from|off|of)\s+(?P<target>.+)$"
-    ),
-    compiled(r"^untag\s+(?P<target>.+?)\s+(?:from\s+|with\s+)?(?:#(?P<hash>[\w-]+)|(?P<word>[\w-]+))$"),
-)
-ADD_TAG = (
-    compiled(
-        r"^(?:add|put|attach)\s+(?:the\s+)?(?:tags?\s+)(?P<tags>#?[\w-]+(?:(?:\s*,\s*|\s+and\s+)#?[\w-]+)*)\s+(?:to|on)\s+(?P<target>.+)$"
-    ),
-    compiled(
-        r"^(?:add|put|attach)\s+(?P<tags>#[\w-]+(?:(?:\s*,?\s*|\s+and\s+)#[\w-]+)*)\s+(?:to|on)\s+(?!my\s+list)(?P<target>.+)$"
-    ),
-    compiled(
-        r"^(?:tag|label)\s+(?P<target>.+?)\s+(?:with\s+|as\s+)(?P<tags>#?[\w-]+(?:(?:\s*,\s*|\s+and\s+)#?[\w-]+)*)$"
-    ),
-    compiled(r"^(?:tag|label)\s+(?P<target>.+?)\s+(?P<tags>#[\w-]+(?:\s+#[\w-]+)*)$"),
-    compiled(r"^(?:tag|label)\s+(?P<target>.+)\s+(?P<tags>[\w-]+)$"),
-)
-SET_PRIORITY = (
-    compiled(
-        rf"^(?:set|change|make|raise|lower|increase|decrease|put|bump|update)\s+(?:the\s+)?prio(?:rity)?\s+(?:of|for|on)\s+(?P<target>.+?)\s+(?:to|as|=)\s+(?P<level>{LEVEL}|p[1-4])(?:\s+priority)?$"
-    ),
-    compiled(
-        rf"^(?:set|change|make|give|put|mark|flag|bump|update|raise|lower)\s+(?P<target>.+?)(?:['’]s)?\s+(?:as\s+|to\s+(?:be\s+)?|at\s+|a\s+|into\s+)*(?:prio(?:rity)?\s*(?:to|:|=)?\s*)?(?P<level>{LEVEL}|p[1-4]|unimportant|not\s+(?:urgent|important))(?:[\s-]+prio(?:rity)?)?$"
-    ),
-    compiled(
-        rf"^(?P<target>.+?)\s+(?:is|are|has|should\s+be)\s+(?:now\s+|a\s+|very\s+)*(?P<level>{LEVEL}|p[1-4]|not\s+(?:urgent|important))(?:[\s-]+prio(?:rity)?)?$"
-    ),
-    compiled(r"^(?:prioriti[sz]e)\s+(?P<target>.+)$"),
-)
-RENAME = (
-    compiled(r"^(?:rename|retitle)\s+(?P<target>.+?)\s+(?:to|as|into|->|→)\s+(?P<title>.+)$"),
-    compiled(
-        r"^(?:change|set|update|edit)\s+(?:the\s+)?(?:title|name|text|wording)\s+(?:of|for)\s+(?P<target>.+?)\s+(?:to|as)\s+(?P<title>.+)$"
-    ),
-    compiled(r"^call\s+(?P<target>it|that|(?:the\s+)?\w+\s+one|#\d+|\ufffc+)\s+(?P<title>\S.*)$"),
-)
-DESCRIBE = (
-    compiled(
-        r"^(?:add|set|put|attach|change|update)\s+(?:a\s+|the\s+)?(?:notes?|descriptions?|details?|comment)\s+(?:to|of|for|on)\s+(?P<target>.+?)\s*(?::|\bto\b|\bsaying\b|\bthat\b|=)\s*(?P<text>.+)$"
-    ),
-    compiled(
-        r"^(?:add|set)\s+(?:a\s+)?(?:note|description)\s+(?P<text>\ufffc+)\s+(?:to|for)\s+(?P<target>.+)$"
-    ),
-)
-SET_DUE = (
-    compiled(
-        r"^(?:change|set|move|update|push|shift)\s+(?:the\s+)?(?:due\s+date|deadline|date|due|time|due\s+time)\s+(?:of|for|on)\s+(?P<target>.+?)\s+(?:to|for|until|on|as|by|at)\s+(?P<when>.+)$"
-    ),
-    compiled(r"^bring\s+(?P<target>.+?)\s+forward\s+(?P<when>(?:by|to|on)\s+.+)$"),
-    compiled(
-        r"^(?:move|postpone|reschedule|push|delay|defer|shift)\s+(?P<target>(?:all|every|everything|each)\b.+?)\s+(?P<when>(?:to|until|till|by)\s+.+)$"
-    ),
-    compiled(
-        r"^(?:move|postpone|reschedule|push(?:\s+back)?|delay|defer|shift|snooze|bring\s+forward|put\s+off|schedule)\s+(?P<target>.+?)\s+(?P<when>(?:back\s+)?(?:to|until|till|for|by|on|from|at)\s+.+|(?:tomorrow|today|tonight|tmrw|next|this|in|on|by|mon|tue|tues|wed|weds|thu|thur|thurs|fri|sat|sun|\w+day)\b.*)$"
-    ),
-    compiled(
-        r"^(?:set|make|change|update|edit)\s+(?P<target>.+?)\s+(?:to\s+be\s+|to\s+)?(?P<when>due\s+.+)$"
-    ),
-    compiled(
-        r"^(?:make|set|have|let)\s+(?P<target>.+?)\s+(?:to\s+)?(?:repeat|recur(?:ring)?|repeating)\s+(?P<when>.+)$"
-    ),
-    compiled(r"^repeat\s+(?P<target>.+?)\s+(?P<when>(?:every|each|daily|weekly|monthly|yearly|on)\b.*)$"),
-    compiled(r"^make\s+(?P<target>it|that|this|them|#?\d+|the\s+\w+\s+(?:one|task))\s+(?P<when>.+)$"),
-    compiled(r"^(?:update|edit|change|set)\s+(?P<target>.+?)(?:\s+to|\s*[:,])\s+(?P<when>.+)$"),
-    compiled(r"^(?P<target>.+?)\s+(?:is|are|should\s+be|needs\s+to\s+be)\s+(?P<when>due\s+.+)$"),
-)
 YES = compiled(
     r"^(?:yes|y|yeah|yep|yup|sure|ok|okay|do\s+it|go\s+ahead|confirm(?:ed)?|of\s+course|absolutely|definitely|certainly|please\s+do|yes\s+please|yes,?\s+(?:do\s+it|go\s+ahead|delete\s+.*|all.*|i\s+am\s+sure|i['’]m\s+sure)|i['’]m\s+sure|proceed)[\s.!]*$"
 )
@@ -271,7 +183,7 @@ CONDITION = compiled(
     r"^(?:if|maybe|perhaps|when|once|unless|whenever|suppose|what\s+if|you\s+are|you['’]re|ignore|pretend)\b"
 )
 NOT_TO_DO = compiled(
-    r"^(?:please\s+)?(?:(?:don['’]?t|do\s+not|never|no\s+need\s+to|you\s+(?:should|must)\s*(?:not|n['’]?t))\s+(?!forget|let|repeat)\w+|i\s+(?:don['’]?t|do\s+not)\s+want\s+(?:you\s+)?to\s+\w+)\b.*$"
+    r"^(?:please\s+)?(?:(?:don['’]?t|do\s+not|never|no\s+need\s+to|you\s+(?:should|must)\s*(?:not|n['’]?t))\s+(?!forget|let|repeat|remind)\w+|i\s+(?:don['’]?t|do\s+not)\s+want\s+(?:you\s+)?to\s+\w+)\b.*$"
 )
 LOOK_AT_LIST = compiled(
     r"^(?:check|open|look\s+at|view|read|see)\s+(?:out\s+)?(?:(?:my|the|all|open|current)\s+)*(?:to-?\s?do\s+)?(?:list|tasks|to-?dos|agenda)[\s.!?]*$"
@@ -292,6 +204,7 @@ ASK = (
     ),
 )
 EDIT = (
+    compiled(r"^remind\s+me\s+before\s+(?P<target>.+)$"),
     compiled(
         r"^(?:edit|update|change|set|add)\s+(?:an?\s+|the\s+)?(?P<field>description|note|title|name|due\s+date|date|deadline|priority|tags?)\s+(?:of|for|to|on)\s+(?P<target>.+)$"
     ),
@@ -300,13 +213,15 @@ EDIT = (
         r"^(?:rename|retitle|reschedule|postpone|snooze|prioriti[sz]e|tag)\s+(?P<target>it|that|this|#?\d+|(?:the\s+)?(?:first|second|third|last|\w+\s+one))$"
     ),
 )
+NO_TIME = compiled(r"^remind\s+me\s+(?P<when>(?:again\s+)?(?:later|soon|again|sometimes?|afterwards))\b")
 MOVES = compiled(
-    r"^(?:move|postpone|reschedule|push|delay|defer|shift|snooze)\s+.+?\s+(?:back\s+)?(?:to|until|till|for|by|on)\s+(?P<when>.+)$"
+    r"^(?:(?:move|postpone|reschedule|push|delay|defer|shift|snooze)\s+.+?\s+(?:back\s+)?(?:to|until|till|for|by|on)"
+    r"|(?:make|set|have|let)\s+.+?\s+(?:to\s+)?(?:repeat|recur))\s+(?P<when>.+)$"
 )
 TITLE_OF_STATE = compiled(r"^.{1,200}\s(?:is|are|was|were)\s+(?:not\s+)?(?:done|completed?|finished)\b")
 _STARTERS = (
     r"(?:delete|remove|complete|finish|mark|check\s+off|tick\s+off|re-?open|rename|move|postpone|reschedule|push|snooze|tag|untag|label"
-    r"|make|set|change|undo|prioriti[sz]e|get\s+rid\s+of|cancel|update)"
+    r"|make|set|change|replace|stop\s+reminding|undo|prioriti[sz]e|get\s+rid\s+of|cancel|update)"
 )
 _ADDERS = r"(?:add|remind\s+me|create\s+an?\s+(?:new\s+)?(?:task|reminder|to-?do))"
 _JOIN = (
@@ -318,7 +233,8 @@ STARTS = compiled(rf"^(?:{_STARTERS})\b")
 # "Remind me 10 minutes before" and "remind me at 9" belong to the task before them.
 _REMINDER = r"remind\s+me\s+(?:at|on|in|\d+|an?|half)\b(?:\s+(?!to\b|about\b|that\b)\S+){0,6}\s*$"
 NEXT_ADD = compiled(rf"{_JOIN}(?={_ADDERS}\b)(?!{_REMINDER})")
-NEXT_COMMAND = compiled(rf"{_JOIN}(?=(?:{_STARTERS}|{_ADDERS})\b)(?!{_REMINDER})")
+NEXT_COMMAND = compiled(rf"{_JOIN}(?=(?:{_STARTERS}|{_ADDERS})\b)")
+BARE_REMINDER = compiled(rf"^{_REMINDER}")
 _PASTS = {
     "bought": "buy", "wrote": "write", "paid": "pay", "sent": "send", "made": "make", "took": "take",
     "got": "get", "met": "meet", "read": "read", "cut": "cut", "fed": "feed", "gave": "give", "went": "go",

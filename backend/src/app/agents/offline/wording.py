@@ -64,7 +64,7 @@ def not_understood(text: str, date: str | None) -> str:
         "I did not understand that. I can add, list, complete, change and delete tasks; “help” shows how."
     )
     if date:
-        excuse = f"I did not understand “{shortened(date)}” as a date, and changed nothing."
+        excuse = f"I did not understand “{shortened(date)}” as a date or a repetition, and changed nothing."
     if len(text) > 80 or "?" in text:
         return excuse
     return f"{excuse}\nTo keep it as a task, say: add {text}"
@@ -120,7 +120,43 @@ def details(task: JsonObject, now: datetime) -> list[str]:
     priority = "" if task["priority"] == "medium" else f"{task['priority']} priority"
     tags = " ".join(f"#{tag}" for tag in task["tags"])
     repeats = say_recurrence(task["recurrence"]) if task.get("recurrence") else ""
-    return [detail for detail in (say_due(task, now), repeats, priority, tags) if detail]
+    return [
+        detail for detail in (say_due(task, now), repeats, priority, tags, _say_reminder(task, now)) if detail
+    ]
+
+
+def _say_reminder(task: JsonObject, now: datetime) -> str:
+    if (minutes := task.get("remind_before")) is not None:
+        for length, unit in ((24 * 60, "day"), (60, "hour"), (1, "minute")):
+            if minutes and minutes % length == 0:
+                return f"reminder {count(minutes // length, unit)} before"
+        return "reminder when it is due"
+    if not task.get("remind_at") or task["status"] == "completed":
+        return ""
+    at = datetime.fromisoformat(task["remind_at"]).astimezone(now.tzinfo)
+    return f"reminder {say_day(at.date(), now.date())} {at:%H:%M}"
+
+
+def describe_change(values: JsonObject, task: JsonObject, now: datetime) -> str:
+    """Describe the arguments of update_task: "tomorrow 17:00, high priority"."""
+    said: list[str] = []
+    if due := values.get("due"):
+        when = datetime.fromisoformat(due).replace(tzinfo=now.tzinfo)
+        said.append(say_day(when.date(), now.date()) + (f" {when:%H:%M}" if "T" in due else ""))
+    if values.get("clear_due"):
+        said.append("no date")
+    if rule := values.get("recurrence"):
+        said.append("no repetition" if rule == "NONE" else say_recurrence(rule))
+    if priority := values.get("priority"):
+        said.append(f"{priority} priority")
+    if "tags" in values:
+        said += [f"#{tag}" for tag in values["tags"] if tag not in task["tags"]]
+        said += [f"without #{tag}" for tag in task["tags"] if tag not in values["tags"]]
+    if "remind_at" in values or "remind_before" in values:
+        said.append("reminder")
+    if values.get("clear_reminder"):
+        said.append("no reminder")
+    return ", ".join(said)
 
 
 def phrase(task: JsonObject, now: datetime) -> str:
