@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import update
 
+from app.chat import service
 from app.chat.models import Message, ReplyState
 from app.database import utc_now
 from app.main import create_app
@@ -222,9 +223,11 @@ async def change_reply(app: FastAPI, reply: list[Part], **values: Any) -> None:
         await session.execute(update(Message).where(Message.id == reply[0]["messageId"]).values(**values))
 
 
+@pytest.mark.parametrize("lease_s", [-1, 3600], ids=["expired", "of before the clock was set back"])
 async def test_a_reply_of_a_killed_server_is_resumed(
-    ada: httpx2.AsyncClient, interrupted: list[Part]
+    app: FastAPI, ada: httpx2.AsyncClient, interrupted: list[Part], lease_s: float
 ) -> None:
+    await change_reply(app, interrupted, leased_until=utc_now() + timedelta(seconds=lease_s))
     again = await say(ada, "add buy milk", idempotency_key="k1")
     assert again[:3] == interrupted[:3], "the reply, the call and its outcome are the same"
     assert text_of(again) == text_of(interrupted)
@@ -258,9 +261,11 @@ async def test_messages_tell_who_answered_and_how_it_ended(ada: httpx2.AsyncClie
     assert (reply["state"], reply["agent"], reply["model"]) == ("finished", "offline", None)
 
 
+@pytest.mark.parametrize("lease_s", [-1, 3600], ids=["expired", "of before the clock was set back"])
 async def test_a_reply_of_a_killed_server_is_interrupted(
-    app: FastAPI, ada: httpx2.AsyncClient, interrupted: list[Part]
+    app: FastAPI, ada: httpx2.AsyncClient, interrupted: list[Part], lease_s: float
 ) -> None:
+    await change_reply(app, interrupted, leased_until=utc_now() + timedelta(seconds=lease_s))
     assert (await last_reply(ada, interrupted))["state"] == "interrupted"
     running = await say(ada, "add buy bread", idempotency_key="k2")
     lease = utc_now() + timedelta(seconds=10)
@@ -274,6 +279,21 @@ async def test_a_reply_of_a_killed_server_is_interrupted(
     assert await stored_state(app, interrupted) == ReplyState.INTERRUPTED
     assert await stored_state(app, running) == ReplyState.RUNNING, "another server still writes it"
     assert (await last_reply(ada, running))["state"] == "running"
+
+
+async def test_a_conversation_stays_in_order_when_the_clock_is_set_back(
+    ada: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = Talk(ada)
+    await talk.say("add buy milk")
+    now = utc_now() - timedelta(hours=1)
+    monkeypatch.setattr(service, "utc_now", lambda: now)
+    await talk.say("add call Bob")
+    await talk.say("complete it")
+    found = (await ada.get(f"/api/conversations/{talk.id}")).json()["messages"]
+    assert [message["role"] for message in found] == ["user", "assistant"] * 3
+    said = [message["parts"][0]["text"] for message in found if message["role"] == "user"]
+    assert said == ["add buy milk", "add call Bob", "complete it"]
 
 
 async def stored_state(app: FastAPI, reply: list[Part]) -> ReplyState | None:

@@ -19,7 +19,6 @@ from app.chat.schemas import (
     ConversationUpdate,
     MessageOut,
 )
-from app.database import utc_now
 from app.dependencies import DatabaseDep, SettingsDep
 from app.text import any_text, refuse_controls
 
@@ -116,9 +115,7 @@ def _message_out(message: Message, undone: set[str]) -> MessageOut:
 
 def _state_of(message: Message) -> ReplyState | None:
     """Return the state of a reply. One whose server was killed may not be marked yet."""
-    is_abandoned = message.state == ReplyState.RUNNING and (
-        message.leased_until is None or message.leased_until < utc_now()
-    )
+    is_abandoned = message.state == ReplyState.RUNNING and not service.is_leased(message)
     return ReplyState.INTERRUPTED if is_abandoned else message.state
 
 

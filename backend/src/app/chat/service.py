@@ -31,6 +31,8 @@ REPLY_LIMIT_S = 300
 """The maximum duration of a reply."""
 LEASE_S = 15.0
 """Another server may resume a reply whose lease has not been renewed for this long."""
+CLOCK_DIFFERENCE_S = 60.0
+"""The clocks of servers differ by less. A lease that ends later was written before a clock was set back."""
 
 
 class ReplyInProgressError(RefusalError):
@@ -160,7 +162,8 @@ async def _accept(
         history: list[HistoryMessage] = []
     else:
         conversation = await find_conversation(session, user_id, request.conversation_id)
-        conversation.updated_at = now
+        # After its last reply, even if the clock was set back since: their times are their order.
+        now = conversation.updated_at = max(now, conversation.updated_at + timedelta(microseconds=2))
         if request.replaces is not None:
             await _replace(session, conversation.id, request.replaces)
         history = await _history(session, conversation.id)
@@ -208,7 +211,7 @@ async def _replace(session: AsyncSession, conversation_id: str, key: str) -> Non
     reply, message = [*(await session.scalars(latest)).all(), None, None][:2]
     if message is None or reply is None or message.idempotency_key != key:
         raise NotLastMessageError
-    if reply.state == ReplyState.RUNNING and reply.leased_until and reply.leased_until > utc_now():
+    if reply.state == ReplyState.RUNNING and is_leased(reply):
         raise ReplyInProgressError(retry_after_seconds=1)
     message.state = reply.state = ReplyState.REPLACED
     reply.leased_until = None
@@ -226,7 +229,7 @@ async def _reply_to(
     is_over = reply.state in (ReplyState.FINISHED, ReplyState.REPLACED)
     if is_over or (reply.state == ReplyState.FAILED and not request.retry):
         return StoredReply(reply.conversation_id, reply.id, reply.agent, reply.model, reply.parts)
-    if reply.state == ReplyState.RUNNING and reply.leased_until and reply.leased_until > utc_now():
+    if reply.state == ReplyState.RUNNING and is_leased(reply):
         raise ReplyInProgressError(retry_after_seconds=1)
     return await _take_over(session, message, reply, agent, limits)
 
@@ -277,7 +280,7 @@ async def _check_limits(session: AsyncSession, user_id: str, limits: ChatLimits)
         Message.user_id == user_id,
         # Written exactly as in the condition of the index.
         Message.state == literal_column("'running'"),
-        Message.leased_until > utc_now(),
+        Message.leased_until.between(*_valid_leases()),
     )
     running = await session.scalar(select(func.count()).select_from(Message).where(*being_made))
     if (running or 0) >= limits.streams:
@@ -301,6 +304,17 @@ async def _history(
 
 def _lease() -> datetime:
     return utc_now() + timedelta(seconds=LEASE_S)
+
+
+def is_leased(reply: Message) -> bool:
+    """Return whether a server owns a reply that is running."""
+    earliest, latest = _valid_leases()
+    return reply.leased_until is not None and earliest <= reply.leased_until <= latest
+
+
+def _valid_leases() -> tuple[datetime, datetime]:
+    now = utc_now()
+    return now, now + timedelta(seconds=LEASE_S + CLOCK_DIFFERENCE_S)
 
 
 def _title_from(message: str) -> str:
@@ -371,7 +385,10 @@ async def stop_reply(database: Database, user_id: str, conversation_id: str) -> 
 
 async def mark_interrupted(database: Database) -> None:
     """Mark the replies whose servers were killed, which are those with an expired lease."""
-    abandoned = (Message.state == literal_column("'running'"), Message.leased_until < utc_now())
+    abandoned = (
+        Message.state == literal_column("'running'"),
+        ~Message.leased_until.between(*_valid_leases()),
+    )
     async with database.transaction() as session:
         await session.execute(
             update(Message)

@@ -1,7 +1,9 @@
-"""The backend keeps every acknowledged task when its database fails."""
+"""The backend keeps every acknowledged task when its database fails, or other clients misbehave."""
 
 import resource
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -11,6 +13,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import psutil
 import psycopg
 import pytest
@@ -21,6 +24,7 @@ from tests.provision.postgres import postgres_server
 
 FAULT_SECONDS = 8.0
 """Longer than a transaction may take, so that requests fail."""
+SLOW_CLIENTS = 300
 SECRET = "a secret of the tests, which protects nothing"
 
 
@@ -31,6 +35,15 @@ class World:
     server: Server
     database_url: str
     after: ExitStack
+
+    def connect(self) -> socket.socket:
+        """Return a connection to the backend."""
+        return socket.create_connection(("127.0.0.1", self.server.port), timeout=30)
+
+    def is_ready(self) -> bool:
+        """Return whether the backend says soon that it is ready."""
+        address = f"http://127.0.0.1:{self.server.port}/ready"
+        return httpx2.get(address, timeout=5).status_code == 200
 
     def postgres(self) -> psutil.Process:
         """Return the process of the PostgreSQL server."""
@@ -106,12 +119,52 @@ def fill_disk(world: World) -> None:
     process.rlimit(resource.RLIMIT_FSIZE, previous)
 
 
+def be_slow(world: World) -> None:
+    """Hold many connections that send a request byte by byte, half a body, or read no response."""
+    head = b"POST /api/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    openings = (
+        b"GET /api/tasks HTTP/1.1\r\nHost: loc",
+        head + b'Content-Length: 30\r\n\r\n{"title": "',
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20,
+    )
+    with ExitStack() as held:
+        for number in range(SLOW_CLIENTS):
+            connection = held.enter_context(world.connect())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.sendall(openings[number % len(openings)])
+        ends = time.monotonic() + FAULT_SECONDS
+        while time.monotonic() < ends:
+            assert world.is_ready(), "a health check waits for nobody"
+            time.sleep(0.5)
+
+
+def vanish(world: World) -> None:
+    """Send requests and reset the connections before their responses, many times."""
+    title = b'{"title": "vanished"}'
+    head = f"POST /api/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(title)}\r\n"
+    request = f"{head}Content-Type: application/json\r\n\r\n".encode() + title
+    before = psutil.Process(world.server.process.pid).num_fds()
+    ends = time.monotonic() + FAULT_SECONDS
+    while time.monotonic() < ends:
+        for cut in (10, len(request) - 5, len(request)):
+            with world.connect() as connection:
+                # Closing then resets the connection.
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.sendall(request[:cut])
+    deadline = time.monotonic() + 30
+    while psutil.Process(world.server.process.pid).num_fds() > before + 10:
+        assert time.monotonic() < deadline, "their connections stay open"
+        time.sleep(0.1)
+
+
 FAULTS: dict[str, tuple[str, Callable[[World], None]]] = {
     "PostgreSQL paused": ("postgresql", pause),
     "PostgreSQL stopped": ("postgresql", restart),
     "connections ended": ("postgresql", end_connections),
     "out of connections": ("postgresql", use_up_connections),
     "disk full": ("sqlite", fill_disk),
+    "slow clients": ("sqlite", be_slow),
+    "vanishing clients": ("sqlite", vanish),
 }
 
 
