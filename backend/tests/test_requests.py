@@ -1,6 +1,9 @@
 """The middleware's behaviour for every request."""
 
+import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from app.requests import MAXIMUM_BODY
 from app.settings import Settings
 from backend.tests.browsers import Person, browser
 
+ROOT = Path(__file__).parents[2]
 SignIn = Callable[..., Awaitable[Person]]
 
 
@@ -155,6 +159,21 @@ async def test_metrics_are_counted_by_route(app: FastAPI, signed_in: SignIn) -> 
     assert 'method="other"' in figures
     assert "hidden" not in figures
     assert "process_resident_memory_bytes" in figures
+
+
+async def test_the_dashboard_names_metrics_and_labels_that_exist(signed_in: SignIn) -> None:
+    ada = await signed_in("Ada")
+    await ada.get("/api/tasks")
+    figures = (await ada.get("/metrics")).text
+    exported = set(re.findall(r"^([a-z_]+)[ {]", figures, re.MULTILINE))
+    labels = set(re.findall(r"[{,]([a-z]+)=", figures)) | {"job", "instance"}
+    dashboard = json.loads((ROOT / "deploy/grafana/dashboard.json").read_text(encoding="utf-8"))
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    named = {name for text in expressions for name in re.findall(r"\b([a-z_]+)\{", text)}
+    assert len(named) > 5
+    assert named <= exported
+    used = re.findall(r"(?:by \(|[{,] ?)([a-z, ]+)(?:=|\))", " ".join(expressions))
+    assert {name.strip() for names in used for name in names.split(",")} - {""} <= labels
 
 
 async def test_a_client_that_disconnects_during_its_request_is_no_error(

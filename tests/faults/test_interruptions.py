@@ -8,11 +8,12 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.automation.conftest import Project, eventually
+from tests.automation.conftest import Project, Running, eventually
 from tests.automation.conftest import project as project
 from tests.bench.clone import Clone
 from tests.e2e.application import ROOT
@@ -35,6 +36,11 @@ def moments(output: str) -> list[str]:
     return list(dict.fromkeys(moment for moment in found if not any(map(str.isdigit, moment))))
 
 
+def is_past(running: Running, number: int) -> bool:
+    """Return whether a run has passed this many moments, or has ended."""
+    return len(moments(running.text())) > number or running.process.poll() is not None
+
+
 def test_up_is_interrupted_at_every_moment(project: Project, faults: Callable[[str, object], None]) -> None:
     command = ("up", "--prod", "--detach", "--json", *project.ports)
     whole = project.invoke(*command)
@@ -47,13 +53,7 @@ def test_up_is_interrupted_at_every_moment(project: Project, faults: Callable[[s
         for name in FROM_NOTHING:
             shutil.rmtree(project.root / name, ignore_errors=True)
         running = project.start(*command)
-        seen = eventually(
-            lambda running=running, number=number: (
-                len(moments(running.text())) > number or running.process.poll() is not None
-            ),
-            f"it is at {found[number]}",
-        )
-        assert seen
+        eventually(partial(is_past, running, number), f"it is at {found[number]}")
         running.send(signal.SIGINT)
         codes.append(running.end())
         if codes[-1] == 0:  # It was healthy before the signal arrived.

@@ -103,6 +103,7 @@ async def get_readiness(request: Request) -> JSONResponse:
 
 @router.get("/metrics", include_in_schema=False)
 async def get_metrics(request: Request) -> Response:
-    """Retrieve metrics in the Prometheus text format."""
+    """Retrieve metrics in the Prometheus text format, or in OpenMetrics with exemplars."""
     metrics: Metrics = request.app.state.metrics
-    return Response(metrics.exposition(), headers={"content-type": metrics.content_type})
+    content, content_type = metrics.exposition(request.headers.get("accept", ""))
+    return Response(content, headers={"content-type": content_type})

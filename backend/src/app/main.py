@@ -79,6 +79,11 @@ def create_app(settings: Settings) -> FastAPI:
     # The last one added is the outermost.
     admission = Admission()
     app.add_middleware(AdmissionMiddleware, admission=admission)
+    app.state.traces = None
+    if settings.otel_exporter_otlp_endpoint:
+        from app import tracing
+
+        tracing.install(app, settings)
     app.add_middleware(RequestMiddleware, metrics=app.state.metrics, admission=admission)
     app.exception_handler(AccountError)(account_error_response)
     problems.install(app)
@@ -122,6 +127,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.feed.close()
     await app.state.agents.close()
     await app.state.resets.close()
+    if app.state.traces:
+        await app.state.traces.close()
     await database.close()
     log.info("stopped")
 

@@ -1,20 +1,17 @@
 """Prometheus metrics of this process."""
 
 from prometheus_client import (
-    CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
     Gauge,
     Histogram,
     ProcessCollector,
-    generate_latest,
 )
+from prometheus_client.exposition import choose_encoder
 
 
 class Metrics:
     """The metrics of one application."""
-
-    content_type = CONTENT_TYPE_LATEST
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -38,16 +35,17 @@ class Metrics:
             "http_requests_refused", "Requests above the capacity of the server.", registry=self._registry
         )
 
-    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a completed request."""
+    def observe(self, method: str, route: str, status: int, seconds: float, trace_id: str = "") -> None:
+        """Count a completed request. Its trace becomes the exemplar of its duration."""
         key = (method, route, status)
         if (series := self._series.get(key)) is None:
             counter = self._requests.labels(method, route, str(status))
             series = self._series[key] = counter, self._duration.labels(method, route)
         counter, duration = series
         counter.inc()
-        duration.observe(seconds)
+        duration.observe(seconds, {"trace_id": trace_id} if trace_id else None)
 
-    def exposition(self) -> bytes:
-        """Return all metrics in the Prometheus text format."""
-        return generate_latest(self._registry)
+    def exposition(self, accepted: str = "") -> tuple[bytes, str]:
+        """Return all metrics and their content type: the accepted one, of which OpenMetrics has exemplars."""
+        generate, content_type = choose_encoder(accepted)
+        return generate(self._registry), content_type

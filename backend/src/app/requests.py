@@ -106,7 +106,7 @@ class RequestMiddleware:
             seconds = time.perf_counter() - started
             method = scope["method"] if scope["method"] in METHODS else "other"
             route = getattr(scope.get("route"), "path", "unknown")
-            self._metrics.observe(method, route, status, seconds)
+            self._metrics.observe(method, route, status, seconds, scope.get("trace_id", ""))
             client = scope.get("client")
             write = log.debug if path in ALWAYS and status < 500 else log.info
             # The path without its query, which may contain tokens.

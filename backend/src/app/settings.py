@@ -141,6 +141,10 @@ class Settings(BaseSettings):
 
     drain_seconds: Annotated[float, Field(ge=0, le=60)] = 0
 
+    otel_exporter_otlp_endpoint: HttpUrl | None = None
+    otel_exporter_otlp_headers: SecretStr | None = None
+    otel_service_name: str = "todo-backend"
+
     version: Annotated[str, AfterValidator(_semantic)] = "v0.0.0"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
     log_format: Literal["json", "console"] = "json"

@@ -74,6 +74,7 @@ describe("forwarding a request", () => {
 
   it("drops hop-by-hop headers and forwards the others", async () => {
     const backend = await startBackend((request, response) => response.end(JSON.stringify(request.headers)));
+    const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     const response = await ask(backend, "/api/tasks", {
       headers: {
         cookie: "better-auth.session_token=abc",
@@ -83,10 +84,15 @@ describe("forwarding a request", () => {
         "proxy-authorization": "Basic x",
         "keep-alive": "timeout=5",
         accept: "application/json",
+        traceparent,
       },
     });
     const received = JSON.parse(String(response.body)) as Record<string, string>;
-    expect(received).toMatchObject({ cookie: "better-auth.session_token=abc", accept: "application/json" });
+    expect(received).toMatchObject({
+      cookie: "better-auth.session_token=abc",
+      accept: "application/json",
+      traceparent,
+    });
     for (const name of ["x-private", "te", "proxy-authorization", "keep-alive"])
       expect(received).not.toHaveProperty(name);
   });

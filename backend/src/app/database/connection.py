@@ -101,6 +101,10 @@ class Database:
     def __repr__(self) -> str:
         return f"Database({self.engine.url.render_as_string(hide_password=True)!r})"
 
+    def replace_driver(self, replacement: Callable[[Driver], Driver]) -> None:
+        """Put something between this database and its driver."""
+        self._driver = replacement(self._driver)
+
     def guarded(self, guard: Guard) -> "Database":
         """Return this database for one request, whose statements do nothing unless a condition holds.
 
