@@ -1,10 +1,13 @@
-"""The settings: the profile, access tokens, sessions, the password and the end of an account."""
+"""The settings: the profile, access tokens, files, the calendar, sessions, the password and the end
+of an account.
+"""
 
+import json
 import re
 from collections.abc import Callable
 
 import httpx2
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.e2e.application import Application
 from tests.e2e.person import Person
@@ -73,6 +76,53 @@ def test_a_user_changes_the_account_and_deletes_it(
     expect(page).to_have_url(re.compile("/sign-up"))
 
 
+def test_a_person_takes_tasks_out_and_in(
+    sign_up: Callable[[str], Person],
+    screenshot: Callable[[Page, str], None],
+    application: Application,
+) -> None:
+    page = sign_up("Ada").page
+    page.goto("/settings")
+    importing = part(page, "Import")
+    todoist = (
+        "TYPE,CONTENT,PRIORITY,DATE\ntask,Water plants,1,2099-05-01\ntask,Bad,1,someday maybe\ntask,Rest,4,\n"
+    )
+    file: FilePayload = {"name": "todoist.csv", "mimeType": "text/csv", "buffer": todoist.encode()}
+    importing.get_by_label("File to import").set_input_files(file)
+    preview = importing.get_by_role("region", name="Preview")
+    expect(preview.get_by_role("list", name="Tasks")).to_contain_text("Water plants")
+    expect(preview.get_by_role("list", name="Remarks")).to_contain_text("Row 3")
+    screenshot(page, "import")
+    preview.get_by_role("button", name=re.compile("^Import ")).click()
+    expect(importing.get_by_role("status")).to_contain_text("Imported")
+    with page.expect_download() as download:
+        part(page, "Export").get_by_role("link", name="Download JSON").click()
+    exported = json.loads(download.value.path().read_text())
+    assert "Water plants" in {task["title"] for task in exported["tasks"]}
+    importing.get_by_role("button", name="Undo").click()
+    expect(importing.get_by_text("Import undone.")).to_be_visible()
+    with page.expect_download() as download:
+        part(page, "Export").get_by_role("link", name="Download CSV").click()
+    assert "Water plants" not in download.value.path().read_text()
+    importing.get_by_label("File to import").set_input_files({**file, "buffer": b"\xff\xfe"})
+    expect(importing.get_by_role("alert")).to_be_visible()
+
+    calendar = part(page, "Calendar")
+    calendar.get_by_role("button", name="Create address").click()
+    first = calendar.get_by_role("status").get_by_text(re.compile("^http")).inner_text()
+    assert calendar_status(application, first) == 200
+    calendar.get_by_role("button", name="Copy address").click()
+    expect(calendar.get_by_role("button", name="Copied")).to_be_visible()
+    screenshot(page, "calendar")
+    calendar.get_by_role("button", name="Renew address").click()
+    expect(calendar.get_by_text(first)).to_be_hidden()
+    second = calendar.get_by_role("status").get_by_text(re.compile("^http")).inner_text()
+    assert (calendar_status(application, first), calendar_status(application, second)) == (404, 200)
+    calendar.get_by_role("button", name="Turn off").click()
+    expect(calendar.get_by_text("The calendar has no address.")).to_be_visible()
+    assert calendar_status(application, second) == 404
+
+
 def part(page: Page, title: str) -> Locator:
     return page.get_by_role("region", name=title, exact=True)
 
@@ -80,3 +130,9 @@ def part(page: Page, title: str) -> Locator:
 def tasks_status(application: Application, token: str) -> int:
     headers = {"Authorization": f"Bearer {token}"}
     return httpx2.get(f"{application.address}/api/tasks", headers=headers, trust_env=False).status_code
+
+
+def calendar_status(application: Application, url: str) -> int:
+    """Return the status of a request for a calendar, through the address of the test's server."""
+    path = url.split("/api/", 1)[1]
+    return httpx2.get(f"{application.address}/api/{path}", trust_env=False).status_code

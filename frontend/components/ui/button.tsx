@@ -10,19 +10,17 @@ const variants = {
 
 type ButtonProps = ComponentProps<"button"> & { variant?: keyof typeof variants };
 
-export function Button({ variant = "secondary", className, type = "button", ...props }: ButtonProps) {
-  return (
-    <button
-      type={type}
-      className={classNames(
-        "inline-flex h-9 items-center justify-center gap-1.5 rounded-lg px-3 font-medium whitespace-nowrap",
-        "transition-colors disabled:opacity-55 [&_svg]:size-4",
-        variants[variant],
-        className,
-      )}
-      {...props}
-    />
+/** Returns the style of a button, also for a link that looks like one. */
+export const buttonStyle = (variant: keyof typeof variants = "secondary", className?: string) =>
+  classNames(
+    "inline-flex h-9 items-center justify-center gap-1.5 rounded-lg px-3 font-medium whitespace-nowrap",
+    "transition-colors disabled:opacity-55 [&_svg]:size-4",
+    variants[variant],
+    className,
   );
+
+export function Button({ variant, className, type = "button", ...props }: ButtonProps) {
+  return <button type={type} className={buttonStyle(variant, className)} {...props} />;
 }
 
 type IconButtonProps = Omit<ComponentProps<"button">, "aria-label"> & {

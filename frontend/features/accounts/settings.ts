@@ -29,6 +29,10 @@ export function describeDevice(userAgent: string): string {
   return browser ?? system ?? (userAgent.split(/[\s/]/, 1)[0] || "Unknown device");
 }
 
+/** Returns a number with its noun: "1 task", "2,000 tasks". */
+export const count = (number: number, noun: string) =>
+  `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+
 type AccessTokenDates = { last_used_at: string | null; expires_at: string | null };
 
 /** Returns when an access token was used and when it ends: "Used today · expires 3 Mar 2027". */

@@ -34,6 +34,8 @@ export class ApiError extends Error {
 type RequestOptions = {
   method?: string;
   body?: unknown;
+  /** A body that is sent as it is; `headers` names its type. */
+  content?: Blob;
   headers?: Record<string, string> | undefined;
   signal?: AbortSignal | undefined;
 };
@@ -62,6 +64,7 @@ export async function openApi(path: string, options: RequestOptions = {}): Promi
       cache: "no-store",
       ...(options.signal && { signal: options.signal }),
       ...(options.headers && { headers: options.headers }),
+      ...(options.content && { body: options.content }),
       ...(options.body !== undefined && {
         body: JSON.stringify(options.body),
         headers: { "content-type": "application/json", ...options.headers },

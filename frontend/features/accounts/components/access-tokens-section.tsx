@@ -1,8 +1,7 @@
 "use client";
 
-import { Check, Copy } from "lucide-react";
 import { type FormEvent, useState } from "react";
-import { Button, IconButton } from "@/components/ui/button";
+import { Button } from "@/components/ui/button";
 import { Field, inputStyle } from "@/components/ui/field";
 import { formatDay } from "@/lib/calendar";
 import {
@@ -12,7 +11,7 @@ import {
   useRevokeAccessToken,
 } from "../api/settings-queries";
 import { describeUse } from "../settings";
-import { Failure, SettingsRow, SettingsSection } from "./settings-section";
+import { Failure, SettingsRow, SettingsSection, ShownOnce } from "./settings-section";
 
 const LIFETIMES = [
   ["30", "30 days"],
@@ -31,7 +30,7 @@ export function AccessTokensSection() {
       title="Access tokens"
       description="For assistants and scripts. They reach your tasks, never your account."
     >
-      {created && <CreatedToken key={created.id} token={created.token} />}
+      {created && <ShownOnce key={created.id} what="token" value={created.token} />}
       <CreateToken onCreated={setCreated} />
       <ul>
         {tokens.data?.items.map((token) => (
@@ -100,25 +99,5 @@ function CreateToken({ onCreated }: { onCreated: (token: NewAccessToken) => void
         Create token
       </Button>
     </form>
-  );
-}
-
-function CreatedToken({ token }: { token: string }) {
-  const [copied, setCopied] = useState(false);
-  const copy = () =>
-    navigator.clipboard?.writeText(token).then(
-      () => setCopied(true),
-      () => setCopied(false),
-    );
-  return (
-    <div role="status" className="rounded-lg border border-line bg-surface-2 px-3 py-2">
-      <p className="text-small">Copy the token now. It is not shown again.</p>
-      <div className="flex items-center gap-1">
-        <code className="min-w-0 grow text-small break-all select-all">{token}</code>
-        <IconButton label={copied ? "Copied" : "Copy token"} onClick={() => void copy()}>
-          {copied ? <Check /> : <Copy />}
-        </IconButton>
-      </div>
-    </div>
   );
 }

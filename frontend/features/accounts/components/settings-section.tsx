@@ -1,4 +1,8 @@
-import { type ReactNode, useId } from "react";
+"use client";
+
+import { Check, Copy } from "lucide-react";
+import { type ReactNode, useId, useState } from "react";
+import { IconButton } from "@/components/ui/button";
 
 /** A part of the settings page: its title and purpose, and beside them the controls. */
 export function SettingsSection({
@@ -55,5 +59,28 @@ export function SettingsRow({
       </div>
       {children}
     </li>
+  );
+}
+
+/** A secret that the server shows only once, with a button that copies it. */
+export function ShownOnce({ what, value, advice = "" }: { what: string; value: string; advice?: string }) {
+  const [copied, setCopied] = useState(false);
+  const copy = () =>
+    navigator.clipboard?.writeText(value).then(
+      () => setCopied(true),
+      () => setCopied(false),
+    );
+  return (
+    <div role="status" className="rounded-lg border border-line bg-surface-2 px-3 py-2">
+      <p className="text-small">
+        Copy the {what} now. It is not shown again. {advice}
+      </p>
+      <div className="flex items-center gap-1">
+        <code className="min-w-0 grow text-small break-all select-all">{value}</code>
+        <IconButton label={copied ? "Copied" : `Copy ${what}`} onClick={() => void copy()}>
+          {copied ? <Check /> : <Copy />}
+        </IconButton>
+      </div>
+    </div>
   );
 }
