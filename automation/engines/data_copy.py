@@ -39,7 +39,7 @@ async def copy(settings: Settings, emit: Emit, *, source: str, target: str, yes:
     if {source, target} != set(_ENGINES):
         raise UsageError(
             f"data cannot be copied from {source or 'nothing'} to {target or 'nothing'}",
-            why="SQLite databases are those of the native and the compose engine",
+            why="only the native and the compose engine have a SQLite database",
             remedies=["invoke data-copy --from native --to compose"],
         )
     if running := await lifecycle.running(settings):
@@ -48,9 +48,10 @@ async def copy(settings: Settings, emit: Emit, *, source: str, target: str, yes:
         )
     held = await lifecycle.data(settings)
     if "SQLite" not in held.get(source, ""):
+        places = ", ".join(held.values())
         raise AutomationError(
             f"the {source} engine has no SQLite database in this clone",
-            why=f"the data is {', '.join(held.values()) or 'nowhere yet, or on the server of DATABASE_URL'}",
+            why=f"the data is {places}" if places else "there is no data yet, or DATABASE_URL names a server",
         )
     if target in held and not yes:
         question = f"Replace the data of the {target} engine, {held[target]}? This cannot be undone."

@@ -31,14 +31,14 @@ _LAST_LINES = 8
 async def reset_password(settings: Settings, emit: Emit, *, email: str) -> None:
     """Print a link, valid once and for an hour, that sets a new password."""
     if not email:
-        raise UsageError("no account is named", remedies=["invoke reset-password --email ada@example.com"])
+        raise UsageError("no account is given", remedies=["invoke reset-password --email ada@example.com"])
     engine = await lifecycle.latest(settings)
     python, address = await engine.backend_python(), engine.address()
     words = (email, *(("--address", address) if address else ()))
     done = await python.run("app.accounts.reset_link", *words, seconds=_LINK_SECONDS)
     _check(done, f"no link was created with the {engine.name} engine")
     link = done.output.strip()
-    emit(Notice((link, f"It sets a new password for {email}, once and within an hour.")))
+    emit(Notice((link, f"The link sets a new password for {email}. It works once, within an hour.")))
     emit(Result({"email": email, "link": link}))
 
 
@@ -54,19 +54,19 @@ async def backup(settings: Settings, emit: Emit, *, to: str) -> None:
 
 
 async def restore(settings: Settings, emit: Emit, *, source: str, yes: bool) -> None:
-    """Replace the data by an archive after confirmation, and keep a copy of the present data."""
+    """Replace the data with a backup after confirmation, and keep a copy of the current data."""
     if not source:
-        raise UsageError("no backup is named", remedies=["invoke restore --from FILE"])
+        raise UsageError("no backup is given", remedies=["invoke restore --from FILE"])
     file = settings.root / source
     header = _header(file)
     engine = await lifecycle.latest(settings)
     python = await engine.backend_python()
     kept = settings.root / FOLDER / f"before-restore-{_now()}.gz"
     if not yes:
-        emit(Notice((f"The present data will be kept in {paths.readable(kept, settings.root)}.",)))
+        emit(Notice((f"A copy of the current data will be saved as {paths.readable(kept, settings.root)}.",)))
         created = str(header.get("created", ""))[:16].replace("T", " ")
         await confirm(
-            f"Replace the data of the {engine.name} engine by the backup of {created} UTC?",
+            f"Replace the data of the {engine.name} engine with the backup of {created} UTC?",
             otherwise="nothing was restored",
         )
     with step(emit, "copy") as current:

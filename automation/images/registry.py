@@ -54,9 +54,9 @@ async def push(
         place = values.values.get(environment.REGISTRY, "")
     if not place:
         setting = f"{environment.REGISTRY}=HOST/USER in {settings.env_file_name}"
-        raise UsageError("no registry is named", remedies=["--registry HOST/USER", setting])
+        raise UsageError("no registry is given", remedies=["--registry HOST/USER", setting])
     if not version:
-        raise UsageError("no version is named", remedies=["--version v1.2.3"])
+        raise UsageError("no version is given", remedies=["--version v1.2.3"])
     options = Options(version=version, bases=tuple(bases))
     plans = await plan.plan_all(settings, [chosen], plan.choose(service), options)
     dirty = [planned.service for planned in plans if planned.revision.dirty]
@@ -108,7 +108,7 @@ async def _push_both(
             raise AutomationError(
                 f"{names[0]} is already in the registry, with another image",
                 why=f"the registry has {remotes[0][0][:19]}; a published version does not change",
-                remedies=["--version with the next one", "--force"],
+                remedies=["choose a new --version", "--force"],
             )
         published = []
         for name, remote in zip(names, remotes, strict=True):

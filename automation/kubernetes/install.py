@@ -216,14 +216,14 @@ class Installer:
             target = before.serving or _last_deployed(before.revisions)
             if target is None:
                 await self._remove(before)
-                running.detail = "the release was not installed before, and is removed"
+                running.detail = "removed: the release was not installed before"
                 return
             if before.secret is not None:
                 running.progress("restoring the Secret")
                 document = release.secret(self.rules.secret, self.request.namespace, before.secret)
                 await self.place.kubectl.apply(document)
             await helm.rollback(target.number)
-            running.detail = f"revision {target.number} is back; it did not serve"
+            running.detail = f"revision {target.number} is restored; its pods were not ready before either"
             if before.serving:
                 await self._watch(target.number, running)
                 running.detail = f"revision {target.number} serves again"

@@ -121,7 +121,7 @@ def _can_listen(host: str, port: int) -> bool:
             probe.listen(1)
     except PermissionError as error:
         raise AutomationError(
-            f"port {port} may not be used by this user",
+            f"this user may not listen on port {port}",
             why="ports below 1024 belong to the system",
             remedies=["choose a port from 1024 up"],
         ) from error

@@ -85,7 +85,7 @@ def kill_marked(mark: str, service: str = "") -> int:
 def describe_end(code: int) -> str:
     """Return how a command ended; signals count from 128, and a negative code is the death of its guard."""
     if code < 0:
-        return f"lost its guard (signal {-code})"
+        return f"ended with its guard process (signal {-code})"
     return f"was killed (signal {code - 128})" if code > 128 else f"stopped with exit code {code}"
 
 

@@ -1,6 +1,6 @@
-"""Keeps a set of services running together.
+"""Keeps a set of services running together, and restarts them with a growing delay (backoff).
 
-They start together: all become healthy, or none is left. From then on, a service that ends is started again,
+They start together: all become healthy, or none is left. From then on, a service that ends is restarted,
 after a pause that grows with each failure; one that fails again and again ends them all.
 
 The services are data, so any command can be supervised. Each runs under a guard, writes to its own log file,
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 _PROBE_SECONDS = 0.05
 _LAST_LINES = 20
-_PAUSES_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0)
-"""The pauses before a service is started again; when it ends once more after the last, all end."""
+_BACKOFF_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0)
+"""The delays before the restarts of a service. If it ends again after the last one, every service ends."""
 _STEADY_SECONDS = 60.0
-"""A service that has run for so long has not failed in a row."""
+"""The backoff starts over after a service has run for this long."""
 
 
 def client() -> "httpx2.AsyncClient":
@@ -118,7 +118,7 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
         self._write(state=State.RUNNING)
 
     async def run(self, *, show_output: bool) -> None:
-        """Stay, and start again what ends; stream the output. Raises ServiceStoppedError if that fails."""
+        """Stay and restart what ends; stream the output. Raises ServiceStoppedError if that fails."""
         if not show_output:
             # Nobody reads any more.
             self._emit = lambda _: None
@@ -173,27 +173,27 @@ class Supervisor(AbstractAsyncContextManager["Supervisor"]):
             probe.cancel()
 
     async def _keep(self, service: Service, guarded: Guarded) -> None:
-        """Start the service again whenever it ends. Raises ServiceStoppedError when that does not help."""
-        pauses = iter(_PAUSES_SECONDS)
+        """Restart the service whenever it ends. Raises ServiceStoppedError if it keeps ending."""
+        delays = iter(_BACKOFF_SECONDS)
         while True:
             began = time.monotonic()
             end = processes.describe_end(await guarded.wait())
             if self._record.state != State.RUNNING:
                 raise self._stopped(service, f"the {service.name} {end}")
             if time.monotonic() - began >= _STEADY_SECONDS:
-                pauses = iter(_PAUSES_SECONDS)
-            if (pause := next(pauses, None)) is None:
-                times = len(_PAUSES_SECONDS) + 1
+                delays = iter(_BACKOFF_SECONDS)
+            if (delay := next(delays, None)) is None:
+                times = len(_BACKOFF_SECONDS) + 1
                 raise self._stopped(service, f"the {service.name} {end}, {times} times in a row")
             # Without its guard, the service may still run and hold its port.
             await asyncio.to_thread(processes.kill_marked, self._record.mark, service.name)
             self._count_end(service, f"{end} at {time.strftime('%H:%M:%S')}")
             with step(self._emit, service.name) as current:
-                current.progress(f"{service.address}   {end}, starting again in {pause:.0f} s")
-                await asyncio.sleep(pause)
+                current.progress(f"{service.address}   {end}, restarting in {delay:.0f} s")
+                await asyncio.sleep(delay)
                 guarded = await self._launch(service, anew=False)
                 # Not waiting until it is healthy: the wait for its next end begins at once.
-                current.detail = f"{service.address}   {end}, started again"
+                current.detail = f"{service.address}   {end}, restarted"
 
     def _count_end(self, service: Service, ended: str) -> None:
         changed = (

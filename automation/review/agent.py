@@ -124,7 +124,7 @@ async def prompt(settings: Settings, profile: Profile, rules: Rules, service: st
         f"Requirements for the image:\n{requirements}",
         "Dependencies:\n" + "\n".join(_dependencies(settings.root, service)),
         f"Folders, with their number of files:\n{await _structure(settings, service)}",
-        *([f"The present Dockerfile:\n{present}"] if present else []),
+        *([f"The current Dockerfile:\n{present}"] if present else []),
     ]
     text = "\n\n".join(parts)
     return text if len(text) <= _MAX_PROMPT_CHARACTERS else text[:_MAX_PROMPT_CHARACTERS] + "\n…"

@@ -165,7 +165,7 @@ def test_a_node_port_that_another_service_has(release: Release, new_release: Cal
     other.kubectl("create", "namespace", other.place.kubectl.namespace)
     other.kubectl("create", "service", "nodeport", "other", "--tcp=80")
     port = other.get("service", "other")["spec"]["ports"][0]["nodePort"]
-    with pytest.raises(ClusterError, match=f"the port {port} of the nodes is taken") as raised:
+    with pytest.raises(ClusterError, match=f"the node port {port} is taken") as raised:
         release.install(*ALONE, f"frontend.service.nodePort={port}")
     assert release.place.kubectl.namespace in raised.value.remedies[0]
     release.kubectl("wait", "--for=delete", f"namespace/{release.place.kubectl.namespace}", "--timeout=28s")

@@ -113,7 +113,7 @@ def build_base(contract: Contract, source: Source) -> Finding | Comparison:
 
 @check(STATIC, remedy=_VERSION)
 def base_tags(source: Source) -> Finding:
-    """Every base image has a specific tag, by default too, and what ADD downloads has a checksum."""
+    """Every base image has a specific tag, also by default, and every download of ADD has a checksum."""
     return _pinned(source.dockerfile)
 
 
@@ -125,7 +125,7 @@ def layer_order(source: Source) -> Finding:
 
 @check(STATIC, remedy="RUN without --security and --network, and with mounts of these types only")
 def build_rights(source: Source) -> Finding:
-    """No step of a build has more rights than the engine gives by default, or this machine's SSH agent."""
+    """No build step has more rights than the engine's default, or uses this machine's SSH agent."""
     runs = [run for stage in source.dockerfile.stages for run in stage.all("RUN")]
     found = [
         f"--{name}={value} in line {run.line}" for run in runs for name, value in run.flags if name != "mount"
@@ -152,7 +152,7 @@ def build_arguments(contract: Contract, source: Source) -> Finding:
 
 @check(STATIC, remedy="correct the Dockerfile, or if it is right, build_steps in deploy/rules.toml")
 def build_steps(contract: Contract, building: Building) -> Finding:
-    """What no image shows is the rules': the commands and the variables of a build, and its base images."""
+    """The build's commands, variables and base images are those that the rules list."""
     rules, service = contract.rules, contract.service
     images = {rules.tools_image, service.base, contract.profile.frontend.build_base}
     problems = [f"unknown: {step}" for step in building.steps if step not in rules.build_steps]
@@ -164,7 +164,7 @@ def build_steps(contract: Contract, building: Building) -> Finding:
     STATIC, remedy="the contract's values as defaults of the ARG instructions, and no other Dockerfile syntax"
 )
 def plain_build(building: Building) -> Finding:
-    """`docker build` without arguments makes the default profile's images."""
+    """`docker build` without arguments builds the images of the default profile."""
     return no_problem(building.deviations, most=3)
 
 

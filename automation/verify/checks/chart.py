@@ -78,7 +78,7 @@ def _judge(check: str, contract: Contract, charts: Charts) -> Finding:
 
 @check(STATIC, per_service=False, remedy=_REMEDY)
 def chart_options(contract: Contract, charts: Charts) -> Comparison:
-    """Every option of the chart changes what it is for, and nothing else, in any release."""
+    """Each value of the chart changes what it is meant to change, and nothing else, in any release."""
     chart = charts.options
     if chart is None:
         return {"options": "rendered"}, {}

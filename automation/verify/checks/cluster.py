@@ -57,7 +57,7 @@ def cluster_model(contract: Contract, released: Released) -> Finding:
 
 @check(LIVE, remedy=_REMEDY, per_service=False)
 def cluster_configuration(contract: Contract, released: Released) -> Finding:
-    """The Secret has the contract's keys, and no other than the database's and those of models."""
+    """The Secret has the contract's keys, and no others except those of the database and of models."""
     keys = _rules(contract).secret_keys
     problems = [f"no {name}" for name in keys if name not in released.secret_keys]
     problems += [
@@ -68,7 +68,7 @@ def cluster_configuration(contract: Contract, released: Released) -> Finding:
 
 @check(LIVE, remedy="wait until all pods are ready, or raise the number of replicas", per_service=False)
 def cluster_disruptions(released: Released) -> Finding:
-    """Every disruption budget lets a node be drained."""
+    """Every disruption budget allows a node to be drained."""
     return no_problem(
         f"{budget['metadata']['name']} allows none"
         for budget in released.of_kind("PodDisruptionBudget")
@@ -92,13 +92,13 @@ def cluster_extras(released: Released) -> Finding:
 def cluster_permissions(released: Released) -> Finding:
     """The account of the pods has no permission in the cluster."""
     if released.permissions is None:
-        return not_applicable("", "this user may not ask for the permissions of another one")
+        return not_applicable("", "this user may not query the permissions of other accounts")
     return no_problem(released.permissions)
 
 
-@check(LIVE, remedy="take it out, change it in .env, then   invoke helm-install{flags}", per_service=False)
+@check(LIVE, remedy="remove it, change it in .env, then   invoke helm-install{flags}", per_service=False)
 def cluster_secrets(released: Released) -> Finding:
-    """No value of the Secret stands anywhere else."""
+    """No value of the Secret appears anywhere else."""
     return no_problem(released.exposed)
 
 
@@ -110,13 +110,13 @@ def cluster_answers(released: Released) -> Finding:
 
 @check(LIVE, remedy="compare the network policies of the namespace", per_service=False)
 def cluster_connections(released: Released) -> Finding:
-    """The network policies let the pods connect that need to, and no other."""
+    """The network policies allow the connections that the pods need, and no others."""
     found = dict(released.connections)
     forbidden = found.pop("postgresql to backend", None)
     if blocked := [way for way, possible in found.items() if not possible]:
         return no_problem(f"{way} is blocked" for way in blocked)
     if forbidden is None:
-        return not_applicable("", "no pod from which to try")
+        return not_applicable("", "no pod to connect from")
     if forbidden:
         return not_applicable("", "this cluster's network does not enforce network policies")
     return no_problem(())

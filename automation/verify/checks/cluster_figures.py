@@ -29,7 +29,7 @@ def quantity(text: str) -> float:
 
 @check(LIVE, per_service=False, remedy="requests, limits and replicaCount of the chart's values")
 def release_budget(contract: Contract, released: Released) -> Finding:
-    """All pods together reserve at most the contract's processors and memory, and may use the least."""
+    """All pods together request at most the contract's maximum and may use at least its minimum."""
     rules = _rules(contract)
     budget = {"cpu": (rules.cpu_min, rules.cpu_max), "memory": (rules.memory_min, rules.memory_max)}
     problems = []
@@ -59,7 +59,7 @@ def pod_start_time(contract: Contract, released: Released) -> Finding:
         if not restarts and {"Ready", "PodScheduled"} <= times.keys():
             seconds.append((times["Ready"] - times["PodScheduled"]).total_seconds())
     if not seconds:
-        return not_applicable(f"at most {limit} s", "no pod runs since its first start")
+        return not_applicable(f"at most {limit} s", "every pod has restarted since its first start")
     return at_most(limit, max(seconds), "s")
 
 

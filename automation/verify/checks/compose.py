@@ -56,7 +56,7 @@ _ROWS = (
     ),
     _Row(
         "compose-ports",
-        "The contract's ports of this machine lead to the services, the backend's from this machine only.",
+        "The services are published on the contract's ports, the backend only for this machine.",
         rf"{_SERVICE}\.ports(\..*)?",
         "ports: 127.0.0.1:{profile.compose.backend_port}:{profile.backend.port}, "
         "127.0.0.1:{profile.compose.frontend_port}:{profile.frontend.port}",
@@ -65,7 +65,7 @@ _ROWS = (
     ),
     _Row(
         "compose-environment",
-        "The backend gets what .env sets, the frontend no secret, and no proxy is trusted blindly.",
+        "The backend gets the settings of .env, the frontend no secret, and only named proxies are trusted.",
         rf"{_SERVICE}\.environment(\..*)?",
         "environment: of the service backend, names only; FORWARDED_ALLOW_IPS with specific addresses",
     ),
@@ -109,7 +109,7 @@ _ROWS = (
     ),
     _Row(
         "development-tag",
-        "Development runs images of its own, with the rules' development tag.",
+        "Development runs separate images, with the rules' development tag.",
         rf"{_SERVICE}\.image",
         "image: …:{rules.development_tag} in the development overlay",
         _DEVELOPMENT,
@@ -143,7 +143,7 @@ def found(contract: Contract, composition: Composition) -> Iterator[tuple[_Row, 
 
 @check(STATIC, per_service=False, remedy="${NAME:?is not set. …} in services, networks, volumes or secrets")
 def compose_files(compositions: Compositions) -> Finding:
-    """Compose requires each required setting; its files use no unknown one, and give the project no name."""
+    """The Compose files require each required setting, use no unknown one and do not name the project."""
     return no_problem(compositions.problems)
 
 

@@ -21,13 +21,13 @@ _WRITES = "write only to the contract's folders, or add the folder to writable i
 
 @check(LIVE, remedy="import and connect to less at startup")
 def start_time(contract: Contract, container: Container) -> Finding:
-    """The container answers soon after it starts."""
+    """The container answers in time after it starts."""
     return at_most(contract.rules.times.start_max_s, container.first_answer_s, "s", digits=2)
 
 
 @check(LIVE, remedy="USER {service.user.uid}:{service.user.gid}")
 def process_user(contract: Contract, container: Container) -> Comparison:
-    """Every process of the container runs as the contract's account, and is in no further group."""
+    """Every process of the container runs as the contract's account and is in no other group."""
     seen = sorted({(process.uid, process.gid, *process.groups) for process in container.processes})
     user = contract.service.user
     return f"{user.uid}:{user.gid}", listed(":".join(map(str, ids)) for ids in seen)
@@ -71,11 +71,11 @@ def graceful_stop(contract: Contract, endurance: Endurance) -> Finding:
 
 @check(
     LIVE,
-    remedy="restart: {rules.production_restart}; exit when the process does, and start"
-    " without what the last one left",
+    remedy="restart: {rules.production_restart}; exit with the process, and ignore"
+    " files that the last one left",
 )
 def restart(contract: Contract, endurance: Endurance) -> Finding:
-    """When its process dies, the container restarts as in production and answers again in time."""
+    """When its process dies, the container restarts and answers again in time."""
     limit = contract.rules.times.start_max_s
     return at_most(limit, endurance.restarted_s, "s", digits=2, missing="stayed down")
 

@@ -37,7 +37,7 @@ _ADDRESS = re.compile(r"NEXT_PUBLIC_\w+|\w*_URL|\w*_HOST")
 
 @check(STATIC, remedy="set it when the container starts, or RUN --mount=type=secret in a build")
 def no_secret_arguments(source: Source) -> Finding:
-    """No ARG or ENV is called like a secret: both stay in the image's config and history."""
+    """No ARG or ENV is named like a secret: both stay in the image's config and history."""
     found = [place for place, name, _ in _variables(source.dockerfile) if SECRET_NAME.search(name)]
     found += [
         f"ARG {name}"
@@ -74,7 +74,7 @@ def no_baked_addresses(source: Source) -> Finding:
 
 @check(STATIC, per_service=False, remedy="a line .env in .gitignore, and NAME= in .env.example")
 def settings_template(contract: Contract, template: Template, leaks: Leaks) -> Finding:
-    """git ignores .env, and .env.example has the settings of people, all empty but the version."""
+    """git ignores .env, and .env.example lists the settings for users, all empty except VERSION."""
     environment = contract.profile.backend.environment
     wanted = {*environment.required, environment.model_key, *_TEMPLATE}
     values = template.values
@@ -127,19 +127,19 @@ def browser_addresses(content: Content) -> Finding:
 
 @check(IMAGE, remedy=_EXPOSED)
 def no_secret_in_layers(leaks: ImageLeaks) -> Finding:
-    """No layer holds a secret, not even one that a later layer deletes."""
+    """No layer contains a secret, not even one that a later layer deletes."""
     return no_problem(leaks.layers, most=3)
 
 
 @check(IMAGE, remedy=_EXPOSED)
 def no_secret_in_config(leaks: ImageLeaks) -> Finding:
-    """The image's variables, labels, commands and health check hold no secret."""
+    """The image's variables, labels, commands and health check contain no secret."""
     return no_problem(leaks.config, most=3)
 
 
 @check(IMAGE, remedy=_EXPOSED)
 def no_secret_in_history(leaks: ImageLeaks) -> Finding:
-    """The commands and arguments in the image's history hold no secret."""
+    """The commands and arguments in the image's history contain no secret."""
     return no_problem(leaks.history, most=3)
 
 

@@ -64,7 +64,7 @@ def health_check_program(config: Config) -> Finding:
 
 @check(IMAGE, remedy=f"ENV HEALTH_PATH={{service.health.path}}, and {_PROGRAMS}")
 def health_check_path(contract: Contract, config: Config) -> Finding:
-    """The health check is the project's own program and asks for the contract's path."""
+    """The health check is the project's own program and requests the contract's path."""
     wanted = contract.service.health.path
     if config.health is None:
         return not_applicable(wanted, _ABSENT)
@@ -79,7 +79,7 @@ def health_check_path(contract: Contract, config: Config) -> Finding:
 
 @check(LIVE, remedy="exit with 0 only after a 200 from HEALTH_PATH on PORT, and with 1 in time otherwise")
 def health_check_trial(trial: HealthTrial) -> Finding:
-    """The health program succeeds on a right answer only: not on an error, in silence or without a server."""
+    """The health program succeeds only on a correct answer, not on an error, a timeout or a closed port."""
     wrong = (
         f"{case}: still waits" if code is None else f"{case}: exit code {code}"
         for number, (case, code) in enumerate(trial.codes.items())

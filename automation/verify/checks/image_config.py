@@ -34,7 +34,7 @@ _FIRST_YEAR = 2020
     IMAGE, remedy="USER {service.user.uid}:{service.user.gid}, and these names in /etc/passwd and /etc/group"
 )
 def user(contract: Contract, config: Config, content: Content) -> Comparison:
-    """The image runs as the contract's account, which has the right names and no further group."""
+    """The image runs as the contract's account, which has the contract's names and no other group."""
     wanted = contract.service.user
     names, groups = accounts(content.text("/etc/passwd")), accounts(content.text("/etc/group"))
     uid, gid = _ids(config.user, names, groups, content.text("/etc/passwd"))
@@ -90,7 +90,7 @@ def labels(contract: Contract, config: Config) -> Finding:
 
 @check(IMAGE, remedy="build from a commit of this repository:   invoke build")
 def label_values(config: Config, names: Names) -> Finding:
-    """The image's labels are true: this repository has their commit, and their address is its own."""
+    """The labels are correct: the commit is in this repository, and the source is its address."""
     revision, source = (
         config.labels.get(f"org.opencontainers.image.{name}", "") for name in ("revision", "source")
     )
@@ -140,7 +140,7 @@ def path(contract: Contract, config: Config) -> Finding | Comparison:
 
 @check(IMAGE, remedy="correct the Dockerfile, or if it is right, checks/image_config.py")
 def image_config(contract: Contract, config: Config, names: Names) -> Comparison:
-    """The image's configuration holds nothing else: every variable, label and key is a known one."""
+    """The image's configuration has no unknown variable, label or key."""
     preparing = [word for word in config.entrypoint[1:] if word != "--"]
     observed = {
         "Env": config.environment,

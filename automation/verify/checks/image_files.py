@@ -57,7 +57,7 @@ _DIGEST_LENGTH = 32  # of MD5, with which Debian lists the files of a package
     IMAGE, remedy="COPY only what is needed; if it is right, add its place to verify/checks/image_files.py"
 )
 def file_origins(contract: Contract, content: Content, context: Context, packages: Packages) -> Finding:
-    """Every file comes from a package, the sources or the build, and belongs to root with a plain mode."""
+    """Every file comes from a package, the sources or the build; root owns it, and its mode is plain."""
     known = {*_known(contract, content, context)}
     return no_problem(
         (

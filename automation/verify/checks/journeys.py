@@ -19,7 +19,7 @@ _BACKEND_LOGS = "docker compose logs backend"
 
 @check(LIVE, per_service=False, remedy="read the address when the server starts, not when it is built")
 def api_address(pair: Pair) -> Finding:
-    """The frontend reaches the backend at the address given at start, which no build could know."""
+    """The frontend reaches the backend at an address that is set only when it starts."""
     return no_problem([pair.address_reached])
 
 
@@ -41,7 +41,7 @@ def database_connection_time(contract: Contract, pair: Pair) -> Finding:
 
 @check(LIVE, per_service=False, remedy=_SLOW)
 def first_page_time(contract: Contract, pair: Pair) -> Finding:
-    """The first page with everything that it loads arrives in time."""
+    """The first page and everything that it loads arrive in time."""
     finding = at_most(contract.rules.times.first_page_max_ms, pair.first_page_ms, "ms")
     if not pair.first_page_files:
         remedy = "check that it is the application's page"

@@ -60,7 +60,7 @@ def not_running(host: str) -> str:
         (not_running(SOCKET), "", "the Docker daemon is not running", "sudo systemctl start docker", True),
         (not_running(REMOTE), REMOTE, "the Docker daemon is not running", "unset DOCKER_HOST", True),
         (NOT_PERMITTED, "", "may not use the Docker daemon", "usermod -aG docker", True),
-        (NO_HOST, "tcp://nohost", "DOCKER_HOST is 'tcp://nohost'", "unset DOCKER_HOST", True),
+        (NO_HOST, "tcp://nohost", "reached at DOCKER_HOST, 'tcp://nohost'", "unset DOCKER_HOST", True),
         (NO_CONTEXT, "", "context 'work' does not exist", "docker context use default", True),
         (NO_PLUGIN, "", "Docker's plugin buildx is missing", "apt install docker-buildx", False),
         (NO_PLUGIN_BEFORE_28, "", "Docker's plugin compose is missing", "apt install docker-compose", False),

@@ -1,4 +1,4 @@
-"""A service that ends is started again, and status says how the services are."""
+"""A service that ends is restarted, and status reports it."""
 
 import signal
 import threading
@@ -12,7 +12,7 @@ from tests.automation.conftest import Project, eventually
 def test_a_service_that_loses_its_guard_is_started_again(project: Project) -> None:
     running = project.up()
     project.guards()[0].kill()
-    running.until("lost its guard (signal 9), started again")
+    running.until("ended with its guard process (signal 9), restarted")
     eventually(lambda: project.status()["state"] == "running", "both are healthy again")
     running.send(signal.SIGINT)
     assert running.end() == 130
@@ -37,7 +37,7 @@ def test_when_the_frontend_dies_it_is_started_again_beside_the_backend(
     assert project.status()["pids"]["backend"] == backend
     assert "GET /die" in project.invoke("logs", "--service", "frontend").stdout, "what it said is kept"
     if not detach:
-        running.until("stopped with exit code 7, started again")
+        running.until("stopped with exit code 7, restarted")
     assert project.invoke("down").returncode == 0
     assert not project.processes()
 

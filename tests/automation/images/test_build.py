@@ -368,8 +368,8 @@ def test_a_registry_that_refuses_or_has_something_else_is_an_error(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--version", "v1.2.3"], "no registry is named"),
-        (["--registry", "localhost:5000"], "no version is named"),
+        (["--version", "v1.2.3"], "no registry is given"),
+        (["--registry", "localhost:5000"], "no version is given"),
         (["--registry", "localhost:5000", "--version", "1.2.3"], "not a semantic version"),
         (["--registry", "https://example.com/Me", "--version", "v1.2.3"], "--registry example.com/me"),
         (["--registry", "me/", "--version", "v1.2.3"], "--registry me"),

@@ -342,7 +342,7 @@ def test_what_a_program_said_names_the_cause(line: str, why: str) -> None:
         ("error: cannot locate context elsewhere", "there is no context 'elsewhere'", True),
         (
             "spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated",
-            "the port 30080 of the nodes is taken",
+            "the node port 30080 is taken",
             False,
         ),
         ('Error: context "elsewhere" does not exist', "there is no context 'elsewhere'", True),

@@ -265,7 +265,7 @@ def test_a_first_installation_that_is_refused_leaves_nothing_behind(
     refused = project.invoke("helm-install", CLUSTER="port-taken")
     assert refused.returncode == 1
     told = " ".join(refused.stderr.split())
-    assert "the port 30080 of the nodes is taken" in told
+    assert "the node port 30080 is taken" in told
     assert "--namespace todo-app-dev --set frontend.service.nodePort=0" in told
     assert cluster.calls("helm", "uninstall")
     assert cluster.calls("kubectl", "delete", "namespace", "todo-app-dev")

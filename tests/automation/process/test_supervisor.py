@@ -109,7 +109,7 @@ def test_a_service_that_ends_while_another_starts_fails_the_start(case: Case) ->
 
 
 def test_a_service_that_ends_again_and_again_ends_all(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("automation.process.supervisor._PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr("automation.process.supervisor._BACKOFF_SECONDS", (0.0, 0.0))
 
     async def body() -> None:
         dying, other = service("dying"), service("other")
