@@ -45,7 +45,7 @@ IMAGES_TESTS = (
     *("tests/images", "tests/mutants/test_compose.py", "tests/mutants/test_nginx.py"),
     "tests/quickstart/test_docker.py",
 )
-QUICKSTART = "tests/quickstart/test_cluster.py"
+QUICKSTART = ("tests/quickstart/test_cluster.py", "tests/quickstart/test_tutorial.py")
 # Without a network: it would try what it finds. The skipped values are those of examples, and of an image
 # that must be refused.
 SECRETS = (
@@ -70,7 +70,7 @@ ENGINE_SESSIONS = {
             "tests/cluster/test_release.py",
             "tests/cluster/test_drift.py",
             "tests/cluster/test_failures.py",
-            QUICKSTART,
+            *QUICKSTART,
         ),
     ),
 }
@@ -84,7 +84,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", *SOURCES)
     session.run("ruff", "format", "--check", *SOURCES)
     session.run("lint-imports", "--no-cache", env={"PYTHONPATH": os.pathsep.join((".", "backend/src"))})
-    session.run("shellcheck", ".ci/run")
+    session.run("shellcheck", ".ci/run", "deploy/release/publish")
     session.run("hadolint", *DOCKERFILES)
     session.run("yamllint", "--strict", ".")
     session.run("zizmor", "--offline", "--no-progress", WORKFLOWS)
@@ -195,7 +195,7 @@ def images(session: nox.Session) -> None:
 def cluster(session: nox.Session) -> None:
     """Test the chart in a real cluster: releases, failures, rollouts under load. Requires a cluster."""
     install(session, "test")
-    session.run(*PYTEST, *(session.posargs or ["tests/cluster", QUICKSTART]))
+    session.run(*PYTEST, *(session.posargs or ["tests/cluster", *QUICKSTART]))
 
 
 @nox.session(default=False)

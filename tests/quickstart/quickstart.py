@@ -1,4 +1,4 @@
-"""The README's quickstart as data, and a clone in which its commands run as a person runs them."""
+"""The steps of the quickstart and of the tutorial as data, and a clone in which their commands run."""
 
 import json
 import os
@@ -14,12 +14,15 @@ PATIENCE_SECONDS = 900
 """A first start downloads packages, and a build may start without a cache."""
 
 
-def sections() -> dict[str, list[str]]:
-    """Return the commands of each section of the quickstart, by the section's title without its number."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    quickstart = re.split(r"(?m)^## ", text.partition("\n## Quickstart\n")[2])[0]
+def sections(
+    document: str = "README.md", heading: str = "Quickstart", level: int = 3
+) -> dict[str, list[str]]:
+    """Return the commands of each numbered section below a heading, by its title without its number."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    below = re.split(rf"(?m)^#+ {re.escape(heading)}\n", text)[1]
+    part_of = re.split(rf"(?m)^#{{1,{level - 1}}} ", below)[0]
     found: dict[str, list[str]] = {}
-    for part in re.split(r"(?m)^### \d+\. ", quickstart)[1:]:
+    for part in re.split(rf"(?m)^{'#' * level} \d+\. ", part_of)[1:]:
         title, _, body = part.partition("\n")
         found[title] = re.findall(r"(?m)^ {4}(\S.*)$", body)
     return found
