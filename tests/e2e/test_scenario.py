@@ -81,6 +81,26 @@ def test_views_have_addresses_and_the_back_button_returns(sign_up: Callable[[str
     expect(ada.task("Call mom")).to_be_visible()
 
 
+def test_several_tasks_change_and_return_in_one_step(sign_up: Callable[[str], Person]) -> None:
+    page = sign_up("Ada").page
+    for title in ("Iron", "Dust", "Cook"):
+        same_origin_post(page, {"title": title})
+    page.reload()
+    page.get_by_role("button", name="Edit Iron", exact=True).first.click(modifiers=["ControlOrMeta"])
+    page.get_by_role("button", name="Edit Dust", exact=True).first.click(modifiers=["ControlOrMeta"])
+    bar = page.get_by_role("toolbar", name="2 selected")
+    bar.get_by_role("button", name="Tag").click()
+    bar.get_by_role("textbox", name="Tag").fill("home")
+    with page.expect_request("**/api/tasks/bulk"):
+        bar.get_by_role("button", name="Add").click()
+    expect(page.get_by_text("Tagged 2 tasks with #home")).to_be_visible()
+    expect(bar).to_be_hidden()
+    assert {task["title"] for task in api_tasks(page) if task["tags"] == ["home"]} == {"Iron", "Dust"}
+    page.keyboard.press("ControlOrMeta+z")
+    expect(page.get_by_role("list", name="No date").get_by_text("#home")).to_have_count(0)
+    assert all(task["tags"] == [] for task in api_tasks(page))
+
+
 def test_another_user_sees_no_tasks(sign_up: Callable[[str], Person]) -> None:
     ada, ben = sign_up("Ada"), sign_up("Ben")
     ada.add("Buy a present for Ben")
@@ -207,3 +227,8 @@ def tomorrow(page: Page) -> str:
     """Return tomorrow's date on the browser's clock."""
     today: str = page.evaluate("new Date().toLocaleDateString('sv')")
     return (date.fromisoformat(today) + timedelta(days=1)).isoformat()
+
+
+def same_origin_post(page: Page, task: dict[str, Any]) -> None:
+    answer = page.request.post("/api/tasks", data=task, headers=same_origin(page))
+    assert answer.status == 201, answer.text()

@@ -1,11 +1,14 @@
 """Changes of many tasks at once: one transaction, one step to undo, nothing half done."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
 
+from app.tasks.bulk import moved_to
 from backend.tests.browsers import Person
 
 SignIn = Callable[..., Awaitable[Person]]
@@ -148,3 +151,24 @@ async def test_too_many_tags_change_nothing(ada: Person) -> None:
     answer = await bulk(ada, ids, "update", changes={"add_tags": ["one-more"]})
     assert (answer.status_code, answer.json()["code"]) == (422, "too_many_tags")
     assert next(task["tags"] for task in await all_tasks(ada)) == []
+
+
+@pytest.mark.parametrize(
+    ("due", "all_day", "moved", "is_whole_day"),
+    [
+        ("2026-11-10T16:30:00Z", False, "2026-11-18T16:30:00Z", False),
+        ("2026-11-10T08:30:00Z", False, "2026-11-17T23:00:00Z", True),
+        ("2026-11-09T23:00:00Z", True, "2026-11-17T23:00:00Z", True),
+        # The time on the clock stays when the clocks change.
+        ("2026-10-20T15:00:00Z", False, "2026-11-18T16:00:00Z", False),
+    ],
+)
+def test_a_task_that_moves_to_today_is_not_overdue_again(
+    due: str, all_day: bool, moved: str, is_whole_day: bool
+) -> None:
+    row = {"due_at": datetime.fromisoformat(due), "all_day": all_day}
+    now, zone = datetime(2026, 11, 18, 9, tzinfo=UTC), ZoneInfo("Europe/Berlin")
+    assert moved_to(row, date(2026, 11, 18), zone, now) == {
+        "due_at": datetime.fromisoformat(moved),
+        "all_day": is_whole_day,
+    }

@@ -1,7 +1,7 @@
 // @vitest-environment node
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { sampleTask } from "@/testing/sample-task";
-import { groupTasks, isOverdue, movedToToday } from "./group-tasks";
+import { groupTasks, isOverdue } from "./group-tasks";
 
 const due = (due_at: string | null, all_day = false) => sampleTask({ due_at, all_day });
 
@@ -75,25 +75,5 @@ describe("an overdue task", () => {
     expect(isOverdue(due("2026-11-17T23:00:00Z", true), now)).toBe(false);
     expect(isOverdue(due("2026-11-16T23:00:00Z", true), now)).toBe(true);
     expect(isOverdue(due(null), now)).toBe(false);
-  });
-});
-
-describe("an overdue task that moves to today", () => {
-  beforeEach(() => void vi.stubEnv("TZ", "Europe/Berlin"));
-  const now = new Date("2026-11-18T09:00:00Z");
-
-  it("keeps its time while that is ahead, and takes the whole day otherwise", () => {
-    expect(movedToToday(due("2026-11-10T16:30:00Z"), now)).toEqual({
-      due_at: "2026-11-18T16:30:00.000Z",
-      all_day: false,
-    });
-    const wholeDay = { due_at: "2026-11-17T23:00:00.000Z", all_day: true };
-    expect(movedToToday(due("2026-11-10T08:30:00Z"), now)).toEqual(wholeDay);
-    expect(movedToToday(due("2026-11-09T23:00:00Z", true), now)).toEqual(wholeDay);
-  });
-
-  it("keeps its local time over a change of the clocks", () => {
-    const afterTheChange = new Date("2026-10-26T08:00:00Z");
-    expect(movedToToday(due("2026-10-20T15:00:00Z"), afterTheChange).due_at).toBe("2026-10-26T16:00:00.000Z");
   });
 });

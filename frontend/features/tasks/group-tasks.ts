@@ -61,18 +61,6 @@ export function isOverdue(task: Task, now: Date): boolean {
 }
 
 /**
- * Returns the due date of an overdue task that moves to today: at its time, if that is still ahead, otherwise for the
- * whole day.
- */
-export function movedToToday(task: Task, now: Date): Pick<Task, "due_at" | "all_day"> {
-  const due = new Date(task.due_at ?? now);
-  const today = startOfDay(now);
-  today.setHours(due.getHours(), due.getMinutes());
-  if (!task.all_day && today > now) return { due_at: today.toISOString(), all_day: false };
-  return { due_at: startOfDay(now).toISOString(), all_day: true };
-}
-
-/**
  * Returns the groups that have tasks, in the order of the list.
  *
  * @param held completed tasks that stay in their former group while they slide away.

@@ -32,7 +32,8 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=64), Field(patter
 class BulkChanges(BaseModel):
     """The changes to each task. Omitted fields remain unchanged.
 
-    `due_on` moves a task to a day and keeps its time of day; null removes the due date.
+    `due_on` moves a task to a day and keeps its time of day, but for a time that has passed on that day: then
+    it is due on the whole day. Null removes the due date.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -172,7 +173,7 @@ def _changed(
         if "priority" in changes:
             given["priority"] = changes["priority"]
         if "due_on" in changes:
-            given |= _moved(row, changes["due_on"], zone)
+            given |= moved_to(row, changes["due_on"], zone, at)
         removed = set(changes.get("remove_tags", ()))
         kept = [tag for tag in row["tags"] if tag not in removed]
         given["tags"] = list(dict.fromkeys([*kept, *changes.get("add_tags", ())]))
@@ -184,12 +185,14 @@ def _changed(
     return service.updated(user_id, row, given, at)
 
 
-def _moved(row: Row, day: date | None, zone: ZoneInfo) -> Row:
-    """Return the due date of a task on another day."""
+def moved_to(row: Row, day: date | None, zone: ZoneInfo, now: datetime) -> Row:
+    """Return the due date of a task on another day. One that moves to today is not overdue again."""
     if day is None:
         return {"due_at": None, "all_day": False}
     has_time = row["due_at"] is not None and not row["all_day"]
     at = row["due_at"].astimezone(zone).time() if has_time else time()
     # Through UTC, so that a time that the clock skips moves forward.
     due_at = datetime.combine(day, at, zone).astimezone(UTC)
+    if has_time and due_at <= now and day == now.astimezone(zone).date():
+        return moved_to({**row, "all_day": True}, day, zone, now)
     return {"due_at": due_at, "all_day": not has_time}

@@ -28,7 +28,7 @@ export function CalendarSection() {
       {calendar.data && (
         <p className="text-text-2">
           {since
-            ? `The address exists since ${formatDay(new Date(since), new Date())}. A new one replaces it: the old one stops working.`
+            ? `Created ${formatDay(new Date(since), new Date())}. A new address replaces it, and the old one stops working.`
             : "The calendar has no address."}
         </p>
       )}

@@ -289,30 +289,60 @@ describe("changing a task", () => {
   });
 });
 
-describe("moving overdue tasks to today", () => {
-  it("moves each one, and moves all of them back", async () => {
-    vi.stubEnv("TZ", "UTC");
-    const now = new Date("2026-11-18T09:00:00Z");
-    const late = sampleTask({ id: "b", title: "Late", due_at: "2026-11-10T12:00:00Z" });
-    const later = sampleTask({ id: "c", title: "Later", due_at: "2026-11-11T00:00:00Z", all_day: true });
-    const moved = [
-      { due_at: "2026-11-18T12:00:00.000Z", all_day: false },
-      { due_at: "2026-11-18T00:00:00.000Z", all_day: true },
-    ];
-    const done = actions.moveToToday([late, later], now);
-    for (const [index, each] of [late, later].entries()) {
-      const request = await network.next(index);
-      expect([request.method, request.path, request.body]).toEqual([
-        "PATCH",
-        `/api/tasks/${each.id}`,
-        moved[index],
-      ]);
-      request.answer({ status: 200, body: { ...each, ...moved[index] } });
-    }
-    await done;
+describe("changing many tasks", () => {
+  const late = sampleTask({ id: "b", title: "Late", due_at: "2026-11-10T12:00:00Z" });
+  const change = {
+    action: "update",
+    changes: { due_on: "2026-11-18" },
+    done: "Moved",
+    end: "to today",
+  } as const;
+
+  it("is one request and one step to undo", async () => {
+    const moved = [task, late].map((each) => ({ ...each, due_at: "2026-11-18T12:00:00Z" }));
+    const done = actions.changeMany([task, late], change);
+    const request = await network.next(0);
+    expect([request.method, request.path]).toEqual(["POST", "/api/tasks/bulk"]);
+    expect(request.body).toMatchObject({
+      ids: ["a", "b"],
+      action: "update",
+      changes: { due_on: "2026-11-18" },
+    });
+    request.answer({ status: 200, body: { step: "s1", tasks: moved } });
+    expect(await done).toBe(true);
+    expect(openTasks().map(({ due_at }) => due_at)).toEqual(moved.map(({ due_at }) => due_at));
     runLatestToastAction();
-    for (const [index, each] of [late, later].entries()) {
-      expect((await network.next(2 + index)).body).toEqual({ due_at: each.due_at, all_day: each.all_day });
-    }
+    const undo = await network.next(1);
+    expect([undo.path, undo.body]).toEqual(["/api/undo", { step: "s1" }]);
+    undo.answer({
+      status: 200,
+      body: {
+        step: "s1",
+        changes: [
+          { task, task_id: "a" },
+          { task: null, task_id: "b" },
+        ],
+      },
+    });
+    await vi.waitFor(() => expect(openTasks()).toEqual([task]));
+  });
+
+  it("removes deleted tasks from the list", async () => {
+    const done = actions.changeMany([task], { action: "delete", done: "Deleted" });
+    (await network.next(0)).answer({ status: 200, body: { step: "s1", tasks: [task] } });
+    await done;
+    expect(openTasks()).toEqual([]);
+  });
+
+  it("changes nothing when the server refuses it", async () => {
+    const done = actions.changeMany([task], change);
+    (await network.next(0)).answer({ status: 404, body: { detail: "1 of 1 tasks do not exist." } });
+    expect(await done).toBe(false);
+    expect(openTasks()).toEqual([task]);
+  });
+
+  it("leaves out tasks that are not saved yet", async () => {
+    void actions.changeMany([task, { ...late, id: "unsaved:1" }], change);
+    expect((await network.next(0)).body).toMatchObject({ ids: ["a"] });
   });
 });

@@ -8,8 +8,8 @@ import { showToast } from "@/components/ui/toaster";
 import { ApiError, errorMessage } from "@/lib/api/client";
 import { randomKey } from "@/lib/random-key";
 import type { Task } from "@/lib/task";
-import { movedToToday } from "../group-tasks";
 import { applyTaskChange, applyUndone, findCachedTask, tasksKey } from "./task-cache";
+import type { ManyChange } from "./change-many";
 import * as api from "./tasks";
 
 const UNSAVED_PREFIX = "unsaved:";
@@ -249,38 +249,18 @@ export function createTaskActions(queryClient: QueryClient) {
     });
   }
 
-  /** Gives fields the values that they had before a change. */
-  async function putBack(task: Task, fields: api.TaskPatch): Promise<boolean> {
-    return attempt({
-      task,
-      failure: "was not changed back.",
-      run: () => update(task, fields),
-      retry: () => void putBack(task, fields),
-    });
+  /** Changes many tasks with one request, which is one step to undo, and returns whether it succeeded. */
+  async function changeMany(tasks: readonly Task[], change: ManyChange): Promise<boolean> {
+    // Loaded only here: such changes are rare.
+    const many = await import("./change-many");
+    return many.changeMany(
+      queryClient,
+      tasks.filter((task) => !isUnsaved(task)),
+      change,
+    );
   }
 
-  /** Moves overdue tasks to today, and offers to move them back. */
-  async function moveToToday(tasks: readonly Task[], now: Date): Promise<void> {
-    const count = tasks.length === 1 ? "1 task" : `${tasks.length} tasks`;
-    showToast({
-      message: `Moved ${count} to today`,
-      action: {
-        label: "Undo",
-        run: () =>
-          tasks.forEach((task) => void putBack(task, { due_at: task.due_at, all_day: task.all_day })),
-      },
-    });
-    const move = (task: Task) =>
-      attempt({
-        task,
-        failure: "was not moved.",
-        run: () => update(task, movedToToday(task, now)),
-        retry: () => void move(task),
-      });
-    await Promise.all(tasks.map(move));
-  }
-
-  return { add, update, updateUnlessChanged, complete, reopen, remove, restore, undo, putBack, moveToToday };
+  return { add, update, updateUnlessChanged, complete, reopen, remove, restore, undo, changeMany };
 }
 
 /** Returns whether an action failed because its task no longer exists. */

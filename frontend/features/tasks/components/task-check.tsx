@@ -17,17 +17,22 @@ const priorityNames: Record<Priority, string> = {
   low: "Low priority",
 };
 
-type TaskCheckProps = ComponentProps<"button"> & { title: string; priority: Priority; checked: boolean };
+type TaskCheckProps = ComponentProps<"button"> & {
+  title: string;
+  priority: Priority;
+  checked: boolean;
+  isSelected: boolean;
+};
 
 /** The round checkbox of a task; its ring shows the priority. */
-export function TaskCheck({ title, priority, checked, className, ...props }: TaskCheckProps) {
+export function TaskCheck({ title, priority, checked, isSelected, className, ...props }: TaskCheckProps) {
   return (
     <button
       type="button"
       role="checkbox"
       aria-checked={checked}
       aria-label={title}
-      title={priorityNames[priority]}
+      title={priorityNames[priority] + (isSelected ? ", selected" : "")}
       className={classNames("group/check -m-2 shrink-0 rounded-full p-2 outline-offset-[-4px]", className)}
       {...props}
     >

@@ -105,6 +105,61 @@ describe("the list of tasks", () => {
     expect(check("Pay rent")).toHaveFocus();
   });
 
+  it("selects rows with x, Shift and the arrow keys, and completes them in one step", async () => {
+    const changeMany = vi.spyOn(actions, "changeMany").mockResolvedValue(true);
+    const user = userEvent.setup();
+    render(show([milk, rent, plants]));
+    await user.tab();
+    await user.keyboard("x");
+    expect(check("Buy milk")).toHaveAccessibleDescription("High priority, selected");
+    await user.keyboard("{Shift>}{ArrowDown}{/Shift}");
+    expect(check("Pay rent")).toHaveFocus();
+    const bar = await screen.findByRole("toolbar", { name: "2 selected" });
+    await user.click(within(bar).getByRole("button", { name: "Complete" }));
+    expect(changeMany).toHaveBeenCalledWith([milk, rent], { action: "complete", done: "Completed" });
+    expect(screen.queryByRole("toolbar")).toBeNull();
+    expect(check("Pay rent")).toHaveFocus();
+  });
+
+  it("selects rows with Ctrl and Shift clicks, which do not open them, and Escape clears them", async () => {
+    const user = userEvent.setup();
+    render(show([milk, rent, plants]));
+    await user.keyboard("{Control>}");
+    await user.click(screen.getByRole("button", { name: "Edit Buy milk" }));
+    await user.keyboard("{/Control}{Shift>}");
+    await user.click(screen.getByRole("button", { name: "Edit Water plants" }));
+    await user.keyboard("{/Shift}");
+    expect(await screen.findByRole("toolbar", { name: "3 selected" })).toBeVisible();
+    await user.keyboard("{Control>}");
+    await user.click(check("Pay rent"));
+    await user.keyboard("{/Control}");
+    expect(screen.getByRole("toolbar", { name: "2 selected" })).toBeVisible();
+    expect(onEdit).not.toHaveBeenCalled();
+    await user.keyboard("{Escape}");
+    expect(screen.queryByRole("toolbar")).toBeNull();
+  });
+
+  it("moves, tags and deletes the selected tasks", async () => {
+    const changeMany = vi.spyOn(actions, "changeMany").mockResolvedValue(false);
+    const user = userEvent.setup();
+    render(show([milk, rent]));
+    await user.tab();
+    await user.keyboard("{Shift>}{ArrowDown}{/Shift}");
+    const bar = within(await screen.findByRole("toolbar", { name: "2 selected" }));
+    await user.click(bar.getByRole("button", { name: "Move" }));
+    await user.click(bar.getByRole("button", { name: "Tomorrow" }));
+    await user.click(bar.getByRole("button", { name: "Tag" }));
+    await user.type(bar.getByRole("textbox", { name: "Tag" }), "#home{Enter}");
+    await user.click(bar.getByRole("button", { name: "Remove" }));
+    await user.click(bar.getByRole("button", { name: "Delete" }));
+    expect(changeMany.mock.calls.map(([tasks, { action, changes }]) => [tasks, action, changes])).toEqual([
+      [[milk, rent], "update", { due_on: "2026-11-19" }],
+      [[milk, rent], "update", { add_tags: ["home"] }],
+      [[milk, rent], "update", { remove_tags: ["home"] }],
+      [[milk, rent], "delete", undefined],
+    ]);
+  });
+
   it("reopens a completed task", async () => {
     const reopen = vi.spyOn(actions, "reopen").mockResolvedValue(true);
     const done: Task = { ...milk, status: "completed", completed_at: now.toISOString() };
@@ -114,7 +169,7 @@ describe("the list of tasks", () => {
   });
 
   it("folds all but five overdue tasks, and moves all of them to today", async () => {
-    const moveToToday = vi.spyOn(actions, "moveToToday").mockResolvedValue();
+    const changeMany = vi.spyOn(actions, "changeMany").mockResolvedValue(true);
     const overdue = Array.from({ length: 7 }, (_, index) =>
       sampleTask({ title: `Late ${index}`, due_at: `2026-11-1${index}T12:00:00Z` }),
     );
@@ -126,7 +181,12 @@ describe("the list of tasks", () => {
     expect(within(list).getAllByRole("checkbox")).toHaveLength(7);
     expect(within(list).getByText("2 days ago 12:00")).toBeVisible();
     await userEvent.click(screen.getByRole("button", { name: "Move all to today" }));
-    expect(moveToToday).toHaveBeenCalledWith(overdue, now);
+    expect(changeMany).toHaveBeenCalledWith(overdue, {
+      action: "update",
+      changes: { due_on: "2026-11-18" },
+      done: "Moved",
+      end: "to today",
+    });
   });
 
   it("keeps tasks that were completed before today, folded", async () => {

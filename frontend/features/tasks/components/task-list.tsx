@@ -17,14 +17,17 @@ import {
 } from "react";
 import { flushSync } from "react-dom";
 import { later } from "@/components/ui/later";
+import { toDateInput } from "@/lib/calendar";
 import type { Task } from "@/lib/task";
 import { type GroupKey, isDoneGroup, isOverdue } from "../group-tasks";
 import { itemsOf, type ListSection, type ListWindow, sectionsOf } from "../list-items";
 import { groupsOf, type View } from "../views";
+import { useSelection } from "../use-selection";
 import type { TaskActions } from "../api/task-actions";
 import { TaskRow } from "./task-row";
 import { dateTextIn, TaskSection } from "./task-section";
 
+const SelectionBar = later(() => import("./selection-bar").then((module) => module.SelectionBar));
 const LongList = later(() => import("./long-list").then((module) => module.LongList));
 
 /** A list with more items renders only what is visible. */
@@ -102,9 +105,9 @@ export function TaskList(props: TaskListProps) {
     const neighbour = rows[at + 1] ?? rows[at - 1];
     if (neighbour) focusTask(neighbour.task.id);
   };
-  const latest = useRef({ focusTask, focusNeighbour });
+  const latest = useRef({ focusTask, focusNeighbour, tabStop: shownTabStop });
   useEffect(() => {
-    latest.current = { focusTask, focusNeighbour };
+    latest.current = { focusTask, focusNeighbour, tabStop: shownTabStop };
   });
   useImperativeHandle(focusRef, () => (id) => latest.current.focusTask(id), []);
 
@@ -125,16 +128,27 @@ export function TaskList(props: TaskListProps) {
     [actions],
   );
 
+  const rowIds = useMemo(() => rows.map(({ task }) => task.id), [rows]);
+  const { selected, onKey, onClick, clear } = useSelection(rowIds, focusTask);
+  const selectedTasks = rows.filter(({ task }) => selected.includes(task.id)).map(({ task }) => task);
+
   /** Moves the focus over the rows of all groups with the arrow keys, Home and End. */
   const moveBetweenRows = (event: KeyboardEvent) => {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
     const id = rowOf(event.target as Element)?.dataset.taskId;
+    if (!id || onKey(event, id)) return;
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
     const at = rows.findIndex(({ task }) => task.id === id);
     const target = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
     if (target === undefined || at < 0) return;
     event.preventDefault();
     const row = rows[target];
     if (row) focusTask(row.task.id);
+  };
+
+  const leaveSelection = () => {
+    // The bar disappears with the focus: it returns to the list.
+    flushSync(clear);
+    latest.current.focusTask(latest.current.tabStop ?? "");
   };
 
   // The focus has already moved: the new tab stop can wait for an idle moment.
@@ -156,7 +170,14 @@ export function TaskList(props: TaskListProps) {
         }
         measure={measure}
         onUnfold={(unfold) => setUnfolded(new Set(unfolded).add(unfold))}
-        onMoveToToday={(tasks) => void actions.moveToToday(tasks, now)}
+        onMoveToToday={(tasks) =>
+          void actions.changeMany(tasks, {
+            action: "update",
+            changes: { due_on: toDateInput(now) },
+            done: "Moved",
+            end: "to today",
+          })
+        }
       >
         {section.rows.map(({ item: { task, place }, index, gap }) => (
           <TaskRow
@@ -173,6 +194,7 @@ export function TaskList(props: TaskListProps) {
             isTabStop={task.id === shownTabStop}
             isLeaving={task.status === "completed" && !isDoneGroup(key)}
             isHighlighted={task.id === highlightedId}
+            isSelected={selected.includes(task.id)}
             onToggle={toggle}
             onEdit={onEdit}
             onDelete={remove}
@@ -185,7 +207,12 @@ export function TaskList(props: TaskListProps) {
     sectionsOf(items, window).map((section) => renderSection(section, measure));
 
   return (
-    <div ref={listRef} onKeyDown={moveBetweenRows} onFocus={rememberTabStop}>
+    <div
+      ref={listRef}
+      onKeyDown={moveBetweenRows}
+      onFocus={rememberTabStop}
+      onClickCapture={(event) => onClick(event, rowOf(event.target as Element)?.dataset.taskId)}
+    >
       {isEmpty && !mayChange && empty}
       {isLong ? (
         <LongList items={items} kept={indexById.get(shownTabStop ?? "") ?? -1} scrollRef={scrollRef}>
@@ -196,6 +223,9 @@ export function TaskList(props: TaskListProps) {
       )}
       {view.name === "done" && hasMoreCompleted && (
         <EndOfPage key={completedTasks.length} onReach={onReachEnd} />
+      )}
+      {selectedTasks.length > 0 && (
+        <SelectionBar tasks={selectedTasks} now={now} actions={actions} onClear={leaveSelection} />
       )}
     </div>
   );

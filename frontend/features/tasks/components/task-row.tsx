@@ -26,6 +26,8 @@ type TaskRowProps = TaskRowHandlers & {
   isTabStop: boolean;
   isLeaving: boolean;
   isHighlighted: boolean;
+  /** Whether the row is one of those that are changed together. */
+  isSelected: boolean;
   /** The index in the list, the place in its group, and the space of rows in front that are not rendered. */
   index: number;
   place: number;
@@ -42,6 +44,7 @@ export const TaskRow = memo(function TaskRow({
   isTabStop,
   isLeaving,
   isHighlighted,
+  isSelected,
   index,
   place,
   of,
@@ -70,7 +73,7 @@ export const TaskRow = memo(function TaskRow({
         className={classNames(
           "group/row relative flex min-h-11 items-start gap-3 overflow-hidden rounded-lg px-3 py-[11px] transition-colors",
           "hover:bg-surface-2 has-focus-visible:bg-surface-2",
-          isHighlighted && "bg-accent-soft!",
+          (isHighlighted || isSelected) && "bg-accent-soft!",
         )}
       >
         <TaskCheck
@@ -78,6 +81,7 @@ export const TaskRow = memo(function TaskRow({
           priority={task.priority}
           checked={done}
           disabled={unsaved}
+          isSelected={isSelected}
           tabIndex={isTabStop ? 0 : -1}
           className="relative z-1 -my-[7px]"
           onClick={() => onToggle(task, group)}

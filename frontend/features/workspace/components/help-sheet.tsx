@@ -11,6 +11,8 @@ const shortcuts = [
   { keys: ["Home", "End"], action: "First and last task" },
   { keys: ["Space"], action: "Complete or reopen the task" },
   { keys: ["Enter"], action: "Edit the task" },
+  { keys: ["x"], action: "Select the task" },
+  { keys: ["Shift", "↓"], action: "Select several tasks" },
   { keys: ["Tab"], action: "Move to the task's actions" },
   { keys: ["Ctrl", "Z"], action: "Undo the last action" },
   { keys: ["Ctrl", "Enter"], action: "Save and close the task" },
