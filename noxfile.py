@@ -113,7 +113,7 @@ def api_types(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def reference(session: nox.Session) -> None:
-    """Generate docs/reference from the tasks, the checks and the OpenAPI document."""
+    """Generate docs/reference, and record what the chart renders in deploy/helm/renderings."""
     install(session, "test")
     generate_reference(session)
 
@@ -294,9 +294,11 @@ def generate_api_types(session: nox.Session, *options: str) -> None:
 
 
 def generate_reference(session: nox.Session, *options: str) -> None:
-    """Write the reference pages, or check with --check that they are up to date."""
+    """Write the reference pages and renderings, or check with --check that the pages are up to date."""
     path = os.pathsep.join((".", "backend/src"))
     session.run("python", "docs/reference/generate.py", *options, env={"PYTHONPATH": path})
+    if "--check" not in options:  # the test of the chart compares it
+        session.run("python", "deploy/helm/record.py", env={"PYTHONPATH": "."})
 
 
 def install(session: nox.Session, group: str) -> None:

@@ -277,8 +277,8 @@ class Rules(Model):
     """Compilers, package managers, shells and clients that no runtime image may contain."""
     tools_image: Reference
     """The image with the tools of every build."""
-    build_steps: tuple[str, ...]
-    """The instructions of the Dockerfiles whose effect no image shows."""
+    build_steps: Mapping[str, tuple[str, ...]]
+    """The instructions of a service's Dockerfiles whose effect no image shows."""
     nginx: tuple[str, ...]
     """The directives of a static frontend's web server, each after its file and the blocks it is in."""
     times: Times

@@ -42,6 +42,7 @@ class Building(Observation):
     """What builds a service, production's and development's image."""
 
     steps: tuple[str, ...] = ()  # the instructions that the images do not show
+    written: tuple[str, ...] = ()  # all instructions of its Dockerfiles
     images: tuple[str, ...] = ()  # from which it is built
     deviations: tuple[str, ...] = ()  # of a build without arguments
 
@@ -310,7 +311,23 @@ class Charts(Observation):
 
     every: tuple[Chart, ...] = ()
     absent: str = ""
-    options: Chart | None = None  # the objects that only options render, with all of them
+
+
+@dataclass(frozen=True)
+class Renderings(Observation):
+    """The chart's objects with each set of values of its folder `ci`, by the set's name."""
+
+    observed: Mapping[str, Document] = field(default_factory=dict)
+    recorded: Mapping[str, Document] = field(default_factory=dict)
+    absent: str = ""
+
+
+@dataclass(frozen=True)
+class Refusals(Observation):
+    """What Helm has to say of values that the chart refuses, and its error."""
+
+    every: Sequence[tuple[Sequence[str], str]] = ()
+    absent: str = ""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from automation.verify.gather import (
     pair,
     released,
     reloading,
+    renderings,
     sandbox,
     sources,
 )
@@ -194,6 +195,10 @@ class Verifier:
                 gathered.append(("", await composition.read(docker, backend)))
             if facts.Charts in self._needs:
                 gathered.append(("", await charts.read(self._settings, profile)))
+            if facts.Renderings in self._needs:
+                gathered.append(("", await renderings.read(self._settings, profile)))
+            if facts.Refusals in self._needs:
+                gathered.append(("", await renderings.read_refusals(self._settings, profile)))
             running.detail = "Dockerfiles, contexts, Compose, the chart"
         return gathered
 

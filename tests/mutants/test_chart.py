@@ -6,14 +6,15 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from jsonschema_rs import ValidationError, validator_for
 
 from automation import settings
 from automation.contract import profiles
@@ -21,11 +22,12 @@ from automation.contract.contract import Contract
 from automation.kubernetes import release
 from automation.kubernetes.target import RELEASE, kubernetes
 from automation.kubernetes.target import chart as folder_of
-from automation.verify.check import Outcome, registered
+from automation.verify.check import Check, Outcome, registered
 from automation.verify.checks import chart as checks
 from automation.verify.checks.chart_model import required
-from automation.verify.facts import Chart, Charts
-from automation.verify.gather import charts
+from automation.verify.facts import Chart, Charts, Refusals, Renderings
+from automation.verify.gather import charts, renderings
+from automation.verify.gather.renderings import DEFAULT
 from tests.mutants.edits import Document, edits
 
 PROFILE = profiles.load("cluster")
@@ -44,7 +46,10 @@ CONDITIONS = (
     "gt (int .Values.backend.replicaCount) 1",
 )
 """What is true in some releases only."""
-[OPTIONS] = (check for check in registered() if check.name == "chart-options")
+OPTIONS, REFUSALS = (
+    next(check for check in registered() if check.name == name)
+    for name in ("chart-options", "chart-refusals")
+)
 
 
 @pytest.fixture(scope="module")
@@ -72,21 +77,37 @@ def test_every_edit_of_a_rendered_object_fails_a_check(rendered: tuple[Chart, ..
         found = {str(edit): failed(wanted, edit.apply(chart.objects)) for edit in edits(chart.objects)}
         assert [edit for edit, checks in found.items() if not checks] == []
         names |= set().union(*found.values())
-    assert names == {check.name for check in registered() if check.name.startswith("chart-")} - {OPTIONS.name}
+    assert names == {check.name for check in registered() if check.name.startswith("chart-")} - {
+        OPTIONS.name,
+        REFUSALS.name,
+    }
 
 
-def test_every_edit_of_what_options_render_fails_their_check(read: Charts) -> None:
-    assert read.options is not None
-    objects, scripts = read.options.objects, read.options.scripts
-    assert passes_options(objects, scripts)
-    found = (str(edit) for edit in edits(objects) if passes_options(edit.apply(objects), scripts))
-    assert [*found] == []
+def test_an_edit_of_what_a_set_of_values_renders_fails_the_check_of_options() -> None:
+    recorded = renderings.recorded()
+    for name, objects in recorded.items():
+        place = min(objects)
+        for edited in ({**objects, place: {}}, {**objects, "Job more": objects[place]}, {}):
+            observed = {**recorded, name: edited}
+            fact = Renderings(observed=observed, recorded=recorded)
+            assert outcome(OPTIONS, fact) is Outcome.FAILED, name
 
 
-def passes_options(objects: Document, scripts: Mapping[str, str]) -> bool:
-    """Return whether the check of the options passes."""
-    chart = Chart(charts.OTHER_RELEASE, development=False, database=True, scripts=scripts, objects=objects)
-    return OPTIONS.evaluate(CONTRACT, {Charts: Charts(options=chart)}).outcome is Outcome.PASSED
+def outcome(judge: Check, fact: Renderings | Refusals) -> Outcome:
+    """Return what a check says of a fact."""
+    return judge.evaluate(CONTRACT, {type(fact): fact}).outcome
+
+
+def test_the_chart_renders_what_is_recorded_and_refuses_the_recorded_values() -> None:
+    current = settings.load({"PATH": str(Path(HELM).parent)})
+    assert outcome(OPTIONS, asyncio.run(renderings.read(current, PROFILE))) is Outcome.PASSED
+    refusals = asyncio.run(renderings.read_refusals(current, PROFILE))
+    assert outcome(REFUSALS, refusals) is Outcome.PASSED
+    for number, (lines, error) in enumerate(refusals.every):
+        for line in lines:
+            one = [*refusals.every]
+            one[number] = (lines, error.replace(line, ""))
+            assert outcome(REFUSALS, replace(refusals, every=one)) is Outcome.FAILED, line
 
 
 def of_values() -> Iterator[tuple[str, str, str]]:
@@ -110,45 +131,117 @@ def of_templates() -> Iterator[tuple[str, str, str]]:
                 yield f"{file.name}: {line.strip()}", f"templates/{file.name}", text
 
 
+def of_checks() -> Iterator[tuple[str, str, str]]:
+    """Yield the removal of each check of values that contradict each other."""
+    text = (CHART / "templates" / "checks.yaml").read_text(encoding="utf-8")
+    for call in re.findall(r"^\{\{- fail .*$", text, re.MULTILINE):
+        yield f"checks.yaml {call}", "templates/checks.yaml", text.replace(call, "")
+
+
 @pytest.mark.parametrize("every", [of_values, of_templates])
-def test_every_edit_of_the_chart_is_refused_or_fails_a_check(
-    every: Any, rendered: tuple[Chart, ...], tmp_path: Path
-) -> None:
-    copies = [Path(shutil.copytree(CHART, tmp_path / str(number))) for number in range(_COPIES)]
-    work = [*every()]
-    parts = [work[number::_COPIES] for number in range(_COPIES)]
+def test_every_edit_of_the_chart_is_refused_or_fails_a_check(every: Any, tmp_path: Path) -> None:
+    recorded = renderings.recorded()
+
+    def survives(copy: Path) -> bool:
+        sets = (DEFAULT, *sorted(recorded.keys() - {DEFAULT}))
+        return all(rendered_by(copy, name) == recorded[name] for name in sets)
+
+    assert unexplained(every(), survives, tmp_path) == []
+
+
+def test_every_removal_of_a_rule_of_the_schema_fails_a_check() -> None:
+    # As Helm validates, but without a process for each of some thousand validations.
+    schema, defaults = (
+        yaml.safe_load((CHART / file).read_text(encoding="utf-8"))
+        for file in ("values.schema.json", "values.yaml")
+    )
+    values = [merged(defaults, one["values"]) for one in required_refusals() if "about" in one]
+    required = [*errors(schema, values)]
+    removals = (edit for edit in edits(schema) if str(edit).startswith("remove"))
+    survivors = [str(edit) for edit in removals if [*errors(edit.apply(schema), values)] == required]
+    assert [one for one in survivors if not is_explained(f"schema {one}")] == []
+
+
+def errors(schema: Document, values: Sequence[Document]) -> Iterator[set[tuple[str, str]]]:
+    """Yield what a schema says of each values; nothing if the schema itself is wrong."""
+    try:
+        validator = validator_for(schema)
+    except ValidationError:
+        return
+    for one in values:
+        yield {(error.message, str(error.instance_path)) for error in validator.iter_errors(one)}
+
+
+def merged(defaults: Document, values: Document) -> Document:
+    """Return the values as Helm combines them: null removes a default."""
+    found = dict(defaults)
+    for key, value in values.items():
+        if isinstance(value, dict) and isinstance(found.get(key), dict):
+            value = merged(found[key], value)
+        found[key] = value
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def required_refusals() -> list[Document]:
+    """Return the recorded values that the chart refuses."""
+    found: list[Document] = yaml.safe_load(renderings.REFUSED.read_text(encoding="utf-8"))
+    return found
+
+
+def test_every_removal_of_a_check_of_the_values_fails_a_check(tmp_path: Path) -> None:
+    required = [one for one in required_refusals() if "about" not in one]
+
+    def survives(copy: Path) -> bool:
+        found = (
+            template(RELEASE, copy, "--values", "-", given=json.dumps(one["values"])) for one in required
+        )
+        return all(one["error"][0] in done.stderr for one, done in zip(required, found, strict=True))
+
+    assert unexplained(of_checks(), survives, tmp_path) == []
+
+
+def unexplained(
+    edited: Iterable[tuple[str, str, str]], survives: Callable[[Path], bool], place: Path
+) -> list[str]:
+    """Return the names of the edits that survive, without those whose reason is known."""
+    work = [*edited]
+
+    def of(number: int) -> list[str]:
+        with renderings.reporting(CHART) as report:
+            copy = Path(shutil.copytree(report, place / str(number)))
+        return [one[0] for one in work[number::_COPIES] if with_edit(copy, one, survives)]
+
     with ThreadPoolExecutor(_COPIES) as pool:
-        found = pool.map(partial(survivors_of, rendered[0]), copies, parts)
-    unexplained = [
-        name
-        for part in found
-        for name in part
-        if not any(re.fullmatch(pattern, name) for pattern in SURVIVORS)
-    ]
-    assert unexplained == []
+        found = [name for part in pool.map(of, range(_COPIES)) for name in part]
+    return [name for name in found if not is_explained(name)]
 
 
-def survivors_of(chart: Chart, copy: Path, part: list[tuple[str, str, str]]) -> list[str]:
-    """Return the edits that are neither refused by Helm nor fail a check."""
-    survivors, wanted = [], required(CONTRACT, chart)
-    for name, place, text in part:
-        file = copy / place
-        before = file.read_text(encoding="utf-8") if file.exists() else ""
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-        plain = objects_of(RELEASE, copy, charts.values(copy, development=False, database=True))
-        if plain is not None and not failed(wanted, plain):
-            objects = objects_of(charts.OTHER_RELEASE, copy, charts.everything(copy))
-            if objects is not None and passes_options(objects, chart.scripts):
-                survivors.append(name)
-        file.write_text(before, encoding="utf-8")
-    return survivors
+def is_explained(name: str) -> bool:
+    """Return whether it is known why an edit survives."""
+    return any(re.fullmatch(pattern, name) for pattern in SURVIVORS)
 
 
-def objects_of(release_name: str, folder: Path, words: Sequence[str]) -> Document | None:
-    """Return what Helm renders, None if it or the cluster refuses it."""
-    command = [HELM, "template", release_name, str(folder), *words]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+def with_edit(copy: Path, edit: tuple[str, str, str], survives: Callable[[Path], bool]) -> bool:
+    """Return whether an edit of a copy survives."""
+    _, place, text = edit
+    file = copy / place
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    survived = survives(copy)
+    file.write_text(before, encoding="utf-8")
+    return survived
+
+
+def template(*words: str | Path, given: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `helm template`."""
+    command = [HELM, "template", *map(str, words)]
+    return subprocess.run(command, input=given, capture_output=True, encoding="utf-8", check=False)
+
+
+def rendered_by(folder: Path, name: str) -> Document | None:
+    """Return what Helm renders with a set of values, None if it or the cluster refuses it."""
+    done = template(*renderings.arguments(folder, name)[1:])
     try:
         return None if done.returncode else charts.named(release.documents(done.stdout))
     except (yaml.YAMLError, KeyError, TypeError):

@@ -155,7 +155,9 @@ def build_steps(contract: Contract, building: Building) -> Finding:
     """The build's commands, variables and base images are those that the rules list."""
     rules, service = contract.rules, contract.service
     images = {rules.tools_image, service.base, contract.profile.frontend.build_base}
-    problems = [f"unknown: {step}" for step in building.steps if step not in rules.build_steps]
+    required = rules.build_steps.get(contract.name, ())
+    problems = [f"unknown: {step}" for step in building.steps if step not in required]
+    problems += [f"missing: {step}" for step in required if step not in building.written]
     problems += [f"built from {image}" for image in building.images if image not in images]
     return no_problem(problems, most=3)
 

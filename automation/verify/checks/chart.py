@@ -9,10 +9,9 @@ from functools import partial
 
 from automation.contract.comparison import Difference, differences
 from automation.contract.contract import Contract
-from automation.verify.check import STATIC, Check, Comparison, Finding, check, no_problem, register
-from automation.verify.checks.chart_changes import ABSENT, changed
-from automation.verify.checks.chart_model import optional, required
-from automation.verify.facts import Charts, Document
+from automation.verify.check import STATIC, Check, Finding, check, no_problem, register
+from automation.verify.checks.chart_model import required
+from automation.verify.facts import Charts, Document, Refusals, Renderings
 
 _ROWS: tuple[tuple[str, str, str], ...] = (
     ("chart-probes", "The pods have the contract's probes.", r"(Deployment|StatefulSet) .*Probe(\..*)?"),
@@ -76,16 +75,26 @@ def _judge(check: str, contract: Contract, charts: Charts) -> Finding:
     )
 
 
-@check(STATIC, per_service=False, remedy=_REMEDY)
-def chart_options(contract: Contract, charts: Charts) -> Comparison:
-    """Each value of the chart changes what it is meant to change, and nothing else, in any release."""
-    chart = charts.options
-    if chart is None:
-        return {"options": "rendered"}, {}
-    found = differences(optional(contract, chart), chart.objects)
-    return changed(contract, chart), {
-        one.path: ABSENT if one.observed is None else one.observed for one in found
-    }
+@check(
+    STATIC,
+    per_service=False,
+    remedy="correct the chart; if the change is right, record it: nox -s reference, and read the difference",
+)
+def chart_options(renderings: Renderings) -> Finding:
+    """Every set of values renders the recorded objects and notes, in any release."""
+    return no_problem(
+        f"({name}) {difference}"
+        for name in dict.fromkeys((*renderings.recorded, *renderings.observed))
+        for difference in differences(renderings.recorded.get(name), renderings.observed.get(name))
+    )
+
+
+@check(STATIC, per_service=False, remedy="correct the chart's schema or templates/checks.yaml")
+def chart_refusals(refusals: Refusals) -> Finding:
+    """The chart refuses values that are wrong, unknown or contradict each other, and says why."""
+    return no_problem(
+        f"not refused: {line}" for required, error in refusals.every for line in required if line not in error
+    )
 
 
 for _name, _summary, _ in _ROWS:

@@ -27,13 +27,6 @@ def required(contract: Contract, chart: Chart) -> Document:
     return _Model(contract, rules, chart).objects() if rules else {}
 
 
-def optional(contract: Contract, chart: Chart) -> Document:
-    """Return the objects that the contract requires of the values in the chart's ci/everything.yaml."""
-    rules = contract.profile.kubernetes
-    model = rules and _Model(contract, rules, chart)
-    return {**model.objects(), **model.options()} if model else {}
-
-
 class _Model:
     def __init__(self, contract: Contract, rules: Kubernetes, chart: Chart) -> None:
         self._contract, self._rules, self._chart = contract, rules, chart
@@ -83,41 +76,6 @@ class _Model:
                 "postgresql", _DATABASE, "postgresql", self._selectors["backend"], migrations
             )
         return made
-
-    def options(self) -> Document:
-        """Return the autoscalers, and both ways to the frontend at a host."""
-        frontend, host = self._rules.frontend, "todo.example.com"
-        service = frontend.service
-        backend = {"service": {"name": service, "port": {"name": "http"}}}
-        paths = [{"path": "/", "pathType": "Prefix", "backend": backend}]
-        tls = [{"hosts": [host], "secretName": "todo-tls"}]
-        rules = [{"host": host, "http": {"paths": paths}}]
-        ingress = {"ingressClassName": "nginx", "tls": tls, "rules": rules}
-        target = [{"backendRefs": [{"name": service, "port": frontend.service_port}]}]
-        route = {"parentRefs": [{"name": "gateway"}], "hostnames": [host], "rules": target}
-        made: Document = {
-            f"Ingress {self._name}": self._optional("networking.k8s.io/v1", "frontend", ingress),
-            f"HTTPRoute {self._name}": self._optional("gateway.networking.k8s.io/v1", "frontend", route),
-        }
-        processor = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}
-        average = {"type": "AverageValue", "averageValue": "50"}
-        requests = {
-            "type": "Pods",
-            "pods": {"metric": {"name": "http_requests_in_flight"}, "target": average},
-        }
-        for component, workload in self._workloads.items():
-            found = {"apiVersion": "apps/v1", "kind": "Deployment", "name": workload.name}
-            metrics = [{"type": "Resource", "resource": processor}, *([requests] * (component == "backend"))]
-            spec = {"scaleTargetRef": found, "minReplicas": 2, "maxReplicas": 6, "metrics": metrics}
-            name = f"{self._name}-{component}"
-            made[f"HorizontalPodAutoscaler {name}"] = self._optional("autoscaling/v2", component, spec, name)
-        budget = {"maxUnavailable": "25%", "selector": {"matchLabels": self._selectors["backend"]}}
-        name = f"{self._name}-backend"
-        made[f"PodDisruptionBudget {name}"] = self._optional("policy/v1", "backend", budget, name)
-        return made
-
-    def _optional(self, version: str, component: str, spec: Document, name: str = "") -> Document:
-        return {**self._head(version, name or self._name, component), "spec": spec}
 
     def _labels(self, component: str) -> Document:
         return {

@@ -12,13 +12,8 @@ from automation.kubernetes.target import RELEASE, chart, kubernetes
 from automation.settings import Settings
 from automation.verify.facts import Chart, Charts, Document
 
-OTHER_RELEASE = "shop"
-"""The name of the release with every option: nothing may depend on the name."""
 COMBINATIONS = ((False, True), (True, True), (False, False))
 """Whether with the values for development, and with the database in the cluster."""
-
-
-_EVERYTHING = "ci/everything.yaml"
 
 
 async def read(settings: Settings, profile: Profile) -> Charts:
@@ -28,11 +23,8 @@ async def read(settings: Settings, profile: Profile) -> Charts:
     try:
         helm = Helm(commands.find("helm", settings), release=RELEASE)
         folder = chart(settings, kubernetes(profile))
-        *every, options = await asyncio.gather(
-            *(_read(helm, folder, RELEASE, values(folder, *chosen), *chosen) for chosen in COMBINATIONS),
-            _read(helm, folder, OTHER_RELEASE, everything(folder), development=False, database=True),
-        )
-        return Charts(every=tuple(every), options=options)
+        every = (_read(helm, folder, values(folder, *chosen), *chosen) for chosen in COMBINATIONS)
+        return Charts(every=tuple(await asyncio.gather(*every)))
     except commands.ClusterUnavailableError as error:
         return Charts(absent=error.what)
     except ClusterError as error:
@@ -45,17 +37,10 @@ def values(folder: Path, development: bool, database: bool) -> tuple[str, ...]:
     return ("--include-crds", *made, *(() if database else ("--set", "postgresql.enabled=false")))
 
 
-def everything(folder: Path) -> tuple[str, ...]:
-    """Return the arguments that turn on every option, for an upgrade in another namespace."""
-    return ("--include-crds", "--is-upgrade", "--namespace=shop", "--values", str(folder / _EVERYTHING))
-
-
-async def _read(
-    helm: Helm, folder: Path, name: str, words: Iterable[str], development: bool, database: bool
-) -> Chart:
-    text = await helm.run("template", name, str(folder), *words)
+async def _read(helm: Helm, folder: Path, words: Iterable[str], development: bool, database: bool) -> Chart:
+    text = await helm.run("template", RELEASE, str(folder), *words)
     scripts = {file.stem: file.read_text(encoding="utf-8") for file in (folder / "tests").glob("*.py")}
-    return Chart(name, development, database, scripts, named(release.documents(text)))
+    return Chart(RELEASE, development, database, scripts, named(release.documents(text)))
 
 
 def named(objects: Iterable[Mapping[str, Any]]) -> Document:

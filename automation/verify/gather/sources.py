@@ -38,6 +38,7 @@ def source(root: Path, plan: Plan) -> Source:
 def building(builds: Iterable[tuple[Plan, Dockerfile]]) -> Building:
     """Return what builds of a service's images, from these files, do that the images do not show."""
     steps: list[str] = []
+    lines: list[str] = []
     images: list[str] = []
     deviations: list[str] = []
     for plan, written in builds:
@@ -46,6 +47,7 @@ def building(builds: Iterable[tuple[Plan, Dockerfile]]) -> Building:
         arguments = {name: originals.get(value, value) for name, value in plan.arguments.items()}
         made = written.resolve(target=plan.target, arguments=arguments)
         shown = made.lineage(made.target)
+        lines += (_line(step) for stage in written.stages for step in stage.instructions)
         steps += [
             _line(step)
             for stage in made.stages
@@ -58,7 +60,7 @@ def building(builds: Iterable[tuple[Plan, Dockerfile]]) -> Building:
         ]
         if plan.profile == DEFAULT_PROFILE:
             deviations += map(str, differences(_arguments(made), _arguments(written.resolve())))
-    return Building(tuple(steps), tuple(dict.fromkeys(images)), tuple(deviations))
+    return Building(tuple(steps), tuple(lines), tuple(dict.fromkeys(images)), tuple(deviations))
 
 
 def _line(step: Instruction) -> str:

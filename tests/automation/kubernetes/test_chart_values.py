@@ -23,54 +23,6 @@ from tests.automation.kubernetes.chart import (
 
 
 @pytest.mark.parametrize(
-    ("setting", "named"),
-    [
-        ("frontend.replicaCnt=2", "replicaCnt"),
-        ("backend.probes.liveness.periodSecond=2", "periodSecond"),
-        ("frontend.image.pullPolicy=Sometimes", "pullPolicy"),
-        ("frontend.service.nodePort=80", "nodePort"),
-        ("backend.replicaCount=-1", "replicaCount"),
-        ("postgres.enabled=true", "postgres"),
-        ("config.LOG_LEVEL=loud", "LOG_LEVEL"),
-        ("backend.resources.limits.memory=much", "memory"),
-        ("namespace=shop", "namespace.*helm install --namespace"),
-        ("frontend.service.targetPort=8080", "targetPort"),
-        ("frontend.image.digest=latest", "digest"),
-        ("hpa.enabled=true", "hpa.*frontend.autoscaling"),
-        ("replicas=2", "replicas.*frontend.replicaCount"),
-        ("existingSecret=mine", "existingSecret.*secret.name"),
-        ("backend.existingSecret=mine", "existingSecret.*secret.name"),
-        ("postgresql.existingSecret=mine", "existingSecret.*secret.name"),
-        ("postgresql.auth.existingSecret=mine", "auth.*secret.name"),
-        ("secret.existingSecret=mine", "existingSecret.*name"),
-        ("ingress.hosts[0].host=shop.example", "hosts.*ingress.host"),
-        ("ingress.hostname=shop.example", "hostname.*ingress.host"),
-        ("ingress.tls[0].secretName=shop", "tls.*ingress.tlsSecretName"),
-        ("ingress.ingressClassName=nginx", "ingressClassName.*ingress.className"),
-        ("frontend.image.registry=a.example", "registry.*first part of repository"),
-        ("backend.resourcesPreset=small", "resourcesPreset.*requests and limits"),
-        ("backend.autoscaling.enabled=true,backend.autoscaling.minReplicas=9", "minReplicas: 9 is more than"),
-        ("backend.resources.requests.cpu=0.6", "requests.cpu: 0.6 is more than the limit, 500m"),
-        ("backend.resources.requests.memory=1Gi", "requests.memory: 1Gi is more than the limit, 512Mi"),
-        ("shutdown.drainSeconds=45", "drainSeconds: 45 leaves no time"),
-        ("postgresql.resources.requests.memory=1Gi", "postgresql.*: 1Gi is more than the limit, 256Mi"),
-        (
-            "backend.autoscaling.enabled=true,backend.resources.requests.cpu=null",
-            "requests.cpu, which is missing",
-        ),
-        ("backend.strategy.rollingUpdate.maxSurge=0%", "both 0, so no pod could be replaced"),
-        ("frontend.podDisruptionBudget.maxUnavailable=0%", "maxUnavailable"),
-        ("backend.service.nodePort=30080", "30080 is the port of the frontend, too"),
-        ("migrations.activeDeadlineSeconds=240", "240 ends the Job while it waits"),
-    ],
-)
-def test_an_unknown_or_impossible_value_is_refused_by_name(setting: str, named: str) -> None:
-    refused = helm("--set", setting)
-    assert refused.returncode != 0
-    assert re.search(named, refused.stderr)
-
-
-@pytest.mark.parametrize(
     "setting",
     ["frontend.service.targetPort=3000", "frontend.service.nodePort=null", "backend.env.DATABASE_URL=",
      "frontend.env.NEXT_PUBLIC_API_URL=http://todo-backend-service:8080,frontend.env.NODE_ENV=production"],

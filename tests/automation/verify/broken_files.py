@@ -148,6 +148,7 @@ FILES: list[Example] = [
         )
     ),
     ("build-steps", "one more", lambda b: b.change("backend", Building, steps=("RUN true",))),
+    ("build-steps", "one less", lambda b: b.change("backend", Building, written=())),
     ("build-steps", "another image", lambda b: b.change("frontend", Building, images=("alpine:3.20",))),
     ("plain-build", "another port", lambda b: b.change("backend", Building, deviations=("PORT",))),
     ("builds-together", "one cache", caches("type=cache,target=/cache,sharing=locked")),

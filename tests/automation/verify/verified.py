@@ -41,8 +41,10 @@ from automation.verify.facts import (
     Packages,
     Pair,
     Process,
+    Refusals,
     Released,
     Reloading,
+    Renderings,
     Source,
     Stop,
     Template,
@@ -194,7 +196,7 @@ def scene(name: str = "standalone") -> Scene:
             database_connection_ms=2,
         ),
         Compositions: _compositions(profile, rules),
-        Charts: Charts(absent="the chart has tests of its own"),
+        **{kind: kind(absent="the chart has tests of its own") for kind in (Charts, Renderings, Refusals)},
         Template: Template(ignored=True, values=TEMPLATE),
         Leaks: Leaks(),
     }
@@ -220,10 +222,11 @@ def _facts(made: Scene, service: str) -> Facts:
         variables |= {"UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN": "8", "VERSION": "v1.0.0"}
         variables |= {"DATA_DIR": "/data", "SQLITE_TMPDIR": "/data"}
         variables |= {"PYTHONPATH": "/app"} if made.profile.backend.packages == "system" else {}
+    steps = required.rules.build_steps[service]
     return {
         Source: Source(parse(made.dockerfile(service)).resolve()),
         Development: Development(parse(made.development_dockerfile(service)).resolve()),
-        Building: Building(required.rules.build_steps[:1], (required.rules.tools_image, contract.base)),
+        Building: Building(steps[:1], steps, (required.rules.tools_image, contract.base)),
         Context: Context((f"{service}/src/app/main.py", f"{service}/.env.example")),
         Leaks: Leaks(),
         ImageLeaks: ImageLeaks(),
