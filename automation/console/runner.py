@@ -49,7 +49,7 @@ def open_console(settings: Settings, *, as_json: bool) -> Console:
 
 
 def perform(console: Console, work: Coroutine[Any, Any, int | None], *, debug: bool) -> int:
-    """Run the work to its end or to a signal's; show what goes wrong and return the exit code."""
+    """Run the work until it ends or a signal stops it; show errors and return the exit code."""
     try:
         with console:
             return asyncio.run(_until_signal(work)) or 0

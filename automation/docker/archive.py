@@ -58,7 +58,7 @@ class Layer(Generic[_T]):
     files: tuple[File, ...]
     found: Mapping[str, _T] = field(default_factory=dict)
     compressed: int = 0
-    """Bytes with gzip: as in the archive if it holds them so, else as gzip makes them."""
+    """Compressed bytes: as stored in the archive, or else as gzip compresses them."""
     command: str = ""
     name: str = ""
     """Its name in the archive, which a digest makes."""

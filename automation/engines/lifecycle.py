@@ -139,7 +139,7 @@ class Choice:
     engine: Engine
     reason: str = ""
     replaceable: bool = False
-    """Neither a person nor any data binds the start to this engine."""
+    """Whether another engine may be used instead: nobody requested this one, and it holds no data."""
 
 
 async def for_start(settings: Settings, requested: str) -> Choice:

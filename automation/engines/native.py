@@ -290,7 +290,7 @@ async def _service_status(entry: ServiceRecord) -> ServiceStatus:
 
 async def _detach(current: Settings, options: UpOptions, emit: Emit) -> None:
     """Start in the background and relay the events until the application is healthy or has failed."""
-    # asyncio would kill its own kind of process at the end.
+    # Not with asyncio, which kills its processes when its loop ends.
     process = subprocess.Popen(  # noqa: ASYNC220 - starting it takes no time
         [sys.executable, "-m", "automation.engines.native", json.dumps(asdict(options))],
         cwd=current.root,

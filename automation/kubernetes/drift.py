@@ -53,7 +53,7 @@ class Drift:
         return f"{'; '.join(self.differences[:_MOST])}{more}"
 
     async def repair(self, place: Place) -> None:
-        """Make the release as it was rendered. Raises ClusterError."""
+        """Restore the release as it was rendered. Raises ClusterError."""
         for verb, found in (("create", self.missing), ("replace", self.changed)):
             if found:
                 await place.kubectl.run(verb, "--filename=-", stdin=_text(found))
@@ -90,7 +90,7 @@ async def find(place: Place) -> Drift:
     lines = [f"{_name(found)} is missing" for found in missing]
     changed = []
     for name, found in wanted.items():
-        # What the server refuses to restore is not as it was rendered either.
+        # An object that the server refuses to restore also differs from its rendering.
         parts = _differences(_normal(restored.get(name, found)), _normal(live[name]))
         if parts:
             lines += [f"{name}: {part}" for part in parts]
@@ -133,7 +133,7 @@ def _differences(required: Document, observed: Document) -> list[str]:
 
 
 def _completed(rendered: Document, live: Document, scaled: set[str]) -> Document:
-    """Return a rendered object with what others than a person add to it."""
+    """Return a rendered object with the values that controllers, not people, change in it."""
     made: Document = json.loads(json.dumps(rendered))
     _keep_annotations(made, live)
     if made["kind"] == "Deployment":

@@ -93,7 +93,7 @@ class Installer:
             return Installed(revision, await address.current(*frontend), changed, time.monotonic() - began)
         await self._wait(revision, before, updating=changed and bool(before.revisions))
         actual = await address.current(*frontend)
-        # Known only now: that the pods use another database.
+        # Only now is it known that the pods use another database.
         final = release.values(environment, images, origin, version, leaving=False)
         if final != given:
             _, revision = await self._deploy(final, before)

@@ -1,4 +1,4 @@
-"""Input of a release: the chart's values, the Secret and the namespace, none of somebody else."""
+"""The input of a release: the chart's values, the Secret and the namespace. Never touches those of others."""
 
 import base64
 import hashlib

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 LARGEST_BYTES = 50 * 10**6
-"""A larger log begins anew."""
+"""A larger log is truncated."""
 
 _POLL_SECONDS = 0.1
 _BLOCK_BYTES = 2**20
@@ -32,7 +32,7 @@ def tail(file: Path, count: int) -> tuple[str, ...]:
 
 
 class Follower:
-    """Reads what is appended to one log, line by line, also across its beginning anew."""
+    """Reads what is appended to one log, line by line, also after it was truncated."""
 
     def __init__(self, file: Path) -> None:
         """Begin at the end of the file."""

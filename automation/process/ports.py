@@ -78,7 +78,7 @@ def holder_process(port: int) -> str:
     if process is None:
         return "another process, which this user may not see"
     with suppress(psutil.Error):
-        # A program that is an argument itself has lines, and its arguments may move the cursor.
+        # An argument may have several lines, and control characters that move the cursor.
         command = logs.clean(" ".join(" ".join(process.cmdline()).split())) or process.name()
         if len(command) > _LONGEST_COMMAND:
             command = command[: _LONGEST_COMMAND - 1] + "…"

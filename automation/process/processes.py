@@ -32,11 +32,11 @@ class Identity:
 
     pid: int
     started: float
-    """Seconds since the system booted: what the clock shows may be set while the process runs."""
+    """Seconds since the system booted: unlike the clock, nobody sets them while the process runs."""
 
     @property
     def alive(self) -> bool:
-        """Whether this very process still runs; one that has ended and waits to be collected does not."""
+        """Whether this very process still runs; a zombie does not."""
         try:
             process = psutil.Process(self.pid)
             same = abs(_since_boot(process) - self.started) < 1

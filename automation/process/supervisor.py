@@ -36,7 +36,7 @@ _STEADY_SECONDS = 60.0
 
 
 def client() -> "httpx2.AsyncClient":
-    """Return a client for a service of this machine, which no proxy of the environment is for."""
+    """Return a client for a service on this machine; it ignores the proxies of the environment."""
     # Imported here: it takes up to a tenth of the start of a task that requests nothing.
     import httpx2
 

@@ -12,7 +12,7 @@ async def up(
     run: Run,
     profile: flags.Profile = "",
     engine: flags.Engine = "",
-    prod: Annotated[bool, Flag("Run the built frontend and a backend without reload.")] = False,
+    prod: Annotated[bool, Flag("Run the production build, without reloading.")] = False,
     detach: flags.Detach = False,
     host: flags.Host = "127.0.0.1",
     frontend_port: flags.FrontendPort = 3000,

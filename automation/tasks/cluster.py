@@ -38,7 +38,7 @@ async def helm_install(
     wait: Annotated[bool, Flag("Wait until the release is healthy and explain failures.")] = True,
     atomic: Annotated[bool, Flag("Roll back to the revision that serves if this one fails.")] = False,
     timeout_: flags.RolloutSeconds = 0,
-    yes: Annotated[bool, Flag("Skip the confirmation prompt for a cluster of another machine.")] = False,
+    yes: Annotated[bool, Flag("Skip the confirmation prompt for a cluster on another machine.")] = False,
     dry_run: flags.DryRun = False,
 ) -> None:
     """Install or upgrade the release and wait for its pods."""

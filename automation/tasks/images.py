@@ -14,7 +14,7 @@ async def build(
     all_: flags.AllProfiles = False,
     service: flags.Service = "",
     dev: Annotated[bool, Flag("Build the development images, from Dockerfile.dev.")] = False,
-    tag: Annotated[Names, Flag("Further tag besides the profile's own; repeatable.", "TAG", many=True)] = (),
+    tag: Annotated[Names, Flag("Additional tag; repeatable.", "TAG", many=True)] = (),
     version: flags.Version = "",
     platform: Annotated[str, Flag("Platform to build for, as in linux/arm64.", "PLATFORM")] = "",
     base: flags.Bases = (),

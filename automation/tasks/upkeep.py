@@ -73,7 +73,7 @@ async def restore(
     from_: Annotated[str, Flag("Backup to restore; required.", "FILE")] = "",
     yes: flags.Yes = False,
 ) -> None:
-    """Replace the data by a backup; keep a copy of it."""
+    """Replace the data with a backup; save a copy first."""
     from automation.engines import maintenance
 
     await maintenance.restore(*run, source=from_, yes=yes)
@@ -83,7 +83,7 @@ async def restore(
 async def reset_password(
     run: Run, email: Annotated[str, Flag("Email address of the account; required.", "ADDRESS")] = ""
 ) -> None:
-    """Print a link with which a person chooses a new password."""
+    """Print a link that sets a new password for a person."""
     from automation.engines import maintenance
 
     await maintenance.reset_password(*run, email=email)
@@ -105,9 +105,9 @@ async def data_copy(
 @task
 async def bench(
     run: Run,
-    kind: Annotated[flags.Names, Flag("Measure only this; repeatable.", "KIND", many=True)] = (),
-    runs: Annotated[int, flags.Number("Runs of each.", "COUNT", unit="a count", lowest=1, highest=999)] = 5,
-    compare: Annotated[str, Flag("Measure this commit too, in turns.", "REF")] = "",
+    kind: Annotated[flags.Names, Flag("Measure only this kind; repeatable.", "KIND", many=True)] = (),
+    runs: Annotated[int, flags.Number("Runs of each kind.", "COUNT", unit="a count", lowest=1, highest=999)] = 5,
+    compare: Annotated[str, Flag("Measure this commit too, alternating with the sources.", "REF")] = "",
 ) -> int:
     """Measure times, memory and sizes against their budgets."""
     from automation.project import benchmarks

@@ -14,7 +14,7 @@ async def verify(
     all_: flags.AllProfiles = False,
     check: Annotated[Names, Flag("Only this check; repeatable.", many=True)] = (),
     list_: Annotated[bool, Flag("List the checks with a summary of each.")] = False,
-    verbose: Annotated[bool, Flag("List what passed and what does not apply, too.")] = False,
+    verbose: Annotated[bool, Flag("Also list the checks that passed or do not apply.")] = False,
     base: flags.Bases = (),
     image_backend: Annotated[str, Flag("Check this image as the backend; build nothing.", "IMAGE")] = "",
     image_frontend: Annotated[str, Flag("Check this image as the frontend; build nothing.", "IMAGE")] = "",

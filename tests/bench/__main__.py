@@ -2,7 +2,7 @@
 
 A time alone says as much about the machine and its other work as about the project. So each measurement
 takes turns with a floor, such as a container of the same image that does nothing, and the ratio can be
-compared. `--compare REF` measures another commit too, in turns with this folder. Images and containers are
+compared. `--compare REF` measures another commit too, alternating with this folder. Images and containers are
 measured as they are committed, in a clone whose images have names of their own; nothing of them is left.
 The report is .artifacts/bench/report.json, .md and .html; .bench/history.jsonl keeps earlier results.
 """
@@ -106,7 +106,7 @@ def main() -> int:
     all_others = f"all but {', '.join(BY_ITSELF)} unless named"
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"{', '.join(KINDS)}: {all_others}")
     parser.add_argument("--runs", type=int, default=5, help="how often each is measured (5)")
-    parser.add_argument("--compare", metavar="REF", default="", help="measure this commit too, in turns")
+    parser.add_argument("--compare", metavar="REF", default="", help="measure this commit too, alternating")
     lists = (
         ("connections", (16,), "api: how many connections ask at the same time (16)"),
         ("tasks", (1_000,), "api: how many tasks the person has (1000)"),

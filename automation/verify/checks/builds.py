@@ -64,7 +64,7 @@ _HEALTH_PROGRAMS = {
     "frontend": ("CMD", "node", "healthcheck.mjs"),
 }
 _DEVELOPMENT_HEALTH = (30.0, 10.0, 40.0, 0.5, 3)
-"""Seconds between checks, of a check, until failures count and between checks until then; retries."""
+"""Interval, timeout, start period and start interval in seconds; retries."""
 
 
 @check(STATIC, remedy="build in separate stages, and COPY --from= only the result into the last one")

@@ -28,7 +28,7 @@ _UNWANTED = {
     ),
 }
 _TEMPLATE = {*SETTINGS, REGISTRY} - {"TRUSTED_ORIGINS", "LOG_LEVEL", "LOG_FORMAT"}
-"""The settings that .env.example explains: every new .env has them, so none has a value for somebody else."""
+"""The settings of .env.example. Every new .env is a copy of it, so it must not set any of them."""
 _EXPOSED = "replace the secret, it is exposed; then RUN --mount=type=secret, or set it at run time"
 _DOCUMENTS = re.compile(r"https?://([a-z]|www\.w3\.org|react\.dev|nextjs\.org|github\.com)")
 """Addresses in the scripts of React and Next.js: of namespaces, of documents, and to parse others with."""

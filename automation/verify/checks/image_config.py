@@ -229,4 +229,4 @@ _WELL_FORMED: Mapping[str, Callable[[str], object]] = {
     "revision": re.compile(r"(?!0+(?:-|$))[0-9a-f]{7,64}(?:-dirty)?").fullmatch,
     "created": _is_recent,
 }
-"""By label what is true of a right value; of any other label it must only have one."""
+"""By label, whether a value is valid; any other label only needs a value."""

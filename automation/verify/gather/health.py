@@ -1,6 +1,6 @@
 """Runs the health program of an image against a server that answers well, wrongly or not at all.
 
-What a health check is worth shows when its service is ill. The server is a small program of our own, which
+A health check has to fail when its service does. The server is a small program of our own, which
 stands in the container's network where the service would be.
 """
 
@@ -56,7 +56,7 @@ async def _try(stack: Stack, service: str) -> HealthTrial:
         server = sandbox.running(sandbox.helper, "-I", "-c", _SERVER, request, options=options)
 
         async def run(beside: str) -> int | None:
-            # A first process, which this one is not in use either, would ignore signals such as an alarm.
+            # Process 1 would ignore signals such as SIGALRM; a health program never is process 1 in use.
             places = ("--network", f"container:{beside}", "--pid", f"container:{beside}")
             where = (*places, "--entrypoint", words[0], "--no-healthcheck")
             async with sandbox.running(image, *words[1:], options=where) as program:

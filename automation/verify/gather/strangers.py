@@ -76,7 +76,7 @@ def _selector(kind: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
     closed = (
         kind == "NetworkPolicy" and not spec.get("ingress") and "Egress" not in spec.get("policyTypes", ())
     )
-    # Policies add up: one that opens nothing takes nothing away from another's.
+    # Network policies are additive: one that allows nothing does not restrict another.
     if selector is None or closed:
         return {"": "none"}
     found: Mapping[str, Any] = selector if kind == "Service" else selector.get("matchLabels", {})
