@@ -29,7 +29,7 @@ _LAST_LINES = 8
 
 
 async def reset_password(settings: Settings, emit: Emit, *, email: str) -> None:
-    """Print a link, valid once and for an hour, that sets a new password."""
+    """Print a link that sets a new password once, within an hour."""
     if not email:
         raise UsageError("no account is given", remedies=["invoke reset-password --email ada@example.com"])
     engine = await lifecycle.latest(settings)

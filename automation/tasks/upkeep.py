@@ -106,7 +106,7 @@ async def data_copy(
 async def bench(
     run: Run,
     kind: Annotated[flags.Names, Flag("Measure only this kind; repeatable.", "KIND", many=True)] = (),
-    runs: Annotated[int, flags.Number("Runs of each kind.", "COUNT", unit="a count", lowest=1, highest=999)] = 5,
+    runs: Annotated[int, flags.Number("Runs of each.", "COUNT", unit="a count", lowest=1, highest=999)] = 5,
     compare: Annotated[str, Flag("Measure this commit too, alternating with the sources.", "REF")] = "",
 ) -> int:
     """Measure times, memory and sizes against their budgets."""

@@ -84,7 +84,7 @@ async def write(database: Database, target: IO[bytes]) -> Counter[str]:
 
 
 async def restore(database: Database, source: IO[bytes]) -> Counter[str]:
-    """Replace the content of the database by that of an archive, and return the number of rows by table.
+    """Replace the content of the database with that of an archive, and return the number of rows by table.
 
     Raises:
         ArchiveError: for something else, an incomplete archive or one of a newer schema.
@@ -138,7 +138,7 @@ def _batches(lines: Iterator[Any], counts: Counter[str]) -> Iterator[tuple[Table
             rows = []
         if isinstance(line, dict) and "rows" in line:
             if line["rows"] != counts:
-                raise ArchiveError("it has other rows than it says")
+                raise ArchiveError("its row counts do not match its rows")
             return
         if isinstance(line, dict):
             table, columns = _TABLES.get(line["table"]), line["columns"]

@@ -36,7 +36,7 @@ class TooManyAccessTokensError(RefusalError):
     status = 409
     title = "Too many access tokens"
     code = "too_many_access_tokens"
-    detail = f"You have {PER_USER} access tokens, the most that are possible. Revoke one first."
+    detail = f"You have {PER_USER} access tokens, the maximum. Revoke one first."
 
 
 class AccessTokenNotFoundError(RefusalError):

@@ -12,7 +12,7 @@ class Known:
     def __init__(self) -> None:
         self._users: dict[str, str] = {}
         self.signing_key: SigningKey | None = None
-        """The newest one; whether it still is the newest, the database says."""
+        """The newest one that this server has seen. The database decides whether it still is."""
 
     def user_of(self, token: str | None) -> str | None:
         """Return the user of a session with this token, active or not."""

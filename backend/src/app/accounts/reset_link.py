@@ -1,6 +1,6 @@
 """Print a link that sets a new password: `python -m app.accounts.reset_link EMAIL [--address URL]`.
 
-It is for the operator of a server, who gives it to the person. It is valid once and for an hour.
+It is for the operator of a server, who gives it to the person. The link works once, within an hour.
 
 Exit codes: 0 success, 1 no such account, 2 invalid environment, 3 database unavailable.
 """

@@ -1,4 +1,4 @@
-"""Password resets: a link, valid once and for an hour, that sets a new password.
+"""Password resets: a link that sets a new password once, within an hour.
 
 A person gets the link by email; the operator of a server without email prints one with
 `python -m app.accounts.reset_link`. Only a hash of its token is stored, as Better Auth's servers do with
