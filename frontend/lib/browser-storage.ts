@@ -38,7 +38,12 @@ export function writeStoredText(kind: Kind, name: string, text: string): void {
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
-  return () => void listeners.delete(listener);
+  // Another tab has changed it.
+  window.addEventListener("storage", listener);
+  return () => {
+    listeners.delete(listener);
+    window.removeEventListener("storage", listener);
+  };
 }
 
 function storage(kind: Kind): Storage | null {

@@ -14,7 +14,7 @@ const PAUSE_MS = 200;
 export const versionSkewScript = `addEventListener("error", function again(event) {
   try {
     var file = event.target.src || event.target.href;
-    if (!file || file.indexOf("/_next/static/") < 0) return;
+    if (!file || file.indexOf("/_next/static/") < 0 || !navigator.onLine) return;
     var now = Date.now();
     var before = JSON.parse(sessionStorage.getItem("${STORAGE_KEY}") || "[]");
     var times = before.filter(function (time) { return now - time < ${WITHIN_MS} });

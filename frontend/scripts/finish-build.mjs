@@ -1,11 +1,12 @@
 /**
- * Completes `next build`: adds the content security policy to each page, copies the browser's files and server.ts to
+ * Completes `next build`: adds the content security policy to each page, writes the service worker, copies the browser's files and server.ts to
  * .next/standalone, so that it contains everything that runs, and removes the generated keys.
  */
-import { cpSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import ts from "typescript";
 import { withPolicy } from "./page-policy.mjs";
+import { serviceWorkerOf } from "./service-worker.mjs";
 import { withoutKeys } from "./without-keys.mjs";
 
 const isStatic = process.env.BUILD_TARGET === "static";
@@ -14,16 +15,33 @@ const pagesFolder = isStatic ? "out" : `${server}/.next/server`;
 
 const pages = globSync("**/*.html", { cwd: pagesFolder }).map((file) => path.join(pagesFolder, file));
 
-// A page that is rendered per request would have no policy: fail the build.
 /** @type {Record<string, string>} */
 const routes = JSON.parse(readFileSync(".next/app-path-routes-manifest.json", "utf8"));
+/** @type {Record<string, string>} */
+const pageFiles = {};
 for (const [file, route] of Object.entries(routes)) {
-  const isPage = file.endsWith("/page") && !route.startsWith("/_");
+  if (!file.endsWith("/page") || route.startsWith("/_")) continue;
   const page = path.join(pagesFolder, isStatic ? "" : "app", route === "/" ? "index.html" : `${route}.html`);
-  if (isPage && !pages.includes(page)) throw new Error(`${route} is not a static page: there is no ${page}`);
+  // A page that is rendered per request would have no policy: fail the build.
+  if (!pages.includes(page)) throw new Error(`${route} is not a static page: there is no ${page}`);
+  pageFiles[route] = page;
 }
 
 for (const page of pages) writeFileSync(page, withPolicy(readFileSync(page, "utf8")));
+
+/** @type {{ polyfillFiles: string[] }} */
+const { polyfillFiles } = JSON.parse(readFileSync(".next/build-manifest.json", "utf8"));
+const publicFolder = isStatic ? "out" : `${server}/public`;
+mkdirSync(publicFolder, { recursive: true });
+writeFileSync(
+  `${publicFolder}/sw.js`,
+  serviceWorkerOf({
+    source: readFileSync("lib/service-worker.js", "utf8"),
+    staticFolder: ".next/static",
+    polyfills: polyfillFiles,
+    pages: pageFiles,
+  }),
+);
 
 if (!isStatic) {
   cpSync(".next/static", `${server}/.next/static`, { recursive: true });
@@ -34,7 +52,7 @@ if (!isStatic) {
     const manifest = path.join(server, ".next", file);
     writeFileSync(manifest, withoutKeys(readFileSync(manifest, "utf8")));
   }
-  if (existsSync("public")) cpSync("public", `${server}/public`, { recursive: true });
+  cpSync("public", publicFolder, { recursive: true });
 
   // In place of the server that Next.js generates.
   for (const file of ["server.ts", ...globSync("lib/server/*.ts")]) {

@@ -37,6 +37,7 @@ _BUILT = re.compile(
     r"|/app/\.next/(server|static)/[\w.()\[\]/@~-]+\.(js|json|map|css|svg|ico|png|html|rsc|meta|body|woff2?)"
     r"|/etc/nginx/(mime\.types|version|nginx\.conf|(problem|security)-headers\.conf)"
     r"|/usr/share/nginx/html/([\w.-]+/)?[\w.-]+\.(html|txt|svg|ico|png)"
+    r"|/app/public/(sw\.js|icon-[\w-]+\.png)|/usr/share/nginx/html/(sw\.js|manifest\.json)"
     r"|/usr/share/nginx/html/_next/[\w.()\[\]/@~-]+\.(js|json|map|css|svg|ico|png|woff2?)"
 )
 """Files that the build writes."""

@@ -56,6 +56,11 @@ export async function endSession(): Promise<void> {
 async function readSession(signal: AbortSignal): Promise<SignedInUser | null> {
   const response = await fetch("/api/auth/get-session", { cache: "no-store", signal }).catch(() => null);
   if (response?.status === 401) return null;
+  if (!response && !signal.aborted) {
+    const { readUserCopy } = await import("@/lib/private-copy");
+    const user = await readUserCopy<SignedInUser>();
+    if (user) return user;
+  }
   if (!response?.ok) throw new ApiError("Your session could not be read.", response?.status ?? 0);
   const session = (await response.json()) as { user: SignedInUser } | null;
   return session?.user ?? null;

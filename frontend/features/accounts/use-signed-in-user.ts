@@ -41,6 +41,7 @@ export function useSignedInUser() {
     if (!isSignedOut) return;
     queryClient.removeQueries({ predicate: isPrivate });
     queryClient.getMutationCache().clear();
+    void import("@/lib/private-copy").then(({ clearCopies }) => clearCopies());
     const wasSignedOut = wasSignedIn.current && !leaving.current;
     router.replace(wasSignedOut ? "/sign-in?reason=signed-out" : "/sign-in");
   }, [isSignedOut, queryClient, router]);

@@ -3,7 +3,9 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { ApiError, errorMessage } from "@/lib/api/client";
+import { useDraft } from "@/lib/drafts";
 import { onLiveEvent } from "@/lib/live-events";
+import { isWaiting } from "@/lib/outbox";
 import { randomKey } from "@/lib/random-key";
 import { listConversations, readConversation, stopReply } from "./api/conversations";
 import { type OutgoingMessage, REPLY_INCOMPLETE, streamReply } from "./api/reply-stream";
@@ -158,6 +160,10 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
     [deliver],
   );
 
+  const [outbox] = useDraft("outbox");
+  const hasChanges = isWaiting(outbox);
+  // Whether the page knows which conversation it shows.
+  const isKnown = chosenId !== undefined || startsNew || list.isSuccess;
   useEffect(() => {
     const sendAll = async () => {
       const waiting = latestUnanswered().filter(
@@ -170,10 +176,12 @@ export function useConversation({ onToolResult, onInterrupted, onSignedOut }: Co
         await resend(each);
       }
     };
-    const onOnline = () => void sendAll();
+    // The changes come first: a message may be about them.
+    const onOnline = () => void (hasChanges || sendAll());
+    if (navigator.onLine && isKnown) onOnline();
     window.addEventListener("online", onOnline);
     return () => window.removeEventListener("online", onOnline);
-  }, [latestUnanswered, resend]);
+  }, [latestUnanswered, resend, hasChanges, isKnown]);
 
   const stop = useCallback(() => {
     // Without this the server takes the closed connection for a lost one.

@@ -1,11 +1,20 @@
 import type { QueryClient } from "@tanstack/react-query";
+import { startCopying } from "@/features/tasks/api/offline-copy";
+import { startSending } from "@/features/tasks/api/outbox";
 import { isKnownChange, tasksKey } from "@/features/tasks/api/task-cache";
+import type { SignedInUser } from "@/features/accounts/session";
 import { type LiveEvent, onLiveEvent } from "@/lib/live-events";
 import { followLiveEvents } from "@/lib/live-stream";
+import { claimCopies } from "@/lib/private-copy";
 import { reportSignedOut } from "@/lib/signed-out";
 
-/** Reads the lists again that changed elsewhere, until the returned function is called. */
-export function startLiveUpdates(queryClient: QueryClient): () => void {
+/**
+ * Reads the lists again that changed elsewhere, sends what waits for a connection, and keeps what a start without one
+ * needs, until the returned function is called.
+ */
+export function startLiveUpdates(queryClient: QueryClient, user: SignedInUser): () => void {
+  void claimCopies(user);
+  void installServiceWorker();
   const waiting: LiveEvent[] = [];
   const tasks = { mutationKey: tasksKey, queryKey: tasksKey };
   // Only after this window's own changes and requests have ended is it clear what it does not know.
@@ -27,6 +36,15 @@ export function startLiveUpdates(queryClient: QueryClient): () => void {
     queryClient.getMutationCache().subscribe(() => queueMicrotask(settle)),
     queryClient.getQueryCache().subscribe(() => queueMicrotask(settle)),
     followLiveEvents(),
+    startSending(queryClient),
+    startCopying(queryClient),
   ];
   return () => stops.forEach((stop) => stop());
+}
+
+/** Keeps the application in the browser, so that it starts without a connection. */
+async function installServiceWorker(): Promise<void> {
+  // The development server has none, and a browser offers it over HTTPS and on localhost only.
+  if (process.env.NODE_ENV !== "production" || !("serviceWorker" in navigator)) return;
+  await navigator.serviceWorker.register("/sw.js", { updateViaCache: "none" }).catch(() => undefined);
 }

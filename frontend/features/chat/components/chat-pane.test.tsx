@@ -117,6 +117,7 @@ beforeEach(() => {
     },
   );
   sessionStorage.clear();
+  localStorage.clear();
   for (const mock of [onToolResult, onInterrupted, onShowTask]) mock.mockClear();
 });
 afterEach(() => void vi.unstubAllGlobals());

@@ -6,10 +6,13 @@
 import { MutationObserver, type QueryClient } from "@tanstack/react-query";
 import { showToast } from "@/components/ui/toaster";
 import { ApiError, errorMessage } from "@/lib/api/client";
+import { isWaiting } from "@/lib/outbox";
 import { randomKey } from "@/lib/random-key";
 import type { Task } from "@/lib/task";
 import { applyTaskChange, applyUndone, findCachedTask, tasksKey } from "./task-cache";
 import type { ManyChange } from "./change-many";
+import { type Kind, newChange } from "./changes";
+import { deliver } from "./deliver";
 import * as api from "./tasks";
 
 const UNSAVED_PREFIX = "unsaved:";
@@ -74,15 +77,11 @@ export function createTaskActions(queryClient: QueryClient) {
     return observer.mutate().finally(() => observer.reset());
   }
 
-  /** Changes a task, or deletes it where `shown` is null. */
-  async function change<Saved extends Task | void>(
-    task: Task,
-    shown: Task | null,
-    send: () => Promise<Saved>,
-  ): Promise<Saved> {
+  /** Changes a task, or deletes it where `shown` is null. Without a connection, the change waits for one. */
+  async function change<Shown extends Task | null>(task: Task, shown: Shown, what: Kind) {
     const key = mutationKey(task.id);
     return mutate(task.id, {
-      send,
+      send: () => deliver(newChange(task.id, what), shown),
       show: () => {
         if (isOnlyChange(key)) confirmed.set(task.id, findCachedTask(queryClient, task.id) ?? task);
         if (shown) put(shown);
@@ -142,7 +141,10 @@ export function createTaskActions(queryClient: QueryClient) {
     };
     return mutate(shown.id, {
       show: () => put(shown),
-      send: async () => api.createTask((await read) ?? task),
+      send: async () => {
+        const body = (await read) ?? task;
+        return deliver(newChange(shown.id, { kind: "create", body }), shown);
+      },
       settle: (saved) => {
         if (saved) put(saved);
         drop(shown.id);
@@ -151,7 +153,7 @@ export function createTaskActions(queryClient: QueryClient) {
   }
 
   async function update(task: Task, patch: api.TaskPatch, version?: string): Promise<Task> {
-    return change(task, { ...task, ...patch }, () => api.updateTask(task.id, patch, version));
+    return change(task, { ...task, ...patch }, { kind: "update", body: patch, version });
   }
 
   /**
@@ -184,7 +186,7 @@ export function createTaskActions(queryClient: QueryClient) {
       task,
       failure: "is still open.",
       run: async () => {
-        await change(task, shown, () => api.completeTask(task.id));
+        await change(task, shown, { kind: "complete" });
         // A task that repeats is followed by the next one.
         if (task.recurrence) await queryClient.invalidateQueries({ queryKey: tasksKey });
       },
@@ -198,7 +200,7 @@ export function createTaskActions(queryClient: QueryClient) {
     return attempt({
       task,
       failure: "is still completed.",
-      run: () => change(task, shown, () => api.reopenTask(task.id)),
+      run: () => change(task, shown, { kind: "reopen" }),
       retry: () => void reopen(task),
     });
   }
@@ -212,7 +214,7 @@ export function createTaskActions(queryClient: QueryClient) {
     deletion = attempt({
       task,
       failure: "was not deleted.",
-      run: () => change(task, null, () => api.deleteTask(task.id)).catch(ignoreGone),
+      run: () => change(task, null, { kind: "delete" }).catch(ignoreGone),
       retry: () => void remove(task),
       dismiss,
     });
@@ -224,7 +226,11 @@ export function createTaskActions(queryClient: QueryClient) {
     return attempt({
       task,
       failure: "was not restored.",
-      run: async () => applyUndone(queryClient, await api.undoChange({ task_id: task.id })),
+      run: async () => {
+        // A deletion that waits for a connection is not made at all.
+        if (isWaiting() && (await import("./outbox")).takeBackDeletion(task.id)) put(task);
+        else applyUndone(queryClient, await api.undoChange({ task_id: task.id }));
+      },
       retry: () => void restore(task),
     });
   }

@@ -6,6 +6,7 @@ import type { Task } from "@/lib/task";
 export type TaskPage = components["schemas"]["TaskPage"];
 export type NewTask = components["schemas"]["TaskCreate"];
 export type TaskPatch = components["schemas"]["TaskUpdate"];
+export type TaskMove = components["schemas"]["TaskMove"];
 export type Undone = components["schemas"]["Undone"];
 
 const PAGE_SIZE = 200;
@@ -38,36 +39,10 @@ export function readTask(id: string): Promise<Task> {
   return callApi(`/api/tasks/${encodeURIComponent(id)}`);
 }
 
-export function createTask(task: NewTask): Promise<Task> {
-  return callApi("/api/tasks", { method: "POST", body: task });
-}
-
-/**
- * Changes the given fields and returns the whole task.
- *
- * @param version the `updated_at` of the version to change. When the task has another one, nothing changes.
- */
-export function updateTask(id: string, patch: TaskPatch, version?: string): Promise<Task> {
-  const headers = version === undefined ? undefined : { "if-match": `"${version}"` };
-  return callApi(`/api/tasks/${encodeURIComponent(id)}`, { method: "PATCH", body: patch, headers });
-}
-
 /** Returns the task as it is now, if a change failed because the task had another version. */
 export function currentOf(error: unknown): Task | null {
   if (!(error instanceof ApiError) || error.status !== 412) return null;
   return (error.problem as components["schemas"]["TaskChanged"] | null)?.current ?? null;
-}
-
-export function deleteTask(id: string): Promise<void> {
-  return callApi(`/api/tasks/${encodeURIComponent(id)}`, { method: "DELETE" });
-}
-
-export function completeTask(id: string): Promise<Task> {
-  return callApi(`/api/tasks/${encodeURIComponent(id)}/complete`, { method: "POST" });
-}
-
-export function reopenTask(id: string): Promise<Task> {
-  return callApi(`/api/tasks/${encodeURIComponent(id)}/reopen`, { method: "POST" });
 }
 
 /** Undoes a step, or the last change of a task, and returns the tasks as they are now. */

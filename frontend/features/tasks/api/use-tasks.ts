@@ -11,7 +11,11 @@ type PagesKey = typeof openTasksKey | typeof completedTasksKey;
 function useTaskPages(key: PagesKey, list: typeof listOpenTasks) {
   return useInfiniteQuery<TaskPage, Error, TaskPages, PagesKey, string | null>({
     queryKey: key,
-    queryFn: ({ pageParam, signal }) => list(pageParam, signal),
+    queryFn: ({ pageParam, signal }) =>
+      list(pageParam, signal).catch(async (error: unknown) => {
+        const { pageFromCopy } = await import("./offline-copy");
+        return pageFromCopy(key, pageParam, error);
+      }),
     initialPageParam: null,
     getNextPageParam: (page) => page.next_cursor,
   });

@@ -45,6 +45,7 @@ async function saveTitle(title: string) {
 }
 
 beforeEach(() => {
+  localStorage.clear();
   stored = task;
   requests = [];
   onClose.mockReset();
@@ -93,13 +94,20 @@ describe("the sheet", () => {
   });
 
   it("keeps the draft when it cannot be saved", async () => {
-    vi.stubGlobal("fetch", () => Promise.reject(new TypeError("offline")));
+    vi.stubGlobal("fetch", async () => Response.json({ detail: "Not now." }, { status: 503 }));
     await saveTitle("Buy bread");
-    expect(await screen.findByRole("alert")).toHaveTextContent("No connection");
+    expect(await screen.findByRole("alert")).toHaveTextContent("Not now.");
     view.unmount();
     await waitFor(() =>
       expect(onUnsaved).toHaveBeenCalledWith(expect.objectContaining({ title: "Buy bread" })),
     );
+  });
+
+  it("keeps a change that is made offline until it can be sent", async () => {
+    vi.stubGlobal("fetch", () => Promise.reject(new TypeError("offline")));
+    await saveTitle("Buy bread");
+    expect(await screen.findByText("Saved")).toBeVisible();
+    expect(localStorage.getItem("draft:outbox")).toContain("Buy bread");
   });
 
   it("does not save an empty title", async () => {

@@ -18,6 +18,7 @@ import { goToView, useView } from "@/features/tasks/use-view";
 import { titleOf, viewNames } from "@/features/tasks/views";
 import { runLatestToastAction } from "@/components/ui/toaster";
 import { useMediaQuery } from "@/lib/use-media-query";
+import { useDraft } from "@/lib/drafts";
 import type { Task } from "@/lib/task";
 import { switchTheme } from "@/lib/theme";
 import type { PaletteCommand } from "./palette";
@@ -48,9 +49,11 @@ export function Workspace() {
   const queryClient = useQueryClient();
   const actions = useTaskActions();
   const onToolResult = useToolResults();
-  useLiveUpdates(user !== null);
+  useLiveUpdates(user);
   const [pane, setPane] = useState<Pane>("tasks");
   const { isBeside, isOver, isSeen, setChatOpen } = useChatFold(pane === "chat");
+  // The chat sends what waits, also where it is not visible.
+  const hasUnsent = useDraft("unanswered")[0] !== "";
   const view = useView();
   const isWide = useMediaQuery(WIDE);
   const [viewsOpen, setViewsOpen] = useState(false);
@@ -159,7 +162,7 @@ export function Workspace() {
             !isBeside && "lg:hidden",
           )}
         >
-          {isSeen && (
+          {(isSeen || hasUnsent) && (
             <ChatPane
               composerRef={composerRef}
               takesFocus={chatTakesFocus}
