@@ -313,6 +313,24 @@ async def test_all_turns_share_one_client(server: ModelServer) -> None:
     assert server.connections == connections + 1
 
 
+async def test_a_client_that_could_not_be_opened_is_opened_by_the_next_turn(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = ModelAgent(ModelChoice(OPENAI, "local", server.url, SecretStr(KEY)))
+    turn = Turn("hello", (), Notebook(), datetime(2026, 11, 21, tzinfo=UTC), UTC)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as context:
+        context.setattr("openai.AsyncOpenAI", refuse)
+        failed = [event async for event in agent.answer(turn)]
+        assert error(failed) == "OpenAI cannot be reached. Please try again."
+        await agent.close()
+    assert said([event async for event in agent.answer(turn)])
+    await agent.close()
+
+
 async def test_what_a_tool_returns_is_marked_as_data(server: ModelServer) -> None:
     await answer(server, "list", notebook=Notebook())
     prompt, *_, result = server.requests[-1]["messages"]

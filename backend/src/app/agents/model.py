@@ -110,9 +110,14 @@ class ModelAgent:
 
     async def answer(self, turn: Turn) -> AsyncGenerator[AgentEvent, None]:
         """Answer one message; end with an `AgentError` when the model fails."""
-        client = await self._client()
-        import openai
-
+        try:
+            client = await self._client()
+            import openai
+        except (OSError, ImportError, ValueError) as error:
+            # The library, its certificates or the address: the next turn tries again.
+            log.warning("model not opened", agent=self.name, error=type(error).__name__)
+            yield AgentError(f"{self._choice.provider.label} cannot be reached. Please try again.")
+            return
         try:
             async with aclosing(self._converse(client, turn)) as events:
                 async for event in events:
@@ -127,14 +132,18 @@ class ModelAgent:
 
     async def close(self) -> None:
         """Close the connections to the provider."""
-        if self._opening is not None:
+        if self._opening is not None and not self._has_failed(self._opening):
             await (await self._opening).close()
 
     async def _client(self) -> "AsyncOpenAI":
         """Return the client that all turns share: a new one costs 90 ms and a TLS context."""
-        if self._opening is None:
+        if self._opening is None or self._has_failed(self._opening):
             self._opening = asyncio.create_task(self._open_client())
         return await asyncio.shield(self._opening)
+
+    @staticmethod
+    def _has_failed(opening: "asyncio.Task[AsyncOpenAI]") -> bool:
+        return opening.done() and (opening.cancelled() or opening.exception() is not None)
 
     async def _open_client(self) -> "AsyncOpenAI":
         # Importing the library takes half a second, so it happens on the first chat message, and in a thread

@@ -123,6 +123,12 @@ _REPETITION = re.compile(
 )
 
 
+# Most sentences leave nothing, and need not be read again.
+_MAY_BE_LEFT = re.compile(
+    rf"\b(?:{DAY}|every|each|evry|twice|thrice|\w+\s+times|bi|semi|alternat)|\d\s?[x×]", re.IGNORECASE
+)
+
+
 def left_in_title(text: str, now: datetime, *, is_dated: bool) -> str | None:
     """Return a note about a phrase that stays in the title although it names a day or a repetition.
 
@@ -131,6 +137,8 @@ def left_in_title(text: str, now: datetime, *, is_dated: bool) -> str | None:
         now: the present time on the user's clock.
         is_dated: whether the task has a date, so that the name of a day is no lost date.
     """
+    if not _MAY_BE_LEFT.search(text):
+        return None
     runs = _runs(text, now)
     unclear = next((piece for run in runs for piece in run if piece.is_unclear), None)
     repetition = _REPETITION.search(text)
