@@ -174,7 +174,7 @@ BROKEN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "a missing row": (lambda saved: edited(saved, _foreign_key), "contradict"),
     "another number of rows": (
         lambda saved: edited(saved, lambda lines: lines[-1]["rows"].update(user=99)),
-        "other rows",
+        "its row counts",
     ),
     "a newer schema": (lambda saved: edited(saved, _newer), "newer than that of this version"),
 }
