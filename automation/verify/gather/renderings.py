@@ -34,7 +34,9 @@ files:
 {{- range $path, $_ := .Files.Glob "**" }}
   - {{ $path }}
 {{- end }}
+{{- if eq .Release.Name "todo" }}
 values: {{ .Values | toYaml | nindent 2 }}
+{{- end }}
 notes: {{ include (print .Template.BasePath "/NOTES.txt") . | splitList "\\n" | toYaml | nindent 2 }}
 """
 
