@@ -246,7 +246,7 @@ def test_a_rejected_value_is_reported_before_anything_changes(
 def test_a_failed_first_installation_is_removed_with_atomic(project: Project, cluster: Cluster) -> None:
     result = project.invoke("helm-install", "--atomic", CASE="image-absent")
     assert result.returncode == 1
-    assert "the release was not installed before, and is removed" in result.stdout
+    assert "removed: the release was not installed before" in result.stdout
     assert cluster.told()["revisions"] == []
 
 
