@@ -134,6 +134,7 @@ def describe(app: FastAPI) -> None:
             schemas.pop("ValidationError", None)
             for path, method, operation in _operations(document):
                 _complete(path, method, operation)
+                _exemplify(f"{method} {path}", operation, schemas)
         return app.openapi_schema or {}
 
     app.openapi = complete  # type: ignore[method-assign] # FastAPI's documented way to extend the document
@@ -168,6 +169,23 @@ def _complete(path: str, method: str, operation: Json) -> None:
     if path.startswith("/api/") and path not in {*_PUBLIC, _CALENDAR}:
         extra: list[Json] = [{"accessToken": []}] if operation["tags"][0] in _PROGRAMS else []
         operation["security"] = [*_CREDENTIALS, *extra, *([{}] if path in _OPTIONAL else [])]
+
+
+def _exemplify(name: str, operation: Json, schemas: Json) -> None:
+    """Add the examples of an operation where its models have none."""
+    # Needed only for the document.
+    from app.examples import REQUESTS, RESPONSES, TEXTS
+
+    bodies = [(operation.get("requestBody", {}), REQUESTS)]
+    bodies += [(answer, RESPONSES) for status, answer in operation["responses"].items() if status < "3"]
+    for body, examples in bodies:
+        for kind, media in body.get("content", {}).items():
+            schema = media.get("schema", {})
+            own = schemas.get(schema.get("$ref", "").rsplit("/", 1)[-1], schema)
+            if not {"example", "examples"} & {*media, *own}:
+                example = TEXTS.get(kind, examples.get(name))
+                if example is not None:
+                    media["example"] = example
 
 
 def _errors(path: str, method: str, operation: Json) -> set[int]:

@@ -114,24 +114,6 @@ export interface components {
       done: number;
       overdue: number;
     };
-    /**
-     * @example {
-     *       "duplicates": 0,
-     *       "imported": 2,
-     *       "preview": false,
-     *       "rows": [
-     *         {
-     *           "notes": [
-     *             "…"
-     *           ],
-     *           "row": 3
-     *         }
-     *       ],
-     *       "skipped": 0,
-     *       "step": "2026-11-28T09:00:00.000000Z",
-     *       "tasks": []
-     *     }
-     */
     Imported: {
       preview: boolean;
       imported: number;
@@ -322,7 +304,6 @@ export interface components {
       remind_at?: string | null;
       remind_before?: number | null;
     };
-    /** @example {} */
     TaskMove: {
       before: string | null;
     };

@@ -158,7 +158,7 @@ class TaskOut(BaseModel):
 class TaskMove(BaseModel):
     """The new place of a task in the order by hand: before another task, or last with null."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"before": None}]})
+    model_config = ConfigDict(extra="forbid")
 
     before: Annotated[str, StringConstraints(max_length=64), Field(pattern=r"^[^\x00]*$")] | None
 

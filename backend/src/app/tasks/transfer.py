@@ -81,22 +81,6 @@ class ImportedRow(BaseModel):
 class Imported(BaseModel):
     """The outcome of an import. `POST /api/undo` with its step undoes it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "preview": False,
-                    "imported": 2,
-                    "duplicates": 0,
-                    "skipped": 0,
-                    "step": "2026-11-28T09:00:00.000000Z",
-                    "rows": [{"row": 3, "title": "Milk", "problem": None, "notes": ["…"]}],
-                    "tasks": [],
-                }
-            ]
-        }
-    )
-
     preview: bool
     imported: int = Field(description="The tasks that were imported, or would be.")
     duplicates: int = Field(description="The tasks that exist already, and were left as they are.")
