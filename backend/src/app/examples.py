@@ -73,10 +73,13 @@ _CSV = (
     "id,title,description,priority,tags,due_at,all_day,recurrence,time_zone,remind_at,remind_before,position,"
     "status,created_at,updated_at,completed_at\r\n"
 )
-_EVENTS = 'data: {"type":"ready"}\n\n'
+_EVENTS = f'data: {{"kind":"ready"}}\n\ndata: {{"kind":"tasks","id":"8fJ2Yp0WZk","at":"{_AT}"}}\n\n'
 _REPLY = (
-    'data: {"type":"start","messageId":"m4Qd3"}\n\n'
+    'data: {"type":"start","messageId":"m4Qd3","conversation_id":"c1Xa8",'
+    '"agent":{"name":"offline","model":null}}\n\n'
+    'data: {"type":"text-start","id":"text-0"}\n\n'
     'data: {"type":"text-delta","id":"text-0","delta":"Added ‘Pay rent’, tomorrow."}\n\n'
+    'data: {"type":"text-end","id":"text-0"}\n\n'
     'data: {"type":"finish"}\n\ndata: [DONE]\n\n'
 )
 _CALENDAR = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Todo//EN\r\nEND:VCALENDAR\r\n"
