@@ -18,20 +18,25 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import Database
+from app.mcp.arguments import (
+    Description,
+    Due,
+    RemindAt,
+    Repeats,
+    Tags,
+    TaskId,
+    TaskResult,
+    TasksResult,
+    Title,
+    UndoResult,
+)
 from app.tasks import journal, service
 from app.tasks.idempotency import Once
-from app.tasks.models import (
-    DESCRIPTION_LENGTH,
-    RECURRENCE_LENGTH,
-    TAG_LENGTH,
-    TAGS_PER_TASK,
-    TITLE_LENGTH,
-    Priority,
-)
+from app.tasks.models import TAG_LENGTH, Priority
 from app.tasks.queries import Overdue
 from app.tasks.reminding import MinutesBefore
 from app.tasks.schemas import TaskCreate, TaskOut, TaskQuery, TaskUpdate
@@ -41,50 +46,6 @@ CALL_ID = "todo/callId"
 """The member of a request's `_meta` that identifies a call, so that a repeated call runs only once."""
 DATABASE_UNAVAILABLE = -32050
 """The error code of a call that may or may not have taken effect."""
-
-Title = Annotated[str, Field(min_length=1, max_length=TITLE_LENGTH, description="The task in a few words.")]
-Description = Annotated[str, Field(max_length=DESCRIPTION_LENGTH, description="Optional details.")]
-Due = Annotated[
-    str,
-    Field(
-        max_length=40,
-        description="When it is due, on the person's own clock: YYYY-MM-DD for a whole day, "
-        "YYYY-MM-DDTHH:MM for a time. No offset is needed.",
-    ),
-]
-RemindAt = Annotated[
-    str, Field(max_length=40, description="When to remind, on the person's own clock: YYYY-MM-DDTHH:MM.")
-]
-Tags = Annotated[
-    list[Annotated[str, Field(max_length=TAG_LENGTH)]],
-    Field(max_length=TAGS_PER_TASK, description="Labels without #, such as home."),
-]
-Repeats = Annotated[
-    str,
-    Field(
-        max_length=RECURRENCE_LENGTH,
-        description="How it repeats: a rule of RFC 5545 such as FREQ=WEEKLY;BYDAY=MO. It needs a due date.",
-    ),
-]
-TaskId = Annotated[str, Field(max_length=64, description="The id of a task, as list_tasks returns it.")]
-
-
-class TaskResult(BaseModel):
-    """The task after the change; for delete_task, the deleted task. `step` undoes the change."""
-
-    task: TaskOut
-    step: str | None = None
-
-
-class UndoResult(journal.Undone):
-    """The step that was undone, and what it had changed."""
-
-
-class TasksResult(BaseModel):
-    """The matching tasks, and their total number."""
-
-    tasks: list[TaskOut]
-    total: int
 
 
 @dataclass(frozen=True, slots=True)
