@@ -45,6 +45,9 @@ def test_a_user_changes_the_account_and_deletes_it(
     expect(part(page, "Profile").get_by_label("Name")).to_have_value("Ada Lovelace")
     expect(preferences.get_by_label("Time zone")).to_have_value("Asia/Tokyo")
     expect(preferences.get_by_label("Theme")).to_have_value("dark")
+    preferences.get_by_label("Theme").select_option("system")
+    page.reload()
+    expect(preferences.get_by_label("Theme")).to_have_value("system")
     tokens.get_by_role("button", name="Revoke Script").click()
     expect(tokens.get_by_role("button", name="Revoke Script")).to_be_hidden()
     assert tasks_status(application, token) == 401

@@ -52,15 +52,25 @@ function subscribe(listener: () => void): () => void {
 
 const none: ShownToast[] = [];
 
-/** The live region of messages. It exists from the start, so that screen readers announce new messages. */
+/**
+ * The live region of messages. It exists from the start, so that screen readers announce new messages.
+ * `--toasts` is the height that the messages take, which the list leaves free.
+ */
 export function Toaster() {
   const toasts = useSyncExternalStore(
     subscribe,
     () => shown,
     () => none,
   );
+  const ref = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const { style } = document.documentElement;
+    if (ref.current && toasts.length > 0) style.setProperty("--toasts", `${ref.current.offsetHeight + 28}px`);
+    else style.removeProperty("--toasts");
+  }, [toasts]);
   return (
     <div
+      ref={ref}
       role="status"
       aria-live="polite"
       aria-label="Notifications"

@@ -2,7 +2,7 @@
 
 import { useId, useSyncExternalStore, type ComponentProps } from "react";
 import { inputStyle } from "@/components/ui/field";
-import { chooseTheme, currentTheme, onThemeChange, type Theme } from "@/lib/theme";
+import { chooseTheme, chosenTheme, onThemeChange, type ThemeChoice } from "@/lib/theme";
 import { usePreferences, useUpdatePreferences } from "../api/settings-queries";
 import { Failure, SettingsSection } from "./settings-section";
 
@@ -13,7 +13,7 @@ const WEEK_STARTS = [
 ] as const;
 
 export function PreferencesSection() {
-  const theme = useSyncExternalStore(onThemeChange, currentTheme, () => "light" as const);
+  const theme = useSyncExternalStore(onThemeChange, chosenTheme, () => "system" as const);
   const preferences = usePreferences();
   const update = useUpdatePreferences();
   // What was chosen shows at once.
@@ -26,9 +26,14 @@ export function PreferencesSection() {
   ]);
   return (
     <SettingsSection title="Preferences">
-      <Select label="Theme" value={theme} onChange={(event) => chooseTheme(event.target.value as Theme)}>
+      <Select
+        label="Theme"
+        value={theme}
+        onChange={(event) => chooseTheme(event.target.value as ThemeChoice)}
+      >
         <option value="light">Light</option>
         <option value="dark">Dark</option>
+        <option value="system">System</option>
       </Select>
       <Select
         label="Week starts on"

@@ -14,7 +14,7 @@ type MessageViewProps = {
   isStreaming: boolean;
   /** Edits this message of the user; null where it cannot be edited. */
   onEdit: (() => void) | null;
-  /** Goes on with a reply that was interrupted, or answers again after a failure; for the last reply only. */
+  /** Continues an interrupted reply, or answers again after a failure. Only the last reply has it. */
   onRetry: (() => void) | undefined;
   onShowTask: (task: Task) => void;
   onUndo: (task: Task, step: string) => Promise<boolean>;

@@ -37,7 +37,7 @@ export function TaskSection(props: TaskSectionProps) {
         ref={measure}
         data-index={span.first}
         aria-label={group.label}
-        className="sticky top-0 z-10 flex items-baseline gap-2 bg-surface pt-5 pb-1 text-small font-semibold"
+        className="sticky top-0 z-10 flex items-baseline gap-2 border-b border-line bg-surface pt-5 pb-[3px] text-small font-semibold"
       >
         <span className={group.key === "overdue" ? "text-danger" : undefined}>{group.label}</span>
         {day && <span className="font-normal text-text-2">{formatDate(day)}</span>}
