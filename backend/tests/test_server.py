@@ -37,7 +37,7 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(server: Server)
         assert answer.readline() == b"\r\n"
         connection.sendall(body)
         assert answer.readline() == b"HTTP/1.1 200 OK\r\n"
-    output, errors = server.ended(30)
+    output, errors = server.ended()
     lines = [json.loads(line) for line in output.splitlines()]
     [request] = [line for line in lines if line["event"] == "request"]
     assert request.items() >= {"method": "POST", "path": "/api/auth/sign-up/email", "status": 200}.items()
@@ -75,7 +75,7 @@ def test_reloading_serves_a_change_and_survives_an_error(tmp_path: Path) -> None
             time.sleep(0.1)
     finally:
         server.process.terminate()
-        _, errors = server.ended(30)
+        _, errors = server.ended()
     assert errors.count("Traceback") == 1, "only the file that was not Python"
 
 
@@ -114,7 +114,7 @@ def test_reloading_exits_when_the_first_start_fails(tmp_path: Path) -> None:
 
 def test_an_invalid_environment_is_reported_in_one_message(tmp_path: Path) -> None:
     server = Server(tmp_path, "uvicorn", "app.main:app", BETTER_AUTH_SECRET="short", VERSION="1")
-    output, errors = server.ended(30)
+    output, errors = server.ended()
     assert server.process.returncode == 2
     assert output == ""
     assert errors == (

@@ -76,7 +76,7 @@ _current: ContextVar[Span | None] = ContextVar("span", default=None)
 
 
 class Exporter:
-    """Sends spans in batches from the background, and drops them while the collector does not answer."""
+    """Sends spans in batches from the background. A batch that the collector does not take is dropped."""
 
     def __init__(self, endpoint: str, headers: dict[str, str], resource: dict[str, str | int]) -> None:
         self._address = f"{endpoint.rstrip('/')}/v1/traces"
@@ -121,10 +121,12 @@ class Exporter:
                     (await client.post(self._address, json=self._request(batch))).raise_for_status()
                     self._reported = False
                 except httpx2.HTTPError as error:
-                    lost, self._spans = len(batch) + len(self._spans) + self._dropped, []
+                    lost = len(batch) + self._dropped
                     if not self._reported:
                         log.warning("traces not sent", error=type(error).__name__, spans=lost)
                     self._reported, self._dropped = True, 0
+                    # The others are tried again later.
+                    return
 
     def _request(self, spans: Sequence[Span]) -> dict[str, Any]:
         scope = {"scope": {"name": "app.tracing"}, "spans": [span.as_json() for span in spans]}
