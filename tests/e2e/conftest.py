@@ -39,9 +39,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out the development tests for pods and an application that is already running."""
-    other = config.getoption("--engine") == "cluster" or config.getoption("--address")
-    return True if other and collection_path.name == "test_development.py" else None
+    """Leave out the tests that need what containers, pods or a running application do not have here."""
+    engine = "other" if config.getoption("--address") else config.getoption("--engine")
+    # Only native processes install the frontend's packages, one of which is axe.
+    needs = {"test_development.py": ("native", "compose"), "test_accessibility.py": ("native",)}
+    return True if engine not in needs.get(collection_path.name, (engine,)) else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
