@@ -14,7 +14,7 @@ from automation.console.errors import AutomationError
 from automation.contract import profiles
 from automation.contract.contract import Contract
 from automation.contract.models import SERVICES
-from automation.docker.dockerfile import parse
+from automation.docker.dockerfile import Dockerfile, parse
 from automation.images.plan import Options, Plan, plan_all
 from automation.paths import ROOT
 from automation.verify.check import Outcome, registered
@@ -48,6 +48,7 @@ PLANS = {
 }
 SCENES = {name: scene(name) for name in profiles.names()}
 FILES = [f"{service}/Dockerfile{kind}" for service in SERVICES for kind in ("", ".dev")]
+WRITTEN = {file: parse((ROOT / file).read_text(encoding="utf-8")) for file in FILES}
 
 
 def failed(plan: Plan, text: str) -> set[str]:
@@ -58,7 +59,8 @@ def failed(plan: Plan, text: str) -> set[str]:
     except AutomationError:
         return {"docker build"}
     contract = Contract(profiles.load(plan.profile), RULES, plan.service)
-    facts: Facts = {**SCENES[plan.profile].facts[plan.service], Building: building([(plan, written)])}
+    together = building([(plan, written), *of_the_other_mode(plan)])
+    facts: Facts = {**SCENES[plan.profile].facts[plan.service], Building: together}
     if plan.dockerfile.endswith(".dev"):
         facts |= {Development: Development(dockerfile)}
         checks = [check for check in registered() if {*check.needs} & {Development, Building}]
@@ -68,6 +70,13 @@ def failed(plan: Plan, text: str) -> set[str]:
         checks = CHECKS
     found = (check.evaluate(contract, facts) for check in checks if check.only in {"", plan.service})
     return {finding.rule for finding in found if finding.outcome is Outcome.FAILED}
+
+
+def of_the_other_mode(plan: Plan) -> Iterator[tuple[Plan, Dockerfile]]:
+    """Yield the service's plan for development, for that of production, or the other way, with its file."""
+    file = f"{plan.service}/Dockerfile"
+    other = file if plan.dockerfile != file else f"{file}.dev"
+    yield PLANS[plan.profile, other], WRITTEN[other]
 
 
 def everywhere(file: str, text: str) -> set[str]:
