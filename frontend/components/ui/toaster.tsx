@@ -25,8 +25,8 @@ function update(next: ShownToast[]): void {
   listeners.forEach((listener) => listener());
 }
 
-/** Shows a short message at the edge of the page. Returns a function that dismisses it. */
-export function showToast(toast: Toast): () => void {
+/** Shows a short message at the edge of the page. Returns a function that dismisses it, and tells whether it was still shown. */
+export function showToast(toast: Toast): () => boolean {
   const id = ++lastId;
   update([...shown.slice(1 - MAX_SHOWN), { ...toast, id }]);
   return () => dismiss(id);
@@ -41,8 +41,11 @@ export function runLatestToastAction(): boolean {
   return true;
 }
 
-function dismiss(id: number): void {
-  update(shown.filter((toast) => toast.id !== id));
+function dismiss(id: number): boolean {
+  const others = shown.filter((toast) => toast.id !== id);
+  const wasShown = others.length < shown.length;
+  update(others);
+  return wasShown;
 }
 
 function subscribe(listener: () => void): () => void {

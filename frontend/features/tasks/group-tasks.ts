@@ -26,6 +26,11 @@ export function dayOf(group: GroupKey, now: Date): Date | null {
   return group === "tomorrow" ? startOfDay(now, 1) : null;
 }
 
+/** Returns whether the tasks of a group are in the order by hand. */
+export function isByHand(group: GroupKey): boolean {
+  return group === "undated";
+}
+
 /** Returns whether the tasks of a group are completed. */
 export function isDoneGroup(group: GroupKey): boolean {
   return group === "done" || group === "earlier" || group.startsWith("day-");
@@ -94,11 +99,13 @@ export function isDoneToday(task: Task, { today, tomorrow }: Days): boolean {
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 const byDue = (a: Task, b: Task) =>
   compare(a.due_at ?? "", b.due_at ?? "") || compare(a.created_at, b.created_at) || compare(a.id, b.id);
-const newestFirst = (a: Task, b: Task) => compare(b.created_at, a.created_at) || compare(b.id, a.id);
+/** The place of a task in the order by hand: new tasks come first. */
+export const placeOf = ({ position = 0 }: Task) => position;
+export const byHand = (a: Task, b: Task) => placeOf(a) - placeOf(b) || compare(a.id, b.id);
 const lastDoneFirst = (a: Task, b: Task) => compare(b.completed_at ?? "", a.completed_at ?? "");
 
 const orders: Partial<Record<ListKey, (a: Task, b: Task) => number>> = {
-  undated: newestFirst,
+  undated: byHand,
   done: lastDoneFirst,
   earlier: lastDoneFirst,
 };

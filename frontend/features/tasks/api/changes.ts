@@ -21,10 +21,12 @@ export function newChange(id: string, kind: Kind): Change {
 /** The tasks that were added without a connection: their ids of this browser, and those of the server. */
 export const knownAs = new Map<string, string>();
 
+const known = (id: string) => knownAs.get(id) ?? id;
+
 /** Sends a change. Returns the task, or nothing after a deletion. */
 export function sendChange(change: Change): Promise<Task | undefined> {
   const { kind, id, key } = change;
-  const place = `/api/tasks/${encodeURIComponent(knownAs.get(id) ?? id)}`;
+  const place = `/api/tasks/${encodeURIComponent(known(id))}`;
   const [method, path] = {
     create: ["POST", "/api/tasks"],
     update: ["PATCH", place],
@@ -36,7 +38,9 @@ export function sendChange(change: Change): Promise<Task | undefined> {
   const version = kind === "update" ? change.version : undefined;
   return callApi(path, {
     method,
-    ...("body" in change && { body: change.body }),
+    ...("body" in change && {
+      body: kind === "move" ? { before: change.body.before && known(change.body.before) } : change.body,
+    }),
     headers: { "idempotency-key": key, ...(version && { "if-match": `"${version}"` }) },
   });
 }

@@ -3,7 +3,9 @@ import { onlineManager, InfiniteQueryObserver, QueryClient } from "@tanstack/rea
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { runLatestToastAction } from "@/components/ui/toaster";
 import { sampleTask } from "@/testing/sample-task";
-import { createTaskActions, isUnsaved } from "./task-actions";
+import { byHand } from "../group-tasks";
+import { isUnsaved } from "./naming";
+import { createTaskActions } from "./task-actions";
 import { completedTasksKey, flattenPages, type TaskPages, openTasksKey } from "./task-cache";
 import { listCompletedTasks } from "./tasks";
 
@@ -286,6 +288,63 @@ describe("changing a task", () => {
     });
     await expect(result).rejects.toMatchObject({ fields: { due_at: "too late" } });
     expect(openTasks()).toEqual([task]);
+  });
+});
+
+describe("moving a task by hand", () => {
+  const [first, second, third] = [1, 2, 3].map((position) => sampleTask({ id: `m${position}`, position }));
+  const ids = ["m1", "m2", "m3"];
+  const order = () => [...openTasks()].sort(byHand).map(({ id }) => id);
+  beforeEach(() => {
+    queryClient.setQueryData(openTasksKey, {
+      pages: [{ items: [first, second, third], next_cursor: null }],
+      pageParams: [null],
+    });
+  });
+
+  it("shows at once, names the task that follows, and is undone by one step", async () => {
+    await actions.move(third!, ids, -1);
+    expect(order()).toEqual(["m1", "m3", "m2"]);
+    const request = await network.next(0);
+    expect(request).toMatchObject({ path: "/api/tasks/m3/move", body: { before: "m2" } });
+    request.answer({ status: 200, body: { ...third, position: 1.5 } });
+    await actions.move(third!, ids, -1);
+    expect(order()).toEqual(["m3", "m1", "m2"]);
+    const again = await network.next(1);
+    expect(again.body).toEqual({ before: "m1" });
+    again.answer({ status: 200, body: { ...third, position: 0 } });
+    expect(runLatestToastAction()).toBe(true);
+    expect(order()).toEqual(ids);
+    const back = await network.next(2);
+    expect(back.body).toEqual({ before: null });
+    back.answer({ status: 200, body: third });
+  });
+
+  it("goes to the end behind the last one, and no further", async () => {
+    await actions.move(second!, ids, 1);
+    expect(order()).toEqual(["m1", "m3", "m2"]);
+    (await network.next(0)).answer({ status: 200, body: { ...second, position: 4 } });
+    await actions.move(second!, ids, 1);
+    expect(network.requests).toHaveLength(1);
+  });
+
+  it("is rolled back when the server refuses it", async () => {
+    await actions.move(first!, ids, 1);
+    expect(order()).toEqual(["m2", "m1", "m3"]);
+    (await network.next(0)).answer({ status: 503 });
+    await vi.waitFor(() => expect(order()).toEqual(ids));
+  });
+
+  it("reads all tasks again when the server has numbered them anew", async () => {
+    const invalidate = vi.spyOn(queryClient, "invalidateQueries");
+    await actions.move(third!, ids, -1);
+    (await network.next(0)).answer({ status: 200, body: { ...third, position: 2_000_000 } });
+    await vi.waitFor(() => expect(invalidate).toHaveBeenCalled());
+  });
+
+  it("says why a task with a date has no place by hand", async () => {
+    await actions.move(first!, null, 1);
+    expect(network.requests).toEqual([]);
   });
 });
 

@@ -9,18 +9,14 @@ import { ApiError, errorMessage } from "@/lib/api/client";
 import { isWaiting } from "@/lib/outbox";
 import { randomKey } from "@/lib/random-key";
 import type { Task } from "@/lib/task";
+import { placeOf } from "../group-tasks";
 import { applyTaskChange, applyUndone, findCachedTask, tasksKey } from "./task-cache";
 import type { ManyChange } from "./change-many";
+import { isUnsaved, quoted, UNSAVED_PREFIX } from "./naming";
+import type { Place } from "./move-task";
 import { type Kind, newChange } from "./changes";
 import { deliver } from "./deliver";
 import * as api from "./tasks";
-
-const UNSAVED_PREFIX = "unsaved:";
-
-/** Returns whether a new task has no id yet, because the server has not confirmed it. */
-export function isUnsaved(task: Task): boolean {
-  return task.id.startsWith(UNSAVED_PREFIX);
-}
 
 export type TaskActions = ReturnType<typeof createTaskActions>;
 
@@ -255,6 +251,28 @@ export function createTaskActions(queryClient: QueryClient) {
     });
   }
 
+  /** Moves a task down, or up with -1. `group`: the tasks around it; null if their order is not by hand. */
+  async function move(task: Task, group: readonly string[] | null, step: 1 | -1): Promise<void> {
+    const { moveTask } = await import("./move-task");
+    moveTask(queryClient, putInPlace, group, task.id, step);
+  }
+
+  async function putInPlace(task: Task, place: Place, between: readonly [number, number]): Promise<boolean> {
+    const { before, position } = place;
+    return attempt({
+      task,
+      failure: "was not moved.",
+      run: async () => {
+        const saved = await change(task, { ...task, position }, { kind: "move", body: { before } });
+        // Where two tasks leave no number between them, all tasks get new ones.
+        const at = placeOf(saved);
+        const isBetween = between[0] < at && at < between[1];
+        if (!isBetween) await queryClient.invalidateQueries({ queryKey: tasksKey });
+      },
+      retry: () => void putInPlace(task, place, between),
+    });
+  }
+
   /** Changes many tasks with one request, which is one step to undo, and returns whether it succeeded. */
   async function changeMany(tasks: readonly Task[], change: ManyChange): Promise<boolean> {
     // Loaded only here: such changes are rare.
@@ -266,7 +284,7 @@ export function createTaskActions(queryClient: QueryClient) {
     );
   }
 
-  return { add, update, updateUnlessChanged, complete, reopen, remove, restore, undo, changeMany };
+  return { add, update, updateUnlessChanged, complete, reopen, remove, restore, undo, move, changeMany };
 }
 
 /** Returns whether an action failed because its task no longer exists. */
@@ -276,10 +294,4 @@ function isGone(error: unknown): boolean {
 
 function ignoreGone(error: unknown): void {
   if (!isGone(error)) throw error;
-}
-
-const MAX_QUOTE = 40;
-
-function quoted({ title }: Task): string {
-  return `‘${title.length > MAX_QUOTE ? `${title.slice(0, MAX_QUOTE - 1).trimEnd()}…` : title}’`;
 }

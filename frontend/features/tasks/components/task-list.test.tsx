@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { QueryClient } from "@tanstack/react-query";
-import { act, render, screen, within } from "@testing-library/react";
+import { act, render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Task } from "@/lib/task";
@@ -85,6 +85,49 @@ describe("the list of tasks", () => {
     expect(complete).not.toHaveBeenCalled();
     await user.keyboard(" ");
     expect(complete).toHaveBeenCalledWith(milk);
+  });
+
+  it("moves a task without a date with Alt and the arrow keys, which keeps the focus", async () => {
+    const move = vi.spyOn(actions, "move").mockResolvedValue();
+    const other = sampleTask({ title: "Read", position: 1 });
+    const user = userEvent.setup();
+    render(show([milk, plants, other]));
+    act(() => check("Water plants").focus());
+    await user.keyboard("{Alt>}{ArrowDown}{/Alt}");
+    expect(move).toHaveBeenLastCalledWith(plants, [plants.id, other.id], 1);
+    await waitFor(() => expect(check("Water plants")).toHaveFocus());
+    act(() => check("Buy milk").focus());
+    await user.keyboard("{Alt>}{ArrowUp}{/Alt}");
+    expect(move).toHaveBeenLastCalledWith(milk, null, -1);
+  });
+
+  it("edits, moves and deletes from the menu of a row", async () => {
+    vi.stubGlobal(
+      "ResizeObserver",
+      class {
+        observe() {}
+        unobserve() {}
+        disconnect() {}
+      },
+    );
+    // Loaded before, so that no wait depends on how long it takes.
+    await import("./task-menu");
+    const move = vi.spyOn(actions, "move").mockResolvedValue();
+    const remove = vi.spyOn(actions, "remove").mockResolvedValue(true);
+    const user = userEvent.setup();
+    render(<main>{show([milk, plants])}</main>);
+    const choose = async (title: string, action: string) => {
+      await user.click(screen.getByRole("button", { name: `Actions for ${title}` }));
+      await user.click(await screen.findByRole("menuitem", { name: action }));
+    };
+    await choose("Buy milk", "Edit");
+    expect(onEdit).toHaveBeenCalledWith(milk);
+    await choose("Water plants", "Move up");
+    expect(move).toHaveBeenLastCalledWith(plants, [plants.id], -1);
+    await choose("Buy milk", "Delete");
+    expect(remove).toHaveBeenCalledWith(milk);
+    await user.click(screen.getByRole("button", { name: "Actions for Buy milk" }));
+    expect(await screen.findAllByRole("menuitem")).toHaveLength(2);
   });
 
   it("keeps a completed task in place for a moment, then moves the focus to the next one", async () => {

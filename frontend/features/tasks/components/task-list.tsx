@@ -19,7 +19,7 @@ import { flushSync } from "react-dom";
 import { later } from "@/components/ui/later";
 import { toDateInput } from "@/lib/calendar";
 import type { Task } from "@/lib/task";
-import { type GroupKey, isDoneGroup, isOverdue } from "../group-tasks";
+import { type GroupKey, isByHand, isDoneGroup, isOverdue } from "../group-tasks";
 import { itemsOf, type ListSection, type ListWindow, sectionsOf } from "../list-items";
 import { groupsOf, type View } from "../views";
 import { useSelection } from "../use-selection";
@@ -105,9 +105,15 @@ export function TaskList(props: TaskListProps) {
     const neighbour = rows[at + 1] ?? rows[at - 1];
     if (neighbour) focusTask(neighbour.task.id);
   };
-  const latest = useRef({ focusTask, focusNeighbour, tabStop: shownTabStop });
+  /** Moves a row within its group: up with -1. */
+  const moveRow = (task: Task, step: 1 | -1) => {
+    const group = items[indexById.get(task.id) ?? -1]?.span.group;
+    const ids = group && isByHand(group.key) ? group.tasks.map((other) => other.id) : null;
+    return actions.move(task, ids, step);
+  };
+  const latest = useRef({ focusTask, focusNeighbour, moveRow, tabStop: shownTabStop });
   useEffect(() => {
-    latest.current = { focusTask, focusNeighbour, tabStop: shownTabStop };
+    latest.current = { focusTask, focusNeighbour, moveRow, tabStop: shownTabStop };
   });
   useImperativeHandle(focusRef, () => (id) => latest.current.focusTask(id), []);
 
@@ -128,6 +134,8 @@ export function TaskList(props: TaskListProps) {
     [actions],
   );
 
+  const move = useCallback((task: Task, step: 1 | -1) => void latest.current.moveRow(task, step), []);
+
   const rowIds = useMemo(() => rows.map(({ task }) => task.id), [rows]);
   const { selected, onKey, onClick, clear } = useSelection(rowIds, focusTask);
   const selectedTasks = rows.filter(({ task }) => selected.includes(task.id)).map(({ task }) => task);
@@ -136,8 +144,20 @@ export function TaskList(props: TaskListProps) {
   const moveBetweenRows = (event: KeyboardEvent) => {
     const id = rowOf(event.target as Element)?.dataset.taskId;
     if (!id || onKey(event, id)) return;
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.ctrlKey || event.metaKey) return;
     const at = rows.findIndex(({ task }) => task.id === id);
+    if (event.altKey) {
+      const step = ({ ArrowDown: 1, ArrowUp: -1 } as const)[event.key];
+      if (!step || at < 0) return;
+      event.preventDefault();
+      // The row keeps the focus. It also stays visible.
+      return void moveRow(rows[at]!.task, step).then(() =>
+        requestAnimationFrame(() => {
+          const focused = rowOf(document.activeElement);
+          if (focused?.dataset.taskId === id) focused.scrollIntoView({ block: "nearest" });
+        }),
+      );
+    }
     const target = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
     if (target === undefined || at < 0) return;
     event.preventDefault();
@@ -198,6 +218,7 @@ export function TaskList(props: TaskListProps) {
             onToggle={toggle}
             onEdit={onEdit}
             onDelete={remove}
+            onMove={isByHand(key) ? move : undefined}
           />
         ))}
       </TaskSection>

@@ -1,20 +1,25 @@
 "use client";
 
-import { AlignLeft, Pencil, Trash2 } from "lucide-react";
-import { memo, type RefCallback } from "react";
+import { AlignLeft, Ellipsis, Pencil, Trash2 } from "lucide-react";
+import { memo, type RefCallback, useState } from "react";
 import { IconButton } from "@/components/ui/button";
 import { classNames } from "@/components/ui/class-names";
+import { later } from "@/components/ui/later";
 import { formatDue, formatTime, formatWeekday } from "@/lib/calendar";
 import { sayRecurrence } from "@/lib/recurrence";
 import type { Task } from "@/lib/task";
 import type { GroupKey } from "../group-tasks";
-import { isUnsaved } from "../api/task-actions";
+import { isUnsaved } from "../api/naming";
 import { TaskCheck } from "./task-check";
+
+const TaskMenu = later(() => import("./task-menu").then((module) => module.TaskMenu));
 
 export type TaskRowHandlers = {
   onToggle: (task: Task, group: GroupKey) => void;
   onEdit: (task: Task) => void;
   onDelete: (task: Task) => void;
+  /** Moves the task down, or up with -1, where the order is by hand. */
+  onMove: ((task: Task, step: 1 | -1) => void) | undefined;
 };
 
 type TaskRowProps = TaskRowHandlers & {
@@ -53,7 +58,9 @@ export const TaskRow = memo(function TaskRow({
   onToggle,
   onEdit,
   onDelete,
+  onMove,
 }: TaskRowProps) {
+  const [hasMenu, setMenu] = useState(false);
   const done = task.status === "completed";
   const unsaved = isUnsaved(task);
   return (
@@ -133,6 +140,30 @@ export const TaskRow = memo(function TaskRow({
           >
             <Trash2 />
           </IconButton>
+        </div>
+        {/* Where nothing hovers. */}
+        <div className="relative z-1 -my-[11px] -mr-2.5 hidden pointer-coarse:flex">
+          {hasMenu ? (
+            <TaskMenu
+              task={task}
+              onEdit={onEdit}
+              onDelete={onDelete}
+              onMove={onMove}
+              onClose={() => setMenu(false)}
+            />
+          ) : (
+            <IconButton
+              label={`Actions for ${task.title}`}
+              aria-haspopup="menu"
+              aria-expanded="false"
+              tabIndex={isTabStop ? 0 : -1}
+              disabled={unsaved}
+              className="size-11"
+              onClick={() => setMenu(true)}
+            >
+              <Ellipsis />
+            </IconButton>
+          )}
         </div>
       </div>
     </li>

@@ -8,6 +8,7 @@ const shortcuts = [
   { keys: ["Ctrl", "K"], action: "Search, also while you type" },
   { keys: ["c"], action: "Write a message" },
   { keys: ["↑", "↓"], action: "Move between tasks" },
+  { keys: ["Alt", "↑ ↓"], action: "Move a task without a date" },
   { keys: ["Home", "End"], action: "First and last task" },
   { keys: ["Space"], action: "Complete or reopen the task" },
   { keys: ["Enter"], action: "Edit the task" },
