@@ -10,6 +10,8 @@ _REVISION = "todo-chatbot/revision"
 """The chart's annotation of Deployments with the number of the release's revision."""
 HEALTHY, FAILED, WAITING = "healthy", "failed", "waiting"
 
+_WITHOUT_VOLUME = "WithoutVolume"
+
 # States that a pod does not leave by itself, and how long a temporary cause of each may last.
 _LASTING_SECONDS: Mapping[str, float] = {
     "ErrImageNeverPull": 2,
@@ -21,6 +23,7 @@ _LASTING_SECONDS: Mapping[str, float] = {
     "CrashLoopBackOff": 0,
     "RunContainerError": 5,
     "Unschedulable": 5,
+    _WITHOUT_VOLUME: 90,  # a provider takes its time to create a disk
 }
 
 
@@ -30,7 +33,10 @@ class Pod:
     component: str
     """`frontend`, `backend`, `migrations`, `postgresql` or `test`."""
     state: str
-    """As kubectl names it: Pending, Running, CrashLoopBackOff, …; besides these Ready and Unschedulable."""
+    """As kubectl names it: Pending, Running, CrashLoopBackOff, …
+
+    Besides these there are Ready, Unschedulable and WithoutVolume.
+    """
     message: str = ""
     restarts: int = 0
     image: str = ""
@@ -100,6 +106,8 @@ def _state(
         default, source = "Error", ended
     elif scheduled and scheduled[0].get("status") == "False":
         default, source = "Pending", scheduled[0]
+        if "PersistentVolumeClaim" in source.get("message", ""):
+            return _WITHOUT_VOLUME, source["message"]
     elif "running" in current:
         return ("Ready" if container.get("ready") else "Running"), ""
     return source.get("reason") or default, source.get("message", "")

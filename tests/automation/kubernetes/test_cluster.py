@@ -44,6 +44,15 @@ def explained(case: str, *lines: str, revision: int = 1) -> ClusterError:
     return watch.explain(verdict.pod, events, lines, kubectl=KUBECTL, release="todo")
 
 
+UNBOUND = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "Unschedulable",
+    "message": "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found",
+}
+"""As a cluster reports it while a provider creates the volume."""
+
+
 @pytest.mark.parametrize(
     ("case", "component", "expected"),
     [
@@ -66,6 +75,7 @@ def test_a_pod_is_in_the_state_that_people_call_it_by(case: str, component: str,
     ("status", "state"),
     [
         ({"phase": "Pending"}, "Pending"),
+        ({"phase": "Pending", "conditions": [UNBOUND]}, "WithoutVolume"),
         ({"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory"}, "Evicted"),
         ({"containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff"}}}]}, "ImagePullBackOff"),
         ({"containerStatuses": [{"state": {"waiting": {}}}]}, "ContainerCreating"),
