@@ -121,7 +121,7 @@ async def test_a_backup_while_requests_write_is_one_moment(
     acknowledged, saved = [], []
     for number in range(3):
         # A writer that failed makes no more; its error is raised below.
-        while made < 5 * number and not writing.done():  # noqa: ASYNC110 - counting needs no event
+        while made < 5 * number and not writing.done():  # noqa: ASYNC110 - the writer only counts
             await asyncio.sleep(0.01)
         acknowledged.append(made)
         saved.append(await backup(filled))
@@ -230,7 +230,7 @@ async def test_a_killed_restore_leaves_the_old_content(
         "def batches(lines, counts):\n"
         "    yield from inner(lines, counts)\n"
         "    print('now', flush=True)\n"
-        "    time.sleep(60)  # until it is killed; its end if the test fails first\n"
+        "    time.sleep(60)  # the test kills it here\n"
         "archive._batches = batches\n"
         "archive.main(['restore'])\n"
     )

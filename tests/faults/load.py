@@ -8,11 +8,12 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import httpx2
+import psutil
 
 WRITERS = 3
 PAUSE_SECONDS = 0.3
@@ -134,3 +135,12 @@ def load_on(address: str) -> Iterator[Load]:
         load.end()
         for thread in threads:
             thread.join()
+
+
+def suspend(processes: Sequence[psutil.Process], seconds: float) -> None:
+    """Suspend processes for a while: their connections stay open, and nothing answers."""
+    for process in processes:
+        process.suspend()
+    time.sleep(seconds)
+    for process in processes:
+        process.resume()

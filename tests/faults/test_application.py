@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tests.e2e.application import Application, own_application
-from tests.faults.load import load_on
+from tests.faults.load import load_on, suspend
 
 FAULT_SECONDS = 8.0
 
@@ -61,12 +61,7 @@ def kill_supervisor(world: World) -> None:
 def suspend_backend(world: World) -> None:
     """Suspend the backend, as a machine does that is out of memory."""
     guard = psutil.Process(world.status()["pids"]["backend"])
-    processes = guard.children(recursive=True)
-    for process in processes:
-        process.suspend()
-    time.sleep(FAULT_SECONDS)
-    for process in processes:
-        process.resume()
+    suspend(guard.children(recursive=True), FAULT_SECONDS)
 
 
 def remove_settings(world: World) -> None:

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from backend.tests.servers import SOURCE, Server
-from tests.faults.load import load_on
+from tests.faults.load import load_on, suspend
 from tests.provision.postgres import postgres_server
 
 FAULT_SECONDS = 8.0
@@ -59,12 +59,7 @@ class World:
 def pause(world: World) -> None:
     """Suspend all processes of PostgreSQL: connections stay open and nothing answers."""
     server = world.postgres()
-    processes = [server, *server.children(recursive=True)]
-    for process in processes:
-        process.suspend()
-    time.sleep(FAULT_SECONDS)
-    for process in processes:
-        process.resume()
+    suspend([server, *server.children(recursive=True)], FAULT_SECONDS)
 
 
 def restart(world: World) -> None:

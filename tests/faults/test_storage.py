@@ -112,7 +112,7 @@ sys.exit(main())
 
 
 def migration(folder: Path, url: str, *half_way: str) -> subprocess.Popen[str]:
-    """Start the migrations, which stop before a statement until they are told how to go on."""
+    """Start the migrations. With `half_way`, they wait before one statement for a line of standard input."""
     environ = {"DATA_DIR": str(folder), "DATABASE_URL": url, "BETTER_AUTH_SECRET": SECRET}
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *half_way],
