@@ -36,6 +36,8 @@ def test_that_is_skipped():
 def test_each_failed_test_is_listed_once_with_its_reason(tmp_path: Path, options: tuple[str, ...]) -> None:
     (tmp_path / "test_some.py").write_text(TESTS, encoding="utf-8")
     (tmp_path / "test_unreadable.py").write_text("import does_not_exist\n", encoding="utf-8")
+    # Otherwise pytest looks for its settings upwards, and temporary folders may be in this repository.
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     file = tmp_path / "failed.txt"
     plugins = ("-p", "tests.no_skips", "-p", "tests.failed_tests")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
