@@ -11,7 +11,7 @@ from automation.console.events import Emit, Result, step
 from automation.console.runner import confirm
 from automation.contract import profiles
 from automation.docker.cli import Docker
-from automation.engines import lifecycle
+from automation.engines import choice
 from automation.engines.compose import ComposeEngine
 from automation.engines.native import NativeEngine
 from automation.images import build
@@ -42,11 +42,11 @@ async def copy(settings: Settings, emit: Emit, *, source: str, target: str, yes:
             why="only the native and the compose engine have a SQLite database",
             remedies=["invoke data-copy --from native --to compose"],
         )
-    if running := await lifecycle.running(settings):
+    if running := await choice.running(settings):
         raise AutomationError(
             f"the application is running, with the {running.name} engine", remedies=["invoke down"]
         )
-    held = await lifecycle.data(settings)
+    held = await choice.data(settings)
     if "SQLite" not in held.get(source, ""):
         places = ", ".join(held.values())
         raise AutomationError(

@@ -24,7 +24,7 @@ from automation.contract import environment, profiles
 from automation.contract.environment import Environment
 from automation.contract.models import Profile
 from automation.docker.cli import Docker, DockerError
-from automation.engines import lifecycle
+from automation.engines import choice
 from automation.engines.engine import Status, UpOptions
 from automation.engines.native import NativeEngine
 from automation.kubernetes.commands import INSTALL
@@ -178,7 +178,7 @@ def _settings_file(settings: Settings, values: Environment) -> Diagnosis:
 async def _database(settings: Settings, values: Environment) -> Diagnosis:
     url = values.values.get("DATABASE_URL", "")
     if not url:
-        held = await lifecycle.data(settings)
+        held = await choice.data(settings)
         places = "; ".join(f"{place} ({name} engine)" for name, place in held.items())
         return _application("database", places or "none yet; invoke up creates it")
     if any(problem.name == "DATABASE_URL" for problem in values.blocking):
@@ -205,7 +205,7 @@ async def _running(settings: Settings) -> Status:
     """Return the status of the application, or of the native engine if none runs on this machine."""
     with suppress(DockerError, TimeoutError):
         async with asyncio.timeout(_SECONDS):
-            engine = await lifecycle.running(settings)
+            engine = await choice.running(settings)
             if engine and engine.name != "cluster":
                 return await engine.status()
     return Status(NativeEngine.name, State.STOPPED)

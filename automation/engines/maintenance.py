@@ -14,7 +14,7 @@ from automation import paths
 from automation.console.errors import AutomationError, UsageError, refused
 from automation.console.events import Emit, Notice, Result, step
 from automation.console.runner import confirm
-from automation.engines import lifecycle
+from automation.engines import choice
 from automation.engines.engine import Python
 from automation.process import files, logs
 from automation.process.processes import Completed
@@ -32,7 +32,7 @@ async def reset_password(settings: Settings, emit: Emit, *, email: str) -> None:
     """Print a link that sets a new password once, within an hour."""
     if not email:
         raise UsageError("no account is given", remedies=["invoke reset-password --email ada@example.com"])
-    engine = await lifecycle.latest(settings)
+    engine = await choice.latest(settings)
     python, address = await engine.backend_python(), engine.address()
     words = (email, *(("--address", address) if address else ()))
     done = await python.run("app.accounts.reset_link", *words, seconds=_LINK_SECONDS)
@@ -44,7 +44,7 @@ async def reset_password(settings: Settings, emit: Emit, *, email: str) -> None:
 
 async def backup(settings: Settings, emit: Emit, *, to: str) -> None:
     """Write an archive of the data, also while the application runs."""
-    engine = await lifecycle.latest(settings)
+    engine = await choice.latest(settings)
     python = await engine.backend_python()
     target = settings.root / (to or f"{FOLDER}/todo-{_now()}.gz")
     with step(emit, "backup") as current:
@@ -59,7 +59,7 @@ async def restore(settings: Settings, emit: Emit, *, source: str, yes: bool) -> 
         raise UsageError("no backup is given", remedies=["invoke restore --from FILE"])
     file = settings.root / source
     header = _header(file)
-    engine = await lifecycle.latest(settings)
+    engine = await choice.latest(settings)
     python = await engine.backend_python()
     kept = settings.root / FOLDER / f"before-restore-{_now()}.gz"
     if not yes:
