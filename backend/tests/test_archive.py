@@ -22,6 +22,7 @@ from app.archive import ArchiveError
 from app.database import Base, Database
 from app.tasks.models import Task
 from backend.tests.browsers import SECRET, Person
+from backend.tests.push.browser import Browser
 
 WHEN = {"due_at": "2027-01-01T10:00:00Z"}
 SignIn = Callable[..., Awaitable[Person]]
@@ -69,6 +70,8 @@ async def filled(app: FastAPI, signed_in: SignIn) -> Database:
     assert (await ada.post("/api/chat", json={"message": "complete Größe 1"})).status_code == 200
     assert (await ada.post("/api/access-tokens", json={"name": "Script"})).status_code == 201
     assert (await ada.post("/api/calendar")).status_code == 201
+    assert (await ada.get("/api/push/key")).status_code == 200
+    assert (await ada.put("/api/push/subscription", json=Browser().subscription)).status_code == 204
     assert (await ada.patch("/api/preferences", json={"time_zone": "Asia/Tokyo"})).status_code == 200
     assert (await ada.get("/api/auth/token")).status_code == 200
     assert await app.state.resets.create(ada.user.email)

@@ -20,6 +20,7 @@ from app.accounts.models import Account
 from app.accounts.passwords import hash_password
 from app.accounts.resets import PasswordResets
 from app.database import Base
+from app.push.endpoints import PushSubscriptionIn
 from backend.tests.browsers import Person, browser
 
 SignIn = Callable[..., Awaitable[Person]]
@@ -28,6 +29,8 @@ MARKER = "Ada's own words"
 
 Access = Literal["anybody", "account", "session", "program"]
 """`account` needs a session; `session` accepts a JSON Web Token too, and `program` an access token."""
+
+SUBSCRIPTION = PushSubscriptionIn.model_json_schema()["examples"][0]
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,9 @@ OPERATIONS = {
     "POST /api/calendar": Operation("account", status=201),
     "DELETE /api/calendar": Operation("account", status=204),
     "GET /api/calendar/feed.ics": Operation("anybody", query={"key": "{calendar_key}"}),
+    "GET /api/push/key": Operation("account"),
+    "PUT /api/push/subscription": Operation("account", SUBSCRIPTION, status=204),
+    "DELETE /api/push/subscription": Operation("account", status=204),
     "POST /api/chat": Operation("session", {"message": "add buy milk"}),
     "GET /api/conversations": Operation("session"),
     "GET /api/conversations/{conversation_id}": Operation("session"),

@@ -13,6 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
 from app.accounts import passwords
+from app.push.endpoints import PushSubscriptionIn
 from backend.tests.browsers import Person
 from backend.tests.chat.stream import parts_of
 
@@ -57,6 +58,7 @@ BODIES: dict[str, dict[str, object]] = {
     "/api/auth/update-user": {"name": "Else"},
     "/api/auth/revoke-session": {"token": "a" * 32},
     "/api/chat": {"message": "add buy milk"},
+    "/api/push/subscription": PushSubscriptionIn.model_json_schema()["examples"][0],
     "/api/tasks": {"title": "Buy milk"},
     "/api/tasks/{task_id}": {"title": "Buy bread"},
     "/api/access-tokens": {"name": "Script"},

@@ -32,7 +32,7 @@ from app.database.migrations import head
 from app.settings import SettingsError, load_settings
 
 FORMAT = "todo-chatbot archive 1"
-TRANSIENT = {"event", "rateLimit"}
+TRANSIENT = {"event", "push_delivery", "rateLimit"}
 """Tables whose rows are of no use after minutes."""
 LIMIT_SECONDS = 3600.0
 ROWS_AT_ONCE = 500

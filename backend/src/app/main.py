@@ -38,6 +38,8 @@ from app.mail import Mailer, mail_server
 from app.metrics import Metrics
 from app.preferences.endpoints import router as preferences_router
 from app.preferences.service import zone_of
+from app.push.endpoints import router as push_router
+from app.push.sender import ReminderSender
 from app.ratelimits import ChangeLimiter, RateLimiter
 from app.requests import RequestMiddleware
 from app.settings import Settings, SettingsError, load_settings
@@ -75,6 +77,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.zone_of = partial(zone_of, app.state.database)
     app.state.replies = RunningReplies()
     app.state.feed = Feed(app.state.database)
+    app.state.reminders = ReminderSender(
+        app.state.database, settings.better_auth_secret.get_secret_value(), settings.contact
+    )
     app.state.draining = False
     # The last one added is the outermost.
     admission = Admission()
@@ -97,6 +102,7 @@ def create_app(settings: Settings) -> FastAPI:
         assistants.router,
         preferences_router,
         calendar_router,
+        push_router,
         insights_router,
         events_router,
     )
@@ -118,12 +124,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         partial(idempotency.forget_past, database),
         partial(journal.forget_past, database),
         partial(events.forget_past, database),
+        app.state.reminders.forget_past,
     )
     recovery = partial(mark_interrupted, database)
     # A server that replaces a killed one starts before the leases of that one expire.
+    app.state.reminders.start()
     async with expiring(deletions, recovery, recovery_delays_s=(0, LEASE_S + 1)):
         with _draining_on_signals(app):
             yield
+    await app.state.reminders.close()
     app.state.feed.close()
     await app.state.agents.close()
     await app.state.resets.close()
@@ -174,6 +183,7 @@ def _draining_on_signals(app: FastAPI) -> Iterator[None]:
         state.draining = True
         # The pages connect to other servers while this one still serves.
         loop.call_soon_threadsafe(state.feed.close)
+        loop.call_soon_threadsafe(state.reminders.stop)
         if waits:
             loop.call_soon_threadsafe(lambda: loop.call_later(state.settings.drain_seconds, stop, number))
         else:

@@ -23,7 +23,7 @@ _CREDENTIALS: list[Json] = [{"session": []}, {"bearer": []}]
 _ACCESS_TOKENS = "/api/access-tokens"
 _PROGRAMS = {"tasks", "preferences", "insights"}
 """The tags of operations that accept access tokens."""
-_LIMITED = {*_PROGRAMS, "calendar"}
+_LIMITED = {*_PROGRAMS, "calendar", "push"}
 """The tags of operations with a rate limit."""
 _SCHEMES: Json = {
     "session": {

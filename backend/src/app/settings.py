@@ -1,6 +1,7 @@
 """Settings from the process environment, validated once as a whole and immutable."""
 
 import re
+from email.utils import parseaddr
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -167,6 +168,12 @@ class Settings(BaseSettings):
     def mail_sender(self) -> str:
         """The sender of email."""
         return self.mail_from or default_sender(self.public_url)
+
+    @property
+    def contact(self) -> str:
+        """An address of the operator, which push services require and may write to."""
+        is_site = self.public_url.startswith("https://")
+        return self.public_url if is_site else f"mailto:{parseaddr(self.mail_sender)[1]}"
 
     @property
     def origins(self) -> frozenset[str]:

@@ -279,6 +279,31 @@ export interface components {
     };
     /** @enum {string} */
     Priority: "low" | "medium" | "high";
+    /**
+     * @example {
+     *       "public_key": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
+     *     }
+     */
+    PushKeyOut: {
+      public_key: string;
+    };
+    PushKeys: {
+      p256dh: string;
+      auth: string;
+    };
+    /**
+     * @example {
+     *       "endpoint": "https://push.example.net/send/8fJ2Yp0WZk",
+     *       "keys": {
+     *         "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+     *         "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
+     *       }
+     *     }
+     */
+    PushSubscriptionIn: {
+      endpoint: string;
+      keys: components["schemas"]["PushKeys"];
+    };
     /** @enum {string} */
     ReplyState: "running" | "finished" | "stopped" | "interrupted" | "failed" | "replaced";
     /** @enum {string} */

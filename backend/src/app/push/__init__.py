@@ -1,0 +1,1 @@
+"""Web Push: reminders as notifications of browsers, also while no page is open."""
