@@ -36,6 +36,7 @@ AUTOMATION_TESTS = (
         "tests/bootstrap",
         "tests/mutants/test_images.py",
         "tests/mutants/test_profiles.py",
+        "tests/mutants/test_contexts.py",
         "tests/mutants/test_dockerfiles.py",
     ),
     "tests/mutants/test_chart.py",

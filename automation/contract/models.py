@@ -279,6 +279,8 @@ class Rules(Model):
     """The image with the tools of every build."""
     build_steps: Mapping[str, tuple[str, ...]]
     """The instructions of a service's Dockerfiles whose effect no image shows."""
+    not_built: Mapping[str, tuple[str, ...]]
+    """Patterns of a service's files that no build needs; its build context has all others."""
     nginx: tuple[str, ...]
     """The directives of a static frontend's web server, each after its file and the blocks it is in."""
     times: Times

@@ -52,6 +52,7 @@ class Context:
     """The files of a build context."""
 
     files: tuple[str, ...]
+    left_out: tuple[str, ...] = ()  # files under version control that production's build does not see
 
 
 @dataclass(frozen=True)

@@ -170,11 +170,14 @@ class Verifier:
     async def _read_files(self, profile: Profile, plans: Mapping[str, Plan]) -> list[Fact]:
         root = self._settings.root
         with step(self._emit, "files") as running:
+            tracked = await sources.tracked(self._settings)
             gatherers: Mapping[type[Any], Callable[[str], Any]] = {
                 facts.Locks: lambda _: origins.locks(root),
                 facts.Packages: lambda _: origins.packages(root),
                 facts.Source: lambda service: sources.source(root, plans[service]),
-                facts.Context: lambda service: sources.build_context(root, plans[service].dockerfile),
+                facts.Context: lambda service: sources.build_context(
+                    root, plans[service].dockerfile, tracked
+                ),
                 facts.Development: lambda service: self._read_development(profile, service),
                 facts.Building: lambda service: self._read_building(profile, plans[service]),
             }

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from automation.contract import formats
 from automation.contract.contract import Contract
@@ -60,6 +61,15 @@ def context(context: Context, leaks: Leaks) -> Finding:
         f"{file} ({what})" for file in context.files for what, form in _UNWANTED.items() if form.search(file)
     ]
     return no_problem([*found, *leaks.context], passing=f"none among {len(context.files)} files", most=3)
+
+
+@check(STATIC, remedy="include them in {name}/.dockerignore, or add what no build needs to deploy/rules.toml")
+def complete_context(contract: Contract, context: Context) -> Finding:
+    """The build context has every file under version control that the rules do not leave out."""
+    patterns = contract.rules.not_built.get(contract.name, ())
+    names = ((file, file.removeprefix(f"{contract.name}/")) for file in context.left_out)
+    needed = [file for file, name in names if not any(fnmatchcase(name, pattern) for pattern in patterns)]
+    return no_problem([f"no {file}" for file in needed], most=3)
 
 
 @check(STATIC, remedy="read it from the environment when the container starts")

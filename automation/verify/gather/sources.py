@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from automation.console.errors import AutomationError
@@ -79,12 +79,23 @@ def _arguments(made: Dockerfile) -> dict[str, Any]:
     }
 
 
-def build_context(root: Path, file: str) -> Context:
-    """Return the files that a build with this Dockerfile sees, or one with its Dockerfile.dev."""
+async def tracked(settings: Settings) -> Sequence[str]:
+    """Return the services' files under version control; none in a copy without its history."""
+    return (await git.ask(settings, "ls-files", "-z", *SERVICES)).split("\0")[:-1]
+
+
+def build_context(root: Path, file: str, tracked: Iterable[str] = ()) -> Context:
+    """Return the files that a build with this Dockerfile sees, or one with its Dockerfile.dev.
+
+    Args:
+        tracked: The files under version control, to find those that the build does not see.
+    """
     files = {*context.load(root, file).files()}
+    folder = f"{PurePosixPath(file).parent}/"
+    left_out = [path for path in tracked if path.startswith(folder) and path not in files]
     if (root / f"{file}.dev").is_file():
         files |= {*context.load(root, f"{file}.dev").files()}
-    return Context(tuple(sorted(files)))
+    return Context(tuple(sorted(files)), tuple(left_out))
 
 
 def known(settings: Settings, profile: Profile) -> Mapping[str, str]:

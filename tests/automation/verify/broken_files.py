@@ -131,6 +131,11 @@ FILES: list[Example] = [
     ("context", ".git", context(".git/HEAD")),
     ("context", "tests", context("backend/tests/test_main.py")),
     ("context", "modules", context("frontend/node_modules/next/x.js")),
+    (
+        "complete-context",
+        "a feature",
+        lambda b: b.change("backend", Context, left_out=("backend/src/app/mcp/server.py",)),
+    ),
     ("context", "a token", lambda b: b.change("frontend", Leaks, context=(LEAK,))),
     ("build-rights", "all rights", instead("RUN make", "RUN --security=insecure make")),
     ("build-rights", "the machine's network", instead("RUN make", "RUN --network=host make")),

@@ -256,6 +256,17 @@ def test_ignored_settings_are_recognized_without_git(tmp_path: Path, *, has_git:
     assert asyncio.run(sources.template(current)).ignored
 
 
+def test_files_that_only_the_development_build_sees_are_missing_from_the_image(tmp_path: Path) -> None:
+    (tmp_path / "backend" / "src").mkdir(parents=True)
+    names = ("backend/Dockerfile", "backend/Dockerfile.dev", "backend/src/main.py", "backend/src/tools.py")
+    for name in names:
+        (tmp_path / name).touch()
+    (tmp_path / "backend/.dockerignore").write_text("*\n!src\nsrc/tools.py\n")
+    (tmp_path / "backend/Dockerfile.dev.dockerignore").write_text("*\n!src\n")
+    seen = sources.build_context(tmp_path, "backend/Dockerfile", [*names, "frontend/package.json"])
+    assert seen.left_out == (*names[:2], "backend/src/tools.py")
+
+
 def test_the_context_of_the_development_build_is_checked(tmp_path: Path) -> None:
     (tmp_path / "backend" / "src").mkdir(parents=True)
     for name in ("backend/Dockerfile", "backend/Dockerfile.dev", "backend/.env", "backend/src/main.py"):

@@ -227,7 +227,10 @@ def _facts(made: Scene, service: str) -> Facts:
         Source: Source(parse(made.dockerfile(service)).resolve()),
         Development: Development(parse(made.development_dockerfile(service)).resolve()),
         Building: Building(steps[:1], steps, (required.rules.tools_image, contract.base)),
-        Context: Context((f"{service}/src/app/main.py", f"{service}/.env.example")),
+        Context: Context(
+            (f"{service}/src/app/main.py", f"{service}/.env.example"),
+            tuple(f"{service}/{form.replace('*', 'some')}" for form in required.rules.not_built[service]),
+        ),
         Leaks: Leaks(),
         ImageLeaks: ImageLeaks(),
         Locks: Locks(frozenset({"pytest"}), frozenset({"typescript"})),
