@@ -54,7 +54,10 @@ SECRETS = (
     *("--rules-path", "deploy/secrets.toml"),
     *("--skip-regex", r"^((-todo\}:)?todo|correct-horse-battery|4f1c0a9b[0-9a-f]{24})$"),
 )
-PYTEST = ("pytest", "-p", "tests.no_skips", "-p", "tests.failed_tests")
+PYTEST = (
+    *("pytest", "-p", "tests.no_skips", "-p", "tests.failed_tests"),
+    *("--durations=15", "--durations-min=10"),
+)
 # These tests wait for processes or for a database half of the time.
 PARALLEL = ("--numprocesses", "3", "--dist", "worksteal")
 BY_FILE = ("--numprocesses", "2", "--dist", "loadfile")

@@ -236,7 +236,9 @@ class Installer:
             await self.place.kubectl.run("delete", *made, "--ignore-not-found", "--wait=false")
 
     async def _watch(self, revision: int, running: Step) -> None:
-        watcher = Watcher(self.place.kubectl, self.request.release, revision, self.emit)
+        # A cluster on this machine has the nodes that it has.
+        grows = not self.place.target.local
+        watcher = Watcher(self.place.kubectl, self.request.release, revision, self.emit, may_grow=grows)
         await watcher.wait(running, self.request.timeout_seconds)
 
     async def _serving(self, revisions: Sequence[Revision]) -> Revision | None:

@@ -10,7 +10,7 @@ _REVISION = "todo-chatbot/revision"
 """The chart's annotation of Deployments with the number of the release's revision."""
 HEALTHY, FAILED, WAITING = "healthy", "failed", "waiting"
 
-_WITHOUT_VOLUME = "WithoutVolume"
+_UNSCHEDULABLE, _WITHOUT_VOLUME = "Unschedulable", "WithoutVolume"
 
 # States that a pod does not leave by itself, and how long a temporary cause of each may last.
 _LASTING_SECONDS: Mapping[str, float] = {
@@ -22,7 +22,7 @@ _LASTING_SECONDS: Mapping[str, float] = {
     "CreateContainerError": 5,
     "CrashLoopBackOff": 0,
     "RunContainerError": 5,
-    "Unschedulable": 5,
+    _UNSCHEDULABLE: 5,
     _WITHOUT_VOLUME: 90,  # a provider takes its time to create a disk
 }
 
@@ -205,6 +205,8 @@ class Judge:
     """Decides whether a revision is healthy; remembers since when each pod has been in its state."""
 
     revision: int
+    may_grow: bool = False
+    """Whether the cluster may add a node for a pod that has no place: it then waits for one."""
     _since: dict[tuple[str, str, float], float] = field(default_factory=dict)
 
     def judge(self, rollout: Rollout, now: float) -> Verdict:
@@ -222,7 +224,8 @@ class Judge:
                 reason = failure.get("message", "the job failed")
                 return Verdict(FAILED, pod=pods[-1] if pods else None, reason=reason)
         for name, pod in current.items():
-            if _has_failed(pod, now - self._since[keys[name]]):
+            waits = self.may_grow and pod.state == _UNSCHEDULABLE
+            if not waits and _has_failed(pod, now - self._since[keys[name]]):
                 return Verdict(FAILED, pod=pod)
         for workload in rollout.workloads:
             if failure := _condition(workload, "ReplicaFailure"):

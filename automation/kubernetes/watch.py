@@ -58,13 +58,15 @@ class States:
 class Watcher:
     """Shows the pods of a release as they change, until the release is healthy or has failed."""
 
-    def __init__(self, kubectl: Kubectl, release: str, revision: int, emit: Emit) -> None:
+    def __init__(
+        self, kubectl: Kubectl, release: str, revision: int, emit: Emit, *, may_grow: bool = False
+    ) -> None:
         self._kubectl = kubectl
         self._release = release
         # Pods of Helm's tests remain after a test; they are not part of the release.
         own = f"app.kubernetes.io/instance={release},app.kubernetes.io/component!=test"
         self._selector = f"--selector={own}"
-        self._judge = Judge(revision)
+        self._judge = Judge(revision, may_grow)
         self._emit = emit
         self._states = States()
         self._changed = asyncio.Event()

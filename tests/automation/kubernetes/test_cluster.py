@@ -44,6 +44,13 @@ def explained(case: str, *lines: str, revision: int = 1) -> ClusterError:
     return watch.explain(verdict.pod, events, lines, kubectl=KUBECTL, release="todo")
 
 
+def test_a_pod_waits_for_a_node_where_the_cluster_may_add_one() -> None:
+    rollout = pods.read_rollout(RECORDED["no-room"]["objects"])
+    for judge, outcome in ((Judge(1), FAILED), (Judge(1, may_grow=True), WAITING)):
+        judge.judge(rollout, 0)
+        assert judge.judge(rollout, 120).outcome == outcome
+
+
 UNBOUND = {
     "type": "PodScheduled",
     "status": "False",
