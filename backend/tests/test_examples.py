@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,3 +50,11 @@ def test_changed_operations_of_the_chat_are_described() -> None:
     assert "q" in {parameter["name"] for parameter in search}
     chat = DOCUMENT["paths"]["/api/chat"]["post"]["requestBody"]["content"]["application/json"]
     assert {"replaces", "message"} <= examples(chat)[0].keys()
+
+
+def test_the_document_is_made_without_leaving_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    document()
+    assert not [*tmp_path.iterdir()]

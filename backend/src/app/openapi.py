@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from fastapi import FastAPI
@@ -253,8 +254,11 @@ def document() -> str:
     """Return the OpenAPI document as JSON. It does not depend on the settings of this machine."""
     from app.main import create_app
 
-    settings = Settings.model_construct(better_auth_secret=SecretStr("0" * SECRET_LENGTH))
-    return json.dumps(create_app(settings).openapi(), indent=2) + "\n"
+    with TemporaryDirectory() as folder:
+        settings = Settings.model_construct(
+            better_auth_secret=SecretStr("0" * SECRET_LENGTH), data_dir=Path(folder)
+        )
+        return json.dumps(create_app(settings).openapi(), indent=2) + "\n"
 
 
 def main(arguments: list[str]) -> None:
