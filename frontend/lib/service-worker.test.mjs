@@ -28,9 +28,14 @@ class Browser {
   caches = new Map();
   network = new Map();
 
+  /** The open pages, and what the browser was asked to do. */
+  pages = [];
+  calls = [];
+
   async install(script) {
     const listeners = {};
-    const load = async (request) => {
+    const load = async (request, options) => {
+      if (options) this.calls.push([options.method, request, options.body]);
       const { pathname } = new URL(request.url ?? request, "http://site");
       if (!this.network.has(pathname)) throw new TypeError("Failed to fetch");
       return this.network.get(pathname);
@@ -50,7 +55,17 @@ class Browser {
         location: { origin: "http://site" },
         addEventListener: (name, listener) => (listeners[name] = listener),
         skipWaiting: () => undefined,
-        clients: { claim: async () => undefined },
+        clients: {
+          claim: async () => undefined,
+          matchAll: async () => this.pages,
+          openWindow: async (url) => void this.calls.push(["open", url]),
+        },
+        registration: {
+          showNotification: async (...shown) => void this.calls.push(["show", ...shown]),
+          pushManager: {
+            subscribe: async () => ({ toJSON: () => ({ endpoint: "https://push", keys: {} }) }),
+          },
+        },
       },
       caches: {
         open,
@@ -63,6 +78,8 @@ class Browser {
         }
       },
       fetch: load,
+      MessageChannel,
+      setTimeout,
       URL,
     });
     for (const name of ["install", "activate"]) {
@@ -70,6 +87,11 @@ class Browser {
       listeners[name]({ waitUntil: (promise) => (done = promise) });
       await done;
     }
+    this.dispatch = async (name, event) => {
+      let done;
+      listeners[name]({ ...event, waitUntil: (promise) => (done = promise) });
+      await done;
+    };
     return (pathname, mode = "cors", method = "GET") => {
       let answer = "not the service worker's";
       const request = { url: `http://site${pathname}`, mode, method };
@@ -122,5 +144,66 @@ describe("a build's service worker", () => {
     const get = await browser.install(build("one"));
     expect(get("/api/tasks")).toBe("not the service worker's");
     expect(get("/", "navigate", "POST")).toBe("not the service worker's");
+  });
+});
+
+describe("a reminder that the server sends", () => {
+  const reminder = { tag: "1 2026-11-28T09:00:00Z", task_id: "1", title: "Call Ann", all_day: false };
+  const page = (isTasks) => {
+    const calls = [];
+    const postMessage = (data, [port] = []) => {
+      calls.push(data);
+      if (isTasks) port?.postMessage("shown");
+    };
+    return { calls, postMessage, focus: async () => calls.push("focus") };
+  };
+  const running = async (...pages) => {
+    const browser = new Browser();
+    served(browser, "one");
+    await browser.install(build("one"));
+    browser.pages = pages;
+    return browser;
+  };
+  const push = (browser, due_at) =>
+    browser.dispatch("push", { data: { json: () => ({ ...reminder, due_at }) } });
+
+  it("is shown with its time, and the pages learn of it", async () => {
+    const open = page(true);
+    const browser = await running(open);
+    const due = new Date();
+    due.setHours(17, 5);
+    await push(browser, due.toISOString());
+    await push(browser, null);
+    expect(browser.calls.map(([, title, { body, tag }]) => [title, body, tag])).toEqual([
+      ["Call Ann", "Due today 17:05", reminder.tag],
+      ["Call Ann", "Reminder", reminder.tag],
+    ]);
+    expect(open.calls[0]).toEqual({ type: "reminder-shown", tag: reminder.tag });
+  });
+
+  it("leads to the task in an open page", async () => {
+    const [settings, open] = [page(false), page(true)];
+    const browser = await running(settings, open);
+    const close = () => browser.calls.push("close");
+    await browser.dispatch("notificationclick", { notification: { close, data: { taskId: "1" } } });
+    expect(browser.calls).toEqual(["close"]);
+    expect(open.calls).toEqual([{ type: "show-task", taskId: "1" }, "focus"]);
+    expect(settings.calls).not.toContain("focus");
+  });
+
+  it("opens a page where none is open", async () => {
+    const browser = await running();
+    const notification = { close: () => undefined, data: { taskId: "1" } };
+    await browser.dispatch("notificationclick", { notification });
+    expect(browser.calls).toEqual([["open", "/?task=1"]]);
+  });
+
+  it("registers the browser's new address", async () => {
+    const browser = await running();
+    const key = { ok: true, json: async () => ({ public_key: "B" }) };
+    browser.network.set("/api/push/key", key).set("/api/push/subscription", { ok: true });
+    await browser.dispatch("pushsubscriptionchange", {});
+    const body = JSON.stringify({ endpoint: "https://push", keys: {} });
+    expect(browser.calls).toEqual([["PUT", "/api/push/subscription", body]]);
   });
 });

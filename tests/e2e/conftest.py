@@ -22,9 +22,13 @@ from tests.model_server import model_server
 from tests.provision.browser import launch_any
 
 AGENTS = ("offline", "openai")
-# The browser also logs refused requests, which some tests cause. The other message is about a header that
-# browsers apply only over HTTPS and on localhost, which a node's port is not.
-NO_ERRORS = ("Failed to load resource", "The Cross-Origin-Opener-Policy header has been ignored")
+# The browser also logs refused requests, which some tests cause. The second message is about a header that
+# browsers apply only over HTTPS and on localhost, which a node's port is not. Tests run in incognito mode.
+NO_ERRORS = (
+    "Failed to load resource",
+    "The Cross-Origin-Opener-Policy header has been ignored",
+    "Chrome currently does not support the Push API in incognito mode",
+)
 expect.set_options(timeout=15_000)
 
 

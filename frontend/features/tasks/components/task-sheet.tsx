@@ -11,7 +11,7 @@ import { ReminderField } from "./reminder-field";
 import { TagField } from "./tag-field";
 import { TaskConflict } from "./task-conflict";
 import { WhenField } from "./when-field";
-import { askForNotifications } from "../reminders";
+import { turnOnNotifications } from "../reminders";
 import type { TaskActions } from "../api/task-actions";
 import { DESCRIPTION_MAX, type TaskDraft, TITLE_MAX } from "../task-draft";
 import { useAutosave } from "../use-autosave";
@@ -141,10 +141,10 @@ export function TaskSheet({ task, initialDraft, knownTags, actions, onClose, onU
             value={draft.reminder}
             at={task.remind_at ?? null}
             hasDate={draft.date !== ""}
-            onChange={(reminder) => {
-              // Browsers show the question only in answer to a click.
-              if (reminder !== "") void askForNotifications();
+            onChange={async (reminder) => {
               set({ reminder });
+              // Browsers show the question only in answer to a click.
+              if (reminder !== "") await turnOnNotifications();
             }}
           />
           <TagField

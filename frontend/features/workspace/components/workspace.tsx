@@ -112,7 +112,7 @@ export function Workspace() {
 
   return (
     <div className="flex h-dvh flex-col">
-      <ReminderWatch />
+      <ReminderWatch onShowTask={showTask} />
       <header className="flex h-12 shrink-0 items-center gap-0.5 border-b border-line px-3 md:px-4">
         <Logo size={22} />
         <h1 className="min-w-0 grow truncate pl-2 font-semibold">{titleOf(view)}</h1>
