@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpcore2
@@ -86,13 +87,17 @@ class PushService:
 
 
 @asynccontextmanager
-async def push_service() -> AsyncIterator[PushService]:
-    """Run a push service without TLS on a port of its own."""
+async def push_service(
+    certificate: Path | None = None, key: Path | None = None
+) -> AsyncIterator[PushService]:
+    """Run a push service on a port of its own, without TLS unless it gets a certificate."""
     service = PushService()
     app = Starlette(routes=[Route("/{path:path}", service.receive, methods=["GET", "POST"])])
     listener = socket.create_server(("127.0.0.1", 0))
     service.port = listener.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
+    server = uvicorn.Server(
+        uvicorn.Config(app, lifespan="off", log_config=None, ssl_certfile=certificate, ssl_keyfile=key)
+    )
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield service

@@ -5,25 +5,30 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpcore2
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from fastapi import FastAPI
 from sqlalchemy import select, update
 
 from app.accounts.models import Session
 from app.accounts.signatures import sign
 from app.database import new_id, utc_now
-from app.push.addresses import PrivateAddressError, is_public
+from app.push import network
+from app.push.addresses import PrivateAddressError, UnreachableError, is_public
 from app.push.encryption import CURVE, encrypt, from_base64url, to_base64url
 from app.push.keys import server_key, stored_key
 from app.push.models import PushKey, PushSubscription
 from app.push.network import PublicNetwork, PushNetwork
 from app.push.service import SUBSCRIPTIONS
 from backend.tests.browsers import SECRET, Person, browser
-from backend.tests.push.browser import Browser
+from backend.tests.push.browser import Browser, push_service
 
 SignIn = Callable[..., Awaitable[Person]]
 
@@ -151,9 +156,8 @@ async def test_a_name_with_a_private_address_is_not_connected(monkeypatch: pytes
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0)
     port = listener.getsockname()[1]
-    network = PublicNetwork()
     with pytest.raises(PrivateAddressError):
-        await network.connect_tcp("localhost", port)
+        await PublicNetwork().connect_tcp("localhost", port)
 
     async def mixed(*_: object, **__: object) -> list[Any]:
         return [(0, 0, 0, "", (address, port)) for address in ("142.250.185.10", "127.0.0.1")]
@@ -184,6 +188,44 @@ async def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch: 
     with pytest.raises(httpcore2.ConnectError):
         await PublicNetwork().connect_tcp("push.example.net", 443)
     assert connected == ["142.250.185.10", "142.250.185.11"]
+
+
+async def test_only_the_named_push_service_gets_a_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection goes to an address, and TLS verifies the name."""
+
+    async def local(*_: object) -> list[str]:
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr(network, "public_addresses", local)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate(tmp_path)))
+    async with push_service(tmp_path / "cert.pem", tmp_path / "key.pem") as service:
+        pushes = PushNetwork(2)
+        answer = await pushes.post(f"https://push.example.net:{service.port}/a", {"TTL": "60"}, b"x")
+        with pytest.raises(UnreachableError):
+            await pushes.post(f"https://else.example.net:{service.port}/b", {"TTL": "60"}, b"x")
+        await pushes.close()
+    assert answer == (201, "")
+    assert [path for path, _, _ in service.requests] == ["/a"]
+
+
+def certificate(folder: Path) -> Path:
+    """Write a key and its own certificate for push.example.net; return the path of the certificate."""
+    key, now = ec.generate_private_key(CURVE), utc_now()
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "push.example.net")])
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("push.example.net")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    path = folder / "cert.pem"
+    path.write_bytes(signed.public_bytes(Encoding.PEM))
+    return path
 
 
 async def stored(app: FastAPI) -> set[tuple[str, str]]:
