@@ -1,5 +1,7 @@
 """`invoke bench` or `nox -s bench`: times, memory and sizes, each beside its budget and its floor.
 
+`pages` and `chat` open the application in a browser.
+
 A time alone says as much about the machine and its other work as about the project. So each measurement
 takes turns with a floor, such as a container of the same image that does nothing, and the ratio can be
 compared. `--compare REF` measures another commit too, alternating with this folder. Images and containers are
@@ -17,14 +19,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 from automation.paths import ROOT
-from tests.bench import api, native, page, results
+from tests.bench import api, chat, native, page, pages, reload, results
 from tests.bench.clone import Clone
 from tests.bench.cluster import Cluster
 from tests.bench.images import Images
 from tests.bench.results import Measured
 
+PROCESSES: dict[str, ModuleType] = {"native": native, "pages": pages, "chat": chat, "reload": reload}
+"""Measured without containers; each has a function `measure`."""
 CLONED: dict[str, Callable[[Clone], Iterator[Measured]]] = {
     "build": lambda clone: Images(clone).build(),
     "sizes": lambda clone: Images(clone).sizes(),
@@ -33,7 +38,7 @@ CLONED: dict[str, Callable[[Clone], Iterator[Measured]]] = {
     "anew": lambda clone: Images(clone).anew(),
     "cluster": lambda clone: Cluster(clone).measure(),
 }
-KINDS = ("native", "api", *CLONED)
+KINDS = (*PROCESSES, "api", *CLONED)
 BY_ITSELF = ("cluster",)
 """Measured only when it is named: it needs a cluster."""
 REPORT = ROOT / ".artifacts" / "bench"
@@ -60,8 +65,9 @@ class Subject:
 
     def measure(self) -> Iterator[Measured]:
         """Measure each kind in turn."""
-        if "native" in self._kinds:
-            yield from native.measure(self._root, self._load.runs)
+        for kind in self._kinds:
+            if kind in PROCESSES:
+                yield from PROCESSES[kind].measure(self._root, self._load.runs)
         if "api" in self._kinds:
             yield from api.measure(self._root, self._load)
         if self._clone:

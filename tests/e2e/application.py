@@ -40,8 +40,9 @@ def own_application(
     engine: str,
     profile: str,
     flags: Sequence[str] = ("--prod",),
+    root: Path = ROOT,
 ) -> Iterator[Application]:
-    """Run the application with its state in `folder`: as processes, containers or pods."""
+    """Run the application of `root` with its state in `folder`: as processes, containers or pods."""
     env_file = folder / ".env"
     lines = {"BETTER_AUTH_SECRET": secrets.token_urlsafe(32), **settings}
     env_file.touch(mode=0o600)
@@ -57,7 +58,7 @@ def own_application(
         command = [sys.executable, "-m", "invoke", *arguments]
         return subprocess.run(
             command,
-            cwd=ROOT,
+            cwd=root,
             env=surroundings,
             capture_output=True,
             text=True,

@@ -17,8 +17,9 @@ from automation.paths import ROOT
 from automation.process import processes
 from automation.project import benchmarks
 from tests.bench import __main__ as program
-from tests.bench import native, page, results
+from tests.bench import native, page, reload, results
 from tests.bench.api import Load
+from tests.bench.pages import BUDGETS, Figures
 from tests.bench.results import Measured, Report
 
 START = Measured("start", "s", [2.0, 3.0, 10.0], "nothing", [1.0, 1.5, 2.0], budget=30)
@@ -149,3 +150,21 @@ def test_the_task_runs_the_session_and_reports(monkeypatch: pytest.MonkeyPatch, 
     words = ["--session", "bench", "--", "native", "--runs", "3", "--compare", "v1"]
     assert commands == [[sys.executable, "-m", "nox", *words]]
     assert events[-1] == Result({"commit": "abc1234"})
+
+
+def test_visits_become_results_beside_their_budgets_and_floors() -> None:
+    figures = Figures()
+    figures.add({"scripts": 150.0, "complete, to paint": 60.0}, {"complete, to paint": 20.0})
+    figures.add({"scripts": 150.0, "complete, to paint": 80.0}, {"complete, to paint": 30.0})
+    scripts, completing = figures.measured("phone, 60 t")
+    assert (scripts.name, scripts.unit, scripts.budget) == ("scripts, phone, 60 t", "kB", BUDGETS["scripts"])
+    assert (scripts.ratio, scripts.over_budget) == (None, False)
+    assert (completing.unit, completing.median, completing.ratio) == ("ms", 70, 2.8)
+    assert completing.over_budget
+
+
+@pytest.mark.parametrize("service", reload.LINES)
+def test_the_line_that_a_reload_changes_is_in_its_file(service: str) -> None:
+    name, before, after = reload.LINES[service]
+    assert (ROOT / name).read_text(encoding="utf-8").count(before) == 1
+    assert "MARK" in after
