@@ -6,3 +6,15 @@ afterEach(cleanup);
 
 // jsdom has no layout and so does not scroll.
 if (typeof Element !== "undefined") Element.prototype.scrollIntoView ??= () => undefined;
+
+// Nor does it have media: the tests have a mouse.
+if (typeof window !== "undefined") {
+  window.matchMedia ??= (media) =>
+    Object.assign(new EventTarget(), {
+      media,
+      matches: media === "(pointer: fine)",
+      onchange: null,
+      addListener: () => undefined,
+      removeListener: () => undefined,
+    });
+}

@@ -57,7 +57,8 @@ const none: ShownToast[] = [];
 
 /**
  * The live region of messages. It exists from the start, so that screen readers announce new messages.
- * `--toasts` is the height that the messages take, which the list leaves free.
+ * The element with `data-above-toasts` leaves their height free. A variable of the whole page would do too, but restyle
+ * every row of a list for each message.
  */
 export function Toaster() {
   const toasts = useSyncExternalStore(
@@ -67,9 +68,9 @@ export function Toaster() {
   );
   const ref = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    const { style } = document.documentElement;
-    if (ref.current && toasts.length > 0) style.setProperty("--toasts", `${ref.current.offsetHeight + 28}px`);
-    else style.removeProperty("--toasts");
+    const above = document.querySelector<HTMLElement>("[data-above-toasts]");
+    if (!ref.current || !above) return;
+    above.style.marginBottom = toasts.length > 0 ? `${ref.current.offsetHeight + 28}px` : "";
   }, [toasts]);
   return (
     <div

@@ -19,6 +19,7 @@ import { flushSync } from "react-dom";
 import { later } from "@/components/ui/later";
 import { toDateInput } from "@/lib/calendar";
 import type { Task } from "@/lib/task";
+import { useMediaQuery } from "@/lib/use-media-query";
 import { type GroupKey, isByHand, isDoneGroup, isOverdue } from "../group-tasks";
 import { itemsOf, type ListSection, type ListWindow, sectionsOf } from "../list-items";
 import { groupsOf, type View } from "../views";
@@ -34,7 +35,7 @@ const LongList = later(() => import("./long-list").then((module) => module.LongL
 const SHORT_ITEMS = 120;
 
 /** How long a completed row stays in place before it has slid away; globals.css has the same duration. */
-const LEAVING_MS = 700;
+const LEAVING_MS = 400;
 
 const none: readonly Task[] = [];
 
@@ -67,6 +68,7 @@ export function TaskList(props: TaskListProps) {
   const [held, setHeld] = useState<ReadonlyMap<string, GroupKey>>(new Map());
   const [unfolded, setUnfolded] = useState<ReadonlySet<GroupKey>>(new Set());
   const [tabStopId, setTabStopId] = useState<string | null>(null);
+  const canHover = useMediaQuery("(pointer: fine)");
 
   const groups = useMemo(
     // Completed tasks follow the open ones: earlier, those that load would push them away.
@@ -215,6 +217,7 @@ export function TaskList(props: TaskListProps) {
             isLeaving={task.status === "completed" && !isDoneGroup(key)}
             isHighlighted={task.id === highlightedId}
             isSelected={selected.includes(task.id)}
+            canHover={canHover}
             onToggle={toggle}
             onEdit={onEdit}
             onDelete={remove}

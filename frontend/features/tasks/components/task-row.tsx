@@ -33,6 +33,8 @@ type TaskRowProps = TaskRowHandlers & {
   isHighlighted: boolean;
   /** Whether the row is one of those that are changed together. */
   isSelected: boolean;
+  /** Whether a pointer can rest on a row, which then shows its actions. */
+  canHover: boolean;
   /** The index in the list, the place in its group, and the space of rows in front that are not rendered. */
   index: number;
   place: number;
@@ -50,6 +52,7 @@ export const TaskRow = memo(function TaskRow({
   isLeaving,
   isHighlighted,
   isSelected,
+  canHover,
   index,
   place,
   of,
@@ -117,30 +120,32 @@ export const TaskRow = memo(function TaskRow({
           <TaskChips task={task} dueText={dueText} overdue={overdue} />
         </div>
         {/* Beside the date, which stays visible. The space is always reserved, so that nothing moves. */}
-        <div
-          className={classNames(
-            "relative z-1 -my-[7px] -mr-1.5 hidden gap-0.5 opacity-0 pointer-fine:flex",
-            "group-hover/row:opacity-100 group-has-focus-visible/row:opacity-100",
-          )}
-        >
-          <IconButton
-            label={`Edit ${task.title}`}
-            tabIndex={-1}
-            aria-hidden="true"
-            className="size-8"
-            onClick={() => onEdit(task)}
+        {canHover && (
+          <div
+            className={classNames(
+              "relative z-1 -my-[7px] -mr-1.5 flex gap-0.5 opacity-0",
+              "group-hover/row:opacity-100 group-has-focus-visible/row:opacity-100",
+            )}
           >
-            <Pencil />
-          </IconButton>
-          <IconButton
-            label={`Delete ${task.title}`}
-            tabIndex={isTabStop ? 0 : -1}
-            className="size-8 hover:text-danger"
-            onClick={() => onDelete(task)}
-          >
-            <Trash2 />
-          </IconButton>
-        </div>
+            <IconButton
+              label={`Edit ${task.title}`}
+              tabIndex={-1}
+              aria-hidden="true"
+              className="size-8"
+              onClick={() => onEdit(task)}
+            >
+              <Pencil />
+            </IconButton>
+            <IconButton
+              label={`Delete ${task.title}`}
+              tabIndex={isTabStop ? 0 : -1}
+              className="size-8 hover:text-danger"
+              onClick={() => onDelete(task)}
+            >
+              <Trash2 />
+            </IconButton>
+          </div>
+        )}
         {/* Where nothing hovers. */}
         <div className="relative z-1 -my-[11px] -mr-2.5 hidden pointer-coarse:flex">
           {hasMenu ? (

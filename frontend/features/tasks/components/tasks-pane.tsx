@@ -96,10 +96,11 @@ export function TasksPane({ view, actions, quickAddRef, pointedAt }: TasksPanePr
       </div>
       <div
         ref={scrollRef}
+        data-above-toasts=""
         // The sheet loads before it is needed: once a pointer or the focus is in the list.
         onPointerEnter={() => void loadTaskSheet()}
         onFocus={() => void loadTaskSheet()}
-        className="mb-[var(--toasts,0px)] min-h-0 grow overflow-y-auto overscroll-contain px-4 pb-24 [overflow-anchor:none] md:px-8"
+        className="min-h-0 grow overflow-y-auto overscroll-contain px-4 pb-24 [overflow-anchor:none] md:px-8"
       >
         <div className="mx-auto max-w-[44rem] 2xl:max-w-[54rem]">
           {open.isPending && <ListSkeleton />}
