@@ -77,7 +77,7 @@ export const TaskRow = memo(function TaskRow({
       aria-setsize={of}
       style={gap > 0 ? { marginTop: gap } : undefined}
       aria-busy={unsaved || undefined}
-      className={classNames("task-row @container -mx-3", isLeaving && "task-row-leaving")}
+      className={classNames("task-row -mx-3", isLeaving && "task-row-leaving")}
     >
       <div
         className={classNames(
@@ -101,7 +101,7 @@ export const TaskRow = memo(function TaskRow({
             onEdit(task);
           }}
         />
-        <div className="flex min-w-0 grow flex-col gap-x-3 gap-y-0.5 @xl:flex-row @xl:items-start">
+        <div className="flex min-w-0 grow flex-col gap-x-3 gap-y-0.5 @min-[34.5rem]:flex-row @min-[34.5rem]:items-start">
           {/* The button covers the whole row. */}
           <button
             type="button"
@@ -179,7 +179,7 @@ function TaskChips({ task, dueText, overdue }: { task: Task; dueText: string; ov
   const hasChips = dueText || task.recurrence || task.tags.length > 0 || task.description;
   if (!hasChips) return null;
   return (
-    <span className="flex max-w-full shrink-0 flex-wrap items-center gap-x-2 text-small leading-[22px] text-text-2 @xl:max-w-[60%] @xl:flex-nowrap @xl:justify-end">
+    <span className="flex max-w-full shrink-0 flex-wrap items-center gap-x-2 text-small leading-[22px] text-text-2 @min-[34.5rem]:max-w-[60%] @min-[34.5rem]:flex-nowrap @min-[34.5rem]:justify-end">
       {task.description && <AlignLeft className="size-3.5" aria-label="Has a description" />}
       {task.tags.slice(0, 3).map((tag) => (
         <span key={tag} className="max-w-32 truncate">

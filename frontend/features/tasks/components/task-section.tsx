@@ -51,8 +51,8 @@ export function TaskSection(props: TaskSectionProps) {
           {isIncomplete && "+"}
         </span>
       </h2>
-      {/* flow-root: the space in front of a row stays inside the list. */}
-      <ul aria-label={group.label} className="flow-root">
+      {/* flow-root: the space in front of a row stays inside the list. A container in each row takes twice as long to lay out. */}
+      <ul aria-label={group.label} className="@container flow-root">
         {children}
       </ul>
       {fold?.item.kind === "fold" && (
