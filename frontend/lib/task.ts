@@ -17,3 +17,6 @@ export function isTask(value: unknown): value is Task {
     (task.due_at === null || typeof task.due_at === "string")
   );
 }
+
+/** Characters of a title. */
+export const TITLE_MAX = 200;

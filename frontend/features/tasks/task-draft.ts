@@ -3,7 +3,6 @@ import { formatTime, fromInputs, timeZone, toDateInput } from "@/lib/calendar";
 import type { Priority, Task } from "@/lib/task";
 import type { TaskPatch } from "./api/tasks";
 
-export const TITLE_MAX = 200;
 export const DESCRIPTION_MAX = 1000;
 
 export type TaskDraft = {

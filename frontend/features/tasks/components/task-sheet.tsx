@@ -5,7 +5,7 @@ import { useId, useRef } from "react";
 import { Button } from "@/components/ui/button";
 import { inputStyle } from "@/components/ui/field";
 import { Sheet } from "@/components/ui/sheet";
-import type { Priority, Task } from "@/lib/task";
+import { type Priority, type Task, TITLE_MAX } from "@/lib/task";
 import { DueFields } from "./due-fields";
 import { ReminderField } from "./reminder-field";
 import { TagField } from "./tag-field";
@@ -13,7 +13,7 @@ import { TaskConflict } from "./task-conflict";
 import { WhenField } from "./when-field";
 import { turnOnNotifications } from "../reminders";
 import type { TaskActions } from "../api/task-actions";
-import { DESCRIPTION_MAX, type TaskDraft, TITLE_MAX } from "../task-draft";
+import { DESCRIPTION_MAX, type TaskDraft } from "../task-draft";
 import { useAutosave } from "../use-autosave";
 
 type TaskSheetProps = {
