@@ -36,7 +36,7 @@ def _time(hour: int, minute: int, said: str) -> time:
 
 
 def _note(end: str | None) -> str | None:
-    return f"A task has one time; I left out “{end.strip()}”." if end else None
+    return f"A task has one time; I left out “{end.strip(' -–')}”." if end else None
 
 
 @rule(
@@ -47,7 +47,9 @@ def _half_day_clock(match: re.Match[str], _now: datetime) -> Piece:
     if hour > 12:
         raise ImpossibleDateError(f"“{match[0].strip()}” is not a time of day.")
     hour = hour % 12 + (12 if match[6].lower() == "p" else 0)
-    return Piece(at=_time(hour, minute, match[0]), note=_note(match[5] or match[7]))
+    # "For 5pm" is a time, "for the 5pm show" or "for 2pm meeting" is none.
+    strength = WEAK if match["led"].lower().split()[-1:] == ["for"] else Strength.SURE
+    return Piece(at=_time(hour, minute, match[0]), note=_note(match[5] or match[7]), strength=strength)
 
 
 @rule(rf"(\d{{1,2}}):(\d{{2}})(?::\d{{2}})?({_TO})?(?!:|\s?{_HALF})")
@@ -59,6 +61,9 @@ def _clock(match: re.Match[str], _now: datetime) -> Piece:
 def _other_clock(match: re.Match[str], _now: datetime) -> Piece | None:
     if not match["led"]:
         return None
+    is_year = match[6] in ("19", "20")
+    if is_year and match["led"].lower().split()[-1] not in ("at", "@", "around"):
+        return None  # "for 2027"
     hour, minute = next(pair for pair in (match.group(2, 3), match.group(4, 5), match.group(6, 7)) if pair[0])
     return Piece(at=_time(int(hour), int(minute or 0), match[0]), strength=FAINT)
 

@@ -291,6 +291,8 @@ def _time_of_day(clock: Piece | None, part: str | None) -> time | None:
     if clock is None or clock.at is None:
         return DAY_PARTS[part] if part else None
     at = clock.at
+    if clock.is_half_day_open and at == time(12) and part == "night":
+        return DAY_PARTS["midnight"]
     if not clock.is_half_day_open or at.hour == 12:
         return at
     if part is not None:
@@ -348,9 +350,18 @@ def find_delay(text: str) -> tuple[int, str] | None:
     return (number_of(match[1]), match[2].lower()) if match else None
 
 
-def delayed(when: When, count: int, unit: str) -> When:
-    """Return a date shifted by a delay that `find_delay` returned."""
-    return replace(when, day=shift(when.day, count, unit))
+def is_short(unit: str) -> bool:
+    """Return whether a unit of a delay is minutes or hours."""
+    return unit[0] == "h" or unit.startswith("min")
+
+
+def delayed(when: When, count: int, unit: str, zone: tzinfo | None) -> When:
+    """Return a date shifted by a delay; minutes and hours pass as on a stopwatch, also when clocks change."""
+    if not is_short(unit) or when.at is None:
+        return replace(when, day=shift(when.day, count, unit))
+    delay = timedelta(minutes=count * (60 if unit[0] == "h" else 1))
+    exact = (datetime.combine(when.day, when.at, zone).astimezone(UTC) + delay).astimezone(zone)
+    return When(exact.date(), exact.time(), exact)
 
 
 _REGISTERED = (_clock, _phrases, _recurrence)

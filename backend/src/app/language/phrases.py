@@ -170,15 +170,23 @@ def _end_of_day(_match: re.Match[str], now: datetime) -> Piece:
 
 
 @rule(
-    rf"(?:in\s+)?(half\s+an\s+hour|({NUMBER})\s+(minutes?|mins?|hours?|hrs?)(\s+and\s+a\s+half)?)(?:\s+from\s+now)?"
+    rf"(?:in\s+)?(?:(?P<part>half|(?:a\s+)?quarter|three\s+quarters)\s+(?:of\s+)?an\s+hour"
+    rf"|(?P<count>\d{{1,3}}[.,]\d{{1,2}}|{NUMBER})(?P<half>\s+and\s+a\s+half)?\s?(?P<unit>minutes?|mins?|hours?|hrs?|h)"
+    rf"(?:(?P<over>\s+and\s+a\s+half)|\s*(?:and\s+)?(?P<minutes>{NUMBER})\s?(?:minutes?|mins?)|(?P<joined>\d{{2}}))?)"
+    r"(?:\s+from\s+now)?"
 )
 def _elapsed(match: re.Match[str], now: datetime) -> Piece | None:
     words = match[0].lower().split()
     if not {"in", "within"} & set(words) and words[-1] != "now":
         return None
-    minutes = 30.0
-    if match[3] is not None:
-        minutes = (number_of(match[3]) + (0.5 if match[5] else 0)) * (1 if match[4][0] in "mM" else 60)
+    if match["part"]:
+        minutes = {"h": 30.0, "t": 45.0}.get(match["part"][0].lower(), 15.0)
+    else:
+        count = match["count"].replace(",", ".")
+        number = float(count) if "." in count else number_of(count)
+        number += 0.5 if match["half"] or match["over"] else 0
+        minutes = number * (1 if match["unit"][0] in "mM" else 60)
+        minutes += number_of(match["minutes"] or match["joined"] or "0")
     local = (now.astimezone(UTC) + timedelta(minutes=minutes)).astimezone(now.tzinfo)
     local = local.replace(second=0, microsecond=0)
     return Piece(day=local.date(), at=local.time(), instant=local)
@@ -197,6 +205,27 @@ def _in_days(match: re.Match[str], now: datetime) -> Piece | None:
         is_weekday = re.fullmatch(DAY, anchor) is not None
         start = weekday_after(start, weekday_number(anchor), today_counts=False) if is_weekday else tomorrow
     return Piece(day=shift(start, number_of(match[2]), match[3]))
+
+
+_NO_WEEK_BEFORE = re.compile(
+    r"\b(?:in|for|every|each|evry|other|per|once|twice|thrice|times|\d+\s?x)\s+$", re.IGNORECASE
+)
+
+
+@rule(rf"({NUMBER})\s+(weeks?|fortnights?)\s+(?:on\s+)?({DAY}|today|{_TOMORROW})", WEAK)
+@rule(rf"({FULL_DAY}|today|{_TOMORROW})\s+week", WEAK)
+def _week_on(match: re.Match[str], now: datetime) -> Piece | None:
+    # "A week on monday" and "monday week": a week after the next Monday.
+    # Not "every 2 weeks on tuesday", "twice a week on monday", "for a week on monday".
+    if "for" in match["led"].lower() or _NO_WEEK_BEFORE.search(match.string[: match.start()]):
+        return None
+    *count, anchor = (group.lower() for group in match.groups()[1:])
+    start = now.date()
+    if re.fullmatch(DAY, anchor):
+        start = weekday_after(start, weekday_number(anchor), today_counts=False)
+    elif anchor != "today":
+        start = later(start, days=1)
+    return Piece(day=shift(start, number_of(count[0]), count[1]) if count else later(start, days=7))
 
 
 @rule(rf"\+\s?(\d{{1,4}})\s?({UNIT})")
@@ -274,7 +303,7 @@ def _this_period(match: re.Match[str], now: datetime) -> Piece:
 
 
 @rule(
-    rf"(?:in\s+)?(?:the\s+)?(start|beginning|early|mid|middle|late|end)[\s-]+(?:of\s+|in\s+)?(?:the\s+)?({_PERIOD})",
+    rf"(?:in\s+)?(?:the\s+)?(start|beginning|early|mid|middle|late|end|(?:first|last)\s+day)[\s-]+(?:of\s+|in\s+)?(?:the\s+)?({_PERIOD})",
     WEAK,
 )
 def _place_in_period(match: re.Match[str], now: datetime) -> Piece:
@@ -292,7 +321,8 @@ def _month_alone(match: re.Match[str], now: datetime) -> Piece | None:
 
 def _place_in(today: date, place: str, period: str) -> date:
     """Return the start, the middle or the end of a period, as a day."""
-    at_end, at_start = place in ("end", "late"), place in ("start", "beginning", "early")
+    at_end = place.startswith(("end", "late", "last"))
+    at_start = place.startswith(("start", "beginning", "early", "first"))
     is_next = "next" in period
     if period.endswith("week"):
         monday = later(today, days=(7 if is_next else 0) - today.weekday())

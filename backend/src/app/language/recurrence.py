@@ -109,12 +109,13 @@ def _codes(days: set[int]) -> str:
 
 
 @rule(
-    rf"{_EVERY}\s*(?:week)?day\s+(?:but|except|excluding|other\s+than)(?:\s+(?:for|on))?"
-    rf"\s+((?:{DAY}s?|weekends?)(?:{_LIST}(?:{DAY}s?|weekends?))*)"
+    rf"(?:{_EVERY}\s*(?P<workday>week|work(?:ing\s+)?|business\s+)?day|(?P<workdays>weekdays|workdays)|daily)"
+    r"\s+(?:but|except|excluding|other\s+than)(?:\s+(?:for|on))?"
+    rf"\s+(?P<without>(?:{DAY}s?|weekends?)(?:{_LIST}(?:{DAY}s?|weekends?))*)"
 )
 def _every_day_but(match: re.Match[str], _now: datetime) -> Piece:
-    words = match[0].lower()
-    without = _days_in(words) | ({5, 6} if "weekend" in words or "weekday" in words else set())
+    said, workdays = match["without"].lower(), match["workday"] or match["workdays"]
+    without = _days_in(said) | ({5, 6} if workdays or "weekend" in said else set())
     return Piece(rule={"FREQ": "WEEKLY", "BYDAY": _codes({*range(7)} - without)})
 
 
@@ -122,6 +123,13 @@ def _every_day_but(match: re.Match[str], _now: datetime) -> Piece:
 def _one_of_days(match: re.Match[str], _now: datetime) -> Piece:
     first, *others = (WEEKDAYS[weekday_number(word)].capitalize() for word in match[0].split("/"))
     note = f"A task has one date; I took {first} and left out {' and '.join(others)}."
+    return Piece(weekday=weekday_number(match[2]), strength=WEAK, note=note)
+
+
+@rule(rf"({DAY})\s*(?:-|–|to|through|thru)\s*({DAY})", WEAK)
+def _days_from_to(match: re.Match[str], _now: datetime) -> Piece:
+    first, last = (WEEKDAYS[weekday_number(match[group])].capitalize() for group in (2, 3))
+    note = f"A task has one date; I took {first}. To repeat it, say: every {first} to {last}"
     return Piece(weekday=weekday_number(match[2]), strength=WEAK, note=note)
 
 

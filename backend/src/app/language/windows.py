@@ -90,7 +90,7 @@ def _period(which: str, count: str | None, unit: str, today: date) -> Window | N
             # What is due this week starts today; what was done this week started on Monday.
             return Window(f"{which} week", monday, later(monday, days=6))
         case "weekend":
-            return Window(f"at the {which} weekend", later(monday, days=5), later(monday, days=6))
+            return Window(f"{which} weekend", later(monday, days=5), later(monday, days=6))
         case "month":
             first = later(today.replace(day=1), months=step)
             return Window(f"{which} month", first, later(first, months=1, days=-1))

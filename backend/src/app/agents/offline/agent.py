@@ -191,7 +191,8 @@ class _Turn(Changing):
         if outcome.output is None:
             return f"I could not read your tasks: {outcome.error}"
         tasks, total = outcome.output["tasks"], outcome.output["total"]
-        if not tasks and wish.query:
+        # With other conditions, there may be such tasks that they exclude.
+        if not tasks and wish.query and filters(wish).keys() == {"query"}:
             return (yield from self._list_similar(wish, wish.query))
         said = wording.describe_list(wish, total)
         if wish.count_only or not tasks:

@@ -1,6 +1,6 @@
 """The phrases that change a field of a task. `changes` tries them in order; the first match decides."""
 
-from app.language.days import NUMBER
+from app.language.days import NUMBER, UNIT
 from app.language.details import LEVEL
 from app.language.sentences import compiled
 
@@ -122,6 +122,11 @@ CLEAR_REMINDER = (
     ),
     compiled(r"^no\s+(?:more\s+)?reminders?\s+(?:for|of|about|on)\s+(?P<target>.+)$"),
 )
+DELAY = compiled(
+    r"^(?P<verb>move|postpone|reschedule|push|delay|defer|shift|snooze|bring|put)(?:\s+(?:back|forward|off))?"
+    r"\s+(?P<target>.+?)\s+(?:(?:back|forward|off)\s+)?(?:(?:by|for)\s+)?"
+    rf"(?P<count>{NUMBER})\s+(?P<unit>minutes?|mins?|hours?|hrs?|{UNIT})(?:\s+(?P<sense>later|earlier|sooner))?$"
+)
 SET_DUE = (
     compiled(
         r"^(?:change|set|move|update|push|shift)\s+(?:the\s+)?(?:due\s+date|deadline|date|due|time|due\s+time)\s+(?:of|for|on)\s+(?P<target>.+?)\s+(?:to|for|until|on|as|by|at)\s+(?P<when>.+)$"
@@ -146,4 +151,5 @@ SET_DUE = (
     compiled(r"^make\s+(?P<target>it|that|this|them|#?\d+|the\s+\w+\s+(?:one|task))\s+(?P<when>.+)$"),
     compiled(r"^(?:update|edit|change|set)\s+(?P<target>.+?)(?:\s+to|\s*[:,])\s+(?P<when>.+)$"),
     compiled(r"^(?P<target>.+?)\s+(?:is|are|should\s+be|needs\s+to\s+be)\s+(?P<when>due\s+.+)$"),
+    compiled(r"^(?P<target>.+?)\s+(?P<when>(?:at|on|to)\s+.+?)\s+instead$"),
 )

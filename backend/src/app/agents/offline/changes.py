@@ -7,6 +7,7 @@ from app.agents.offline import change_verbs, verbs
 from app.agents.offline.intents import DESCRIPTION_LIMIT, Reference, Reminder, Update
 from app.agents.offline.references import parse_reference
 from app.language.dates import find_delay, find_when
+from app.language.days import number_of
 from app.language.details import LEAD, find_details, lead_minutes, make_title, priority_of
 from app.language.sentences import BLANK, Sentence
 
@@ -101,6 +102,10 @@ def parse_update(text: str, now: datetime) -> Update | None:
         groups = match.groupdict()
         level = groups.get("level") or groups.get("first") or ("low" if groups.get("lower") else "high")
         return Update(target, priority=priority_of(level))
+    if match := change_verbs.DELAY.match(plain):
+        words = {match["verb"].lower(), (match["sense"] or "").lower()}
+        count = number_of(match["count"]) * (-1 if words & {"bring", "earlier", "sooner"} else 1)
+        return Update(_target(sentence, match), delay=(count, match["unit"].lower()))
     for pattern in change_verbs.SET_DUE:
         match = pattern.match(plain)
         if match and (update := _changes(sentence, match, now)):

@@ -22,7 +22,7 @@ from app.agents.offline.intents import (
 from app.agents.offline.listing import filters, parse_list
 from app.agents.offline.matching import exact_matches, matches, search_words
 from app.agents.protocol import HistoryMessage, JsonObject, ToolOutcome
-from app.language.dates import When, delayed
+from app.language.dates import When, delayed, is_short
 from app.language.days import ImpossibleDateError
 from app.language.details import reminder_before
 from app.language.rules import first_occurrence
@@ -307,6 +307,8 @@ class Changing:
             values["tags"] = list(dict.fromkeys([*kept, *wish.add_tags]))
         if wish.delay is not None and not task["due_at"]:
             return f"{wording.quoted(task['title'])} has no date to move. Say when it is due instead."
+        if wish.delay is not None and task["all_day"] and is_short(wish.delay[1]):
+            return f"{wording.quoted(task['title'])} has no time to move. Say when it is due instead."
         if moved := self._moved(wish, task):
             values["due"] = str(moved)
             if moved.recurrence:
@@ -378,7 +380,7 @@ class Changing:
         due = datetime.fromisoformat(task["due_at"]).astimezone(self._now.tzinfo) if task["due_at"] else None
         at = due.time() if due and not task["all_day"] else None
         if wish.delay is not None and due is not None:
-            return delayed(When(due.date(), at), *wish.delay)
+            return delayed(When(due.date(), at), *wish.delay, self._now.tzinfo)
         moved = wish.due
         if moved is None:
             return None

@@ -75,11 +75,13 @@ def parse(message: str, now: datetime) -> Intent:
         return Undo()
     if verbs.CANCEL.match(plain.rstrip(" .!")):
         return Undo(just_made=True)
-    small = _small_talk(text)
+    # "Hello, what can you do?"
+    small = _small_talk(text) or (Small("help") if verbs.HELP.match(plain) else None)
     return (
         small
         or _several_in_list(plain, now)
         or _clauses(plain, now)
+        or _separated(plain, now)
         or _command(plain, now)
         or _bare(plain, now)
     )
@@ -131,6 +133,18 @@ def _several_in_list(text: str, now: datetime) -> Intent | None:
     body = text[match.start("body") :]
     separator = r"\s*;\s*" if ";" in body else r"\s*,\s*(?:and\s+)?|\s+and\s+"
     return _tasks([entry for entry in re.split(separator, body) if entry.strip()], now)
+
+
+def _separated(text: str, now: datetime) -> Intent | None:
+    """Parse "add buy milk; call bob"."""
+    plain = Sentence(text).text
+    if ";" not in plain or not verbs.ADDS.match(plain) or _NOTE.search(plain):
+        return None
+    places = [0, *(match.start() for match in re.finditer(";", plain)), len(text)]
+    first, *others = [text[start:end].strip("; ") for start, end in itertools.pairwise(places)]
+    if not all(re.search(r"\w\w", entry) for entry in others):
+        return None
+    return _in_order([_command(first, now), _tasks(others, now)])
 
 
 def _in_order(intents: list[Intent | None]) -> Intent | None:
@@ -325,9 +339,12 @@ def _each_dated(body: str, now: datetime) -> tuple[NewTask, ...] | None:
     return None
 
 
+_LEAD = compiled(r"^((?:(?!\b(?:to|that|about)\b).){1,60}?)\s+(?:to|that|about)\s+(?=\w)")
+
+
 def _without_lead(body: str, now: datetime) -> str:
     """Remove the "to" between a leading date and the task: "tomorrow to call Bob"."""
-    lead = re.match(r"^((?:(?!\b(?:to|that)\b).){1,60}?)\s+(?:to|that)\s+(?=\w)", Sentence(body).text)
+    lead = _LEAD.match(Sentence(body).text)
     if lead is None:
         return body
     found = find_when(lead[1], now)

@@ -11,10 +11,11 @@ ADD = (
     compiled(
         rf"^(?:add|create|make|new|insert|enter|jot\s+down|write\s+down)\s*:?\s+(?:(?:me\s+)?(?:a|an|another|the)\s+)?(?:new\s+)?"
         rf"(?P<qualifier>(?:urgent|important|(?:top|high|low|medium)[\s-]priority)\s+)?"
-        rf"{_TASK_NOUN}s?(?:\s+(?:to\s+my\s+list|on\s+my\s+list))?\s*(?:to|for|called|named|titled|about|that\s+says|which\s+says|saying|:|-|,|\s)\s*(?P<body>.+)$"
+        rf"{_TASK_NOUN}s?(?:\s+(?:to\s+my\s+list|on\s+my\s+list))?\s*(?:to|for|called|named|titled|about|that\s+says|which\s+says|that|saying|:|-|,|\s)\s*(?P<body>.+)$"
     ),
     compiled(rf"^(?:new\s+)?{_TASK_NOUN}\s*[:-]\s*(?P<body>.+)$"),
     compiled(rf"^new\s+{_TASK_NOUN}\s+(?P<body>.+)$"),
+    compiled(r"^note\s+(?:to\s+(?:my)?self\s*[:,-]?|that)\s+(?P<body>.+)$"),
     compiled(
         r"^(?:add|create|put|insert|schedule|jot\s+down|write\s+down|note\s+down|make\s+a\s+note)\b\s*:?\s*(?:that\s+|to\s+(?=\w+\s))?(?P<body>.+)$"
     ),
@@ -177,7 +178,7 @@ STATISTICS = compiled(
     r"|^how\s+(?:am\s+i\s+doing|have\s+i\s+been\s+doing|productive\s+(?:was|am|have)\s+i\b.*|is\s+my\s+(?:progress|list|day|week)\b.*)$"
 )
 QUESTION = compiled(
-    r"^(?:who|what|whats|why|when|where|how|which|whose|is|are|am|do|does|did|was|were|will|would|can|could|should|shall|may|have\s+i|has|had)\b(?![’'-])"
+    r"^(?:(?:who|what|why|when|where|how)['’]s\b|who|what|whats|why|when|where|how|which|whose|is|are|am|do|does|did|was|were|will|would|can|could|should|shall|may|have\s+i|has|had)\b(?![’'-])"
 )
 CONDITION = compiled(
     r"^(?:if|maybe|perhaps|when|once|unless|whenever|suppose|what\s+if|you\s+are|you['’]re|ignore|pretend)\b"
@@ -191,8 +192,9 @@ LOOK_AT_LIST = compiled(
 _WHICH = r"(?P<target>it|that|this|.+?)"
 ASK = (
     compiled(
-        rf"^(?:is|was|are|were)\s+(?:my\s+|the\s+)?{_WHICH}\s+(?:already\s+|still\s+|yet\s+)?(?:done|completed?|finished|open|due|overdue)(?:\s+(?:yet|already|today|now))?$"
+        rf"^(?:is|was|are|were)\s+(?:my\s+|the\s+)?{_WHICH}\s+(?:already\s+|still\s+|yet\s+)?(?:done|completed?|finished|open|due|overdue|\w{{2,}}ed|paid|bought|sent|made)(?:\s+(?:yet|already|today|now))?$"
     ),
+    compiled(rf"^do\s+i\s+(?:still\s+)?(?:have|need)\s+to\s+(?!do\b){_WHICH}$"),
     compiled(
         rf"^(?:did\s+i|have\s+i|had\s+i)\s+(?:already\s+)?(?:done\s+|finish(?:ed)?\s+|completed?\s+)?{_WHICH}(?:\s+(?:yet|already))?$"
     ),
@@ -209,8 +211,9 @@ EDIT = (
         r"^(?:edit|update|change|set|add)\s+(?:an?\s+|the\s+)?(?P<field>description|note|title|name|due\s+date|date|deadline|priority|tags?)\s+(?:of|for|to|on)\s+(?P<target>.+)$"
     ),
     compiled(r"^(?:edit|update|modify|change|alter)\s+(?P<target>.+)$"),
+    compiled(r"^(?:reschedule|postpone|snooze|defer)\s+(?P<target>.+)$"),
     compiled(
-        r"^(?:rename|retitle|reschedule|postpone|snooze|prioriti[sz]e|tag)\s+(?P<target>it|that|this|#?\d+|(?:the\s+)?(?:first|second|third|last|\w+\s+one))$"
+        r"^(?:rename|retitle|prioriti[sz]e|tag)\s+(?P<target>it|that|this|#?\d+|(?:the\s+)?(?:first|second|third|last|\w+\s+one))$"
     ),
 )
 NO_TIME = compiled(r"^remind\s+me\s+(?P<when>(?:again\s+)?(?:later|soon|again|sometimes?|afterwards))\b")
