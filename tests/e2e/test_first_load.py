@@ -12,9 +12,9 @@ from tests.e2e.person import Person
 VIEWPORTS = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1440, "height": 900}}
 # React and Next.js are 135 kB of each page.
 BUDGETS_KB = {
-    ("/", "phone"): 179,
+    ("/", "phone"): 180,
     # The chat stands beside the tasks.
-    ("/", "desktop"): 189,
+    ("/", "desktop"): 190,
     ("/settings", "phone"): 197,
     ("/insights", "phone"): 182,
     ("/sign-in", "phone"): 177,
