@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-import { act, render, screen } from "@testing-library/react";
+import { act, render, screen, waitFor } from "@testing-library/react";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { sampleTask } from "@/testing/sample-task";
 import { newReply } from "../conversation";
@@ -9,7 +9,7 @@ import { MessageView, Waiting } from "./message-view";
 afterEach(() => void vi.useRealTimers());
 
 describe("a reply", () => {
-  it("loads and runs nothing that a model or a task wrote", () => {
+  it("loads and runs nothing that a model or a task wrote", async () => {
     const hostile = [
       "![x](https://evil.example/a.png)",
       "[click](javascript:alert(1)) https://evil.example",
@@ -42,6 +42,8 @@ describe("a reply", () => {
         onUndo={() => Promise.resolve(true)}
       />,
     );
+    // The receipts load with the first one.
+    await waitFor(() => expect(container.querySelectorAll("svg")).not.toHaveLength(0));
     expect(container.textContent).toContain(hostile);
     const elements = new Set(
       [...container.querySelectorAll("*:not(svg *)")].map((element) => element.localName),

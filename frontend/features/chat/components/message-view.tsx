@@ -4,10 +4,13 @@ import { Pencil } from "lucide-react";
 import { memo, useEffect, useState } from "react";
 import { IconButton } from "@/components/ui/button";
 import { classNames } from "@/components/ui/class-names";
+import { later } from "@/components/ui/later";
 import { daysBetween, formatDue, formatTime } from "@/lib/calendar";
 import type { Task } from "@/lib/task";
 import { type Message, textOf } from "../conversation";
-import { ReceiptView } from "./receipt-view";
+
+// Loaded with the first receipt.
+const ReceiptView = later(() => import("./receipt-view").then((module) => module.ReceiptView));
 
 type MessageViewProps = {
   message: Message;

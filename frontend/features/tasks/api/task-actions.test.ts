@@ -328,6 +328,19 @@ describe("moving a task by hand", () => {
     expect(network.requests).toHaveLength(1);
   });
 
+  it("goes to any place where it is dropped, and nowhere when that is its own or gone", async () => {
+    await actions.move(first!, ids, { before: null });
+    expect(order()).toEqual(["m2", "m3", "m1"]);
+    const request = await network.next(0);
+    expect(request.body).toEqual({ before: null });
+    request.answer({ status: 200, body: { ...first, position: 4 } });
+    await actions.move(third!, ids, { before: "m2" });
+    expect(order()).toEqual(["m3", "m2", "m1"]);
+    (await network.next(1)).answer({ status: 200, body: { ...third, position: 1.5 } });
+    for (const before of ["m2", "gone"]) await actions.move(third!, ids, { before });
+    expect(network.requests).toHaveLength(2);
+  });
+
   it("is rolled back when the server refuses it", async () => {
     await actions.move(first!, ids, 1);
     expect(order()).toEqual(["m2", "m1", "m3"]);

@@ -9,11 +9,10 @@ import { ApiError, errorMessage } from "@/lib/api/client";
 import { isWaiting } from "@/lib/outbox";
 import { randomKey } from "@/lib/random-key";
 import type { Task } from "@/lib/task";
-import { placeOf } from "../group-tasks";
 import { applyTaskChange, applyUndone, findCachedTask, tasksKey } from "./task-cache";
 import type { ManyChange } from "./change-many";
 import { isUnsaved, quoted, UNSAVED_PREFIX } from "./naming";
-import type { Place } from "./move-task";
+import type { Target } from "./move-task";
 import { type Kind, newChange } from "./changes";
 import { deliver } from "./deliver";
 import * as api from "./tasks";
@@ -26,7 +25,7 @@ type Mutation<Result> = {
   settle: (result: Result | undefined, error: Error | null) => void;
 };
 
-type Attempt = {
+export type Attempt = {
   task: Task;
   /** The end of the sentence that reports a failure. */
   failure: string;
@@ -251,26 +250,10 @@ export function createTaskActions(queryClient: QueryClient) {
     });
   }
 
-  /** Moves a task down, or up with -1. `group`: the tasks around it; null if their order is not by hand. */
-  async function move(task: Task, group: readonly string[] | null, step: 1 | -1): Promise<void> {
+  /** Moves a task. `group`: the tasks around it; null if their order is not by hand. */
+  async function move(task: Task, group: readonly string[] | null, target: Target): Promise<void> {
     const { moveTask } = await import("./move-task");
-    moveTask(queryClient, putInPlace, group, task.id, step);
-  }
-
-  async function putInPlace(task: Task, place: Place, between: readonly [number, number]): Promise<boolean> {
-    const { before, position } = place;
-    return attempt({
-      task,
-      failure: "was not moved.",
-      run: async () => {
-        const saved = await change(task, { ...task, position }, { kind: "move", body: { before } });
-        // Where two tasks leave no number between them, all tasks get new ones.
-        const at = placeOf(saved);
-        const isBetween = between[0] < at && at < between[1];
-        if (!isBetween) await queryClient.invalidateQueries({ queryKey: tasksKey });
-      },
-      retry: () => void putInPlace(task, place, between),
-    });
+    moveTask({ queryClient, change, attempt }, group, task.id, target);
   }
 
   /** Changes many tasks with one request, which is one step to undo, and returns whether it succeeded. */

@@ -22,30 +22,34 @@ type TaskCheckProps = ComponentProps<"button"> & {
   priority: Priority;
   checked: boolean;
   isSelected: boolean;
+  /** Whether the checkbox selects the task instead of completing it. */
+  isSelecting: boolean;
 };
 
 /** The round checkbox of a task; its ring shows the priority. */
-export function TaskCheck({ title, priority, checked, isSelected, className, ...props }: TaskCheckProps) {
+export function TaskCheck(props: TaskCheckProps) {
+  const { title, priority, checked, isSelected, isSelecting, className, ...others } = props;
+  const isMarked = isSelecting ? isSelected : checked;
   return (
     <button
       type="button"
       role="checkbox"
-      aria-checked={checked}
-      aria-label={title}
+      aria-checked={isMarked}
+      aria-label={isSelecting ? `Select ${title}` : title}
       title={priorityNames[priority] + (isSelected ? ", selected" : "")}
       className={classNames("group/check -m-2 shrink-0 rounded-full p-2 outline-offset-[-4px]", className)}
-      {...props}
+      {...others}
     >
       <span
         className={classNames(
           "flex size-5 items-center justify-center rounded-full transition-colors",
-          checked ? "bg-done text-surface" : rings[priority],
+          isMarked ? (isSelecting ? "bg-accent text-surface" : "bg-done text-surface") : rings[priority],
         )}
       >
         <Check
           className={classNames(
             "size-3 transition-opacity",
-            checked ? "opacity-100" : "opacity-0 group-hover/check:opacity-60",
+            isMarked ? "opacity-100" : "opacity-0 group-hover/check:opacity-60",
           )}
           strokeWidth={3.5}
           aria-hidden="true"

@@ -37,6 +37,12 @@ function show(open: Task[], completed: Task[] = [], hasMore = false, view: View 
   );
 }
 
+class Unobserved {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+}
+
 const check = (name: string) => screen.getByRole("checkbox", { name });
 
 beforeEach(() => {
@@ -102,14 +108,7 @@ describe("the list of tasks", () => {
   });
 
   it("edits, moves and deletes from the menu of a row", async () => {
-    vi.stubGlobal(
-      "ResizeObserver",
-      class {
-        observe() {}
-        unobserve() {}
-        disconnect() {}
-      },
-    );
+    vi.stubGlobal("ResizeObserver", Unobserved);
     // Loaded before, so that no wait depends on how long it takes.
     await import("./task-menu");
     const move = vi.spyOn(actions, "move").mockResolvedValue();
@@ -127,7 +126,28 @@ describe("the list of tasks", () => {
     await choose("Buy milk", "Delete");
     expect(remove).toHaveBeenCalledWith(milk);
     await user.click(screen.getByRole("button", { name: "Actions for Buy milk" }));
-    expect(await screen.findAllByRole("menuitem")).toHaveLength(2);
+    expect(await screen.findAllByRole("menuitem")).toHaveLength(3);
+  });
+
+  it("selects rows with taps after the first was selected in its menu", async () => {
+    vi.stubGlobal("ResizeObserver", Unobserved);
+    await import("./task-menu");
+    const changeMany = vi.spyOn(actions, "changeMany").mockResolvedValue(true);
+    const complete = vi.spyOn(actions, "complete");
+    const user = userEvent.setup();
+    render(<main>{show([milk, rent, plants])}</main>);
+    await user.click(screen.getByRole("button", { name: "Actions for Buy milk" }));
+    await user.click(await screen.findByRole("menuitem", { name: "Select" }));
+    expect(check("Select Buy milk")).toBeChecked();
+    await user.click(screen.getByRole("button", { name: "Edit Pay rent" }));
+    await user.click(check("Select Water plants"));
+    await user.click(check("Select Buy milk"));
+    const bar = await screen.findByRole("toolbar", { name: "2 selected" });
+    await user.click(within(bar).getByRole("button", { name: "Delete" }));
+    expect(changeMany).toHaveBeenCalledWith([rent, plants], { action: "delete", done: "Deleted" });
+    expect([onEdit, complete].map((mock) => mock.mock.calls)).toEqual([[], []]);
+    await user.click(screen.getByRole("button", { name: "Edit Pay rent" }));
+    expect(onEdit).toHaveBeenCalledWith(rent);
   });
 
   it("keeps a completed task in place for a moment, then moves the focus to the next one", async () => {
@@ -242,7 +262,7 @@ describe("the list of tasks", () => {
     expect(list).toHaveTextContent("yesterday");
   });
 
-  it("loads more completed tasks near its end, and marks incomplete counts until then", () => {
+  it("loads more completed tasks near its end, and marks incomplete counts until then", async () => {
     let reach!: (entries: { isIntersecting: boolean }[]) => void;
     vi.stubGlobal(
       "IntersectionObserver",
@@ -260,6 +280,7 @@ describe("the list of tasks", () => {
       }),
     );
     expect(screen.getByRole("heading", { name: "Today" })).toHaveTextContent(/1\+$/);
+    expect(await screen.findByText("Loading more tasks…")).toBeVisible();
     reach([{ isIntersecting: false }]);
     expect(onReachEnd).not.toHaveBeenCalled();
     reach([{ isIntersecting: true }]);

@@ -24,11 +24,13 @@ import { type GroupKey, isByHand, isDoneGroup, isOverdue } from "../group-tasks"
 import { itemsOf, type ListSection, type ListWindow, sectionsOf } from "../list-items";
 import { groupsOf, type View } from "../views";
 import { useSelection } from "../use-selection";
+import type { Target } from "../api/move-task";
 import type { TaskActions } from "../api/task-actions";
 import { TaskRow } from "./task-row";
 import { dateTextIn, TaskSection } from "./task-section";
 
 const SelectionBar = later(() => import("./selection-bar").then((module) => module.SelectionBar));
+const EndOfPage = later(() => import("./end-of-page").then((module) => module.EndOfPage));
 const LongList = later(() => import("./long-list").then((module) => module.LongList));
 
 /** A list with more items renders only what is visible. */
@@ -107,17 +109,30 @@ export function TaskList(props: TaskListProps) {
     const neighbour = rows[at + 1] ?? rows[at - 1];
     if (neighbour) focusTask(neighbour.task.id);
   };
-  /** Moves a row within its group: up with -1. */
-  const moveRow = (task: Task, step: 1 | -1) => {
-    const group = items[indexById.get(task.id) ?? -1]?.span.group;
+  /** Moves a row within its group. */
+  const moveRow = async (id: string, target: Target) => {
+    const group = items[indexById.get(id) ?? -1]?.span.group;
+    const task = group?.tasks.find((other) => other.id === id);
     const ids = group && isByHand(group.key) ? group.tasks.map((other) => other.id) : null;
-    return actions.move(task, ids, step);
+    if (task) await actions.move(task, ids, target);
   };
-  const latest = useRef({ focusTask, focusNeighbour, moveRow, tabStop: shownTabStop });
+  const rowIds = useMemo(() => rows.map(({ task }) => task.id), [rows]);
+  const { selected, isByTap, selectByTap, onKey, onClick, clear } = useSelection(rowIds, focusTask);
+  const selectedTasks = rows.filter(({ task }) => selected.includes(task.id)).map(({ task }) => task);
+
+  const latest = useRef({ focusTask, focusNeighbour, moveRow, selectByTap, tabStop: shownTabStop });
   useEffect(() => {
-    latest.current = { focusTask, focusNeighbour, moveRow, tabStop: shownTabStop };
+    latest.current = { focusTask, focusNeighbour, moveRow, selectByTap, tabStop: shownTabStop };
   });
   useImperativeHandle(focusRef, () => (id) => latest.current.focusTask(id), []);
+  const hasMovable = groups.some(({ key }) => isByHand(key));
+  useEffect(() => {
+    const [list, scroller] = [listRef.current, scrollRef.current];
+    if (!hasMovable || !list || !scroller) return;
+    const over = new AbortController();
+    void import("../drag-row").then((drag) => drag.letRowsDrag(list, scroller, latest, over.signal));
+    return () => over.abort();
+  }, [hasMovable, scrollRef]);
 
   const hold = useHold(setHeld, (id) => latest.current.focusNeighbour(id));
   const toggle = useCallback(
@@ -136,11 +151,8 @@ export function TaskList(props: TaskListProps) {
     [actions],
   );
 
-  const move = useCallback((task: Task, step: 1 | -1) => void latest.current.moveRow(task, step), []);
-
-  const rowIds = useMemo(() => rows.map(({ task }) => task.id), [rows]);
-  const { selected, onKey, onClick, clear } = useSelection(rowIds, focusTask);
-  const selectedTasks = rows.filter(({ task }) => selected.includes(task.id)).map(({ task }) => task);
+  const move = useCallback((task: Task, step: 1 | -1) => void latest.current.moveRow(task.id, step), []);
+  const select = useCallback((task: Task) => latest.current.selectByTap(task.id), []);
 
   /** Moves the focus over the rows of all groups with the arrow keys, Home and End. */
   const moveBetweenRows = (event: KeyboardEvent) => {
@@ -153,7 +165,7 @@ export function TaskList(props: TaskListProps) {
       if (!step || at < 0) return;
       event.preventDefault();
       // The row keeps the focus. It also stays visible.
-      return void moveRow(rows[at]!.task, step).then(() =>
+      return void moveRow(id, step).then(() =>
         requestAnimationFrame(() => {
           const focused = rowOf(document.activeElement);
           if (focused?.dataset.taskId === id) focused.scrollIntoView({ block: "nearest" });
@@ -218,10 +230,12 @@ export function TaskList(props: TaskListProps) {
             isHighlighted={task.id === highlightedId}
             isSelected={selected.includes(task.id)}
             canHover={canHover}
+            isSelecting={isByTap}
             onToggle={toggle}
             onEdit={onEdit}
             onDelete={remove}
             onMove={isByHand(key) ? move : undefined}
+            onSelect={select}
           />
         ))}
       </TaskSection>
@@ -281,24 +295,6 @@ function useHold(
       timers.current.add(timer);
     },
     [setHeld],
-  );
-}
-
-/** Loads the next page when the user scrolls near the end. */
-function EndOfPage({ onReach }: { onReach: () => void }) {
-  const ref = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    const observer = new IntersectionObserver(
-      (entries) => entries.some((entry) => entry.isIntersecting) && onReach(),
-      { rootMargin: "1200px" },
-    );
-    if (ref.current) observer.observe(ref.current);
-    return () => observer.disconnect();
-  }, [onReach]);
-  return (
-    <div ref={ref} className="py-3 text-small text-text-2">
-      Loading more tasks…
-    </div>
   );
 }
 

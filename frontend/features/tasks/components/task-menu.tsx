@@ -1,19 +1,19 @@
 "use client";
 
 import * as Menu from "@radix-ui/react-dropdown-menu";
-import { ArrowDown, ArrowUp, Ellipsis, Pencil, Trash2 } from "lucide-react";
+import { ArrowDown, ArrowUp, CircleCheckBig, Ellipsis, Pencil, Trash2 } from "lucide-react";
 import { IconButton } from "@/components/ui/button";
 import { MenuContent, MenuItem } from "@/components/ui/menu";
 import type { Task } from "@/lib/task";
 import type { TaskRowHandlers } from "./task-row";
 
-type TaskMenuProps = Pick<TaskRowHandlers, "onEdit" | "onDelete" | "onMove"> & {
+type TaskMenuProps = Pick<TaskRowHandlers, "onEdit" | "onDelete" | "onMove" | "onSelect"> & {
   task: Task;
   onClose: () => void;
 };
 
 /** The actions of a row, for touch. It is mounted only while it is open. */
-export function TaskMenu({ task, onEdit, onDelete, onMove, onClose }: TaskMenuProps) {
+export function TaskMenu({ task, onEdit, onDelete, onMove, onSelect, onClose }: TaskMenuProps) {
   return (
     <Menu.Root open modal={false} onOpenChange={(open) => !open && onClose()}>
       <Menu.Trigger asChild>
@@ -26,6 +26,9 @@ export function TaskMenu({ task, onEdit, onDelete, onMove, onClose }: TaskMenuPr
         <MenuContent>
           <MenuItem onSelect={() => onEdit(task)}>
             <Pencil aria-hidden="true" /> Edit
+          </MenuItem>
+          <MenuItem onSelect={() => onSelect(task)}>
+            <CircleCheckBig aria-hidden="true" /> Select
           </MenuItem>
           {onMove && (
             <>

@@ -20,6 +20,8 @@ export type TaskRowHandlers = {
   onDelete: (task: Task) => void;
   /** Moves the task down, or up with -1, where the order is by hand. */
   onMove: ((task: Task, step: 1 | -1) => void) | undefined;
+  /** Selects the task, and then others with a tap. */
+  onSelect: (task: Task) => void;
 };
 
 type TaskRowProps = TaskRowHandlers & {
@@ -35,6 +37,8 @@ type TaskRowProps = TaskRowHandlers & {
   isSelected: boolean;
   /** Whether a pointer can rest on a row, which then shows its actions. */
   canHover: boolean;
+  /** Whether a tap on the row selects it. */
+  isSelecting: boolean;
   /** The index in the list, the place in its group, and the space of rows in front that are not rendered. */
   index: number;
   place: number;
@@ -53,6 +57,7 @@ export const TaskRow = memo(function TaskRow({
   isHighlighted,
   isSelected,
   canHover,
+  isSelecting,
   index,
   place,
   of,
@@ -62,6 +67,7 @@ export const TaskRow = memo(function TaskRow({
   onEdit,
   onDelete,
   onMove,
+  onSelect,
 }: TaskRowProps) {
   const [hasMenu, setMenu] = useState(false);
   const done = task.status === "completed";
@@ -77,7 +83,7 @@ export const TaskRow = memo(function TaskRow({
       aria-setsize={of}
       style={gap > 0 ? { marginTop: gap } : undefined}
       aria-busy={unsaved || undefined}
-      className={classNames("task-row -mx-3", isLeaving && "task-row-leaving")}
+      className={classNames("task-row -mx-3", onMove && "task-row-movable", isLeaving && "task-row-leaving")}
     >
       <div
         className={classNames(
@@ -92,6 +98,7 @@ export const TaskRow = memo(function TaskRow({
           checked={done}
           disabled={unsaved}
           isSelected={isSelected}
+          isSelecting={isSelecting}
           tabIndex={isTabStop ? 0 : -1}
           className="relative z-1 -my-[7px]"
           onClick={() => onToggle(task, group)}
@@ -147,13 +154,19 @@ export const TaskRow = memo(function TaskRow({
           </div>
         )}
         {/* Where nothing hovers. */}
-        <div className="relative z-1 -my-[11px] -mr-2.5 hidden pointer-coarse:flex">
+        <div
+          className={classNames(
+            "relative z-1 -my-[11px] -mr-2.5 hidden pointer-coarse:flex",
+            isSelecting && "invisible",
+          )}
+        >
           {hasMenu ? (
             <TaskMenu
               task={task}
               onEdit={onEdit}
               onDelete={onDelete}
               onMove={onMove}
+              onSelect={onSelect}
               onClose={() => setMenu(false)}
             />
           ) : (

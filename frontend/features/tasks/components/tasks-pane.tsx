@@ -5,16 +5,14 @@ import { type Ref, type RefObject, useCallback, useEffect, useMemo, useRef, useS
 import { later } from "@/components/ui/later";
 import { Button } from "@/components/ui/button";
 import { showToast } from "@/components/ui/toaster";
-import { ApiError, errorMessage } from "@/lib/api/client";
+import { errorMessage } from "@/lib/api/client";
 import type { Task } from "@/lib/task";
 import { formatDue } from "@/lib/calendar";
 import { useNow } from "@/lib/use-now";
-import { readTask } from "../api/tasks";
 import { QuickAdd } from "./quick-add";
 import type { TaskActions } from "../api/task-actions";
 import { daysAround } from "../group-tasks";
 import type { TaskDraft } from "../task-draft";
-import { applyTaskChange } from "../api/task-cache";
 import { addressOf, countViews, detailsFrom, shows, type View } from "../views";
 import { type FocusTask, TaskList } from "./task-list";
 import { useTasks } from "../api/use-tasks";
@@ -41,14 +39,9 @@ export function TasksPane({ view, actions, quickAddRef, pointedAt }: TasksPanePr
   const [edited, setEdited] = useState<{ task: Task; draft?: TaskDraft } | null>(null);
   const openLatest = useCallback(
     async (task: Task) => {
-      try {
-        const current = await readTask(task.id);
-        applyTaskChange(queryClient, { type: "put", task: current });
-        setEdited({ task: current });
-      } catch (error) {
-        const isGone = error instanceof ApiError && error.status === 404;
-        showToast({ message: isGone ? "This task was deleted." : errorMessage(error) });
-      }
+      const { readLatest } = await import("../api/read-latest");
+      const current = await readLatest(queryClient, task.id);
+      if (current) setEdited({ task: current });
     },
     [queryClient],
   );
