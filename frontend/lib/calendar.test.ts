@@ -1,6 +1,15 @@
 // @vitest-environment node
 import { describe, expect, it, vi } from "vitest";
-import { daysBetween, endOfWeek, formatDue, fromInputs, startOfDay, toDateInput } from "./calendar";
+import {
+  daysBetween,
+  endOfWeek,
+  formatDue,
+  formatTime,
+  fromInputs,
+  startOfDay,
+  toDateInput,
+  toTimeInput,
+} from "./calendar";
 
 const inZone = (zone: string) => vi.stubEnv("TZ", zone);
 
@@ -42,6 +51,19 @@ describe("formatting due dates", () => {
     expect(formatDue(due, false, new Date("2026-11-22T12:00:00Z"))).toBe("tomorrow 00:30");
     inZone("America/New_York");
     expect(formatDue(due, false, new Date("2026-11-22T12:00:00Z"))).toBe("today 18:30");
+  });
+
+  it("writes times as the clock of the browser's language does", () => {
+    inZone("UTC");
+    const times = ["00:05", "09:30", "12:00", "17:00"].map((time) => new Date(`2026-11-22T${time}:00Z`));
+    expect(times.map((time) => formatTime(time, true))).toEqual([
+      "12:05 AM",
+      "9:30 AM",
+      "12:00 PM",
+      "5:00 PM",
+    ]);
+    expect(times.map((time) => formatTime(time, false))).toEqual(["00:05", "09:30", "12:00", "17:00"]);
+    expect(times.map(toTimeInput)).toEqual(["00:05", "09:30", "12:00", "17:00"]);
   });
 
   it("uses relative names for near days and dates for others", () => {

@@ -19,7 +19,7 @@ export function endOfWeek(instant: Date): Date {
   return startOfDay(instant, (7 - instant.getDay()) % 7);
 }
 
-/** Formats a due date: "today 17:00", "tomorrow", "2 days ago", "Fri 27 Nov 09:30". */
+/** Formats a due date: "today 17:00" or "today 5:00 PM", "tomorrow", "2 days ago", "Fri 27 Nov 09:30". */
 export function formatDue(due: Date, allDay: boolean, now: Date): string {
   return allDay ? formatDay(due, now) : `${formatDay(due, now)} ${formatTime(due)}`;
 }
@@ -45,8 +45,23 @@ export function formatWeekday(date: Date): string {
   return WEEKDAYS[date.getDay()] ?? "";
 }
 
-/** Returns a time of day in the form 17:00. */
-export function formatTime(date: Date): string {
+/** Returns a time of day as the browser's inputs show it: 17:00, or 5:00 PM. */
+export function formatTime(date: Date, hasTwelveHours = isClockOfTwelveHours()): string {
+  if (!hasTwelveHours) return toTimeInput(date);
+  const hours = date.getHours();
+  return `${hours % 12 || 12}:${pad(date.getMinutes())} ${hours < 12 ? "AM" : "PM"}`;
+}
+
+/** Returns whether the clock of the browser's language counts to twelve. */
+function isClockOfTwelveHours(): boolean {
+  clock ??= new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions();
+  return clock.hour12 ?? false;
+}
+
+let clock: Intl.ResolvedDateTimeFormatOptions | undefined;
+
+/** Returns the value of an input of type time. */
+export function toTimeInput(date: Date): string {
   return `${pad(date.getHours())}:${pad(date.getMinutes())}`;
 }
 

@@ -18,3 +18,9 @@ if (typeof window !== "undefined") {
       removeListener: () => undefined,
     });
 }
+
+// A clock of 24 hours, whatever the language of this machine.
+const { resolvedOptions } = Intl.DateTimeFormat.prototype;
+Intl.DateTimeFormat.prototype.resolvedOptions = function () {
+  return { ...resolvedOptions.call(this), hour12: false };
+};

@@ -1,5 +1,5 @@
 /** The values of the edit sheet's inputs, and how they differ from the task. */
-import { formatTime, fromInputs, timeZone, toDateInput } from "@/lib/calendar";
+import { fromInputs, timeZone, toDateInput, toTimeInput } from "@/lib/calendar";
 import type { Priority, Task } from "@/lib/task";
 import type { TaskPatch } from "./api/tasks";
 
@@ -27,7 +27,7 @@ export function draftOf(task: Task): TaskDraft {
     priority: task.priority,
     tags: task.tags.join(", "),
     date: due ? toDateInput(due) : "",
-    time: due && !task.all_day ? formatTime(due) : "",
+    time: due && !task.all_day ? toTimeInput(due) : "",
     reminder: task.remind_before?.toString() ?? (task.remind_at ? "at" : ""),
     recurrence: task.recurrence ?? "",
   };

@@ -3,7 +3,7 @@
 import { useId, useState } from "react";
 import { inputStyle } from "@/components/ui/field";
 import { errorMessage } from "@/lib/api/client";
-import { formatTime, toDateInput } from "@/lib/calendar";
+import { toDateInput, toTimeInput } from "@/lib/calendar";
 import { sayRecurrence } from "@/lib/recurrence";
 import { parseTask } from "../api/parse";
 import type { TaskDraft } from "../task-draft";
@@ -37,7 +37,7 @@ export function WhenField({ date, time, recurrence, error, onChange }: WhenField
         return setNote(parsed.problem ?? "Not understood. Try “in 3 days” or “every Friday”.");
       const due = new Date(parsed.due_at);
       const rule = parsed.recurrence ?? recurrence;
-      onChange({ date: toDateInput(due), time: parsed.all_day ? "" : formatTime(due), recurrence: rule });
+      onChange({ date: toDateInput(due), time: parsed.all_day ? "" : toTimeInput(due), recurrence: rule });
       setText("");
       setNote("");
     } catch (failure) {
@@ -56,7 +56,7 @@ export function WhenField({ date, time, recurrence, error, onChange }: WhenField
           id={id}
           className={inputStyle}
           value={text}
-          placeholder="in 3 days, tomorrow 17:00, every Friday"
+          placeholder="in 3 days, tomorrow at 9, every Friday"
           autoComplete="off"
           aria-describedby={note ? `${id}-note` : undefined}
           onChange={(event) => setText(event.target.value)}
