@@ -64,6 +64,8 @@ class PushService:
     def __init__(self) -> None:
         self.port = 0
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
+        self.connections: set[object] = set()
+        """The clients' addresses, one for each connection."""
         self.statuses: list[int] = []
         """The statuses of the next responses; 201 afterwards."""
         self.headers: dict[str, str] = {}
@@ -81,6 +83,7 @@ class PushService:
 
     async def receive(self, request: Request) -> Response:
         self.requests.append((request.url.path, dict(request.headers), await request.body()))
+        self.connections.add(request.client)
         self.reached.set()
         await self.answers.wait()
         return Response(status_code=self.statuses.pop(0) if self.statuses else 201, headers=self.headers)

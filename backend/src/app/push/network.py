@@ -15,6 +15,8 @@ import httpcore2
 from app.push.addresses import PrivateAddressError, UnreachableError, is_public
 
 _SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
+RESPONSE_BYTES = 65_536
+"""The most that is read of a response."""
 _KEEP_ALIVE_SECONDS = 30.0
 _FAILURES = (
     *(httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException),
@@ -31,11 +33,10 @@ class PushNetwork:
     """
 
     def __init__(self, connections: int, backend: httpcore2.AsyncNetworkBackend | None = None) -> None:
-        self._pool = httpcore2.AsyncConnectionPool(
-            max_connections=connections,
-            keepalive_expiry=_KEEP_ALIVE_SECONDS,
-            network_backend=backend or PublicNetwork(),
-        )
+        self._connections = connections
+        self._backend = backend or PublicNetwork()
+        self._opening = asyncio.Lock()
+        self._pool: httpcore2.AsyncConnectionPool | None = None
 
     async def post(self, url: str, headers: Mapping[str, str], content: bytes) -> tuple[int, str]:
         """Send a message, and return the status of the response and its Retry-After.
@@ -44,18 +45,36 @@ class PushNetwork:
             PrivateAddressError: when the address is not public.
             UnreachableError: without a response.
         """
+        pool = await self._opened()
         try:
-            # Nobody reads the body of the response, which may have any length.
-            async with self._pool.stream(
-                "POST", url, headers=[*headers.items()], content=content
-            ) as response:
+            async with pool.stream("POST", url, headers=[*headers.items()], content=content) as response:
+                # The connection can be used again only after the whole response, which may have any length.
+                size = 0
+                async for chunk in response.aiter_stream():
+                    size += len(chunk)
+                    if size > RESPONSE_BYTES:
+                        break
                 found = [value for name, value in response.headers if name.lower() == b"retry-after"]
                 return response.status, found[0].decode("latin-1") if found else ""
         except _FAILURES as error:
             raise UnreachableError(type(error).__name__) from error
 
     async def close(self) -> None:
-        await self._pool.aclose()
+        if self._pool is not None:
+            await self._pool.aclose()
+
+    async def _opened(self) -> httpcore2.AsyncConnectionPool:
+        async with self._opening:
+            if self._pool is None:
+                # Reading the certificates takes 0.1 s, and httpcore would do it for each connection.
+                context = await asyncio.to_thread(httpcore2.default_ssl_context)
+                self._pool = httpcore2.AsyncConnectionPool(
+                    ssl_context=context,
+                    max_connections=self._connections,
+                    keepalive_expiry=_KEEP_ALIVE_SECONDS,
+                    network_backend=self._backend,
+                )
+            return self._pool
 
 
 class PublicNetwork(httpcore2.AsyncNetworkBackend):
