@@ -313,7 +313,7 @@ async def load(settings: Settings, emit: Emit, request: Request, *, service: str
         emit(Notice((f"The images of {profile.name} would be built and loaded into {target}.",)))
         emit(Result({"context": target.context, "profile": profile.name}))
         return
-    loaded = await load_images(settings, request, target, emit, service)
+    loaded = await load_images(settings, request, target, emit, service, with_tags=True)
     emit(Result({"images": [asdict(image) for image in loaded.values()]}))
 
 

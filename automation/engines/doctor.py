@@ -100,6 +100,7 @@ async def examine(settings: Settings, profile: Profile) -> tuple[Diagnosis, ...]
         *_this_machine(settings.root, in_containers=running.engine != NativeEngine.name),
         _settings_file(settings, values),
         database,
+        *_services(running),
         *_ports({name: status.port for name, status in running.services.items() if status.port}),
         docker,
         *kubernetes,
@@ -206,9 +207,17 @@ async def _running(settings: Settings) -> Status:
     with suppress(DockerError, TimeoutError):
         async with asyncio.timeout(_SECONDS):
             engine = await choice.running(settings)
-            if engine and engine.name != "cluster":
-                return await engine.status()
+        if engine and engine.name != "cluster":
+            # A service that does not answer is asked for long.
+            return await engine.status()
     return Status(NativeEngine.name, State.STOPPED)
+
+
+def _services(running: Status) -> Iterator[Diagnosis]:
+    for name, service in running.services.items():
+        if service.state not in {State.HEALTHY, State.STARTING}:
+            detail = f"{service.state}: {service.detail}" if service.detail else service.state
+            yield _application(name, detail, service.fix or f"invoke logs --service {name}")
 
 
 def _ports(running: Mapping[str, int]) -> Iterator[Diagnosis]:

@@ -90,7 +90,8 @@ async def logs(settings: Settings, emit: Emit, *, service: str, lines: int, foll
 def _describe(status: Status) -> tuple[str, ...]:
     if status.state == State.STOPPED:
         return ("Nothing is running. Start it with   invoke up",)
-    began = f" since {ports.since(status.since)}" if status.since else ""
+    word = " since" if status.state == State.RUNNING else ", started"
+    began = f"{word} {ports.since(status.since)}" if status.since else ""
     places = (f"{status.engine} engine", status.mode, status.place, status.address or "")
     rows, others, fixes = [], [], []
     absent = {"frontend": "not reached from here"}

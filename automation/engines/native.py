@@ -285,7 +285,8 @@ async def _service_status(entry: ServiceRecord) -> ServiceStatus:
         detail = f"no answer from {entry.health} within {_PATIENCE_SECONDS:.0f} s"
     detail = ", ".join(filter(None, (detail, again)))
     memory = processes.resident(entry.process.pid)
-    return ServiceStatus(state, entry.address, entry.port, entry.process.pid, memory, detail)
+    fix = "" if state == State.HEALTHY else f"invoke logs --service {entry.name}"
+    return ServiceStatus(state, entry.address, entry.port, entry.process.pid, memory, detail, fix)
 
 
 async def _detach(current: Settings, options: UpOptions, emit: Emit) -> None:

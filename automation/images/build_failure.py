@@ -64,7 +64,10 @@ def wrong_platform(plan: Plan, lint: Lint) -> AutomationError:
 def _base_failed(plan: Plan, base: str, error: str) -> AutomationError:
     name = base.removeprefix("docker.io/library/").removeprefix("docker.io/")
     cause = causes.find(causes.BASE_IMAGE, error)
-    replace = f"--base {name}=OTHER   (docker image ls lists the images on this machine)"
+    replace = (
+        f"set TODO_BASES={name}=OTHER, then run the same command again"
+        "   (docker image ls lists the images on this machine)"
+    )
     return BaseImageError(
         f"{plan.dockerfile}: the base image {name} cannot be used",
         why=cause.why if cause else " ".join(error.split()),

@@ -190,19 +190,38 @@ async def converge(
 
 
 async def load_images(
-    settings: Settings, request: Request, target: Target, emit: Emit, service: str = ""
+    settings: Settings,
+    request: Request,
+    target: Target,
+    emit: Emit,
+    service: str = "",
+    *,
+    with_tags: bool = False,
 ) -> Mapping[str, Loaded]:
-    """Build the images that are missing and load them. Raises AutomationError."""
+    """Build the images that are missing and load them. Raises AutomationError.
+
+    Args:
+        with_tags: Load them under the tags of the profile too, which the chart's own values name.
+    """
     profile = profiles.load(request.profile, settings.root)
     docker = Docker.find(settings)
     loader = loader_of(target, settings, docker, request.registry)
-    plans = await plan_all(settings, [profile], choose(service), Options(bases=request.bases))
+    plans = await plan_all(
+        settings, [profile], choose(service), Options(bases=request.bases, explicit=with_tags)
+    )
     for outcome in await build.converge(docker, plans, emit):
         build.record(settings, outcome)
     limit = kubernetes(profile).image_load_max_s
     loaded = await asyncio.gather(
         *(converge(loader, plan.service, plan.reference, emit, limit_seconds=limit) for plan in plans)
     )
+    if with_tags and not request.registry:
+        with step(emit, "tags") as running:
+            names = [f"{plan.image}:{tag}" for plan in plans for tag in plan.tags]
+            for name in names:
+                running.progress(f"loading {name}")
+                await loader.load(name)
+            running.detail = f"{' and '.join(names)}, for Helm without these tasks"
     return {image.service: image for image in loaded}
 
 

@@ -1,5 +1,6 @@
 """A service that ends is restarted, and status reports it."""
 
+import re
 import signal
 import threading
 
@@ -65,7 +66,11 @@ def test_a_service_that_answers_nothing_is_unhealthy_and_said_to_be(project: Pro
     frontend = suspended_frontend(project)
     try:
         result = project.invoke("status")
+        diagnosed = project.invoke("doctor")
     finally:
         frontend.resume()
-    assert result.returncode == 1
+    assert result.returncode == diagnosed.returncode == 1
+    assert "the frontend is unhealthy: invoke logs --service frontend" in result.stdout
+    assert re.search(r"FAIL  frontend +unhealthy: no answer from", diagnosed.stdout)
+    assert "the frontend listens" in diagnosed.stdout
     assert f"no answer from http://127.0.0.1:{project.frontend_port}/health within 15 s" in result.stdout

@@ -186,7 +186,7 @@ def test_a_base_image_that_cannot_be_used_names_it_and_the_way_round_it(error: s
     found = failed("[internal] load metadata for docker.io/library/node:99", error)
     assert found.what == "backend/Dockerfile: the base image node:99 cannot be used"
     assert why in found.why
-    assert any(remedy.startswith("--base node:99=OTHER") for remedy in found.remedies)
+    assert any(remedy.startswith("set TODO_BASES=node:99=OTHER") for remedy in found.remedies)
 
 
 def test_a_base_image_that_cannot_be_had_offline_names_the_engine_without_images() -> None:
@@ -240,6 +240,19 @@ EXIT_1 = 'process "/bin/sh -c x" did not complete successfully: exit code: 1'
             "lock",
         ),
         ("ERROR: No matching distribution found for x==1", EXIT_1, "does not fit", "invoke lock"),
+        # pip adds this to every failure.
+        (
+            "SSLError: CERTIFICATE_VERIFY_FAILED\nERROR: No matching distribution found for x==1",
+            EXIT_1,
+            "does not trust the certificate",
+            "BUILD_CA_FILE",
+        ),
+        (
+            "[Errno -2] Name or service not known\nERROR: No matching distribution found for x==1",
+            EXIT_1,
+            "registry cannot be reached",
+            "check the network",
+        ),
         (
             "invalid peer certificate: UnknownIssuer",
             EXIT_1,
@@ -274,7 +287,7 @@ def test_a_failed_step_says_cause_and_remedy_where_they_are_known(
     assert found.what.startswith("backend/Dockerfile, builder 2/3: RUN x")
     assert why in found.why
     assert remedy in "\n".join(found.remedies)
-    assert found.details == ((output,) if output else (error,))
+    assert found.details == (tuple(output.splitlines()) if output else (error,))
 
 
 def test_a_failed_step_shows_its_last_lines_and_not_the_whole_log() -> None:

@@ -5,6 +5,7 @@ import re
 import sys
 
 import pytest
+import yaml
 
 from automation.console.events import Event, StepFinished
 from automation.docker.cli import Docker
@@ -12,8 +13,11 @@ from automation.kubernetes import load
 from automation.kubernetes.commands import ClusterError, ClusterUnavailableError
 from automation.kubernetes.load import KindLoader, Loaded, Loader, MinikubeLoader, RegistryLoader
 from automation.kubernetes.target import Target
+from automation.paths import ROOT
 from tests.automation.conftest import Project
 from tests.automation.kubernetes.conftest import Cluster, settings_of
+
+CHART = "deploy/helm/todo-chatbot-chart"
 
 
 def converge(loader: Loader) -> Loaded:
@@ -51,6 +55,17 @@ def test_minikube_loads_an_image_once_and_verifies_it(project: Project, cluster:
     assert converge(loader).seconds == 0
     assert cluster.calls("minikube", "--profile=todo", "load", "todo-backend:abc")
     assert len(cluster.calls("minikube", "load")) == 1
+
+
+def test_the_names_in_the_charts_values_are_loaded_for_helm_by_hand(
+    project: Project, cluster: Cluster
+) -> None:
+    result = project.invoke("minikube-load")
+    assert result.returncode == 0, result.stdout
+    for service in ("backend", "frontend"):
+        values = yaml.safe_load((ROOT / CHART / "values.yaml").read_text(encoding="utf-8"))[service]["image"]
+        assert cluster.calls("minikube", "load", f"{values['repository']}:{values['tag']}")
+    assert "todo-backend:latest" in result.stdout
 
 
 def test_minikube_loading_nothing_is_an_error(project: Project, cluster: Cluster) -> None:
