@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request, Response
 from starlette.types import Receive, Scope, Send
 
-from app.accounts.dependencies import access_token_grant, not_signed_in
+from app.accounts.dependencies import access_token_grant, not_signed_in, token_refused
 from app.accounts.origins import is_trusted
 from app.database import utc_now
 from app.dependencies import DatabaseDep
@@ -53,6 +53,8 @@ async def mcp(
         raise Problem(403, "Forbidden", "Pages of other sites cannot use this server.", "invalid_origin")
     grant = await access_token_grant(request)
     if grant is None:
+        if "authorization" in request.headers:
+            raise token_refused()
         raise not_signed_in("Send a personal access token as Authorization: Bearer.")
     # The MCP library takes half a second to import, and other requests do not wait for it.
     server = await asyncio.to_thread(import_module, "app.mcp.server")

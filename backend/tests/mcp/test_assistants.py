@@ -103,14 +103,25 @@ async def test_a_revoked_token_ends_a_connection(app: FastAPI, signed_in: SignIn
             await client.call_tool("list_tasks", {})
 
 
-@pytest.mark.parametrize("credentials", ["none", "session", "wrong"])
-async def test_only_a_token_opens_the_tools(app: FastAPI, signed_in: SignIn, credentials: str) -> None:
+@pytest.mark.parametrize(
+    ("credentials", "detail"),
+    [
+        ("", "Send a personal access token as Authorization: Bearer."),
+        ("session", "Send a personal access token as Authorization: Bearer."),
+        ("Bearer todo_pat_wrong", "The access token is unknown, revoked or expired."),
+        ("Bearer wrong", "The access token is unknown, revoked or expired."),
+    ],
+)
+async def test_only_a_token_opens_the_tools(
+    app: FastAPI, signed_in: SignIn, credentials: str, detail: str
+) -> None:
     person = await signed_in("Ada") if credentials == "session" else browser(app)
-    headers = {"Authorization": "Bearer todo_pat_wrong"} if credentials == "wrong" else {}
+    headers = {"Authorization": credentials} if credentials.startswith("Bearer") else {}
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     answer = await person.post("/mcp", json=message, headers=headers)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert answer.json()["error"]["message"] == detail
     assert answer.json()["error"]["data"]["code"] == "unauthorized"
 
 
@@ -162,8 +173,14 @@ async def test_an_assistant_works_over_standard_input(tmp_path: Path, database_u
     ("settings", "message"),
     [
         ({}, "TODO_ACCESS_TOKEN is not set"),
-        ({"TODO_ACCESS_TOKEN": "todo_pat_x", "TODO_URL": "http://127.0.0.1:9"}, "TODO_URL"),
-        ({"TODO_ACCESS_TOKEN": "todo_pat_x", "TODO_URL": "no address"}, "TODO_URL"),
+        (
+            {"TODO_ACCESS_TOKEN": "todo_pat_x", "TODO_URL": "http://127.0.0.1:9"},
+            "Start the application or correct TODO_URL.",
+        ),
+        (
+            {"TODO_ACCESS_TOKEN": "todo_pat_x", "TODO_URL": "no address"},
+            "Start the application or correct TODO_URL.",
+        ),
     ],
 )
 def test_the_program_reports_wrong_settings(settings: dict[str, str], message: str) -> None:

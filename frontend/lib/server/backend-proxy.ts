@@ -76,8 +76,9 @@ export async function forwardToBackend(
     sendProblem(response, 400, "Bad request", "This path is not part of the API.", "bad_path", requestId);
     return;
   }
+  let backend: URL | undefined;
   try {
-    const backend = readBackendAddress();
+    backend = readBackendAddress();
     const body = await readBody(request);
     if (body === "too large") {
       const detail = `A request body can be at most ${MAX_BODY_BYTES / 1024} KiB.`;
@@ -90,7 +91,8 @@ export async function forwardToBackend(
     await returnResponse(request, response, upstream, backend, requestId);
   } catch (error) {
     if (response.destroyed || response.headersSent) return;
-    report("backend did not answer", error, requestId);
+    const address = backend && `${backend.origin} (API_URL)`;
+    report("backend did not answer", error, requestId, address);
     for (const name of response.getHeaderNames()) response.removeHeader(name);
     const detail = "The to-do service is not responding. Try again shortly.";
     sendProblem(response, 502, "Bad gateway", detail, "backend_unreachable", requestId);
@@ -282,9 +284,10 @@ function sendProblem(
   response.end(JSON.stringify(body));
 }
 
-/** Logs the cause in one line, without the address, which may contain a password. */
-function report(event: string, error: unknown, requestId: string): void {
+/** Logs the cause in one line. An address must not contain a password. */
+function report(event: string, error: unknown, requestId: string, address?: string): void {
   const cause =
     error instanceof TypeError ? error.message : ((error as NodeJS.ErrnoException).code ?? "failed");
-  process.stderr.write(`${JSON.stringify({ level: "error", event, cause, request_id: requestId })}\n`);
+  const line = { level: "error", event, address, cause, request_id: requestId };
+  process.stderr.write(`${JSON.stringify(line)}\n`);
 }

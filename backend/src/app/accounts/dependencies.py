@@ -70,7 +70,7 @@ async def get_session_user_id(request: Request) -> str:
         raise Problem(403, "Access token refused", detail, "access_token_refused")
     user_id = await accounts_of(request).user_of_session(cookies.token(request))
     if user_id is None:
-        raise not_signed_in()
+        raise token_refused() if _bearer_token(request) else not_signed_in()
     if cookies.bearer_token(request) is None and not _has_origin(request):
         detail = "A change with a cookie needs the Origin header of this site; a bearer token does not."
         raise Problem(403, "Forbidden", detail, "invalid_origin")
@@ -148,7 +148,7 @@ async def access_token_grant(request: Request) -> Grant | None:
         return None
     grant = await access_tokens_of(request).use(token)
     if grant is None:
-        raise not_signed_in("The access token is unknown, revoked or expired.", error="invalid_token")
+        raise token_refused()
     return grant
 
 
@@ -165,6 +165,11 @@ def not_signed_in(detail: str = "Sign in first.", *, error: str | None = None) -
     """Return the problem for a request without valid credentials (RFC 6750)."""
     challenge = "Bearer" if error is None else f'Bearer error="{error}"'
     return Problem(401, "Not signed in", detail, "unauthorized", headers={"WWW-Authenticate": challenge})
+
+
+def token_refused() -> Problem:
+    """Return the problem for a request with an invalid bearer token (RFC 6750)."""
+    return not_signed_in("The access token is unknown, revoked or expired.", error="invalid_token")
 
 
 def read_only() -> Problem:

@@ -82,7 +82,8 @@ def main() -> int:
         cause = _first(error)
         if not isinstance(cause, MCPError | httpx2.HTTPError | httpx2.InvalidURL):
             raise
-        sys.stderr.write(f"Cannot use {address} (TODO_URL): {cause}\n")
+        remedy = "" if isinstance(cause, MCPError) else ". Start the application or correct TODO_URL."
+        sys.stderr.write(f"Cannot use {address} (TODO_URL): {cause}{remedy}\n")
         return 1
     return 0
 
