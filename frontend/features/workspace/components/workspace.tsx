@@ -14,14 +14,12 @@ import { useSignedInUser } from "@/features/accounts/use-signed-in-user";
 import { tasksKey } from "@/features/tasks/api/task-cache";
 import { TasksPane } from "@/features/tasks/components/tasks-pane";
 import { useTaskActions } from "@/features/tasks/api/use-tasks";
-import { goToView, useView } from "@/features/tasks/use-view";
-import { titleOf, viewNames } from "@/features/tasks/views";
-import { runLatestToastAction } from "@/components/ui/toaster";
+import { useView } from "@/features/tasks/use-view";
+import { titleOf } from "@/features/tasks/views";
 import { useMediaQuery } from "@/lib/use-media-query";
 import { useDraft } from "@/lib/drafts";
 import type { Task } from "@/lib/task";
-import { switchTheme } from "@/lib/theme";
-import type { PaletteCommand } from "./palette";
+import { useCommands } from "../hooks/use-commands";
 import { useShortcuts } from "../hooks/use-shortcuts";
 import { useChatFold, WIDE } from "../hooks/use-chat-fold";
 import { useLiveUpdates } from "../hooks/use-live-updates";
@@ -91,21 +89,7 @@ export function Workspace() {
     search: () => setSearching(true),
   };
   useShortcuts(shortcuts);
-  const commands: PaletteCommand[] = [
-    { label: "Add a task", keys: "q", run: shortcuts.addTask },
-    { label: "Write a message", keys: "c", run: shortcuts.writeMessage },
-    ...viewNames.map((name) => ({
-      label: `Go to ${titleOf({ name })}`,
-      run: () => {
-        setPane("tasks");
-        goToView({ name });
-      },
-    })),
-    { label: "Undo the last action", keys: "Ctrl Z", run: runLatestToastAction },
-    { label: "Switch theme", run: switchTheme },
-    { label: "Keyboard shortcuts", keys: "?", run: shortcuts.showHelp },
-    { label: "Sign out", run: () => void signOut() },
-  ];
+  const commands = useCommands(shortcuts, () => setPane("tasks"), signOut);
 
   // Show nothing of the previous user while the browser goes to the sign-in page.
   if (isSignedOut) return null;

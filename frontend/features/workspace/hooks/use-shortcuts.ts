@@ -3,7 +3,7 @@
 import { useEffect, useRef } from "react";
 import { runLatestToastAction } from "@/components/ui/toaster";
 
-type Shortcuts = {
+export type Shortcuts = {
   addTask: () => void;
   writeMessage: () => void;
   showHelp: () => void;
