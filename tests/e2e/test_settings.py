@@ -122,7 +122,7 @@ def test_a_person_takes_tasks_out_and_in(
     second = calendar.get_by_role("status").get_by_text(re.compile("^http")).inner_text()
     assert (calendar_status(application, first), calendar_status(application, second)) == (404, 200)
     calendar.get_by_role("button", name="Turn off").click()
-    expect(calendar.get_by_text("The calendar has no address.")).to_be_visible()
+    expect(calendar.get_by_text("No calendar address yet.")).to_be_visible()
     assert calendar_status(application, second) == 404
 
 

@@ -123,6 +123,12 @@ async def test_misspelt_names_are_found(talk: Talk) -> None:
     assert (await talk.say("complete spaceship")).startswith("I find no task like ‘spaceship’.")
 
 
+async def test_an_undone_change_is_described_as_restored(talk: Talk) -> None:
+    await talk.say("add buy milk")
+    await talk.say("rename buy milk to buy bread")
+    assert await talk.say("undo") == "Undone: restored ‘Buy milk’."
+
+
 async def test_quoted_titles_are_taken_literally(talk: Talk) -> None:
     said = await talk.say('add "delete all #now tomorrow!!"')
     assert said == "Added ‘delete all #now tomorrow!!’."
@@ -130,7 +136,7 @@ async def test_quoted_titles_are_taken_literally(talk: Talk) -> None:
 
 async def test_the_agent_explains_its_commands_and_unknown_sentences(talk: Talk) -> None:
     assert (await talk.say("help")).count("•") == 4
-    assert (await talk.say("buy milk")).endswith("To keep it as a task, say: add buy milk")
+    assert (await talk.say("buy milk")).endswith("To add it as a task, write: add buy milk")
     assert await talk.say("add pay rent on 31 feb") == "There is no 31 February."
     assert "a title has at most 200 characters" in await talk.say("add " + "x" * 201)
     assert await titles(talk) == []

@@ -28,7 +28,7 @@ export function AccessTokensSection() {
   return (
     <SettingsSection
       title="Access tokens"
-      description="For assistants and scripts. They reach your tasks, never your account."
+      description="For assistants and scripts. They can access your tasks, but not your account."
     >
       {created && <ShownOnce key={created.id} what="token" value={created.token} />}
       <CreateToken onCreated={setCreated} />

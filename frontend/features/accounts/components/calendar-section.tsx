@@ -29,7 +29,7 @@ export function CalendarSection() {
         <p className="text-text-2">
           {since
             ? `Created ${formatDay(new Date(since), new Date())}. A new address replaces it, and the old one stops working.`
-            : "The calendar has no address."}
+            : "No calendar address yet."}
         </p>
       )}
       <div className="flex flex-wrap gap-2">

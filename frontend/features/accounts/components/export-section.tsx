@@ -5,7 +5,7 @@ import { SettingsSection } from "./settings-section";
 /** Downloads of all tasks. */
 export function ExportSection() {
   return (
-    <SettingsSection title="Export" description="All your tasks with every field, also the completed ones.">
+    <SettingsSection title="Export" description="All tasks, including completed ones, with every field.">
       <div className="flex flex-wrap gap-2">
         {(["json", "csv"] as const).map((format) => (
           <a

@@ -33,7 +33,7 @@ export function ImportSection() {
   return (
     <SettingsSection
       title="Import"
-      description="A JSON or CSV file of this application, or a CSV export of Todoist. Nothing changes before you confirm."
+      description="A JSON or CSV file exported from this application, or a CSV export of Todoist. Nothing changes before you confirm."
     >
       <input
         key={field}

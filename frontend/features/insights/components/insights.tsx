@@ -43,7 +43,7 @@ export function Plots({ insights }: { insights: InsightsOut }) {
   if (done === 0 && !wasOverdue && insights.tags.length === 0) {
     return (
       <p className="mt-2 text-text-2">
-        Nothing to show yet. Complete a task, and this page tells when you get things done.
+        Nothing to show yet. Complete a task, and this page shows when you get things done.
       </p>
     );
   }
@@ -52,7 +52,7 @@ export function Plots({ insights }: { insights: InsightsOut }) {
     <>
       <p className="mt-2 text-text-2">
         {done} {done === 1 ? "task" : "tasks"} done in the last 30 days
-        {done > 0 && `, most of them between ${hour(best)} and ${hour((best + 1) % 24)}`}.{" "}
+        {done >= 3 && `, most of them between ${hour(best)} and ${hour((best + 1) % 24)}`}.{" "}
         {overdue === 0 ? "Nothing is overdue." : `${overdue} ${overdue === 1 ? "is" : "are"} overdue now.`}
       </p>
       <BarPlot title="Done per day" column="Day" points={days((day) => day.done)} />

@@ -67,7 +67,7 @@ def not_understood(text: str, date: str | None) -> str:
         excuse = f"I did not understand “{shortened(date)}” as a date or a repetition, and changed nothing."
     if len(text) > 80 or "?" in text:
         return excuse
-    return f"{excuse}\nTo keep it as a task, say: add {text}"
+    return f"{excuse}\nTo add it as a task, write: add {text}"
 
 
 def ask_complete(tasks: Sequence[JsonObject]) -> str:
@@ -99,7 +99,8 @@ def describe_undo(output: JsonObject, now: datetime) -> str:
                 lines.append(f"{name} is done again.")
             case _:
                 task = change["task"]
-                lines.append(f"{phrase(task, now) if task else name} is as before.")
+                restored = "Restored" if lines else "restored"
+                lines.append(f"{restored} {phrase(task, now) if task else name}.")
     if not lines:
         return "Undone."
     shown = lines if len(lines) <= 5 else [f"{count(len(lines), 'change')} taken back."]
