@@ -50,6 +50,19 @@ async def test_a_token_is_shown_once_and_stored_as_a_hash(app: FastAPI, signed_i
     assert stored.expires_at == stored.created_at + timedelta(days=30)
 
 
+async def test_a_lifetime_is_an_integer_as_json_schema_has_it(signed_in: SignIn) -> None:
+    ada = await signed_in("Ada")
+    whole = await ada.post(
+        "/api/access-tokens",
+        content='{"name": "Script", "expires_in_days": 3e1}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert whole.status_code == 201, whole.text
+    for value in (1.5, "30", True):
+        answer = await ada.post("/api/access-tokens", json={"name": "Script", "expires_in_days": value})
+        assert answer.status_code == 422, value
+
+
 async def test_a_token_changes_the_tasks_of_its_owner_only(app: FastAPI, signed_in: SignIn) -> None:
     ada, bob = await signed_in("Ada"), await signed_in("Bob")
     script = program(app, (await create(ada))["token"])

@@ -39,15 +39,16 @@ export function stopOnSignals(server: Server, drainSeconds: number): void {
     socket.on("close", () => answering.delete(socket));
   });
   server.prependListener("request", (request, response) => {
-    if (request.url === ENDLESS) {
-      endless.add(response);
-      response.on("close", () => endless.delete(response));
-    }
+    if (request.url === ENDLESS) endless.add(response);
     count(request.socket, 1);
-    response.on("close", () => count(request.socket, -1));
     if (draining || stopping) response.shouldKeepAlive = false;
-    // A response that began before the signal keeps its connection, which would delay the end.
-    response.on("close", () => stopping && setImmediate(() => server.closeIdleConnections()));
+    // One listener: with those of Node.js and the proxy, several would look like a leak to Node.js.
+    response.on("close", () => {
+      endless.delete(response);
+      count(request.socket, -1);
+      // A response that began before the signal keeps its connection, which would delay the end.
+      if (stopping) setImmediate(() => server.closeIdleConnections());
+    });
   });
   process.on("SIGINT", stop);
   process.on("SIGTERM", () => {

@@ -11,6 +11,7 @@ from app.accounts.access_tokens import AccessTokens, Scope
 from app.accounts.dependencies import access_tokens_of, session_owner
 from app.accounts.models import AccessToken
 from app.instants import Instant
+from app.numbers import WholeNumber
 from app.ratelimits import Limit
 from app.text import one_line, some_text
 
@@ -25,7 +26,7 @@ class AccessTokenCreate(BaseModel):
 
     name: Annotated[str, BeforeValidator(one_line), Field(min_length=1, max_length=100), some_text()]
     scope: Scope = "read"
-    expires_in_days: Annotated[int | None, Field(strict=True, ge=1, le=LONGEST_LIFETIME_DAYS)] = None
+    expires_in_days: Annotated[WholeNumber, Field(ge=1, le=LONGEST_LIFETIME_DAYS)] | None = None
 
 
 class AccessTokenOut(BaseModel):

@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from app.numbers import WholeNumber
+
 MOST_MINUTES = 4 * 7 * 24 * 60
 MinutesBefore = Annotated[
-    int,
+    WholeNumber,
     Field(
         ge=0,
         le=MOST_MINUTES,
