@@ -73,7 +73,11 @@ async def status(settings: Settings, emit: Emit) -> int:
     """Show what runs; return a failure when it is unhealthy or crashed."""
     now = await (await choice.latest(settings)).status()
     held = await choice.data(settings)
-    places = tuple(f"data: {place} ({name} engine)" for name, place in held.items())
+    in_use = held.keys() if now.state == State.STOPPED else {now.engine}
+    places = tuple(
+        f"{'data' if name in in_use else 'not in use'}: {place} ({name} engine)"
+        for name, place in held.items()
+    )
     emit(Notice((*_describe(now), *places)))
     emit(Result({**now.to_mapping(), "data": held}))
     return FAILED if now.state in {State.UNHEALTHY, State.CRASHED} else 0

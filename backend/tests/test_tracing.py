@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,12 +181,17 @@ async def test_spans_that_nobody_takes_are_dropped(monkeypatch: pytest.MonkeyPat
     assert exporter.waiting == 0
 
 
-def test_nothing_is_loaded_without_a_collector() -> None:
+def test_nothing_is_loaded_without_a_collector(tmp_path: Path) -> None:
     program = (
         "import sys; from app.main import create_app; from app.settings import Settings; "
         "create_app(Settings(better_auth_secret='x' * 32)); print('app.tracing' in sys.modules)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=SOURCE, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout == "False\n"

@@ -166,6 +166,7 @@ def test_up_stays_with_the_engine_that_holds_the_data_until_told_otherwise(
     again.send(signal.SIGINT)
     again.end()
     project.invoke("up", "--engine", "compose", "--detach", *project.ports)
+    assert "not in use: SQLite in .data (native engine)" in project.invoke("status").stdout
     project.invoke("down")
     assert chosen(project) == "compose"
     volume = next(name for name in told(docker)["volumes"] if name.endswith("_data"))
