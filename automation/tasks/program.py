@@ -23,6 +23,9 @@ _UNKNOWN = re.compile(r"No idea what '(.*)' is!")
 _VALUE_MISSING = re.compile(r"Flag <Argument: ([^ >]+).*> needed value")
 _ARGUMENT_MISSING = re.compile(r"'(.*)' did not receive required positional arguments: '(.*)'")
 
+_CHECKS = "test"
+"""The word that makes `./dev` run the checks; Invoke has no such task."""
+
 
 class ProjectProgram(Program):
     """Invoke's program, with tasks by theme and mistakes explained."""
@@ -55,18 +58,19 @@ class ProjectProgram(Program):
         for theme, members in groupby(tasks.items(), key=lambda member: _theme(member[1])):
             lines = [f"  {name:<{width}}  {_summary(task)}" for name, task in members]
             sys.stdout.write("\n".join(["", theme, *lines, ""]))
-        sys.stdout.write("\nThe flags of a task:   --help TASK\n")
+        command = _command()
+        if _has_checks(command):
+            sys.stdout.write(
+                f"\nRun the checks\n  {_CHECKS:<{width}}  List them with {command} test --list\n"
+            )
+        sys.stdout.write(f"\nThe flags of a task:   {command} TASK --help\n")
 
     def print_task_help(self, name: str) -> None:
         """Print what the task does and a line or more for each flag, in the order of the signature."""
-        from automation import settings
-
         task = self.collection[name]
         context = self.parser.contexts[name]
         words = " ".join(argument.name.upper() for argument in context.positional_args)
-        sys.stdout.write(
-            f"Usage: {settings.load().command} {name} {words}{' ' if words else ''}[--flags]\n\n"
-        )
+        sys.stdout.write(f"Usage: {_command()} {name} {words}{' ' if words else ''}[--flags]\n\n")
         sys.stdout.write(f"{inspect.getdoc(task)}\n\n")
         rows = [context.help_for(flag) for flag in context.flags]
         for index, flag in enumerate(task.flags.values()):
@@ -98,7 +102,8 @@ class ProjectProgram(Program):
             return UsageError(str(error), remedies=[explained])
         word = unknown[1]
         is_flag, context = word.startswith("-"), error.context or self.initial_context
-        near = nearest(word, [*context.flags, *context.inverse_flags] if is_flag else self.collection.tasks)
+        names = [*self.collection.tasks, *([_CHECKS] if _has_checks(_command()) else [])]
+        near = nearest(word, [*context.flags, *context.inverse_flags] if is_flag else names)
         if not near and f"--{word}" in context.flags:
             near = f"--{word}"
         what = f"there is no task {word!r}"
@@ -118,6 +123,17 @@ class ProjectProgram(Program):
 def adopt() -> None:
     """Give the running program of Invoke the class above."""
     program.__class__ = ProjectProgram
+
+
+def _command() -> str:
+    """Return the command that was typed: `invoke` or `./dev`."""
+    from automation import settings
+
+    return settings.load().command
+
+
+def _has_checks(command: str) -> bool:
+    return command != "invoke"
 
 
 def _theme(task: Task[Any]) -> str:

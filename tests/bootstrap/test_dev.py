@@ -113,6 +113,33 @@ def test_the_second_run_does_nothing_and_says_nothing(ready: Clone) -> None:
     assert ready.python.lstat() == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "what", "remedy"),
+    [
+        (["backend"], "test takes no 'backend'", "./dev test --session backend"),
+        (["nope"], "test takes no 'nope'", "./dev test --list"),
+        (["--sesion", "lint"], "test has no flag --sesion", "./dev test --session lint"),
+        (["--sesion=lint"], "test has no flag --sesion", "./dev test --session=lint"),
+        (["--session", "nope"], "there is no check 'nope'", "./dev test --list"),
+        (["--session=api-typs"], "there is no check 'api-typs'", "./dev test --session api-types"),
+        (
+            ["-s", "lint", "backnd", "--", "-k", "x"],
+            "there is no check 'backnd'",
+            "./dev test --session backend",
+        ),
+    ],
+)
+def test_a_mistake_in_the_words_of_test_is_explained_before_anything_is_set_up(
+    clone: Clone, arguments: list[str], what: str, remedy: str
+) -> None:
+    shutil.copy(ROOT / "noxfile.py", clone.folder)
+    code, output, errors = clone.run("test", *arguments)
+    assert (code, output) == (2, "")
+    lines = errors.strip().splitlines()
+    assert (lines[0], lines[-1].split(maxsplit=1)[1]) == (what, remedy)
+    assert not clone.python.exists()
+
+
 def test_a_changed_lock_is_followed(ready: Clone) -> None:
     ready.lock("dev", "uv", "invoke", "colorlog")
     code, _, errors = ready.run("where")

@@ -44,12 +44,13 @@ NAMES = [
 ]
 
 
-def run_invoke(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_invoke(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run Invoke in this project, with nobody at the terminal."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
         [sys.executable, "-m", "invoke", *arguments],
-        cwd=ROOT, env=kept, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=False,
+        cwd=ROOT, env=kept | environ, stdin=subprocess.DEVNULL,
+        capture_output=True, encoding="utf-8", check=False,
     )  # fmt: skip
 
 
@@ -68,7 +69,7 @@ def test_the_tasks_are_these(namespace: Collection) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_each_task_says_what_it_does_and_explains_every_flag(namespace: Collection, name: str) -> None:
     task = namespace[name]
-    assert (task.__doc__ or "").endswith(".")
+    assert (task.__doc__ or "").strip().endswith(".")
     arguments = task.get_arguments()
     assert [argument.name for argument in arguments if not argument.help] == []
     assert [argument.help for argument in arguments if argument.help.count("(default") > 1] == []
@@ -117,6 +118,16 @@ def test_each_task_is_one_line_of_the_list_under_its_theme() -> None:
     assert themes[0] == "Run the application"
     assert lines.index("Build and publish the images") < lines.index("Set up and maintain")
     assert run_invoke().stdout == listed.stdout, "without a task, the tasks are listed"
+
+
+def test_the_list_of_dev_has_the_checks() -> None:
+    assert run_invoke().stdout.endswith("\nThe flags of a task:   invoke TASK --help\n")
+    listed = run_invoke(TODO_COMMAND="./dev").stdout
+    assert re.search(r"\n  test +List them with \./dev test --list\n", listed)
+    assert listed.endswith("\nThe flags of a task:   ./dev TASK --help\n")
+    refused = run_invoke("tests", "--list", TODO_COMMAND="./dev")
+    assert "did you mean test?" in refused.stderr
+    assert "./dev test --list" in refused.stderr
 
 
 def test_help_shows_usage_summary_and_every_flag_in_the_order_of_the_signature() -> None:
