@@ -110,12 +110,12 @@ async def initialise_file(settings: Settings, emit: Emit, *, profile: str, dry_r
     wanted = () if made or dry_run else _required_secrets(chosen)
     added = tuple(name for name in wanted if _add_secret(settings, name))
     name = settings.env_file_name
-    text = f"{name} exists and is left as it is."
+    text = f"{name} already exists; nothing changed."
     if made:
         done = "would be created" if dry_run else "created"
         text = f"{name} {done} from {TEMPLATE}, with a generated {' and '.join(made)}."
     elif added:
-        text = f"{name} exists; {' and '.join(added)} generated, the rest is left as it is."
+        text = f"{name} exists; {' and '.join(added)} generated, the rest is unchanged."
     emit(Notice((text,)))
     emit(Result({"file": str(settings.env_file), "made": bool(made), "generated": made or added}))
 

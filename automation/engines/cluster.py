@@ -163,7 +163,8 @@ class ClusterEngine(Engine):
             tests = f"{own},app.kubernetes.io/component=test"
             await place.kubectl.run("delete", "pods", tests, "--ignore-not-found", "--wait=false")
             await place.kubectl.wait_until_deleted("pods", own, seconds=_TIMEOUT_SECONDS)
-            running.detail = f"{self.release} is removed, the data stays"
+            where = f"{place.kubectl.namespace} ({place.target.context})"
+            running.detail = f"release {self.release} uninstalled from {where}; its data stays"
             if data:
                 running.progress("deleting the data")
                 running.detail = await self._delete_data(place, rules)

@@ -36,6 +36,10 @@ for name in {_JOURNALS!r}:
 
 async def copy(settings: Settings, emit: Emit, *, source: str, target: str, yes: bool) -> None:
     """Replace the target engine's database with a copy of the source engine's, after confirmation."""
+    if source and source == target:
+        raise UsageError(
+            "--from and --to must differ", remedies=["invoke data-copy --from native --to compose"]
+        )
     if {source, target} != set(_ENGINES):
         raise UsageError(
             f"data cannot be copied from {source or 'nothing'} to {target or 'nothing'}",

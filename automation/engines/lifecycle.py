@@ -15,6 +15,9 @@ from automation.process import ports
 from automation.process.instance import State
 from automation.settings import Settings
 
+_DATABASES = {"postgres", "postgresql"}
+"""The names of the database's service, with Docker Compose and in a cluster."""
+
 __all__ = ["UpOptions", "compose_down", "down", "logs", "status", "up"]
 
 
@@ -41,8 +44,7 @@ async def down(settings: Settings, emit: Emit, *, dry_run: bool) -> None:
     engine = await choice.latest(settings)
     if dry_run:
         now = await engine.status()
-        action = "do nothing" if now.state == State.STOPPED else "stop it"
-        emit(Notice((f"The application is {now.state}: down would {action}.",)))
+        emit(Notice((_plan_of_down(now),)))
     else:
         await engine.down(emit)
         now = await engine.status()
@@ -59,7 +61,10 @@ async def compose_down(settings: Settings, emit: Emit, *, volumes: bool, yes: bo
     if dry_run:
         data = "delete these volumes" if names else "keep the data"
         state = (await engine.status()).state
-        emit(Notice((f"The application is {state}: compose-down would stop it and {data}.",)))
+        action = f"compose-down would stop it and {data}"
+        if state == State.STOPPED:
+            action = f"compose-down would {data}" if names else "nothing to do"
+        emit(Notice((f"The application is {state}: {action}.",)))
     else:
         if names and not yes:
             await confirm("Delete these volumes? This cannot be undone.")
@@ -86,9 +91,18 @@ async def status(settings: Settings, emit: Emit) -> int:
 async def logs(settings: Settings, emit: Emit, *, service: str, lines: int, follow: bool) -> None:
     """Show the services' output."""
     engine = await choice.writer(settings)
+    if service in _DATABASES:
+        service = next((name for name in engine.services if name in _DATABASES), service)
     if service and service not in engine.services:
         raise unknown("service", service, engine.services)
     await engine.logs((service,) if service else SERVICES, lines, emit, follow=follow)
+
+
+def _plan_of_down(now: Status) -> str:
+    if now.state == State.STOPPED:
+        return "Already stopped; nothing to do."
+    action = f"uninstall the release {now.place} and keep its data" if now.place else "stop it"
+    return f"The application is {now.state}: down would {action}."
 
 
 def _describe(status: Status) -> tuple[str, ...]:

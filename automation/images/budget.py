@@ -141,7 +141,7 @@ def _budget(size: int, allowed: int) -> str:
     share = f"{size * 100 / allowed:.0f} %" if allowed else ""
     # A budget is exceeded by the byte, which a rounded figure would hide.
     over = f"   over by {_exact(size - allowed)}" if size > allowed else ""
-    return f"{_mb(size):>6} of {allowed / MB:.0f} MB  {bar}  {share}{over}"
+    return f"{_mb(size):>6} MB (budget {allowed / MB:.0f} MB)  {bar}  {share}{over}"
 
 
 def _mb(size: int) -> str:

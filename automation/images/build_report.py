@@ -85,5 +85,5 @@ def _report(outcomes: Sequence[Outcome], times: Times) -> Iterator[str]:
 
 
 def _time(what: str, seconds: float, allowed: int) -> str:
-    verdict = "" if seconds <= allowed else "   over the limit"
-    return f"time       {what}: {seconds:.1f} s of {allowed} s{verdict}"
+    verdict = "" if seconds <= allowed else "   over budget"
+    return f"time       {what}: {seconds:.1f} s (budget {allowed} s){verdict}"

@@ -1,4 +1,4 @@
-"""Finds and removes images of this project that nothing uses (`clean --images`).
+"""Finds and removes outdated images of this project that nothing uses (`clean --images`).
 
 An image is in use if a container has it, if it is the current build of a profile, or if it has a name besides
 those made from its content, such as `latest`. Images of other projects are never considered.

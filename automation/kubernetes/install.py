@@ -22,7 +22,7 @@ from automation.kubernetes.watch import Watcher
 from automation.process import addresses, files
 from automation.settings import Settings
 
-_DESCRIPTION = "inputs "
+_DESCRIPTION = "Installed from chart, images and settings with fingerprint "
 _TIMES = "installs.json"
 _THIS_MACHINE = {MINIKUBE: "host.minikube.internal", DOCKER_DESKTOP: "host.docker.internal"}
 

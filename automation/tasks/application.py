@@ -29,7 +29,10 @@ async def up(
 
 @task
 async def down(run: Run, dry_run: flags.DryRun = False) -> None:
-    """Stop the application and clean up after a crash."""
+    """Stop the application and clean up after a crash.
+
+    It stops what was started last. In a cluster it uninstalls the release, whose data stays.
+    """
     from automation.engines import lifecycle
 
     await lifecycle.down(*run, dry_run=dry_run)
@@ -46,7 +49,7 @@ async def status(run: Run) -> int:
 @task
 async def logs(
     run: Run,
-    service: Annotated[str, Flag("Only this service: backend, frontend or postgres.")] = "",
+    service: Annotated[str, Flag("Only this service: backend, frontend or postgresql.")] = "",
     lines: flags.Lines = 50,
     follow: Annotated[bool, Flag("Keep streaming new output until Ctrl-C.")] = False,
 ) -> None:

@@ -36,7 +36,7 @@ async def helm_install(
     registry: flags.Registry = "",
     base: flags.Bases = (),
     wait: Annotated[bool, Flag("Wait until the release is healthy and explain failures.")] = True,
-    atomic: Annotated[bool, Flag("Roll back to the revision that serves if this one fails.")] = False,
+    atomic: Annotated[bool, Flag("Roll back to the previous revision on failure.")] = False,
     timeout_: flags.RolloutSeconds = 0,
     yes: Annotated[bool, Flag("Skip the confirmation prompt for a cluster on another machine.")] = False,
     dry_run: flags.DryRun = False,

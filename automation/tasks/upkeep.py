@@ -119,7 +119,10 @@ async def bench(
 async def clean(
     run: Run,
     data: Annotated[bool, Flag("Delete the embedded database too; this cannot be undone.")] = False,
-    images: Annotated[bool, Flag("Remove only this project's Docker images that nothing uses.")] = False,
+    images: Annotated[
+        bool,
+        Flag("Remove only outdated images of this project that nothing uses and that have no other tag."),
+    ] = False,
     yes: flags.Yes = False,
     dry_run: flags.DryRun = False,
 ) -> None:

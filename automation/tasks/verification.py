@@ -71,7 +71,10 @@ async def dockerfile_review(
     ] = False,
     yes: flags.Yes = False,
 ) -> None:
-    """Review a Dockerfile: lint it, build it and compare it."""
+    """Review a Dockerfile: lint it, build it and compare it.
+
+    It is checked against the profile `gordon`, the contract for Dockerfiles that Docker's AI agent proposes.
+    """
     from automation.review import adoption
 
     await adoption.review_file(*run, file, service=service, adopt=adopt, yes=yes)

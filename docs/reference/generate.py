@@ -5,6 +5,7 @@ Usage: python docs/reference/generate.py [--check]
 The Nox session `reference` writes the pages; `types` fails with --check when one is out of date.
 """
 
+import inspect
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -53,7 +54,7 @@ def tasks_page() -> str:
         for theme, members in themes:
             yield f"## {(theme.__doc__ or '').strip().rstrip('.')}"
             for name, task in members:
-                yield f"### {name}\n\n{(task.__doc__ or '').strip()}"
+                yield f"### {name}\n\n{inspect.getdoc(task)}"
                 yield table(("flag", "purpose"), flags(task))
 
     introduction = "`./dev TASK`, or `invoke TASK` with the environment active. `--help TASK` shows the same."

@@ -338,7 +338,7 @@ def test_a_settings_file_made_for_another_profile_gets_the_secrets_it_lacks(proj
     after = (project.root / ".env").read_text(encoding="utf-8")
     assert set(before.splitlines()) - set(after.splitlines()) <= {"JWT_SECRET="}
     assert project.invoke("env-check", "--profile", "cluster").returncode == 0
-    assert "is left as it is" in project.invoke("env-init", "--profile", "cluster").stdout
+    assert "nothing changed" in project.invoke("env-init", "--profile", "cluster").stdout
 
 
 def test_two_first_runs_at_once_keep_one_secret(here: Settings) -> None:

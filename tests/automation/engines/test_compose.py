@@ -336,4 +336,5 @@ def test_down_twice_is_no_error_and_keeps_the_data(project: Project, docker: Pat
     first, second = project.invoke("compose-down"), project.invoke("compose-down")
     assert (first.returncode, second.returncode) == (0, 0)
     assert "Nothing is running." in second.stdout
+    assert "The application is stopped: nothing to do." in project.invoke("compose-down", "--dry-run").stdout
     assert told(docker)["volumes"]

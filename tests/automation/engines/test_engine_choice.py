@@ -32,7 +32,8 @@ def test_status_and_logs_know_the_database_that_is_a_container(project: Project,
     assert "postgres   for the backend only" in shown
     assert "output of postgres: invoke logs --service postgres" in shown
     assert project.status()["postgres"]["state"] == "healthy"
-    assert "postgres | the postgres has started" in project.invoke("logs", "--service", "postgres").stdout
+    for name in ("postgres", "postgresql"):  # the name in a cluster, too
+        assert "postgres | the postgres has started" in project.invoke("logs", "--service", name).stdout
     project.invoke("down")
     project.invoke("compose-up", "--detach", *project.ports)
     assert "postgres" not in project.invoke("status").stdout
@@ -198,6 +199,8 @@ def test_data_is_copied_from_one_engine_to_the_other_and_replaced_only_on_a_yes(
     database = project.root / ".data" / "todo.db"
     to_compose = ("data-copy", "--from", "native", "--to", "compose")
     to_native = ("data-copy", "--from", "compose", "--to", "native")
+    same = project.invoke("data-copy", "--from", "native", "--to", "native")
+    assert (same.returncode, "--from and --to must differ" in same.stderr) == (2, True)
     assert "the native engine has no SQLite database" in project.invoke(*to_compose).stderr
     database.parent.mkdir()
     with closing(sqlite3.connect(database)) as connection, connection:

@@ -70,7 +70,7 @@ def test_both_images_are_built_named_and_timed_and_the_second_time_nothing_is(
     assert re.search(r"backend +\| builder +3 steps, 1 from the cache", first.stdout)
     assert re.search(r"✓ backend +todo-backend:[0-9a-f]{12} built, 1 of 7 steps from the cache", first.stdout)
     assert re.search(r"frontend +todo-frontend:[0-9a-f]{12} +standalone latest v1\.0\.0", first.stdout)
-    assert re.search(r"the backend's build: \d+\.\d s of 300 s\n", first.stdout)
+    assert re.search(r"the backend's build: \d+\.\d s \(budget 300 s\)\n", first.stdout)
     assert "Dockerfile:2: FromAsCasing" in first.stdout
     builds = told(docker, "buildx", "build")
     assert len(builds) == 2
@@ -184,7 +184,7 @@ def test_a_secret_goes_to_the_build_as_a_file_and_its_content_nowhere(project: P
 def test_a_build_that_takes_too_long_is_told_so(project: Project, docker: Path) -> None:
     contract(project, build_max_s="0")
     done = project.invoke("build", "--service", "backend")
-    assert re.search(r"the backend's build: \d+\.\d s of 0 s   over the limit", done.stdout)
+    assert re.search(r"the backend's build: \d+\.\d s \(budget 0 s\)   over budget", done.stdout)
 
 
 def test_all_profiles_are_built_and_the_default_one_has_the_names(project: Project, docker: Path) -> None:
@@ -232,7 +232,7 @@ def test_an_image_is_held_against_its_budget_by_the_byte(project: Project, docke
     project.invoke("build", SIZE="1000000")
     within = project.invoke("size-check")
     assert within.returncode == 0, within.stderr
-    assert re.search(r"backend +1\.0 of 1 MB  █{20}  100 %   0\.0 MB to download", within.stdout)
+    assert re.search(r"backend +1\.0 MB \(budget 1 MB\)  █{20}  100 %   0\.0 MB to download", within.stdout)
     assert "aim 1 MB: met" in within.stdout
     (project.root / "backend" / "package.json").write_text("{}")
     project.invoke("build", SIZE="1000001")

@@ -40,7 +40,7 @@ def test_an_uninstallation_keeps_the_data_by_default(project: Project, cluster: 
     project.invoke("helm-install")
     result = project.invoke("helm-uninstall")
     assert result.returncode == 0, result.stdout
-    assert "the data stays" in result.stdout
+    assert "release todo uninstalled from todo-app-dev (minikube); its data stays" in result.stdout
     assert cluster.calls("helm", "uninstall")
     [deleted] = cluster.calls("kubectl", "delete")
     assert any(each.endswith("app.kubernetes.io/component=test") for each in deleted), "Helm leaves these"
@@ -285,7 +285,8 @@ def test_status_shows_a_rollout_beside_the_serving_pods(project: Project, cluste
     assert "backend    http://todo-backend-service:8080 healthy    1/1 pods; new pod Running" in told.stdout
     assert "postgresql for the backend only             healthy    1/1 pods" in told.stdout
     assert "cluster engine · production · todo in todo-app-dev of minikube · http://127.0.0.1" in told.stdout
-    assert project.invoke("logs", "--service", "postgresql").returncode == 0
+    for name in ("postgres", "postgresql"):  # the name with Docker Compose, too
+        assert project.invoke("logs", "--service", name).returncode == 0
 
 
 def test_status_reports_what_was_changed_by_hand(project: Project, cluster: Cluster) -> None:
@@ -305,7 +306,11 @@ def test_a_release_that_its_service_does_not_reach_is_unhealthy(project: Project
 def test_down_twice_leaves_another_release_alone(project: Project, cluster: Cluster) -> None:
     for words in ((), ("--namespace", "shop")):
         assert project.invoke("helm-install", "--no-wait", *words).returncode == 0
+    planned = project.invoke("down", "--dry-run").stdout
+    assert "down would uninstall the release todo in shop of minikube and keep its data" in planned
     first, second = project.invoke("down"), project.invoke("down")
+    assert "Already stopped; nothing to do." in project.invoke("down", "--dry-run").stdout
+    assert "release todo uninstalled from shop (minikube); its data stays" in first.stdout
     assert "todo in todo-app-dev of minikube still runs" in first.stdout
     assert "invoke helm-uninstall --namespace todo-app-dev --release todo" in first.stdout
     assert second.returncode == 0, second.stderr
