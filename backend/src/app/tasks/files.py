@@ -155,6 +155,8 @@ def _csv_rows(text: str) -> list[ReadRow]:
             row.values["tags"] = _tags(row.values["tags"])
         if "all_day" in row.values:
             row.values["all_day"] = row.values["all_day"].strip().lower() in ("true", "1", "yes")
+        if re.fullmatch(r"\s*\d{1,9}\s*", minutes := row.values.get("remind_before", "")):
+            row.values["remind_before"] = int(minutes)
         rows.append(row)
     if unknown and rows:
         rows[0].notes.append(f"The file's columns {', '.join(unknown[:10])} are unknown and left out.")
