@@ -81,6 +81,17 @@ it.each(["", "GET / HTTP/1.1\r\nHost: localhost\r\n"])(
   },
 );
 
+it("does not wait for long for a body that does not arrive", async () => {
+  stopOnSignals(server, 0, 50);
+  const connection = net.connect(port, "127.0.0.1");
+  const closed = once(connection.resume(), "close");
+  connection.write("POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf");
+  await once(server, "request");
+  process.emit("SIGTERM");
+  await closed;
+  await vi.waitFor(() => expect(exit).toHaveBeenCalledExactlyOnceWith(0));
+});
+
 it("closes streams without an end as soon as it drains", async () => {
   stopOnSignals(server, 60);
   const stream = await get("/api/events");
