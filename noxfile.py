@@ -31,16 +31,10 @@ KUBERNETES_VERSIONS = ("1.30", "1.37")
 """The oldest version that the chart supports, and the newest one known."""
 WORKFLOWS = ".github/workflows"
 AUTOMATION_TESTS = (
-    *(
-        "tests/automation",
-        "tests/bootstrap",
-        "tests/mutants/test_images.py",
-        "tests/mutants/test_profiles.py",
-        "tests/mutants/test_contexts.py",
-        "tests/mutants/test_dockerfiles.py",
-    ),
-    "tests/mutants/test_chart.py",
-    "tests/quickstart/test_native.py",
+    # The longest first, so that no process waits for them at the end.
+    *("tests/quickstart/test_native.py", "tests/mutants/test_chart.py", "tests/mutants/test_profiles.py"),
+    *("tests/automation", "tests/bootstrap"),
+    *("tests/mutants/test_images.py", "tests/mutants/test_contexts.py", "tests/mutants/test_dockerfiles.py"),
 )
 IMAGES_TESTS = (
     *("tests/images", "tests/mutants/test_compose.py", "tests/mutants/test_nginx.py"),
