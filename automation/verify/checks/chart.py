@@ -12,6 +12,7 @@ from automation.contract.contract import Contract
 from automation.verify.check import STATIC, Check, Finding, check, no_problem, register
 from automation.verify.checks.chart_model import required
 from automation.verify.facts import Charts, Document, Refusals, Renderings
+from automation.verify.gather.complaints import says
 
 _ROWS: tuple[tuple[str, str, str], ...] = (
     ("chart-probes", "The pods have the contract's probes.", r"(Deployment|StatefulSet) .*Probe(\..*)?"),
@@ -93,7 +94,10 @@ def chart_options(renderings: Renderings) -> Finding:
 def chart_refusals(refusals: Refusals) -> Finding:
     """The chart refuses values that are wrong, unknown or contradict each other, and says why."""
     return no_problem(
-        f"not refused: {line}" for required, error in refusals.every for line in required if line not in error
+        f"not refused: {line}"
+        for required, error in refusals.every
+        for line in required
+        if not says(error, line)
     )
 
 
