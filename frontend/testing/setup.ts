@@ -1,8 +1,10 @@
 import "@testing-library/jest-dom/vitest";
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach } from "vitest";
 
 afterEach(cleanup);
+// A module that is loaded when it is used takes seconds on a busy machine.
+configure({ asyncUtilTimeout: 10_000 });
 
 // jsdom has no layout and so does not scroll.
 if (typeof Element !== "undefined") Element.prototype.scrollIntoView ??= () => undefined;
