@@ -73,7 +73,7 @@ def test_a_long_list_scrolls_while_a_task_is_dragged(sign_up: Callable[[str], Pe
     x = middle(ada.task("Task 1"))["x"]
     page.mouse.move(x, 795, steps=4)
     # In each frame: it scrolls on while nobody looks.
-    page.wait_for_function("[...document.querySelectorAll('*')].some(each => each.scrollTop > 8000)")
+    page.wait_for_function("() => [...document.querySelectorAll('*')].some(each => each.scrollTop > 8000)")
     page.mouse.move(x, 400, steps=4)
     with page.expect_response("**/move"):
         page.mouse.up()
