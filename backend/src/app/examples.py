@@ -68,7 +68,7 @@ _SESSION = {
     "expiresAt": "2026-12-05T09:00:00.000Z",
 }
 _SIGNED = "eyJhbGciOiJFZERTQSJ9.e30.c2ln"
-_PASSWORD = "correct horse battery"  # noqa: S105 - no account has it
+_PASSWORD = "correct horse battery"  # noqa: S105 - shown in the documentation, valid nowhere
 _STATUS = {"status": True}
 _CSV = (
     "id,title,description,priority,tags,due_at,all_day,recurrence,time_zone,remind_at,remind_before,position,"

@@ -91,7 +91,7 @@ class Mailer:
                     async with asyncio.timeout(DELIVERY_SECONDS):
                         await self._in_thread(recipient, subject, text, html)
                     return
-                except Exception as error:  # noqa: BLE001 - smtplib raises many types; each is retried
+                except Exception as error:  # noqa: BLE001 - of smtplib, sockets and TLS: many types
                     code = getattr(error, "smtp_code", None)
                     is_final = isinstance(error, UnencryptedError) or (code or 0) >= 500 or delay is None
                     log.warning("email not sent", error=type(error).__name__, code=code, retries=not is_final)

@@ -20,8 +20,9 @@ from app.push.models import ENDPOINT_LENGTH
 from app.push.sender import ReminderSender
 from app.ratelimits import Limit
 
-router = APIRouter(prefix="/api/push", tags=["push"])
-Owner = Annotated[str, session_owner("push", Limit(calls=60, window_s=60))]
+_owner = session_owner("push", Limit(calls=60, window_s=60))
+# The session itself is what these operations work on, so no endpoint needs its user.
+router = APIRouter(prefix="/api/push", tags=["push"], dependencies=[_owner])
 _KEY = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
 
 
@@ -102,14 +103,14 @@ class PushSubscriptionIn(BaseModel):
 
 
 @router.get("/key")
-async def read_push_key(user_id: Owner, database: DatabaseDep, settings: SettingsDep) -> PushKeyOut:  # noqa: ARG001 - the limit
+async def read_push_key(database: DatabaseDep, settings: SettingsDep) -> PushKeyOut:
     """Read the key with which a browser subscribes to reminders. It is the same on every server."""
     key = await server_key(database, settings.better_auth_secret.get_secret_value())
     return PushKeyOut(public_key=key.public)
 
 
 @router.put("/subscription", status_code=204)
-async def subscribe(request: Request, user_id: Owner, database: DatabaseDep, new: PushSubscriptionIn) -> None:  # noqa: ARG001 - the limit
+async def subscribe(request: Request, database: DatabaseDep, new: PushSubscriptionIn) -> None:
     """Send the reminders of your tasks to this browser, until its session ends.
 
     It replaces an earlier subscription of the session. A user has at most 20; a further one replaces the
@@ -123,7 +124,7 @@ async def subscribe(request: Request, user_id: Owner, database: DatabaseDep, new
 
 
 @router.delete("/subscription", status_code=204)
-async def unsubscribe(request: Request, user_id: Owner, database: DatabaseDep) -> None:  # noqa: ARG001 - the limit
+async def unsubscribe(request: Request, database: DatabaseDep) -> None:
     """Send no more reminders to this browser. Has no effect without a subscription."""
     await service.unsubscribe(database, _token(request))
 
